@@ -1,0 +1,65 @@
+import type { HierarchyName } from "../model/hierarchy.ts";
+
+/**
+ * What the planner needs to know of this host. Plain data, taken once by `describeHost`; a planner that wants to
+ * look something up in the kernel is missing a field here.
+ */
+export interface Host {
+  /** Every hierarchy that exists, mounted or not; sorted by name. */
+  readonly hierarchies: readonly Hierarchy[];
+  /** Controllers of this kernel that no v1 hierarchy has, enabled ones only; sorted. Some may serve cgroup v2. */
+  readonly looseControllers: readonly string[];
+  /** `cgroup.controllers` of the v2 root, sorted; empty where v2 has none or is not mounted. */
+  readonly unifiedControllers: readonly string[];
+  /** Pids, among those of the checkpoint, that are not free, with what has them: `"process sshd"`, `"process group"`. */
+  readonly takenPids: ReadonlyMap<number, string>;
+  /** Pids that are free here and not in the checkpoint, ascending, for helper tasks; as many as were asked for. */
+  readonly freePids: readonly number[];
+  /** `kernel.pid_max`: pids are below it. */
+  readonly pidMax: number;
+  /** `uname -r`, as `[major, minor]`. */
+  readonly kernel: readonly [number, number];
+  /** `uname -m`. */
+  readonly machine: string;
+  /** Names of the capabilities in cgrestore's effective set: `CAP_SYS_ADMIN`. */
+  readonly capabilities: ReadonlySet<string>;
+}
+
+export interface Hierarchy {
+  readonly name: HierarchyName;
+  readonly version: 1 | 2;
+  /** Where cgrestore itself is in it: what a task is born into. */
+  readonly ownPath: string;
+  /** A mount of it whose root is the hierarchy's root; absent when there is none in sight. */
+  readonly mount?: HierarchyMount;
+  /** Those cgroups that exist, among the ones asked for and their ancestors; by path. Empty without a way to look. */
+  readonly cgroups: ReadonlyMap<string, HostCgroup>;
+}
+
+export interface HierarchyMount {
+  readonly mountPoint: string;
+  readonly readOnly: boolean;
+  /** Options of the superblock, in mountinfo's order, without `rw` and `ro`. */
+  readonly superOptions: readonly string[];
+}
+
+export interface HostCgroup {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /**
+   * Contents, without the final newline, of those of these files that exist: v1 `cpuset.cpus`, `cpuset.mems`,
+   * `freezer.state`, `pids.max`, `pids.current`; v2 `cgroup.controllers`, `cgroup.subtree_control`, `cgroup.type`,
+   * `cgroup.freeze`, `cgroup.events`, `pids.max`, `pids.current`.
+   */
+  readonly values: ReadonlyMap<string, string>;
+}
+
+/** What `describeHost` is to look at. */
+export interface HostQuestions {
+  readonly pids: readonly number[];
+  /** How many free pids are wanted. */
+  readonly helpers: number;
+  /** Paths of cgroups of interest, by the host's own name of the hierarchy. */
+  readonly cgroups: ReadonlyMap<HierarchyName, readonly string[]>;
+}

@@ -1,0 +1,114 @@
+/**
+ * The kernel, as one interface. Everything in this project that has an effect, or looks at the machine, goes through
+ * an injected `Sys`; tests inject one that fails a chosen call. Names are those of the system calls. All calls are
+ * synchronous and made from one thread, as ptrace(2) demands. A call that fails throws a `SysError` with `code` set
+ * to the errno's name, and has had no effect. File descriptors are close-on-exec from birth.
+ */
+export interface Sys {
+  // ---- files; paths may be relative to the working directory
+  open(path: string, flags: number, mode?: number): number;
+  /** openat2(2) with RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS and RESOLVE_NO_MAGICLINKS. */
+  openBeneath(directory: number, path: string, flags: number): number;
+  close(fd: number): void;
+  /** Reads once, up to the buffer's length; 0 at the end of the file. EINTR is retried. */
+  read(fd: number, buffer: Uint8Array): number;
+  /** Writes once; returns what the kernel took. EINTR is retried. */
+  write(fd: number, data: Uint8Array): number;
+  /** Names and kinds in a directory, without `.` and `..`, in the kernel's order. */
+  readDirectory(fd: number): DirectoryEntry[];
+  readLink(path: string): string;
+  fstat(fd: number): FileStatus;
+  /** `f_type` of fstatfs(2). */
+  fileSystemType(fd: number): number;
+  mkdirat(directory: number, path: string, mode: number): void;
+  /** unlinkat(2) with AT_REMOVEDIR. */
+  rmdirat(directory: number, path: string): void;
+  fchown(fd: number, uid: number, gid: number): void;
+  fchmod(fd: number, mode: number): void;
+  /** Sets or clears close-on-exec. */
+  setCloseOnExec(fd: number, on: boolean): void;
+  /** umask(2): sets the mask and returns the one before. Never fails. */
+  umask(mask: number): number;
+
+  // ---- mounts and namespaces
+  mount(source: string, target: string, type: string, flags: number, data: string): void;
+  umount2(target: string, flags: number): void;
+  /** mkdtemp(3): `template` ends in XXXXXX; returns the path made. */
+  mkdtemp(template: string): string;
+  rmdir(path: string): void;
+  unshare(flags: number): void;
+  setns(fd: number, type: number): void;
+  fchdir(fd: number): void;
+
+  // ---- tasks
+  getpid(): number;
+  /** getsid(2); ESRCH when there is no such task. */
+  getsid(pid: number): number;
+  getpgid(pid: number): number;
+  /** Whether kill(2) finds a task `pid`. */
+  taskExists(pid: number): boolean;
+  /** Whether kill(2) finds a process group `group`. */
+  groupExists(group: number): boolean;
+  /** kill(2) of one process. Refuses a `pid` that is not positive: that would address groups. */
+  kill(pid: number, signal: number): void;
+  /** posix_spawn(3) of the file behind `executable`, with no arguments but its name and an empty environment. */
+  spawn(executable: number): number;
+  memfdCreate(name: string): number;
+  ftruncate(fd: number, size: number): void;
+  /** mmap(2) of a whole shared file, readable and writable. */
+  mapShared(fd: number, size: number): SharedMemory;
+  /** process_vm_writev(2) of all of `data`. */
+  writeMemory(pid: number, address: bigint, data: Uint8Array): void;
+  /** PTRACE_SEIZE. */
+  ptraceSeize(pid: number, options: number): void;
+  ptraceInterrupt(pid: number): void;
+  /** PTRACE_CONT, delivering `signal` unless 0. */
+  ptraceContinue(pid: number, signal: number): void;
+  /** PTRACE_DETACH, delivering `signal` unless 0. */
+  ptraceDetach(pid: number, signal: number): void;
+  /** PTRACE_GETREGS into `registers`, `struct user_regs_struct` as 27 words. */
+  ptraceGetRegisters(pid: number, registers: BigUint64Array): void;
+  ptraceSetRegisters(pid: number, registers: BigUint64Array): void;
+  /**
+   * Waits for a change of one child or tracee (waitpid(2), __WALL), or of any with `pid` -1.
+   *
+   * Waits `timeoutMs` at most and then throws ETIMEDOUT; with 0, looks once and returns `undefined` when there is
+   * nothing. A signal caught meanwhile ends the wait with EINTR.
+   */
+  wait(pid: number, timeoutMs: number): WaitResult | undefined;
+
+  // ---- ourselves
+  /**
+   * From now on, SIGINT, SIGTERM and SIGHUP are remembered instead of ending the process. Works while no event loop
+   * runs. What was ignored before stays ignored.
+   */
+  catchSignals(): void;
+  /** The first signal caught since `catchSignals`, or 0. */
+  caughtSignal(): number;
+  /** Sleeps; a signal caught meanwhile ends it early. */
+  sleep(ms: number): void;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly isDirectory: boolean;
+}
+
+export interface FileStatus {
+  /** With the file type's bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+}
+
+export interface SharedMemory {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  release(): void;
+}
+
+export interface WaitResult {
+  readonly pid: number;
+  /** The status word of waitpid(2). */
+  readonly status: number;
+}
