@@ -10,6 +10,8 @@ export interface Plan {
   readonly hierarchies: readonly OpenHierarchy[];
   /** Directories, permissions and properties that come before any task, parents first. */
   readonly cgroups: readonly CgroupStep[];
+  /** What the coordinator does; above all it makes the root task, as its sibling. */
+  readonly coordinator: readonly TaskStep[];
   /** One program for each task, makers before the tasks they make. */
   readonly tasks: readonly TaskProgram[];
   /** What is left to do once every task exists, one after the other across tasks. */
@@ -83,6 +85,8 @@ export interface WriteProperty {
   readonly hierarchy: HierarchyName;
   readonly path: string;
   readonly file: string;
+  /** The file to read the value from, where that is another one: `devices.list` for `devices.allow`. */
+  readonly readFile?: string;
   /** One write(2) each, in this order; none may be split. */
   readonly writes: readonly string[];
   /** What the file must say afterwards, compared as `compareProperty` of lib/verify knows for this file. */

@@ -78,6 +78,8 @@ export interface Sys {
   wait(pid: number, timeoutMs: number): WaitResult | undefined;
 
   // ---- ourselves
+  /** The name of an errno: `"EBUSY"`. */
+  errnoName(errno: number): string;
   /**
    * From now on, SIGINT, SIGTERM and SIGHUP are remembered instead of ending the process. Works while no event loop
    * runs. What was ignored before stays ignored.
@@ -85,6 +87,8 @@ export interface Sys {
   catchSignals(): void;
   /** The first signal caught since `catchSignals`, or 0. */
   caughtSignal(): number;
+  /** prctl(PR_SET_CHILD_SUBREAPER): orphans among our descendants become our children, for us to reap. */
+  setChildSubreaper(on: boolean): void;
   /** Sleeps; a signal caught meanwhile ends it early. */
   sleep(ms: number): void;
 }

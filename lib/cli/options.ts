@@ -1,0 +1,207 @@
+/**
+ * The commands and options of the command line, as one table: the parser and the help text both follow it.
+ */
+
+/** Commands in the order of the help text; the first is the default. */
+export const COMMANDS = [
+  {
+    name: "restore",
+    summary: "Restore the tasks of a checkpoint into their cgroups (the default)",
+    examples: [
+      ["cgrestore -D /checkpoints/web -d --pidfile web.pid", "restore, and leave the tasks running"],
+      ["cgrestore -D . --cgroup-root /machine.slice/web", "restore below another cgroup"],
+      ["cgrestore -D . --dry-run", "say what would be done, and do nothing"],
+    ],
+  },
+  {
+    name: "plan",
+    summary: "Say what a restore would do on this host; needs no privilege",
+    examples: [
+      ["cgrestore plan -D /checkpoints/web", "the plan, for people"],
+      ["cgrestore plan -D . --json", "the plan, for programs"],
+    ],
+  },
+  {
+    name: "show",
+    summary: "Show the tasks and cgroups of a checkpoint",
+    examples: [
+      ["cgrestore show -D /checkpoints/web", "tasks and cgroup sets"],
+      ["cgrestore show -D . -v", "the cgroups with their properties as well"],
+    ],
+  },
+  {
+    name: "help",
+    summary: 'Show help, or that of one command: "cgrestore help plan"',
+    examples: [["cgrestore help restore", "help about restoring"]],
+  },
+  { name: "version", summary: "Show the version", examples: [["cgrestore version", "show the version"]] },
+] as const satisfies readonly {
+  readonly name: string;
+  readonly summary: string;
+  /** Command line, and what it does. */
+  readonly examples: readonly (readonly [string, string])[];
+}[];
+
+export type CommandName = typeof COMMANDS[number]["name"];
+
+/** One option: how it is written, where it is valid, and what the help says about it. */
+export interface OptionSpec {
+  /** Long name, without dashes; the option's name everywhere. */
+  readonly name: string;
+  readonly short?: string;
+  /** Other long names. */
+  readonly aliases?: readonly string[];
+  /** `flag`: no value, `--no-NAME` negates; `value`: needs one; `optional`: may have one, joined with `=`; `level`: `-v`. */
+  readonly kind: "flag" | "value" | "optional" | "level";
+  /** The value's name in the help: `"DIR"`. */
+  readonly value?: string;
+  /** Whether several values may be given. */
+  readonly repeatable?: boolean;
+  /** How the help writes the long name, where it is not `--NAME`. */
+  readonly shownAs?: string;
+  readonly commands: readonly CommandName[];
+  readonly help: string;
+}
+
+const ALL = COMMANDS.map((command) => command.name);
+const READING: readonly CommandName[] = ["restore", "plan", "show"];
+const PLANNING: readonly CommandName[] = ["restore", "plan"];
+const RESTORING: readonly CommandName[] = ["restore"];
+
+/** Options in the order of the help text. */
+export const OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "images",
+    short: "D",
+    aliases: ["images-dir"],
+    kind: "value",
+    value: "DIR",
+    commands: READING,
+    help: "Directory of the checkpoint's images; default: the current one",
+  },
+  {
+    name: "work-dir",
+    short: "W",
+    kind: "value",
+    value: "DIR",
+    commands: RESTORING,
+    help: "Directory that relative names of the log, the pid file and the yard start from; default: that of the images",
+  },
+  {
+    name: "log-file",
+    short: "o",
+    kind: "value",
+    value: "FILE",
+    commands: RESTORING,
+    help: 'Write the log to FILE, "-" for standard output; default: standard error',
+  },
+  {
+    name: "pidfile",
+    kind: "value",
+    value: "FILE",
+    commands: RESTORING,
+    help: "Write the root task's pid to FILE, which must not exist",
+  },
+  {
+    name: "restore-detached",
+    short: "d",
+    kind: "flag",
+    commands: RESTORING,
+    help: "Leave the tasks running and end, instead of waiting for the root task",
+  },
+  {
+    name: "leave-stopped",
+    short: "s",
+    kind: "flag",
+    commands: RESTORING,
+    help: "Leave the tasks stopped instead of running",
+  },
+  {
+    name: "shell-job",
+    short: "j",
+    kind: "flag",
+    commands: PLANNING,
+    help: "Put the root task into cgrestore's own session and process group, where its own were not dumped",
+  },
+  {
+    name: "pid-namespace",
+    kind: "flag",
+    commands: PLANNING,
+    help: "Make the tasks in a new pid namespace, where every pid is free",
+  },
+  {
+    name: "manage-cgroups",
+    kind: "optional",
+    value: "MODE",
+    commands: PLANNING,
+    help:
+      "What to do about cgroups that exist, and about properties: none, props, soft (the default, and what no MODE " +
+      "means), full, strict or ignore",
+  },
+  {
+    name: "cgroup-root",
+    kind: "value",
+    value: "[CTRL:]/PATH",
+    repeatable: true,
+    commands: PLANNING,
+    help: 'Put the cgroups below PATH: in the hierarchy CTRL, in that of cgroup v2 (":/PATH"), or in all not named; ' +
+      "may be repeated",
+  },
+  {
+    name: "cgroup-yard",
+    kind: "value",
+    value: "DIR",
+    commands: RESTORING,
+    help: "Use the hierarchies mounted below DIR instead of mounting them",
+  },
+  {
+    name: "on-missing",
+    kind: "value",
+    value: "fail|skip",
+    commands: PLANNING,
+    help: "What to do where this host lacks a hierarchy of the checkpoint; default: fail",
+  },
+  {
+    name: "rehearse",
+    kind: "flag",
+    commands: RESTORING,
+    help: "Restore and verify, and then undo everything",
+  },
+  {
+    name: "dry-run",
+    kind: "flag",
+    commands: RESTORING,
+    help: 'Show the plan and do nothing, as the command "plan"',
+  },
+  { name: "json", kind: "flag", commands: READING, help: "Write the result as JSON" },
+  {
+    name: "color",
+    kind: "flag",
+    shownAs: "--[no-]color",
+    commands: READING,
+    help: "Colours; default: on a terminal, unless NO_COLOR is set",
+  },
+  {
+    name: "verbosity",
+    short: "v",
+    kind: "level",
+    value: "N",
+    commands: READING,
+    help: "How much to tell: 0 nothing, 1 errors, 2 warnings (the default), 3 what is done, 4 everything; -v adds " +
+      "one, -vN means N",
+  },
+  {
+    name: "default-config",
+    kind: "flag",
+    shownAs: "--no-default-config",
+    commands: READING,
+    help: "Accepted because callers of CRIU pass it: there are no configuration files",
+  },
+  { name: "help", short: "h", kind: "flag", commands: ALL, help: "Show this help" },
+  { name: "version", short: "V", kind: "flag", commands: ALL, help: "Show the version" },
+];
+
+/** The spec of `command`, or `undefined` when there is no such command. */
+export function findCommand(command: string): typeof COMMANDS[number] | undefined {
+  return COMMANDS.find(({ name }) => name === command);
+}

@@ -1,0 +1,234 @@
+import { UsageError } from "../errors.ts";
+import { cgroupPathProblem } from "../model/cgroup_path.ts";
+import { type CgroupRoot, MANAGE_MODES, type PlanOptions } from "../plan/plan.ts";
+import type { Invocation } from "./invocation.ts";
+import { nearest } from "./nearest.ts";
+import { type CommandName, COMMANDS, findCommand, OPTIONS, type OptionSpec } from "./options.ts";
+import { tokenizeArgs, type Tokens, withDashes } from "./tokenize_args.ts";
+
+const DEFAULT_VERBOSITY = 2;
+const MAX_VERBOSITY = 4;
+const ON_MISSING = ["fail", "skip"] as const;
+
+/**
+ * Understands a command line, without the program's name.
+ *
+ * `--help` and `--version` win over everything else, mistakes included.
+ *
+ * @throws {UsageError} with every mistake found, one a line
+ */
+export function parseArgs(argv: readonly string[]): Invocation {
+  const tokens = tokenizeArgs(argv);
+  const { command, problems } = findCommandIn(tokens);
+  if (isOn(tokens, "help")) return helpAbout(tokens.positionals[0]);
+  if (isOn(tokens, "version")) return { command: "version" };
+  problems.push(...tokens.problems, ...unknownOptions(tokens), ...misplacedOptions(tokens, command));
+  const invocation = buildInvocation(command, new Reader(tokens, problems));
+  if (problems.length === 1) throw new UsageError(problems[0]);
+  if (problems.length > 1) {
+    throw new UsageError(
+      [`Cannot understand the command line: ${problems.length} mistakes`, ...problems].join("\n  "),
+    );
+  }
+  return invocation;
+}
+
+function buildInvocation(command: CommandName, reader: Reader): Invocation {
+  if (command === "help") return helpAbout(reader.topic);
+  if (command === "version") return { command };
+  const reading = readingOptions(reader);
+  if (command === "show") return { command, ...reading };
+  const planOptions = readPlanOptions(reader);
+  const restore = {
+    workDir: reader.value("work-dir") ?? reading.images,
+    ...optional("logFile", reader.value("log-file")),
+    ...optional("pidfile", reader.value("pidfile")),
+    ...optional("cgroupYard", reader.value("cgroup-yard")),
+    detached: reader.flag("restore-detached") ?? false,
+    leaveStopped: reader.flag("leave-stopped") ?? false,
+    rehearse: reader.flag("rehearse") ?? false,
+  };
+  const isPlan = command === "plan" || reader.flag("dry-run") === true;
+  return isPlan ? { command: "plan", ...reading, planOptions } : { command, ...reading, ...restore, planOptions };
+}
+
+function readingOptions(reader: Reader) {
+  reader.flag("default-config");
+  return {
+    images: reader.value("images") ?? ".",
+    json: reader.flag("json") ?? false,
+    ...optional("color", reader.flag("color")),
+    verbosity: reader.verbosity(),
+  };
+}
+
+function readPlanOptions(reader: Reader): PlanOptions {
+  return {
+    mode: reader.choice("manage-cgroups", MANAGE_MODES) ?? "soft",
+    roots: readRoots(reader),
+    onMissing: reader.choice("on-missing", ON_MISSING) ?? "fail",
+    pidNamespace: reader.flag("pid-namespace") ?? false,
+    shellJob: reader.flag("shell-job") ?? false,
+  };
+}
+
+/** `[CTRL:]/PATH`; the first colon ends CTRL, which may be empty, and a text that begins with a slash has none. */
+function readRoots(reader: Reader): CgroupRoot[] {
+  const roots: CgroupRoot[] = [];
+  for (const text of reader.values("cgroup-root")) {
+    const colon = text.startsWith("/") ? -1 : text.indexOf(":");
+    const root = {
+      path: text.slice(colon + 1),
+      ...optional("hierarchy", colon < 0 ? undefined : text.slice(0, colon)),
+    };
+    const problem = cgroupPathProblem(root.path);
+    if (problem !== undefined) reader.refuse("cgroup-root", text, problem);
+    else if (roots.some((other) => other.hierarchy === root.hierarchy)) {
+      reader.refuse("cgroup-root", text, "there is another root for the same hierarchies");
+    } else roots.push(root);
+  }
+  return roots;
+}
+
+/** An object with `key` only when there is a value, as `exactOptionalPropertyTypes` wants it. */
+function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
+  return value === undefined ? {} : { [key]: value } as { [K in Key]?: Value };
+}
+
+/** Reads options by name; what is wrong goes to `problems`, and the option counts as not given. */
+class Reader {
+  readonly #tokens: Tokens;
+  readonly #problems: string[];
+
+  constructor(tokens: Tokens, problems: string[]) {
+    this.#tokens = tokens;
+    this.#problems = problems;
+  }
+
+  /** The command that `help` was asked about. */
+  get topic(): string | undefined {
+    return this.#tokens.positionals[1];
+  }
+
+  #given(name: string): readonly (string | boolean)[] {
+    return this.#tokens.values.get(name) ?? [];
+  }
+
+  #complain(problem: string): void {
+    this.#problems.push(problem);
+  }
+
+  refuse(name: string, value: string, problem: string): void {
+    this.#complain(`Cannot use "--${name}=${value}": ${problem}`);
+  }
+
+  /** The last word on a flag, or `undefined` when there is none. */
+  flag(name: string): boolean | undefined {
+    const given = this.#given(name);
+    if (given.some((value) => typeof value === "string")) {
+      this.#complain(`Cannot use "--${name}" with a value: it takes none`);
+    }
+    const last = given.at(-1);
+    return typeof last === "boolean" ? last : undefined;
+  }
+
+  /** All values of an option that needs one. */
+  values(name: string): string[] {
+    const texts = this.#given(name).filter((value) => typeof value === "string");
+    if (texts.includes("")) this.#complain(`Cannot use "--${name}=": the value is empty`);
+    return texts.filter((text) => text !== "");
+  }
+
+  value(name: string): string | undefined {
+    const values = this.values(name);
+    this.#onlyOne(name, values.length);
+    return values[0];
+  }
+
+  /** One of `choices`; `undefined` also where an optional value was left out. */
+  choice<Choice extends string>(name: string, choices: readonly Choice[]): Choice | undefined {
+    const isOptional = OPTIONS.some((option) => option.name === name && option.kind === "optional");
+    if (isOptional) this.#onlyOne(name, this.#given(name).length);
+    const text = isOptional ? this.#given(name)[0] || undefined : this.value(name);
+    const found = choices.find((choice) => choice === text);
+    if (typeof text === "string" && found === undefined) {
+      this.refuse(name, text, `the values are ${choices.join(", ")}${perhaps(nearest(text, choices))}`);
+    }
+    return found;
+  }
+
+  /** A number, from `-vN` or `--verbosity=N`, and one more for each bare `-v`. */
+  verbosity(): number {
+    const given = this.#given("verbosity");
+    const numbers = given.filter((value) => typeof value === "string" && value !== "").map(String);
+    this.#onlyOne("verbosity", numbers.length);
+    for (const text of numbers.filter((number) => !/^[0-4]$/.test(number))) {
+      this.refuse("verbosity", text, `a number from 0 to ${MAX_VERBOSITY} is needed`);
+    }
+    const base = numbers[0] === undefined ? DEFAULT_VERBOSITY : Number(numbers[0]);
+    return Math.min(MAX_VERBOSITY, base + given.length - numbers.length);
+  }
+
+  #onlyOne(name: string, count: number): void {
+    if (count > 1) this.#complain(`Cannot use "--${name}" ${count} times: only one value has a meaning`);
+  }
+}
+
+function helpAbout(topic: string | undefined): Invocation {
+  return { command: "help", ...optional("topic", findCommand(topic ?? "")?.name) };
+}
+
+/** The command, `restore` unless given, and what is wrong with the arguments that are not options. */
+function findCommandIn(tokens: Tokens): { command: CommandName; problems: string[] } {
+  const [first, ...rest] = tokens.positionals;
+  if (first === undefined) return { command: COMMANDS[0].name, problems: [] };
+  const command = findCommand(first)?.name;
+  const names = COMMANDS.map(({ name }) => name);
+  if (command === undefined) {
+    const problem = spacedMode(tokens, first) ??
+      `Cannot run "${first}": there is no such command${
+        perhaps(nearest(first, names)) || `; images are given as "-D DIR"`
+      }`;
+    return { command: COMMANDS[0].name, problems: [problem] };
+  }
+  if (command === "help" && rest[0] !== undefined && findCommand(rest[0]) === undefined) {
+    return { command, problems: [`Cannot explain "${rest[0]}": the commands are ${names.join(", ")}`] };
+  }
+  const extra = command === "help" ? rest.slice(1) : rest;
+  const problems = extra.map((text) =>
+    spacedMode(tokens, text) ?? `Cannot use "${text}": "${command}" takes no such argument`
+  );
+  return { command, problems };
+}
+
+/** The complaint about `--manage-cgroups MODE`, which getopt_long(3), and CRIU, do not take for a mode. */
+function spacedMode(tokens: Tokens, text: string): string | undefined {
+  const isMode = MANAGE_MODES.some((mode) => mode === text);
+  if (!isMode || !tokens.values.get("manage-cgroups")?.includes("")) return undefined;
+  return `Cannot use "--manage-cgroups ${text}": "=" is needed, as in "--manage-cgroups=${text}"`;
+}
+
+function unknownOptions(tokens: Tokens): string[] {
+  const known = OPTIONS.flatMap((option) => [option.name, ...option.aliases ?? []]).map(withDashes);
+  return tokens.unknown.map((shown) =>
+    `Cannot use "${shown}": there is no such option${perhaps(nearest(shown, known))}`
+  );
+}
+
+function perhaps(suggestion: string | undefined): string {
+  return suggestion === undefined ? "" : `; perhaps "${suggestion}" is meant`;
+}
+
+function misplacedOptions(tokens: Tokens, command: CommandName): string[] {
+  return OPTIONS.filter((option) => tokens.values.has(option.name) && !option.commands.includes(command)).map((
+    option,
+  ) => `Cannot use "--${option.name}" with "${command}": it is an option of ${listCommands(option)}`);
+}
+
+function listCommands(option: OptionSpec): string {
+  return option.commands.map((name) => `"${name}"`).join(", ").replace(/, ([^,]*)$/, " and $1");
+}
+
+function isOn(tokens: Tokens, name: string): boolean {
+  return tokens.values.get(name)?.at(-1) === true;
+}

@@ -1,0 +1,156 @@
+import type { Attach, Ending, TaskProgram, TaskStep } from "../plan/plan.ts";
+import {
+  CLONE_FILES,
+  CLONE_FS,
+  CLONE_INTO_CGROUP,
+  CLONE_NEWCGROUP,
+  CLONE_NEWPID,
+  CLONE_PARENT,
+  CLONE_PTRACE,
+  CLONE_SIGHAND,
+  CLONE_SYSVSEM,
+  CLONE_THREAD,
+  CLONE_VM,
+} from "../sys/constants.ts";
+import type { SyscallNumbers } from "../tracee/architecture.ts";
+import { type CloneArguments, cString, type RemoteCall } from "../tracee/remote_call.ts";
+import { describeCgroup } from "./cgroups.ts";
+
+const SIGCHLD = 17;
+const PR_SET_NAME = 15;
+const PR_SET_CHILD_SUBREAPER = 36;
+const WAIT_ANY_KIND = 0x4000_0000; // __WALL
+const ZERO = new TextEncoder().encode("0");
+/** All that pthread_create(3) shares, but the thread-local storage that an agent does not have. */
+const THREAD_FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+
+/** What compiling needs to know beyond the step itself. */
+export interface CompileContext {
+  readonly numbers: SyscallNumbers;
+  /** Descriptor, in every tracee, of a file to write "0" to. */
+  readonly attachTarget: (step: Attach) => number;
+  /** Descriptor, in every tracee, of a v2 directory to be born in. */
+  readonly birthPlace: (path: string) => number;
+  /** Slot of a task or thread that has not been made yet. */
+  readonly slotOf: (id: number) => number;
+  /** Name of a task, for messages. */
+  readonly commOf: (id: number) => string;
+}
+
+/** The system call that carries out `step` in the task `pid`. */
+export function compileStep(context: CompileContext, pid: number, step: TaskStep): RemoteCall {
+  const { numbers } = context;
+  switch (step.kind) {
+    case "attach":
+      return call("write", numbers.write, [context.attachTarget(step), ZERO, 1], () => (
+        `Cannot move ${taskName(context, pid)} to the cgroup "${describeCgroup(step.hierarchy, step.path)}"`
+      ), ATTACH_HINTS);
+    case "create-task":
+      return compileBirth(context, step);
+    case "create-thread":
+      return compileClone(context, step.tid, "thread", {
+        flags: BigInt(CLONE_PTRACE | THREAD_FLAGS),
+        exitSignal: 0,
+        tid: step.tid,
+        cgroup: 0,
+      });
+    case "set-name":
+      return call("prctl", numbers.prctl, [PR_SET_NAME, cString(step.comm)], () => `Cannot name task ${pid}`);
+    case "new-session":
+      return call("setsid", numbers.setsid, [], () => `Cannot make ${taskName(context, pid)} a session leader`);
+    case "set-group":
+      return call("setpgid", numbers.setpgid, [0, step.group], () => (
+        `Cannot put ${taskName(context, pid)} into process group ${step.group}`
+      ));
+    case "unshare-cgroup-namespace":
+      return call("unshare", numbers.unshare, [CLONE_NEWCGROUP], () => (
+        `Cannot make a cgroup namespace for ${taskName(context, pid)}`
+      ));
+    case "set-child-subreaper":
+      return call("prctl", numbers.prctl, [PR_SET_CHILD_SUBREAPER, step.on ? 1 : 0], () => (
+        `Cannot make ${taskName(context, pid)} a child subreaper`
+      ));
+  }
+}
+
+/** The calls of one ending; those that end the task never return. */
+export function compileEnding(context: CompileContext, ending: Ending): RemoteCall[] {
+  const { numbers } = context;
+  const { pid, step } = ending;
+  switch (step.kind) {
+    case "exit": {
+      const attempt = () => `Cannot end ${taskName(context, pid)} with status ${step.status}`;
+      const exit = call("exit_group", numbers.exit_group, [(step.status >> 8) & 0xff], attempt);
+      const signal = step.status & 0x7f;
+      return signal === 0 ? [exit] : [call("kill", numbers.kill, [pid, signal], attempt), exit];
+    }
+    case "reap":
+      return [
+        call("wait4", numbers.wait4, [step.child, 0, WAIT_ANY_KIND, 0], () => (
+          `Cannot reap the helper ${step.child} in ${taskName(context, pid)}`
+        )),
+      ];
+    default:
+      return [compileStep(context, pid, step)];
+  }
+}
+
+/** Closes every descriptor: nothing of ours, nor of our caller, is left open in a task. */
+export function compileCloseAll(numbers: SyscallNumbers, pid: number): RemoteCall {
+  return call("close_range", numbers.close_range, [0, 0xffff_ffff, 0], () => `Cannot close the files of task ${pid}`);
+}
+
+/** Makes the next child the first of a new pid namespace. */
+export function compileNewPidNamespace(numbers: SyscallNumbers): RemoteCall {
+  return call("unshare", numbers.unshare, [CLONE_NEWPID], () => "Cannot make a pid namespace");
+}
+
+function compileBirth(context: CompileContext, step: Extract<TaskStep, { kind: "create-task" }>): RemoteCall {
+  const sibling = step.as === "sibling";
+  return compileClone(context, step.pid, "task", {
+    flags: BigInt(CLONE_PTRACE | (sibling ? CLONE_PARENT : 0)) | (step.into === undefined ? 0n : CLONE_INTO_CGROUP),
+    // With CLONE_PARENT the child gets its maker's exit signal, and must not ask for one (clone(2)).
+    exitSignal: sibling ? 0 : SIGCHLD,
+    tid: step.pid,
+    cgroup: step.into === undefined ? 0 : context.birthPlace(step.into),
+  });
+}
+
+function compileClone(context: CompileContext, id: number, kind: string, clone: CloneArguments): RemoteCall {
+  const { clone3 } = context.numbers;
+  const attempt = () => `Cannot create ${kind} ${id} "${context.commOf(id)}"`;
+  const args = [{ clone }, 88, { slot: context.slotOf(id) }];
+  return call("clone3", clone3, args, attempt, {
+    EEXIST: `pid ${id} is taken: stop what has it, or use --pid-namespace`,
+    EAGAIN: "a limit on the number of tasks was reached: see pids.max and RLIMIT_NPROC",
+    EPERM: "choosing pids needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN",
+    EINVAL: `pid ${id} is above kernel.pid_max, or the kernel is older than 5.5`,
+  });
+}
+
+const ATTACH_HINTS: Readonly<Record<string, string>> = {
+  ENOSPC: "the cpuset has no cpus or no memory nodes",
+  EBUSY: "tasks cannot enter a cgroup that has controllers enabled in cgroup.subtree_control",
+  EOPNOTSUPP: "the cgroup is threaded or of an invalid type",
+  EACCES: "the cgroup may not be written",
+};
+
+function call(
+  name: string,
+  number: number,
+  args: RemoteCall["arguments"],
+  attempt: () => string,
+  hints: Readonly<Record<string, string>> = {},
+): RemoteCall {
+  return { number, arguments: args, purpose: { call: name, attempt, hint: (code) => hints[code] } };
+}
+
+function taskName(context: CompileContext, pid: number): string {
+  return `task ${pid} "${context.commOf(pid)}"`;
+}
+
+/** The places that a program's tasks and threads write themselves into. */
+export function attachSteps(program: TaskProgram): Attach[] {
+  const steps = [...program.steps, ...program.threads.flatMap((thread) => thread.steps)];
+  return steps.filter((step): step is Attach => step.kind === "attach");
+}

@@ -1,0 +1,171 @@
+import { InterruptedError, type Problem, UndoError, VerifyError } from "../errors.ts";
+import { joinPath, relativePath, ROOT_PATH } from "../model/cgroup_path.ts";
+import type { HierarchyName } from "../model/hierarchy.ts";
+import type { CgroupStep, LateMove, Plan } from "../plan/plan.ts";
+import { O_WRONLY } from "../sys/constants.ts";
+import type { Sys } from "../sys/sys.ts";
+import type { Architecture } from "../tracee/architecture.ts";
+import { verifyCgroups } from "../verify/verify_cgroups.ts";
+import { verifyTasks } from "../verify/verify_tasks.ts";
+import { type CgroupContext, describeCgroup, executeCgroupStep } from "./cgroups.ts";
+import { Journal } from "./journal.ts";
+import { openTargets } from "./targets.ts";
+import { TaskTree } from "./task_tree.ts";
+import type { Yard } from "./yard.ts";
+
+export interface ExecuteOptions {
+  readonly architecture: Architecture;
+  /** Undo everything after it has been verified, instead of letting the tasks go. */
+  readonly rehearse: boolean;
+  /** Called when all is verified and nothing has been let go; a throw undoes everything. */
+  readonly onVerified: (rootPid: number) => void;
+}
+
+/** What came of a plan that was followed to its end. */
+export interface Outcome {
+  /** Pid of the root task on this host. */
+  readonly rootPid: number;
+  /** Failures that the plan tolerates. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Follows `plan`, verifies it, and lets the tasks go; or undoes all of it.
+ *
+ * Decides nothing: what to do is in the plan. `yard` stays open and belongs to the caller.
+ *
+ * @throws {SysError} when a step fails, {VerifyError} when the kernel says something else than the plan,
+ * {InterruptedError} after a signal: in all cases nothing is left; {UndoError} when something could not be undone
+ */
+export function executePlan(sys: Sys, plan: Plan, options: ExecuteOptions & { readonly yard: Yard }): Outcome {
+  const run = new PlanRun(sys, plan, options);
+  try {
+    run.followPlan();
+    run.verify();
+    options.onVerified(run.rootPid);
+    run.checkpoint();
+    if (!options.rehearse) return run.commit();
+  } catch (error) {
+    run.undo(error);
+    throw error;
+  }
+  run.undo(undefined);
+  return run.outcome();
+}
+
+class PlanRun {
+  readonly #sys: Sys;
+  readonly #plan: Plan;
+  readonly #options: ExecuteOptions & { readonly yard: Yard };
+  readonly #journal = new Journal();
+  readonly #notes: string[] = [];
+  readonly #skipped = new Set<CgroupStep>();
+  #tree: TaskTree | undefined;
+  #rootPid = 0;
+
+  constructor(sys: Sys, plan: Plan, options: ExecuteOptions & { readonly yard: Yard }) {
+    this.#sys = sys;
+    this.#plan = plan;
+    this.#options = options;
+  }
+
+  get rootPid(): number {
+    return this.#rootPid;
+  }
+
+  outcome(): Outcome {
+    return { rootPid: this.#rootPid, notes: this.#notes };
+  }
+
+  followPlan(): void {
+    this.#followSteps(this.#plan.cgroups);
+    this.#createTasks();
+    for (const move of this.#plan.lateMoves) this.#moveLate(move);
+    this.#followSteps(this.#plan.properties);
+    this.#followSteps(this.#plan.freezes);
+  }
+
+  verify(): void {
+    const { yard } = this.#options;
+    const steps = [...this.#plan.cgroups, ...this.#plan.properties, ...this.#plan.freezes];
+    const hostPid = (id: number) => this.#hostPid(id);
+    const problems: Problem[] = [
+      ...verifyTasks({ sys: this.#sys, hostPid }, this.#plan),
+      ...verifyCgroups(this.#sys, steps, {
+        root: (hierarchy) => yard.root(hierarchy),
+        skipped: (step) => this.#skipped.has(step),
+      }),
+    ];
+    if (problems.length > 0) throw new VerifyError("Cannot verify what was restored", problems);
+  }
+
+  /** Ends the run when a signal has asked for it. */
+  checkpoint(): void {
+    const signal = this.#sys.caughtSignal();
+    if (signal !== 0) throw new InterruptedError(signal);
+  }
+
+  commit(): Outcome {
+    this.#tree?.release();
+    this.#journal.forget();
+    return this.outcome();
+  }
+
+  /** Undoes everything; `cause` is why, for the error when that fails. */
+  undo(cause: unknown): void {
+    const problems = this.#journal.undoAll();
+    if (problems.length > 0) throw new UndoError("Cannot undo everything", problems, { cause });
+  }
+
+  #followSteps(steps: readonly CgroupStep[]): void {
+    const { yard } = this.#options;
+    for (const step of steps) {
+      this.checkpoint();
+      const note = (text: string) => {
+        this.#notes.push(text);
+        this.#skipped.add(step);
+      };
+      const context: CgroupContext = { sys: this.#sys, yard, journal: this.#journal, note };
+      executeCgroupStep(context, step);
+    }
+  }
+
+  #createTasks(): void {
+    const targets = openTargets(this.#sys, this.#options.yard, this.#plan);
+    try {
+      this.#sys.setChildSubreaper(true);
+      this.#journal.add("cgrestore's being a subreaper", () => this.#sys.setChildSubreaper(false));
+      const { architecture } = this.#options;
+      const tree = new TaskTree(this.#sys, this.#plan, { architecture, targets, checkpoint: () => this.checkpoint() });
+      this.#tree = tree;
+      this.#journal.add("the tasks", () => tree.kill());
+      tree.create();
+      this.#rootPid = this.#hostPid(this.#plan.expectedTasks[0]?.pid ?? 0);
+    } finally {
+      targets.close();
+    }
+  }
+
+  #moveLate({ pid, hierarchy, path }: LateMove): void {
+    const hostPid = this.#hostPid(pid);
+    this.#moveTo(hostPid, hierarchy, path);
+    // It could not be killed where it is frozen (v1).
+    this.#journal.add(`task ${pid} in a frozen cgroup`, () => this.#moveTo(hostPid, hierarchy, ROOT_PATH));
+    this.#notes.push(`Task ${pid} sleeps in the frozen cgroup "${describeCgroup(hierarchy, path)}"`);
+  }
+
+  #moveTo(hostPid: number, hierarchy: HierarchyName, path: string): void {
+    const file = relativePath(joinPath(path, "cgroup.procs"));
+    const fd = this.#sys.openBeneath(this.#options.yard.root(hierarchy), file, O_WRONLY);
+    try {
+      this.#sys.write(fd, new TextEncoder().encode(String(hostPid)));
+    } finally {
+      this.#sys.close(fd);
+    }
+  }
+
+  #hostPid(id: number): number {
+    if (this.#tree === undefined) throw new RangeError("no tasks have been made");
+    return this.#tree.hostPid(id);
+  }
+}

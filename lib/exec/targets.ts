@@ -1,0 +1,88 @@
+import { joinPath, relativePath } from "../model/cgroup_path.ts";
+import { UNIFIED } from "../model/hierarchy.ts";
+import type { Attach, Plan, TaskStep } from "../plan/plan.ts";
+import { O_DIRECTORY, O_RDONLY, O_WRONLY } from "../sys/constants.ts";
+import type { Sys } from "../sys/sys.ts";
+import { attachSteps } from "./compile_program.ts";
+import type { Yard } from "./yard.ts";
+
+/**
+ * Descriptors of all that the tasks write themselves into or are born in. They are inherited by the coordinator and
+ * from there by every task, so that a move is a single write(2), and are closed by each task in the end.
+ */
+export class Targets {
+  readonly #fds = new Map<string, number>();
+
+  constructor(readonly sys: Sys) {}
+
+  /** Every descriptor, ascending. */
+  get descriptors(): number[] {
+    return [...this.#fds.values()].sort((a, b) => a - b);
+  }
+
+  attachTarget(step: Attach): number {
+    return this.#get(attachKey(step));
+  }
+
+  birthPlace(path: string): number {
+    return this.#get(birthKey(path));
+  }
+
+  open(key: string, open: () => number): void {
+    if (this.#fds.has(key)) return;
+    const fd = open();
+    this.#fds.set(key, fd);
+    this.sys.setCloseOnExec(fd, false);
+  }
+
+  close(): void {
+    for (const fd of this.#fds.values()) this.sys.close(fd);
+    this.#fds.clear();
+  }
+
+  #get(key: string): number {
+    const fd = this.#fds.get(key);
+    if (fd === undefined) throw new RangeError(`no descriptor for ${key}`);
+    return fd;
+  }
+}
+
+/** Opens the targets of all programs of a plan; the caller closes them once the coordinator has been started. */
+export function openTargets(sys: Sys, yard: Yard, plan: Plan): Targets {
+  const targets = new Targets(sys);
+  try {
+    for (const program of plan.tasks) {
+      for (const step of attachSteps(program)) openAttachTarget(targets, yard, step);
+    }
+    for (const step of [...plan.coordinator, ...plan.tasks.flatMap((program) => program.steps)]) {
+      openStepTargets(targets, yard, step);
+    }
+    return targets;
+  } catch (error) {
+    targets.close();
+    throw error;
+  }
+}
+
+function openStepTargets(targets: Targets, yard: Yard, step: TaskStep): void {
+  if (step.kind === "attach") openAttachTarget(targets, yard, step);
+  if (step.kind !== "create-task" || step.into === undefined) return;
+  const path = step.into;
+  targets.open(birthKey(path), () => (
+    targets.sys.openBeneath(yard.root(UNIFIED), relativePath(path), O_RDONLY | O_DIRECTORY)
+  ));
+}
+
+function openAttachTarget(targets: Targets, yard: Yard, step: Attach): void {
+  targets.open(attachKey(step), () => (
+    targets.sys.openBeneath(yard.root(step.hierarchy), relativePath(joinPath(step.path, step.file)), O_WRONLY)
+  ));
+}
+
+function attachKey(step: Attach): string {
+  return `${step.hierarchy}:${joinPath(step.path, step.file)}`;
+}
+
+function birthKey(path: string): string {
+  return `${UNIFIED}:${path}`;
+}

@@ -1,0 +1,307 @@
+import { SysError } from "../errors.ts";
+import { COORDINATOR, type Ending, type Plan, type TaskProgram, type TaskStep } from "../plan/plan.ts";
+import { readText } from "../sys/files.ts";
+import type { Sys } from "../sys/sys.ts";
+import type { Architecture } from "../tracee/architecture.ts";
+import { type Coordinator, reserveCoordinatorSlot, startCoordinator } from "../tracee/coordinator.ts";
+import type { RemoteCall } from "../tracee/remote_call.ts";
+import { Slots } from "../tracee/slots.ts";
+import { Tracee, type TraceeContext } from "../tracee/tracee.ts";
+import {
+  compileCloseAll,
+  type CompileContext,
+  compileEnding,
+  compileNewPidNamespace,
+  compileStep,
+} from "./compile_program.ts";
+import type { Targets } from "./targets.ts";
+
+/** Where the agent goes. Placeholders have nothing else in their address space. */
+const AGENT_BASE = 0x40000n;
+
+/** So many births are run in one go: while a maker makes the next ones, those made are set going. */
+const BIRTHS_PER_RUN = 64;
+
+const SIGKILL = 9;
+const SIGSTOP = 19;
+const REAP_TIMEOUT_MS = 10_000;
+
+/** A task or thread: its table, and from its birth on its tracee. */
+interface Actor {
+  readonly id: number;
+  readonly calls: readonly RemoteCall[];
+  /** Whom each call of the table makes; `undefined` for other calls. */
+  readonly births: readonly (number | undefined)[];
+  readonly slot: number;
+  tracee?: Tracee;
+  /** It has ended, and is a zombie or gone. */
+  ended: boolean;
+}
+
+export interface TaskTreeOptions {
+  readonly architecture: Architecture;
+  readonly targets: Targets;
+  /** Called between steps; throws when the user wants an end. */
+  readonly checkpoint: () => void;
+}
+
+/** The tasks of a plan, from their making to their release. */
+export class TaskTree {
+  readonly #sys: Sys;
+  readonly #plan: Plan;
+  readonly #options: TaskTreeOptions;
+  readonly #context: TraceeContext;
+  readonly #compile: CompileContext;
+  readonly #actors = new Map<number, Actor>();
+  #coordinatorPid: number | undefined;
+  #coordinator: Coordinator | undefined;
+
+  constructor(sys: Sys, plan: Plan, options: TaskTreeOptions) {
+    this.#sys = sys;
+    this.#plan = plan;
+    this.#options = options;
+    this.#context = { sys, architecture: options.architecture, slots: new Slots(), pending: new Map() };
+    this.#compile = this.#prepareActors();
+  }
+
+  /** Makes every task and thread, each in its place and with its session; then does the plan's endings. */
+  create(): void {
+    const coordinator = startCoordinator(this.#context, {
+      base: AGENT_BASE,
+      keep: this.#options.targets.descriptors,
+      onSpawn: (pid) => this.#coordinatorPid = pid,
+    });
+    this.#coordinator = coordinator;
+    for (const actor of this.#actors.values()) {
+      if (actor.id === COORDINATOR) continue;
+      this.#context.slots.load(actor.slot, actor.calls);
+      this.#context.slots.select(actor.slot, 0, runEnd(actor, 0));
+    }
+    const first = this.#actor(COORDINATOR);
+    first.tracee = coordinator.tracee;
+    coordinator.tracee.start(first.calls);
+    coordinator.tracee.finish();
+    this.#followBirths(first);
+    for (const ending of this.#plan.endings) this.#end(ending);
+    this.#closeLeftOpen();
+  }
+
+  /** The pid by which this host knows a task or thread of the plan. */
+  hostPid(id: number): number {
+    const pid = this.#actor(id).tracee?.pid;
+    if (pid === undefined) throw new RangeError(`task ${id} has not been made`);
+    return pid;
+  }
+
+  /** Lets every task go, stopped ones stopped, and ends the coordinator. There is no way back. */
+  release(): void {
+    for (const task of this.#plan.expectedTasks) {
+      if (task.state === "stopped") this.#sys.kill(this.hostPid(task.pid), task.stopSignal || SIGSTOP);
+    }
+    for (const actor of this.#actors.values()) {
+      if (actor.id !== COORDINATOR && !actor.ended) actor.tracee?.release(0);
+    }
+    if (this.#coordinatorPid !== undefined) this.#killAndReap([this.#coordinatorPid]);
+    this.#coordinator?.release();
+  }
+
+  /** Ends all that has been made, and waits until it is gone. */
+  kill(): void {
+    this.#killAndReap(this.#everyPid());
+    this.#coordinator?.release();
+  }
+
+  // -- making ------------------------------------------------------------------------------------------------------
+
+  #prepareActors(): CompileContext {
+    const { slots, architecture } = this.#context;
+    const { targets } = this.#options;
+    reserveCoordinatorSlot(slots, targets.descriptors.length);
+    // Slots are numbered in the order of `ids`: the coordinator has the first.
+    const ids = [COORDINATOR, ...this.#plan.tasks.flatMap((task) => [task.pid, ...task.threads.map((t) => t.tid)])];
+    const slotOf = new Map(ids.map((id, slot) => [id, slot]));
+    const comms = new Map(this.#plan.tasks.flatMap((task) => [
+      [task.pid, task.comm] as const,
+      ...task.threads.map((thread) => [thread.tid, thread.comm] as const),
+    ]));
+    const context: CompileContext = {
+      numbers: architecture.syscall,
+      attachTarget: (step) => targets.attachTarget(step),
+      birthPlace: (path) => targets.birthPlace(path),
+      slotOf: (id) => slotOf.get(id) ?? 0,
+      commOf: (id) => comms.get(id) ?? "?",
+    };
+    this.#addActor(context, COORDINATOR, this.#plan.coordinator, []);
+    if (this.#plan.newPidNamespace) {
+      const actor = this.#actor(COORDINATOR);
+      const calls = [compileNewPidNamespace(context.numbers), ...actor.calls];
+      this.#actors.set(COORDINATOR, { ...actor, calls, births: [undefined, ...actor.births] });
+    }
+    for (const task of this.#plan.tasks) {
+      const closing = closesLater(task) ? [] : [compileCloseAll(context.numbers, task.pid)];
+      this.#addActor(context, task.pid, task.steps, closing);
+      for (const thread of task.threads) this.#addActor(context, thread.tid, thread.steps, []);
+    }
+    return context;
+  }
+
+  #addActor(context: CompileContext, id: number, steps: readonly TaskStep[], closing: readonly RemoteCall[]): void {
+    const calls = steps.map((step) => compileStep(context, id, step));
+    calls.push(...closing);
+    const births = steps.map((step) => (
+      step.kind === "create-task" ? step.pid : step.kind === "create-thread" ? step.tid : undefined
+    ));
+    const slot = id === COORDINATOR ? 0 : this.#context.slots.measure(calls);
+    this.#actors.set(id, { id, calls, births, slot, ended: false });
+  }
+
+  /** Takes over what `first` has made, and what that makes, and so on; returns when all are parked. */
+  #followBirths(first: Actor): void {
+    const queue = this.#adopt(first, 0, first.calls.length);
+    for (let next = 0; next < queue.length; next++) {
+      const actor = queue[next];
+      if (actor?.tracee === undefined) continue;
+      this.#options.checkpoint();
+      let end = runEnd(actor, 0);
+      for (let start = 0;;) {
+        actor.tracee.finish(end);
+        const made: [number, number] = [start, end];
+        start = end;
+        end = runEnd(actor, start);
+        if (end > start) actor.tracee.resume(actor.calls, start, end);
+        queue.push(...this.#adopt(actor, ...made));
+        if (end === start) break;
+      }
+    }
+  }
+
+  /** Sets those going whom calls `start` to `end` of `maker` have made. */
+  #adopt(maker: Actor, start: number, end: number): Actor[] {
+    const born: Actor[] = [];
+    for (let index = start; index < end; index++) {
+      const id = maker.births[index];
+      if (id === undefined) continue;
+      const actor = this.#actor(id);
+      const result = this.#context.slots.result(maker.slot, index);
+      actor.tracee = new Tracee(this.#context, this.#pidOf(id, maker, result), actor.slot);
+      actor.tracee.adopt(actor.calls);
+      born.push(actor);
+    }
+    return born;
+  }
+
+  /** In a pid namespace, clone3 returns the pid inside; the coordinator is outside. */
+  #pidOf(id: number, maker: Actor, result: number): number {
+    if (!this.#plan.newPidNamespace || maker.id === COORDINATOR) return result;
+    for (;;) {
+      for (const pid of this.#context.pending.keys()) if (innerPid(this.#sys, pid) === id) return pid;
+      const event = this.#sys.wait(-1, REAP_TIMEOUT_MS);
+      if (event === undefined) throw new SysError("waitpid", "ECHILD", `Cannot find task ${id} after its birth`);
+      this.#context.pending.set(event.pid, event.status);
+    }
+  }
+
+  #end(ending: Ending): void {
+    this.#options.checkpoint();
+    const actor = this.#actor(ending.pid);
+    const calls = compileEnding(this.#compile, ending);
+    if (actor.tracee === undefined) throw new RangeError(`task ${ending.pid} has not been made`);
+    if (ending.step.kind !== "exit") return actor.tracee.run(calls);
+    actor.tracee.runToExit(calls);
+    actor.ended = true;
+  }
+
+  /** Threads share their descriptors, so these are closed once the last thread has used them. */
+  #closeLeftOpen(): void {
+    for (const task of this.#plan.tasks) {
+      const actor = this.#actor(task.pid);
+      if (closesLater(task) && !actor.ended) actor.tracee?.run([compileCloseAll(this.#compile.numbers, task.pid)]);
+    }
+  }
+
+  #actor(id: number): Actor {
+    const actor = this.#actors.get(id);
+    if (actor === undefined) throw new RangeError(`no program for task ${id}`);
+    return actor;
+  }
+
+  // -- ending ------------------------------------------------------------------------------------------------------
+
+  /** All that may be alive: those taken over, and those born since. */
+  #everyPid(): number[] {
+    const pids = new Set<number>();
+    for (const actor of this.#actors.values()) {
+      if (actor.tracee !== undefined) pids.add(actor.tracee.pid);
+    }
+    if (this.#coordinator !== undefined) {
+      for (const maker of this.#actors.values()) for (const pid of this.#unadopted(maker)) pids.add(pid);
+    }
+    if (this.#coordinatorPid !== undefined) pids.add(this.#coordinatorPid);
+    return [...pids];
+  }
+
+  /** Children that a maker's table says it has made, and that were not taken over. */
+  *#unadopted(maker: Actor): Iterable<number> {
+    // What lies in a pid namespace dies with its first task, which the coordinator has made.
+    if (maker.tracee === undefined || (this.#plan.newPidNamespace && maker.id !== COORDINATOR)) return;
+    for (const [index, id] of maker.births.entries()) {
+      const result = this.#context.slots.result(maker.slot, index);
+      if (id !== undefined && result > 0 && this.#actor(id).tracee === undefined) yield result;
+    }
+  }
+
+  #killAndReap(pids: readonly number[]): void {
+    for (const pid of pids) ignoring("ESRCH", () => this.#sys.kill(pid, SIGKILL));
+    let left = [...pids];
+    const deadline = REAP_TIMEOUT_MS / REAP_PAUSE_MS;
+    for (let round = 0; left.length > 0; round++) {
+      // A task may be reported twice: to us as its tracer, and once its parent is gone, to us as the subreaper.
+      left = left.filter((pid) => !this.#isGone(pid));
+      if (left.length === 0) return;
+      if (round > deadline) throw new SysError("waitpid", "ETIMEDOUT", `Cannot end task ${left.join(", ")}`);
+      this.#sys.sleep(REAP_PAUSE_MS);
+    }
+  }
+
+  #isGone(pid: number): boolean {
+    for (;;) {
+      let gone = false;
+      const event = ignoring("ECHILD", () => this.#sys.wait(pid, 0), () => gone = true);
+      if (gone) return !this.#sys.taskExists(pid);
+      if (event === undefined) return false;
+    }
+  }
+}
+
+const REAP_PAUSE_MS = 1;
+
+/** Where the run that begins with entry `start` ends: after so many births, or with the table. */
+function runEnd(actor: Actor, start: number): number {
+  let births = 0;
+  for (let index = start; index < actor.calls.length; index++) {
+    if (actor.births[index] !== undefined && ++births === BIRTHS_PER_RUN) return index + 1;
+  }
+  return actor.calls.length;
+}
+
+/** Whether threads of the task need its descriptors after it has finished its own steps. */
+function closesLater(task: TaskProgram): boolean {
+  return task.threads.some((thread) => thread.steps.some((step) => step.kind === "attach"));
+}
+
+/** The pid of a task in its innermost pid namespace: the last one of `NSpid` (proc_pid_status(5)). */
+function innerPid(sys: Sys, pid: number): number {
+  const line = /^NSpid:(.*)$/m.exec(readText(sys, `/proc/${pid}/status`))?.[1] ?? "";
+  return Number(line.trim().split(/\s+/).at(-1));
+}
+
+function ignoring<T>(code: string, action: () => T, otherwise?: () => void): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof SysError) || error.code !== code) throw error;
+    otherwise?.();
+    return undefined;
+  }
+}
+

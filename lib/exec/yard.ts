@@ -1,0 +1,140 @@
+import { SysError } from "../errors.ts";
+import { describeHierarchy, type HierarchyName, isNamed, UNIFIED } from "../model/hierarchy.ts";
+import type { OpenHierarchy } from "../plan/plan.ts";
+import {
+  CGROUP2_SUPER_MAGIC,
+  CGROUP_SUPER_MAGIC,
+  CLONE_NEWNS,
+  MNT_DETACH,
+  MS_BIND,
+  MS_NODEV,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_PRIVATE,
+  MS_REC,
+  O_DIRECTORY,
+  O_RDONLY,
+} from "../sys/constants.ts";
+import type { Sys } from "../sys/sys.ts";
+
+/** The open root directory of every hierarchy that a plan needs. Closing them is all there is to clean up. */
+export class Yard {
+  readonly #roots = new Map<HierarchyName, number>();
+
+  constructor(readonly sys: Sys) {}
+
+  add(hierarchy: HierarchyName, fd: number): void {
+    this.#roots.set(hierarchy, fd);
+  }
+
+  /** The root directory of a hierarchy. */
+  root(hierarchy: HierarchyName): number {
+    const fd = this.#roots.get(hierarchy);
+    if (fd === undefined) throw new RangeError(`the yard has no hierarchy "${describeHierarchy(hierarchy)}"`);
+    return fd;
+  }
+
+  close(): void {
+    for (const fd of this.#roots.values()) this.sys.close(fd);
+    this.#roots.clear();
+  }
+}
+
+/**
+ * Makes a yard: a tmpfs with a directory for each hierarchy and that hierarchy mounted on it; opens the directories,
+ * and takes the yard away again. The descriptors keep the mounts alive.
+ *
+ * All of it happens in a mount namespace of this thread's own, which it leaves at the end: other processes never see
+ * the yard, and nothing of it is left when cgrestore is killed in the middle. Needs CAP_SYS_ADMIN.
+ */
+export function openYard(sys: Sys, hierarchies: readonly OpenHierarchy[]): Yard {
+  const yard = new Yard(sys);
+  if (hierarchies.length === 0) return yard;
+  const home = sys.open("/proc/self/ns/mnt", O_RDONLY);
+  try {
+    const workingDirectory = sys.open(".", O_RDONLY | O_DIRECTORY);
+    try {
+      sys.unshare(CLONE_NEWNS);
+      try {
+        buildYard(sys, hierarchies, yard);
+      } finally {
+        sys.setns(home, CLONE_NEWNS);
+        sys.fchdir(workingDirectory);
+      }
+    } finally {
+      sys.close(workingDirectory);
+    }
+    return yard;
+  } catch (error) {
+    yard.close();
+    throw error;
+  } finally {
+    sys.close(home);
+  }
+}
+
+/** The directory that the yard's tmpfs covers, in our own mount namespace only; it exists on every Linux. */
+const COVERED = "/proc";
+
+function buildYard(sys: Sys, hierarchies: readonly OpenHierarchy[], yard: Yard): void {
+  sys.mount("none", "/", "", MS_REC | MS_PRIVATE, "");
+  sys.mount("cgyard", COVERED, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700");
+  try {
+    const top = sys.mkdtemp(`${COVERED}/.cgyard.XXXXXX`);
+    const directory = sys.open(top, O_RDONLY | O_DIRECTORY);
+    try {
+      for (const step of hierarchies) {
+        const name = yardName(step.hierarchy);
+        sys.mkdirat(directory, name, 0o700);
+        yard.add(step.hierarchy, openMounted(sys, step, `${top}/${name}`));
+      }
+    } finally {
+      sys.close(directory);
+    }
+  } finally {
+    sys.umount2(COVERED, MNT_DETACH);
+  }
+}
+
+function openMounted(sys: Sys, step: OpenHierarchy, target: string): number {
+  if (step.method === "bind") sys.mount(step.source, target, "", MS_BIND, "");
+  else sys.mount("none", target, step.source, MS_NOSUID | MS_NODEV | MS_NOEXEC, step.options);
+  return openHierarchyRoot(sys, step.hierarchy, target);
+}
+
+/** Opens a directory that must be the root of a cgroup file system of the right version. */
+function openHierarchyRoot(sys: Sys, hierarchy: HierarchyName, path: string): number {
+  const fd = sys.open(path, O_RDONLY | O_DIRECTORY);
+  const magic = hierarchy === UNIFIED ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC;
+  if (sys.fileSystemType(fd) === magic) return fd;
+  sys.close(fd);
+  throw new SysError(
+    "fstatfs",
+    "EINVAL",
+    `Cannot use "${path}" as the hierarchy "${describeHierarchy(hierarchy)}"`,
+    "another file system is mounted there",
+  );
+}
+
+/**
+ * Uses a yard that the caller has prepared (`--cgroup-yard`), in CRIU's layout: one directory for each hierarchy,
+ * named by `yardName`. Needs no privilege to mount.
+ */
+export function openPreparedYard(sys: Sys, directory: string, hierarchies: readonly OpenHierarchy[]): Yard {
+  const yard = new Yard(sys);
+  try {
+    for (const { hierarchy } of hierarchies) {
+      yard.add(hierarchy, openHierarchyRoot(sys, hierarchy, `${directory}/${yardName(hierarchy)}`));
+    }
+    return yard;
+  } catch (error) {
+    yard.close();
+    throw error;
+  }
+}
+
+/** Directory of a hierarchy in a yard: `unified`, `cpu,cpuacct`, and `systemd` for `name=systemd` (criu/cgroup.c). */
+export function yardName(hierarchy: HierarchyName): string {
+  if (hierarchy === UNIFIED) return "unified";
+  return isNamed(hierarchy) ? hierarchy.slice("name=".length) : hierarchy;
+}

@@ -1,0 +1,52 @@
+import { SysError } from "../errors.ts";
+import { O_RDONLY } from "./constants.ts";
+import type { Sys } from "./sys.ts";
+
+/** Files of a kernel or of a checkpoint's description are small; nothing we read whole comes near this. */
+const MAX_SIZE = 64 * 1024 * 1024;
+const FIRST_READ = 8192;
+const TEXT = new TextDecoder();
+
+/**
+ * Reads a whole file. The size that fstat tells is not trusted: it is 0 for files of /proc.
+ *
+ * @throws {SysError} EFBIG above 64 MiB
+ */
+export function readFile(sys: Sys, path: string): Uint8Array<ArrayBuffer> {
+  return readDescriptor(sys, sys.open(path, O_RDONLY), path);
+}
+
+/** As `readFile`, as UTF-8 text. */
+export function readText(sys: Sys, path: string): string {
+  return TEXT.decode(readFile(sys, path));
+}
+
+/** Reads a whole file below the open directory `directory`, following no links (`Sys.openBeneath`). */
+export function readTextBeneath(sys: Sys, directory: number, path: string): string {
+  return TEXT.decode(readDescriptor(sys, sys.openBeneath(directory, path, O_RDONLY), path));
+}
+
+/** Reads `fd` to its end, and closes it. */
+function readDescriptor(sys: Sys, fd: number, path: string): Uint8Array<ArrayBuffer> {
+  try {
+    let buffer = new Uint8Array(new ArrayBuffer(FIRST_READ));
+    let length = 0;
+    for (;;) {
+      const count = sys.read(fd, length === 0 ? buffer : buffer.subarray(length));
+      if (count === 0) return buffer.subarray(0, length);
+      length += count;
+      if (length > MAX_SIZE) {
+        throw new SysError("read", "EFBIG", `Cannot read "${path}"`, `it has more than ${MAX_SIZE} bytes`);
+      }
+      if (length === buffer.length) buffer = grown(buffer);
+    }
+  } finally {
+    sys.close(fd);
+  }
+}
+
+function grown(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(new ArrayBuffer(buffer.length * 4));
+  larger.set(buffer);
+  return larger;
+}

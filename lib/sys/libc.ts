@@ -1,0 +1,215 @@
+/**
+ * The C library's functions that the system layer calls, as one table.
+ *
+ * Only functions that every glibc since 2.31 exports; what is younger or has no wrapper goes through `syscall`. Variadic
+ * functions (open, fcntl, prctl, ptrace, syscall) are declared with the arguments we pass, which x86-64 and aarch64 Linux
+ * hand over in the same registers. Counts that the kernel limits to 0x7ffff000 bytes, and results that are only ever 0
+ * or -1, are declared `i32` even where C says `ssize_t` or `long`: the low half of the register holds all of them, and
+ * a number costs less than a bigint.
+ */
+
+const SYMBOLS = {
+  __errno_location: { parameters: [], result: "pointer" /* int * */ },
+
+  open: {
+    parameters: ["buffer", /* const char *path */ "i32", /* int flags */ "u32" /* mode_t mode */],
+    result: "i32",
+  },
+  openat2: {
+    name: "syscall",
+    parameters: [
+      "i64", /* long number */
+      "i64", /* int dirfd */
+      "buffer", /* const char *path */
+      "buffer", /* struct open_how *how */
+      "usize", /* size_t size */
+    ],
+    result: "i32",
+  },
+  close: { parameters: ["i32" /* int fd */], result: "i32" },
+  read: {
+    parameters: ["i32", /* int fd */ "buffer", /* void *buf */ "usize" /* size_t count */],
+    result: "i32", /* ssize_t */
+  },
+  write: {
+    parameters: ["i32", /* int fd */ "buffer", /* const void *buf */ "usize" /* size_t count */],
+    result: "i32", /* ssize_t */
+  },
+  lseek: {
+    parameters: ["i32", /* int fd */ "i64", /* off_t offset */ "i32" /* int whence */],
+    result: "i64", /* off_t */
+  },
+  getdents64: {
+    name: "syscall",
+    parameters: [
+      "i64", /* long number */
+      "i64", /* int fd */
+      "buffer", /* struct linux_dirent64 *dirp */
+      "usize", /* size_t count */
+    ],
+    result: "i32", /* ssize_t */
+  },
+  readlink: {
+    parameters: ["buffer", /* const char *path */ "buffer", /* char *buf */ "usize" /* size_t size */],
+    result: "i32", /* ssize_t */
+  },
+  statx: {
+    parameters: [
+      "i32", /* int dirfd */
+      "buffer", /* const char *path */
+      "i32", /* int flags */
+      "u32", /* unsigned int mask */
+      "buffer", /* struct statx *buf */
+    ],
+    result: "i32",
+  },
+  fstatfs: { parameters: ["i32", /* int fd */ "buffer" /* struct statfs *buf */], result: "i32" },
+  mkdirat: {
+    parameters: ["i32", /* int dirfd */ "buffer", /* const char *path */ "u32" /* mode_t mode */],
+    result: "i32",
+  },
+  unlinkat: {
+    parameters: ["i32", /* int dirfd */ "buffer", /* const char *path */ "i32" /* int flags */],
+    result: "i32",
+  },
+  rmdir: { parameters: ["buffer" /* const char *path */], result: "i32" },
+  mkdtemp: { parameters: ["buffer" /* char *template */], result: "pointer" /* char * */ },
+  fchown: { parameters: ["i32", /* int fd */ "u32", /* uid_t owner */ "u32" /* gid_t group */], result: "i32" },
+  fchmod: { parameters: ["i32", /* int fd */ "u32" /* mode_t mode */], result: "i32" },
+  fcntl: { parameters: ["i32", /* int fd */ "i32", /* int op */ "i32" /* int arg */], result: "i32" },
+  fchdir: { parameters: ["i32" /* int fd */], result: "i32" },
+  umask: { parameters: ["u32" /* mode_t mask */], result: "u32" },
+
+  mount: {
+    parameters: [
+      "buffer", /* const char *source */
+      "buffer", /* const char *target */
+      "buffer", /* const char *filesystemtype */
+      "usize", /* unsigned long mountflags */
+      "buffer", /* const void *data */
+    ],
+    result: "i32",
+  },
+  umount2: { parameters: ["buffer", /* const char *target */ "i32" /* int flags */], result: "i32" },
+  unshare: { parameters: ["i32" /* int flags */], result: "i32" },
+  setns: { parameters: ["i32", /* int fd */ "i32" /* int nstype */], result: "i32" },
+
+  getpid: { parameters: [], result: "i32" },
+  gettid: { parameters: [], result: "i32" },
+  getsid: { parameters: ["i32" /* pid_t pid */], result: "i32" },
+  getpgid: { parameters: ["i32" /* pid_t pid */], result: "i32" },
+  getpriority: { parameters: ["i32", /* int which */ "u32" /* id_t who */], result: "i32" },
+  kill: { parameters: ["i32", /* pid_t pid */ "i32" /* int sig */], result: "i32" },
+  posix_spawn: {
+    parameters: [
+      "buffer", /* pid_t *pid */
+      "buffer", /* const char *path */
+      "pointer", /* const posix_spawn_file_actions_t *file_actions */
+      "pointer", /* const posix_spawnattr_t *attrp */
+      "buffer", /* char *const argv[] */
+      "buffer", /* char *const envp[] */
+    ],
+    result: "i32", /* an errno, not -1 */
+  },
+  prctl: {
+    parameters: [
+      "i32", /* int op */
+      "usize", /* unsigned long arg2 */
+      "usize", /* unsigned long arg3 */
+      "usize", /* unsigned long arg4 */
+      "usize", /* unsigned long arg5 */
+    ],
+    result: "i32",
+  },
+  waitpid: {
+    parameters: ["i32", /* pid_t pid */ "buffer", /* int *wstatus */ "i32" /* int options */],
+    result: "i32",
+  },
+  ptrace: {
+    parameters: ["i64", /* enum request */ "i32", /* pid_t pid */ "usize", /* void *addr */ "usize" /* void *data */],
+    result: "i32", /* long */
+  },
+  ptrace_buffer: {
+    name: "ptrace",
+    parameters: ["i64", /* enum request */ "i32", /* pid_t pid */ "usize", /* void *addr */ "buffer" /* void *data */],
+    result: "i32", /* long */
+  },
+  process_vm_writev: {
+    parameters: [
+      "i32", /* pid_t pid */
+      "buffer", /* const struct iovec *local_iov */
+      "usize", /* unsigned long liovcnt */
+      "buffer", /* const struct iovec *remote_iov */
+      "usize", /* unsigned long riovcnt */
+      "usize", /* unsigned long flags */
+    ],
+    result: "i32", /* ssize_t */
+  },
+
+  memfd_create: { parameters: ["buffer", /* const char *name */ "u32" /* unsigned int flags */], result: "i32" },
+  ftruncate: { parameters: ["i32", /* int fd */ "i64" /* off_t length */], result: "i32" },
+  mmap: {
+    parameters: [
+      "usize", /* void *addr */
+      "usize", /* size_t length */
+      "i32", /* int prot */
+      "i32", /* int flags */
+      "i32", /* int fd */
+      "i64", /* off_t offset */
+    ],
+    result: "pointer", /* void * */
+  },
+  mprotect: { parameters: ["pointer", /* void *addr */ "usize", /* size_t len */ "i32" /* int prot */], result: "i32" },
+  munmap: { parameters: ["pointer", /* void *addr */ "usize" /* size_t length */], result: "i32" },
+
+  sigaction: {
+    parameters: [
+      "i32", /* int signum */
+      "buffer", /* const struct sigaction *act */
+      "buffer", /* struct sigaction *oldact */
+    ],
+    result: "i32",
+  },
+  pthread_sigmask: {
+    parameters: ["i32", /* int how */ "buffer", /* const sigset_t *set */ "buffer" /* sigset_t *oldset */],
+    result: "i32", /* an errno, not -1 */
+  },
+  nanosleep: {
+    parameters: ["buffer", /* const struct timespec *duration */ "buffer" /* struct timespec *rem */],
+    result: "i32",
+  },
+  timer_create: {
+    name: "syscall",
+    parameters: [
+      "i64", /* long number */
+      "i64", /* clockid_t clockid */
+      "buffer", /* struct sigevent *sevp */
+      "buffer", /* __kernel_timer_t *timerid: an int */
+    ],
+    result: "i32",
+  },
+  timer_settime: {
+    name: "syscall",
+    parameters: [
+      "i64", /* long number */
+      "i64", /* timer_t timerid */
+      "i64", /* int flags */
+      "buffer", /* const struct itimerspec *new_value */
+      "buffer", /* struct itimerspec *old_value */
+    ],
+    result: "i32",
+  },
+  timer_delete: {
+    name: "syscall",
+    parameters: ["i64", /* long number */ "i64" /* timer_t timerid */],
+    result: "i32",
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** The opened C library. */
+export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>;
+
+/** Opens the C library of this process; the caller closes it. Throws when there is no glibc, as on musl. */
+export function openLibc(): Libc {
+  return Deno.dlopen("libc.so.6", SYMBOLS);
+}

@@ -1,0 +1,727 @@
+/** `Sys` on the running Linux kernel, through the C library. Every method belongs to the thread that opened it. */
+
+import { SysError } from "../errors.ts";
+import * as k from "./constants.ts";
+import { EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
+import { type Libc, openLibc } from "./libc.ts";
+import type { DirectoryEntry, FileStatus, SharedMemory, Sys, WaitResult } from "./sys.ts";
+
+/** Twice PATH_MAX, so that the kernel is the one to refuse a long path. */
+const PATH_SCRATCH = 8192;
+/** Enough for some 1,500 directory entries in one call. */
+const TRANSFER_SCRATCH = 65536;
+const TRANSFER_SIZE = BigInt(TRANSFER_SCRATCH);
+/** `sizeof(struct open_how)`: flags, mode, resolve. */
+const OPEN_HOW_SIZE = 24n;
+/** How often a wait that blocks looks at its deadline and at caught signals, in milliseconds. */
+const TICK_MS = 100;
+const PAGE = 4096;
+/** `struct sigaction` of glibc, in words: handler, 16 of mask, flags, restorer. */
+const SIGACTION_WORDS = 19;
+/** `struct user_regs_struct` of x86-64, in words. */
+const REGISTER_WORDS = 27;
+const MAP_FAILED = 0xffffffffffffffffn;
+/** What is remembered by `catchSignals`. */
+const CAUGHT = [k.SIGHUP, k.SIGINT, k.SIGTERM] as const;
+/** Where the two handlers stand in their page, and which word each of them sets. */
+const HANDLER_SIZE = 64;
+const CAUGHT_WORD = 0;
+const TICK_WORD = 1;
+
+/** What the kernel asks for when it answers EPERM. */
+const PRIVILEGE: Readonly<Record<string, string>> = {
+  mount: "needs CAP_SYS_ADMIN",
+  umount2: "needs CAP_SYS_ADMIN",
+  unshare: "needs CAP_SYS_ADMIN",
+  setns: "needs CAP_SYS_ADMIN",
+  fchown: "needs CAP_CHOWN",
+  fchmod: "needs CAP_FOWNER",
+  kill: "needs CAP_KILL",
+  process_vm_writev: "needs CAP_SYS_PTRACE",
+  "ptrace(PTRACE_SEIZE)": "needs CAP_SYS_PTRACE, and a task that nothing else traces",
+};
+
+/** What to do about an errno, whatever the call. */
+const REMEDY: Readonly<Record<string, string>> = {
+  EMFILE: "raise the limit of open files, ulimit -n",
+  ENFILE: "raise the sysctl fs.file-max",
+  ENOSYS: "this kernel lacks the call, or a seccomp filter forbids it",
+};
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Opens the kernel for the calling thread; the caller releases it, and uses it on this thread only. */
+export function openLinuxSys(): LinuxSys {
+  return new LinuxSys(openLibc());
+}
+
+/**
+ * The kernel itself.
+ *
+ * Paths must not contain NUL (EINVAL). Errors of calls on a descriptor name the file behind it, as proc(5) tells it.
+ * A name in a directory that is not UTF-8 is read with U+FFFD, and will not be found again.
+ */
+export class LinuxSys implements Sys, Disposable {
+  readonly #libc: Libc;
+  readonly #c: Libc["symbols"];
+  /** This thread's errno: reading it is a plain load, which nothing can come before. */
+  readonly #errno: Int32Array<ArrayBuffer>;
+  readonly #path = bytes(PATH_SCRATCH);
+  readonly #transfer = bytes(TRANSFER_SCRATCH);
+  readonly #transferAddress = addressOf(this.#transfer);
+  readonly #emptyPath = bytes(1);
+  readonly #statx = bytes(256);
+  readonly #statxView = new DataView(this.#statx.buffer);
+  readonly #statfs = words(16);
+  readonly #openHow = words(3);
+  readonly #waitStatus = new Int32Array(new ArrayBuffer(64));
+  readonly #localVector = words(2);
+  readonly #remoteVector = words(2);
+  /** Fields, because posix_spawn reads them through addresses that do not keep them alive. */
+  readonly #programName = cString("cgrestore");
+  readonly #argv = words(2);
+  readonly #envp = words(1);
+
+  #handlers: SignalHandlers | undefined;
+  readonly #savedActions = new Map<number, BigUint64Array<ArrayBuffer>>();
+  readonly #savedMask = words(16);
+  #timer: bigint | undefined;
+  /** Whether the caller knows of the caught signal: from then on it interrupts nothing, so that an undo can wait. */
+  #caughtIsKnown = false;
+
+  /** Takes over `libc`, and closes it when released. */
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    this.#c = libc.symbols;
+    const errno = this.#c.__errno_location();
+    if (errno === null) throw new Error("Cannot find errno: __errno_location returned NULL");
+    this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(errno, 4));
+    this.#argv[0] = addressOf(this.#programName);
+  }
+
+  /** Stops the timer and puts back all signal handlers. Nothing may be called afterwards; may be repeated. */
+  release(): void {
+    if (this.#timer !== undefined) {
+      // What the timer has already sent is thread-directed, so it is delivered before this call returns.
+      this.#c.timer_delete(k.SYS_TIMER_DELETE, this.#timer);
+      this.#timer = undefined;
+      this.#c.pthread_sigmask(k.SIG_SETMASK, this.#savedMask, null);
+    }
+    for (const [signal, action] of this.#savedActions) this.#c.sigaction(signal, action, null);
+    this.#savedActions.clear();
+    this.#libc.close();
+    this.release = () => {};
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  // ---- files
+
+  open(path: string, flags: number, mode = 0): number {
+    const encoded = this.#encode("open", path);
+    for (;;) {
+      const fd = this.#c.open(encoded, flags | k.O_CLOEXEC, mode);
+      const code = this.#code();
+      if (fd >= 0) return fd;
+      if (code !== EINTR) throw failure("open", code, `Cannot open ${quote(path)}`);
+    }
+  }
+
+  openBeneath(directory: number, path: string, flags: number): number {
+    const encoded = this.#encode("openat2", path);
+    this.#openHow[0] = BigInt(flags | k.O_CLOEXEC);
+    this.#openHow[2] = BigInt(k.RESOLVE_BENEATH | k.RESOLVE_NO_SYMLINKS | k.RESOLVE_NO_MAGICLINKS);
+    for (;;) {
+      const fd = this.#c.openat2(k.SYS_OPENAT2, BigInt(directory), encoded, this.#openHow, OPEN_HOW_SIZE);
+      const code = this.#code();
+      if (fd >= 0) return fd;
+      if (code === EINTR) continue;
+      throw failure("openat2", code, `Cannot open ${quote(path)} beneath ${this.#nameOf(directory)}`);
+    }
+  }
+
+  close(fd: number): void {
+    const result = this.#c.close(fd);
+    const code = this.#code();
+    // The descriptor is gone even after EINTR, says close(2).
+    if (result !== 0 && code !== EINTR) throw failure("close", code, `Cannot close ${this.#nameOf(fd)}`);
+  }
+
+  read(fd: number, buffer: Uint8Array): number {
+    const memory = unshared(buffer);
+    for (;;) {
+      const count = this.#c.read(fd, memory, BigInt(memory.length));
+      const code = this.#code();
+      if (count >= 0) return count;
+      if (code !== EINTR) throw failure("read", code, `Cannot read ${this.#nameOf(fd)}`);
+    }
+  }
+
+  write(fd: number, data: Uint8Array): number {
+    const memory = unshared(data);
+    for (;;) {
+      const count = this.#c.write(fd, memory, BigInt(memory.length));
+      const code = this.#code();
+      if (count >= 0) return count;
+      if (code === EINTR) continue;
+      throw failure("write", code, `Cannot write ${summarize(memory)} to ${this.#nameOf(fd)}`);
+    }
+  }
+
+  /** Begins at the start, wherever the descriptor stands. Kinds are `d_type`, which cgroup file systems and proc fill. */
+  readDirectory(fd: number): DirectoryEntry[] {
+    const entries: DirectoryEntry[] = [];
+    const sought = this.#c.lseek(fd, 0n, k.SEEK_SET);
+    const seekCode = this.#code();
+    if (sought < 0n) throw failure("lseek", seekCode, `Cannot list ${this.#nameOf(fd)}`);
+    for (;;) {
+      const count = this.#c.getdents64(k.SYS_GETDENTS64, BigInt(fd), this.#transfer, TRANSFER_SIZE);
+      const code = this.#code();
+      if (count < 0) throw failure("getdents64", code, `Cannot list ${this.#nameOf(fd)}`);
+      if (count === 0) return entries;
+      decodeEntries(this.#transfer.subarray(0, count), entries);
+    }
+  }
+
+  readLink(path: string): string {
+    const length = this.#c.readlink(this.#encode("readlink", path), this.#transfer, TRANSFER_SIZE);
+    const code = this.#code();
+    if (length < 0) throw failure("readlink", code, `Cannot read the link ${quote(path)}`);
+    return decoder.decode(this.#transfer.subarray(0, length));
+  }
+
+  /** By statx(2), whose layout is the same on every architecture. */
+  fstat(fd: number): FileStatus {
+    const result = this.#c.statx(fd, this.#emptyPath, k.AT_EMPTY_PATH, k.STATX_WANTED, this.#statx);
+    const code = this.#code();
+    if (result !== 0) throw failure("statx", code, `Cannot look at ${this.#nameOf(fd)}`);
+    const view = this.#statxView;
+    return {
+      mode: view.getUint16(28, true),
+      uid: view.getUint32(20, true),
+      gid: view.getUint32(24, true),
+      size: Number(view.getBigUint64(40, true)),
+    };
+  }
+
+  fileSystemType(fd: number): number {
+    const result = this.#c.fstatfs(fd, this.#statfs);
+    const code = this.#code();
+    if (result !== 0) throw failure("fstatfs", code, `Cannot tell the file system of ${this.#nameOf(fd)}`);
+    return Number(this.#statfs[0]);
+  }
+
+  mkdirat(directory: number, path: string, mode: number): void {
+    const result = this.#c.mkdirat(directory, this.#encode("mkdirat", path), mode);
+    const code = this.#code();
+    if (result === 0) return;
+    throw failure("mkdirat", code, `Cannot make the directory ${quote(path)} in ${this.#nameOf(directory)}`);
+  }
+
+  rmdirat(directory: number, path: string): void {
+    const result = this.#c.unlinkat(directory, this.#encode("unlinkat", path), k.AT_REMOVEDIR);
+    const code = this.#code();
+    if (result === 0) return;
+    throw failure("unlinkat", code, `Cannot remove the directory ${quote(path)} in ${this.#nameOf(directory)}`);
+  }
+
+  fchown(fd: number, uid: number, gid: number): void {
+    const result = this.#c.fchown(fd, uid, gid);
+    const code = this.#code();
+    if (result !== 0) throw failure("fchown", code, `Cannot give ${this.#nameOf(fd)} to "${uid}:${gid}"`);
+  }
+
+  fchmod(fd: number, mode: number): void {
+    const result = this.#c.fchmod(fd, mode);
+    const code = this.#code();
+    if (result !== 0) throw failure("fchmod", code, `Cannot set mode "${mode.toString(8)}" on ${this.#nameOf(fd)}`);
+  }
+
+  setCloseOnExec(fd: number, on: boolean): void {
+    const result = this.#c.fcntl(fd, k.F_SETFD, on ? k.FD_CLOEXEC : 0);
+    const code = this.#code();
+    if (result !== 0) throw failure("fcntl", code, `Cannot set close-on-exec of ${this.#nameOf(fd)}`);
+  }
+
+  umask(mask: number): number {
+    return this.#c.umask(mask);
+  }
+
+  // ---- mounts and namespaces
+
+  mount(source: string, target: string, type: string, flags: number, data: string): void {
+    const attempt = `Cannot mount ${quote(source)}, type ${quote(type)}, options ${quote(data)}, on ${quote(target)}`;
+    const strings = [source, target, type, data].map((text) => {
+      if (text.includes("\0")) throw failure("mount", EINVAL, attempt);
+      return cString(text);
+    });
+    const [from, to, kind, options] = strings as [CString, CString, CString, CString];
+    const result = this.#c.mount(from, to, kind, BigInt(flags), options);
+    const code = this.#code();
+    if (result !== 0) throw failure("mount", code, attempt);
+  }
+
+  umount2(target: string, flags: number): void {
+    const result = this.#c.umount2(this.#encode("umount2", target), flags);
+    const code = this.#code();
+    if (result !== 0) throw failure("umount2", code, `Cannot unmount ${quote(target)}`);
+  }
+
+  mkdtemp(template: string): string {
+    const path = this.#encode("mkdtemp", template);
+    const made = this.#c.mkdtemp(path);
+    const code = this.#code();
+    if (made === null) throw failure("mkdtemp", code, `Cannot make a directory like ${quote(template)}`);
+    return decoder.decode(path.subarray(0, path.indexOf(0)));
+  }
+
+  rmdir(path: string): void {
+    const result = this.#c.rmdir(this.#encode("rmdir", path));
+    const code = this.#code();
+    if (result !== 0) throw failure("rmdir", code, `Cannot remove the directory ${quote(path)}`);
+  }
+
+  /** Of the calling thread alone, as every unshare(2): a working directory of its own comes with CLONE_NEWNS. */
+  unshare(flags: number): void {
+    const result = this.#c.unshare(flags);
+    const code = this.#code();
+    if (result !== 0) throw failure("unshare", code, `Cannot leave the namespaces "0x${flags.toString(16)}"`);
+  }
+
+  /** Of the calling thread alone; a mount namespace demands an `unshare` of CLONE_NEWNS or CLONE_FS before (EINVAL). */
+  setns(fd: number, type: number): void {
+    const result = this.#c.setns(fd, type);
+    const code = this.#code();
+    if (result !== 0) throw failure("setns", code, `Cannot enter the namespace ${this.#nameOf(fd)}`);
+  }
+
+  fchdir(fd: number): void {
+    const result = this.#c.fchdir(fd);
+    const code = this.#code();
+    if (result !== 0) throw failure("fchdir", code, `Cannot change the working directory to ${this.#nameOf(fd)}`);
+  }
+
+  // ---- tasks
+
+  getpid(): number {
+    return this.#c.getpid();
+  }
+
+  getsid(pid: number): number {
+    const session = this.#c.getsid(pid);
+    const code = this.#code();
+    if (session < 0) throw failure("getsid", code, `Cannot tell the session of task ${pid}`);
+    return session;
+  }
+
+  getpgid(pid: number): number {
+    const group = this.#c.getpgid(pid);
+    const code = this.#code();
+    if (group < 0) throw failure("getpgid", code, `Cannot tell the process group of task ${pid}`);
+    return group;
+  }
+
+  taskExists(pid: number): boolean {
+    const result = this.#c.kill(requirePositive(pid), 0);
+    const code = this.#code();
+    if (result === 0 || code === EPERM) return true;
+    if (code === ESRCH) return false;
+    throw failure("kill", code, `Cannot look for task ${pid}`);
+  }
+
+  /** By getpriority(2), which finds what kill(2) finds, without a negative pid: a mistake could signal nothing. */
+  groupExists(group: number): boolean {
+    requirePositive(group);
+    this.#errno[0] = 0; // -1 is a nice value too
+    this.#c.getpriority(k.PRIO_PGRP, group);
+    const code = this.#code();
+    if (code === 0) return true;
+    if (code === ESRCH) return false;
+    throw failure("getpriority", code, `Cannot look for process group ${group}`);
+  }
+
+  /** Throws a RangeError for a `pid` that is not positive: that is a bug, never a state of the machine. */
+  kill(pid: number, signal: number): void {
+    const result = this.#c.kill(requirePositive(pid), signal);
+    const code = this.#code();
+    if (result !== 0) throw failure("kill", code, `Cannot send signal ${signal} to task ${pid}`);
+  }
+
+  spawn(executable: number): number {
+    const pid = new Int32Array(new ArrayBuffer(64));
+    const path = this.#encode("posix_spawn", `/proc/self/fd/${executable}`);
+    const code = this.#c.posix_spawn(pid, path, null, null, this.#argv, this.#envp);
+    if (code !== 0) throw failure("posix_spawn", code, `Cannot run ${this.#nameOf(executable)}`);
+    return pid[0] ?? 0;
+  }
+
+  /** A file that may be executed, whatever the sysctl vm.memfd_noexec has as default. */
+  memfdCreate(name: string): number {
+    const encoded = this.#encode("memfd_create", name);
+    let fd = this.#c.memfd_create(encoded, k.MFD_CLOEXEC | k.MFD_EXEC);
+    let code = this.#code();
+    if (fd < 0 && code === EINVAL) {
+      fd = this.#c.memfd_create(encoded, k.MFD_CLOEXEC);
+      code = this.#code();
+    }
+    if (fd < 0) throw failure("memfd_create", code, `Cannot make the memory file ${quote(name)}`);
+    return fd;
+  }
+
+  ftruncate(fd: number, size: number): void {
+    const result = this.#c.ftruncate(fd, BigInt(size));
+    const code = this.#code();
+    if (result !== 0) throw failure("ftruncate", code, `Cannot set the size of ${this.#nameOf(fd)} to "${size}"`);
+  }
+
+  /** After `release`, `bytes` is empty instead of pointing to memory that is gone; views made from it are as well. */
+  mapShared(fd: number, size: number): SharedMemory {
+    const pointer = this.#c.mmap(0n, BigInt(size), k.PROT_READ | k.PROT_WRITE, k.MAP_SHARED, fd, 0n);
+    const code = this.#code();
+    if (pointer === null || Deno.UnsafePointer.value(pointer) === MAP_FAILED) {
+      throw failure("mmap", code, `Cannot map ${this.#nameOf(fd)}`);
+    }
+    const memory = Deno.UnsafePointerView.getArrayBuffer(pointer, size);
+    const release = () => {
+      if (memory.detached) return;
+      memory.transfer(0);
+      this.#c.munmap(pointer, BigInt(size));
+    };
+    return { bytes: new Uint8Array(memory), release };
+  }
+
+  writeMemory(pid: number, address: bigint, data: Uint8Array): void {
+    for (let done = 0; done < data.length;) {
+      // Copied, because a small array of the caller may move in V8's heap, and only its address goes to the kernel.
+      const part = data.subarray(done, done + TRANSFER_SCRATCH);
+      this.#transfer.set(part);
+      this.#localVector[0] = this.#transferAddress;
+      this.#localVector[1] = BigInt(part.length);
+      this.#remoteVector[0] = address + BigInt(done);
+      this.#remoteVector[1] = BigInt(part.length);
+      const count = this.#c.process_vm_writev(pid, this.#localVector, 1n, this.#remoteVector, 1n, 0n);
+      const code = this.#code();
+      if (count < 0) {
+        const where = `0x${address.toString(16)}`;
+        throw failure("process_vm_writev", code, `Cannot write ${data.length} bytes at "${where}" of task ${pid}`);
+      }
+      done += count;
+    }
+  }
+
+  ptraceSeize(pid: number, options: number): void {
+    const result = this.#c.ptrace(k.PTRACE_SEIZE, pid, 0n, BigInt(options));
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_SEIZE)", code, `Cannot seize task ${pid}`);
+  }
+
+  ptraceInterrupt(pid: number): void {
+    const result = this.#c.ptrace(k.PTRACE_INTERRUPT, pid, 0n, 0n);
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_INTERRUPT)", code, `Cannot stop task ${pid}`);
+  }
+
+  ptraceContinue(pid: number, signal: number): void {
+    const result = this.#c.ptrace(k.PTRACE_CONT, pid, 0n, BigInt(signal));
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_CONT)", code, `Cannot continue task ${pid} with signal ${signal}`);
+  }
+
+  ptraceDetach(pid: number, signal: number): void {
+    const result = this.#c.ptrace(k.PTRACE_DETACH, pid, 0n, BigInt(signal));
+    const code = this.#code();
+    if (result !== 0) {
+      throw failure("ptrace(PTRACE_DETACH)", code, `Cannot let go of task ${pid} with signal ${signal}`);
+    }
+  }
+
+  ptraceGetRegisters(pid: number, registers: BigUint64Array): void {
+    const result = this.#c.ptrace_buffer(k.PTRACE_GETREGS, pid, 0n, registerMemory(registers));
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_GETREGS)", code, `Cannot read the registers of task ${pid}`);
+  }
+
+  ptraceSetRegisters(pid: number, registers: BigUint64Array): void {
+    const result = this.#c.ptrace_buffer(k.PTRACE_SETREGS, pid, 0n, registerMemory(registers));
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_SETREGS)", code, `Cannot set the registers of task ${pid}`);
+  }
+
+  /**
+   * A caught signal ends a wait once: after the EINTR, or after `caughtSignal` has told of it, waits wait again.
+   *
+   * With `pid` -1 this also reaps children that Deno has made. Other targets that are not positive are a RangeError.
+   */
+  wait(pid: number, timeoutMs: number): WaitResult | undefined {
+    const target = pid === -1 ? pid : requirePositive(pid);
+    const ready = this.#waitOnce(target, k.WNOHANG);
+    if (ready !== undefined || timeoutMs === 0) return ready;
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const object = pid === -1 ? "any task" : `task ${pid}`;
+      if (this.#interrupted()) {
+        const signal = this.caughtSignal();
+        throw new SysError("waitpid", "EINTR", `Cannot wait for ${object}`, `signal ${signal} was caught`);
+      }
+      const remaining = deadline - performance.now();
+      if (remaining <= 0) {
+        throw new SysError("waitpid", "ETIMEDOUT", `Cannot wait for ${object}`, `nothing in ${timeoutMs} ms`);
+      }
+      this.#tickWithin(remaining);
+      const result = this.#waitOnce(target, 0);
+      if (result !== undefined) return result;
+    }
+  }
+
+  // ---- ourselves
+
+  errnoName(errno: number): string {
+    return errnoName(errno);
+  }
+
+  /** Repeated, it forgets what was caught. */
+  catchSignals(): void {
+    const handlers = this.#signalHandlers();
+    for (const signal of CAUGHT) this.#handle(signal, handlers.address, { evenIgnored: false });
+    Atomics.store(handlers.words, CAUGHT_WORD, 0);
+    this.#caughtIsKnown = false;
+  }
+
+  caughtSignal(): number {
+    if (this.#handlers === undefined) return 0;
+    const signal = Atomics.load(this.#handlers.words, CAUGHT_WORD);
+    if (signal !== 0) this.#caughtIsKnown = true;
+    return signal;
+  }
+
+  setChildSubreaper(on: boolean): void {
+    const result = this.#c.prctl(k.PR_SET_CHILD_SUBREAPER, on ? 1n : 0n, 0n, 0n, 0n);
+    const code = this.#code();
+    if (result !== 0) throw failure("prctl", code, "Cannot adopt the orphans of our descendants");
+  }
+
+  /** Like `wait`, a sleep is not cut short by a signal that `caughtSignal` has told of. */
+  sleep(ms: number): void {
+    const deadline = performance.now() + ms;
+    const duration = words(2);
+    for (;;) {
+      const remaining = deadline - performance.now();
+      if (remaining <= 0 || this.#interrupted()) return;
+      // In short pieces, because a signal to the process may be handled by another thread, and not wake this one.
+      setTime(duration, 0, Math.min(remaining, TICK_MS));
+      this.#c.nanosleep(duration, null);
+    }
+  }
+
+  // ---- private
+
+  #code(): number {
+    return this.#errno[0] ?? 0;
+  }
+
+  /** `text` as a C string in the scratch memory for paths, good until the next path is encoded. */
+  #encode(call: string, text: string): CString {
+    const { read, written } = encoder.encodeInto(text, this.#path);
+    if (read < text.length || written === PATH_SCRATCH) {
+      throw new SysError(call, "ENAMETOOLONG", `Cannot use the path ${quote(`${text.slice(0, 80)}…`)}`);
+    }
+    if (text.includes("\0")) throw failure(call, EINVAL, `Cannot use the path ${quote(text)}`);
+    this.#path[written] = 0;
+    return this.#path;
+  }
+
+  /** The file behind `fd` for a message, so it must not fail. */
+  #nameOf(fd: number): string {
+    if (fd === k.AT_FDCWD) return "the working directory";
+    const length = this.#c.readlink(cString(`/proc/self/fd/${fd}`), this.#transfer, TRANSFER_SIZE);
+    return length > 0 ? quote(decoder.decode(this.#transfer.subarray(0, length))) : `file descriptor ${fd}`;
+  }
+
+  /** `undefined` when there was nothing, or when a signal came first. */
+  #waitOnce(pid: number, options: number): WaitResult | undefined {
+    const found = this.#c.waitpid(pid, this.#waitStatus, options | k.WALL);
+    const code = this.#code();
+    if (found > 0) return { pid: found, status: this.#waitStatus[0] ?? 0 };
+    if (found === 0 || code === EINTR) return undefined;
+    throw failure("waitpid", code, `Cannot wait for ${pid === -1 ? "any task" : `task ${pid}`}`);
+  }
+
+  #interrupted(): boolean {
+    return !this.#caughtIsKnown && this.#handlers !== undefined &&
+      Atomics.load(this.#handlers.words, CAUGHT_WORD) !== 0;
+  }
+
+  /**
+   * Makes SIGALRM interrupt this thread within `ms`, and each TICK_MS: armed once, it costs nothing to the waits
+   * that follow, and an interruption that comes too early for a wait is followed by another.
+   */
+  #tickWithin(ms: number): void {
+    if (this.#timer !== undefined && ms >= TICK_MS) return;
+    this.#timer ??= this.#makeTimer();
+    const spec = words(4);
+    setTime(spec, 0, TICK_MS);
+    setTime(spec, 2, Math.min(Math.max(ms, 0.01), TICK_MS));
+    const result = this.#c.timer_settime(k.SYS_TIMER_SETTIME, this.#timer, 0n, spec, null);
+    const code = this.#code();
+    if (result !== 0) throw failure("timer_settime", code, "Cannot start the timer for waits");
+  }
+
+  /** A timer that signals this very thread, which need not be the one that the kernel would choose. */
+  #makeTimer(): bigint {
+    const address = this.#signalHandlers().address + BigInt(HANDLER_SIZE);
+    this.#handle(k.SIGALRM, address, { evenIgnored: true });
+    const alarm = words(16);
+    alarm[0] = 1n << BigInt(k.SIGALRM - 1);
+    this.#c.pthread_sigmask(k.SIG_UNBLOCK, alarm, this.#savedMask);
+    const event = new Int32Array(new ArrayBuffer(64)); // struct sigevent: value (2), signal, kind, thread
+    event.set([0, 0, k.SIGALRM, k.SIGEV_THREAD_ID, this.#c.gettid()]);
+    const timer = new Int32Array(new ArrayBuffer(64));
+    const result = this.#c.timer_create(k.SYS_TIMER_CREATE, BigInt(k.CLOCK_MONOTONIC), event, timer);
+    const code = this.#code();
+    if (result !== 0) throw failure("timer_create", code, "Cannot make the timer for waits");
+    return BigInt(timer[0] ?? 0);
+  }
+
+  /** Installs the handler at `address`, without SA_RESTART; the action before is kept for `release`. */
+  #handle(signal: number, address: bigint, options: { evenIgnored: boolean }): void {
+    if (this.#savedActions.has(signal)) return;
+    const before = words(SIGACTION_WORDS);
+    const asked = this.#c.sigaction(signal, null, before);
+    const askCode = this.#code();
+    if (asked !== 0) throw failure("sigaction", askCode, `Cannot tell the handler of signal ${signal}`);
+    if (before[0] === k.SIG_IGN && !options.evenIgnored) return;
+    const action = words(SIGACTION_WORDS);
+    action[0] = address;
+    const result = this.#c.sigaction(signal, action, null);
+    const code = this.#code();
+    if (result !== 0) throw failure("sigaction", code, `Cannot handle signal ${signal}`);
+    this.#savedActions.set(signal, before);
+  }
+
+  /** Both pages stay mapped for good: another thread may be in a handler even after it was replaced. */
+  #signalHandlers(): SignalHandlers {
+    if (this.#handlers !== undefined) return this.#handlers;
+    const memory = this.#mapPage();
+    const code = this.#mapPage();
+    const flags = Deno.UnsafePointer.value(memory);
+    const page = new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(code, PAGE));
+    page.set(buildHandler(flags + BigInt(CAUGHT_WORD * 4)), 0);
+    page.set(buildHandler(flags + BigInt(TICK_WORD * 4)), HANDLER_SIZE);
+    const result = this.#c.mprotect(code, BigInt(PAGE), k.PROT_READ | k.PROT_EXEC);
+    const failed = this.#code();
+    if (result !== 0) throw failure("mprotect", failed, "Cannot make the signal handlers executable");
+    const words = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(memory, PAGE));
+    this.#handlers = { address: Deno.UnsafePointer.value(code), words };
+    return this.#handlers;
+  }
+
+  #mapPage(): Deno.PointerObject {
+    const page = this.#c.mmap(0n, BigInt(PAGE), k.PROT_READ | k.PROT_WRITE, k.MAP_PRIVATE | k.MAP_ANONYMOUS, -1, 0n);
+    const code = this.#code();
+    if (page !== null && Deno.UnsafePointer.value(page) !== MAP_FAILED) return page;
+    throw failure("mmap", code, "Cannot map memory for the signal handlers");
+  }
+}
+
+type CString = Uint8Array<ArrayBuffer>;
+
+interface SignalHandlers {
+  /** Of the handler that sets CAUGHT_WORD; the one that sets TICK_WORD follows it by HANDLER_SIZE. */
+  readonly address: bigint;
+  readonly words: Int32Array<ArrayBuffer>;
+}
+
+/**
+ * Machine code of a signal handler that stores its argument in the 32-bit word at `word` if that is 0.
+ *
+ * It touches no stack, no errno and no JavaScript, so it may run on any thread, at any moment.
+ */
+function buildHandler(word: bigint): Uint8Array {
+  const address = new Uint8Array(BigUint64Array.of(word).buffer);
+  switch (Deno.build.arch) {
+    case "x86_64":
+      // movabs rcx, word; xor eax, eax; lock cmpxchg [rcx], edi; ret
+      return Uint8Array.of(0x48, 0xb9, ...address, 0x31, 0xc0, 0xf0, 0x0f, 0xb1, 0x39, 0xc3);
+    case "aarch64": {
+      // ldr x1, +24; ldr w2, [x1]; cbnz w2, +8; str w0, [x1]; ret; nop; word
+      const code = Uint32Array.of(0x580000c1, 0xb9400022, 0x35000042, 0xb9000020, 0xd65f03c0, 0xd503201f);
+      return Uint8Array.of(...new Uint8Array(code.buffer), ...address);
+    }
+    default:
+      throw new Error(`Cannot handle signals: no handler for the architecture "${Deno.build.arch}"`);
+  }
+}
+
+/** Appends what `records`, a run of `struct linux_dirent64`, says: 16 bytes, u16 length, u8 kind, name. */
+function decodeEntries(records: Uint8Array<ArrayBuffer>, entries: DirectoryEntry[]): void {
+  for (let at = 0; at < records.length;) {
+    const length = (records[at + 16] ?? 0) | (records[at + 17] ?? 0) << 8;
+    const name = decoder.decode(records.subarray(at + 19, records.indexOf(0, at + 19)));
+    if (name !== "." && name !== "..") entries.push({ name, isDirectory: records[at + 18] === k.DT_DIR });
+    at += length;
+  }
+}
+
+function failure(call: string, code: number, attempt: string): SysError {
+  const name = errnoName(code);
+  return new SysError(call, name, attempt, name === "EPERM" ? PRIVILEGE[call] : REMEDY[name]);
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
+
+/** What is written to cgroup files is short text, and belongs in the message. */
+function summarize(data: Uint8Array<ArrayBuffer>): string {
+  return data.length <= 64 ? quote(decoder.decode(data)) : `${data.length} bytes`;
+}
+
+/** Guards every kill(2): FFI takes numbers modulo 2^32, and what is not positive would address whole groups. */
+function requirePositive(pid: number): number {
+  if ((pid | 0) !== pid || pid <= 0) throw new RangeError(`Cannot address task "${pid}": not a positive 32-bit number`);
+  return pid;
+}
+
+function unshared(memory: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (isUnshared(memory)) return memory;
+  throw new TypeError("Cannot use memory that JavaScript threads share");
+}
+
+function isUnshared(memory: Uint8Array): memory is Uint8Array<ArrayBuffer> {
+  return memory.buffer instanceof ArrayBuffer;
+}
+
+function registerMemory(registers: BigUint64Array): Uint8Array<ArrayBuffer> {
+  if (registers.length !== REGISTER_WORDS) {
+    throw new RangeError(`Cannot hold registers in ${registers.length} words: ${REGISTER_WORDS} are needed`);
+  }
+  return unshared(new Uint8Array(registers.buffer, registers.byteOffset, registers.byteLength));
+}
+
+/** Memory through `ArrayBuffer`, which V8 never moves. */
+function bytes(size: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new ArrayBuffer(size));
+}
+
+function words(count: number): BigUint64Array<ArrayBuffer> {
+  return new BigUint64Array(new ArrayBuffer(count * 8));
+}
+
+function cString(text: string): CString {
+  return encoder.encode(`${text}\0`);
+}
+
+/** The caller keeps `memory` alive for as long as the address is used. */
+function addressOf(memory: Uint8Array<ArrayBuffer>): bigint {
+  return Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory));
+}
+
+/** Puts `ms` as seconds and nanoseconds, `struct timespec`, at word `at`. */
+function setTime(memory: BigUint64Array<ArrayBuffer>, at: number, ms: number): void {
+  const nanoseconds = BigInt(Math.ceil(ms * 1e6));
+  memory[at] = nanoseconds / 1_000_000_000n;
+  memory[at + 1] = nanoseconds % 1_000_000_000n;
+}

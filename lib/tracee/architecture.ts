@@ -1,0 +1,67 @@
+import { SysError } from "../errors.ts";
+import { X86_64 } from "./agent_x86_64.ts";
+
+/** All that depends on the processor, in one place: what runs inside a tracee, and how it is addressed. */
+export interface Architecture {
+  /** As `uname -m` says. */
+  readonly machine: string;
+  /** `e_machine` of ELF (elf.h). */
+  readonly elfMachine: number;
+  /** The agent; see `agent_layout.ts`. Position-independent. */
+  readonly agent: Uint8Array<ArrayBuffer>;
+  /** Offset in the agent of the parking breakpoint, where a thread enters it. */
+  readonly park: number;
+  /** Offset of a lone system call instruction that is followed by a breakpoint. */
+  readonly gadget: number;
+  /** What a fresh coordinator runs until it is seized: dies with its parent, else waits. */
+  readonly stub: (parent: number) => Uint8Array<ArrayBuffer>;
+  /** Words in `struct user_regs_struct` (sys/user.h). */
+  readonly registerCount: number;
+  readonly register: {
+    readonly instruction: number;
+    readonly stack: number;
+    readonly slot: number;
+    readonly number: number;
+    /** Tells the kernel that no system call is to be restarted, when set to -1. */
+    readonly originalNumber: number;
+    readonly result: number;
+    readonly arguments: readonly number[];
+  };
+  readonly syscall: SyscallNumbers;
+}
+
+/** System call numbers (asm/unistd.h). */
+export interface SyscallNumbers {
+  readonly write: number;
+  readonly mmap: number;
+  readonly mprotect: number;
+  readonly munmap: number;
+  readonly rt_sigaction: number;
+  readonly rt_sigprocmask: number;
+  readonly kill: number;
+  readonly wait4: number;
+  readonly exit_group: number;
+  readonly setpgid: number;
+  readonly setsid: number;
+  readonly prctl: number;
+  readonly unshare: number;
+  readonly umask: number;
+  readonly clone3: number;
+  readonly close_range: number;
+  readonly pause: number;
+}
+
+/**
+ * The architecture of this host.
+ *
+ * @throws {SysError} ENOSYS where tasks cannot be made yet
+ */
+export function architectureOf(machine: string): Architecture {
+  if (machine === X86_64.machine) return X86_64;
+  throw new SysError(
+    "uname",
+    "ENOSYS",
+    `Cannot make tasks on a machine of type "${machine}"`,
+    "this version makes tasks on x86_64 only; plan and show work everywhere",
+  );
+}

@@ -1,0 +1,188 @@
+import { SysError } from "../errors.ts";
+import { readText } from "../sys/files.ts";
+import { CODE_OFFSET, makeElf, PROGRAM_BASE } from "./elf.ts";
+import type { Architecture } from "./architecture.ts";
+import type { RemoteCall } from "./remote_call.ts";
+import type { Slots } from "./slots.ts";
+import { Tracee, type TraceeContext } from "./tracee.ts";
+
+/** PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL (linux/ptrace.h): whatever becomes of us, no tracee survives. */
+const TRACE_OPTIONS = 0x1 | 0x100000;
+
+const PAGE = 4096n;
+const PROT_READ_WRITE = 3n;
+const PROT_READ_EXEC = 5n;
+const MAP_SHARED = 0x01n;
+const MAP_PRIVATE_ANONYMOUS = 0x22n;
+const MAP_FIXED_NOREPLACE = 0x100000n;
+const HIGHEST_SIGNAL = 64;
+const SIGKILL = 9;
+const SIGSTOP = 19;
+
+/** The coordinator: the first tracee, which makes the root task and is no part of the checkpoint. */
+export interface Coordinator {
+  readonly tracee: Tracee;
+  /** Unmaps the shared memory. The coordinator itself is ended by whoever ends all tracees. */
+  release(): void;
+}
+
+export interface CoordinatorOptions {
+  /** Where the agent and the slots go: a page-aligned address that is free in every task to come. */
+  readonly base: bigint;
+  /** Descriptors that the coordinator keeps, and its descendants inherit; ascending. */
+  readonly keep: readonly number[];
+  /** Told the pid as soon as there is one, so that it can be ended whatever happens next. */
+  readonly onSpawn: (pid: number) => void;
+}
+
+/**
+ * Starts the coordinator: a process with nothing in its address space but the agent and the slots, default signal
+ * actions, umask 0, and no descriptors but those it was told to keep.
+ *
+ * `slots` must have been measured, the coordinator's own slot first; they are bound to the shared memory here.
+ */
+export function startCoordinator(context: TraceeContext, options: CoordinatorOptions): Coordinator {
+  const { sys, slots, architecture } = context;
+  const memory = sys.memfdCreate("cgrestore-slots");
+  try {
+    sys.ftruncate(memory, slots.size);
+    const shared = sys.mapShared(memory, slots.size);
+    try {
+      slots.bind(shared.bytes, options.base + PAGE);
+      const pid = spawnSeized(context, options);
+      sys.setCloseOnExec(memory, true);
+      const tracee = new Tracee(context, pid, 0);
+      installAgent(tracee, memory, options.base);
+      tracee.run(cleanCalls(tracee, [...options.keep], options.base, architecture));
+      return { tracee, release: () => shared.release() };
+    } catch (error) {
+      shared.release();
+      throw error;
+    }
+  } finally {
+    sys.close(memory);
+  }
+
+  function spawnSeized(context: TraceeContext, options: CoordinatorOptions): number {
+    const program = context.sys.memfdCreate("cgrestore-coordinator");
+    try {
+      const stub = context.architecture.stub(context.sys.getpid());
+      const file = makeElf(context.architecture.elfMachine, withGadget(stub, context.architecture));
+      context.sys.write(program, file);
+      // The slots' memory is mapped by the coordinator itself, so it needs the descriptor.
+      context.sys.setCloseOnExec(memory, false);
+      const pid = context.sys.spawn(program);
+      options.onSpawn(pid);
+      context.sys.ptraceSeize(pid, TRACE_OPTIONS);
+      context.sys.ptraceInterrupt(pid);
+      context.sys.wait(pid, 10_000);
+      return pid;
+    } finally {
+      context.sys.close(program);
+    }
+  }
+}
+
+/** The agent follows the stub in the program, so that its gadget can be used before it has moved. */
+function withGadget(stub: Uint8Array, architecture: Architecture): Uint8Array {
+  const code = new Uint8Array(stub.length + architecture.agent.length);
+  code.set(stub);
+  code.set(architecture.agent, stub.length);
+  return code;
+}
+
+/** Maps the agent and the slots at their address, and enters the agent there. */
+function installAgent(tracee: Tracee, memory: number, base: bigint): void {
+  const { sys, architecture, slots } = tracee.context;
+  const { mmap, mprotect } = architecture.syscall;
+  const single = (number: number, ...args: bigint[]) => callByRegisters(tracee, number, args);
+  single(mmap, base, PAGE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | MAP_FIXED_NOREPLACE, -1n, 0n);
+  single(mmap, base + PAGE, BigInt(slots.size), PROT_READ_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, BigInt(memory), 0n);
+  sys.writeMemory(tracee.pid, base, architecture.agent);
+  single(mprotect, base, PAGE, PROT_READ_EXEC);
+  const registers = readRegisters(tracee);
+  registers[architecture.register.instruction] = base + BigInt(architecture.park);
+  registers[architecture.register.slot] = slots.address(tracee.slot);
+  writeRegisters(tracee, registers);
+  sys.ptraceContinue(tracee.pid, 0);
+  tracee.waitParked();
+}
+
+/** One system call through the gadget in the program, before there is shared memory. */
+function callByRegisters(tracee: Tracee, number: number, args: readonly bigint[]): void {
+  const { sys, architecture } = tracee.context;
+  const { register } = architecture;
+  const registers = readRegisters(tracee);
+  const stubSize = architecture.stub(0).length;
+  registers[register.instruction] = PROGRAM_BASE + BigInt(CODE_OFFSET + stubSize + architecture.gadget);
+  registers[register.number] = BigInt(number);
+  register.arguments.forEach((index, i) => registers[index] = BigInt.asUintN(64, args[i] ?? 0n));
+  writeRegisters(tracee, registers);
+  sys.ptraceContinue(tracee.pid, 0);
+  tracee.waitParked();
+  const result = Number(BigInt.asIntN(64, readRegisters(tracee)[register.result] ?? 0n));
+  if (result < 0 && result >= -4095) {
+    throw new SysError("ptrace", sys.errnoName(-result), `Cannot set up the coordinator with system call ${number}`);
+  }
+}
+
+function readRegisters(tracee: Tracee): BigUint64Array<ArrayBuffer> {
+  const registers = new BigUint64Array(new ArrayBuffer(8 * tracee.context.architecture.registerCount));
+  tracee.context.sys.ptraceGetRegisters(tracee.pid, registers);
+  return registers;
+}
+
+function writeRegisters(tracee: Tracee, registers: BigUint64Array): void {
+  registers[tracee.context.architecture.register.originalNumber] = 0xffff_ffff_ffff_ffffn;
+  tracee.context.sys.ptraceSetRegisters(tracee.pid, registers);
+}
+
+/** Empties the address space, the descriptor table and the signal state of what cgrestore handed down. */
+function cleanCalls(tracee: Tracee, keep: number[], base: bigint, architecture: Architecture): RemoteCall[] {
+  const { syscall } = architecture;
+  const purpose = (call: string) => ({ call, attempt: () => "Cannot set up the coordinator" });
+  const calls: RemoteCall[] = unwantedMappings(tracee, base).map(([start, size]) => (
+    { number: syscall.munmap, arguments: [start, size], purpose: purpose("munmap") }
+  ));
+  const noAction = new Uint8Array(32);
+  for (let signal = 1; signal <= HIGHEST_SIGNAL; signal++) {
+    if (signal === SIGKILL || signal === SIGSTOP) continue;
+    calls.push({
+      number: syscall.rt_sigaction,
+      arguments: [signal, noAction, 0, 8],
+      purpose: purpose("rt_sigaction"),
+    });
+  }
+  calls.push(
+    { number: syscall.rt_sigprocmask, arguments: [2, new Uint8Array(8), 0, 8], purpose: purpose("rt_sigprocmask") },
+    { number: syscall.umask, arguments: [0], purpose: purpose("umask") },
+  );
+  let from = 0;
+  for (const fd of [...keep, -1]) {
+    const to = fd === -1 ? 0xffff_ffff : fd - 1;
+    if (from <= to) {
+      calls.push({ number: syscall.close_range, arguments: [from, to, 0], purpose: purpose("close_range") });
+    }
+    from = fd + 1;
+  }
+  return calls;
+}
+
+/** Reserves the coordinator's slot, which must be the first, for what `startCoordinator` runs in it. */
+export function reserveCoordinatorSlot(slots: Slots, kept: number): void {
+  const mappings = 8;
+  slots.reserve(mappings + HIGHEST_SIGNAL + 2 + kept + 1, HIGHEST_SIGNAL * 32 + 8);
+}
+
+/** Everything that is mapped but the agent and the slots: start and size. proc_pid_maps(5). */
+function unwantedMappings(tracee: Tracee, base: bigint): [bigint, bigint][] {
+  const end = base + PAGE + BigInt(tracee.context.slots.size);
+  const found: [bigint, bigint][] = [];
+  for (const line of readText(tracee.context.sys, `/proc/${tracee.pid}/maps`).split("\n")) {
+    const match = /^([0-9a-f]+)-([0-9a-f]+) /.exec(line);
+    if (match === null || line.endsWith("[vsyscall]")) continue;
+    const [from, to] = [BigInt(`0x${match[1]}`), BigInt(`0x${match[2]}`)];
+    if (from < base || to > end) found.push([from, to - from]);
+  }
+  return found;
+}

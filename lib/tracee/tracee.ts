@@ -1,0 +1,147 @@
+import { SysError } from "../errors.ts";
+import type { Sys } from "../sys/sys.ts";
+import type { Architecture } from "./architecture.ts";
+import type { RemoteCall } from "./remote_call.ts";
+import type { Slots } from "./slots.ts";
+
+/** How long a tracee may take for one run of its table before something is said to be wrong. */
+const RUN_TIMEOUT_MS = 10_000;
+
+const SIGTRAP = 5;
+const SIGKILL = 9;
+const SIGCHLD = 17;
+
+/** What every tracee of one restore shares. */
+export interface TraceeContext {
+  readonly sys: Sys;
+  readonly architecture: Architecture;
+  readonly slots: Slots;
+  /** Changes of tracees that were waited for before their turn, by pid; a wait looks here first. */
+  readonly pending: Map<number, number>;
+}
+
+/**
+ * One thread under our control: it is either parked, or runs the table of its slot.
+ *
+ * `run` is `start` and `finish` in one; with the two apart, many tracees run at the same time.
+ */
+export class Tracee {
+  #calls: readonly RemoteCall[] = [];
+
+  constructor(readonly context: TraceeContext, readonly pid: number, readonly slot: number) {}
+
+  /** Takes over a task that was born with CLONE_PTRACE, and lets it run the table `calls` that its slot holds. */
+  adopt(calls: readonly RemoteCall[]): void {
+    this.#calls = calls;
+    const status = this.#waitStatus();
+    if (!isStopped(status)) throw this.#ended(status);
+    this.context.sys.ptraceContinue(this.pid, 0);
+  }
+
+  /** Continues with entries `start` to `end` of the table that the slot already holds. */
+  resume(calls: readonly RemoteCall[], start: number, end: number): void {
+    this.#calls = calls;
+    this.context.slots.select(this.slot, start, end);
+    this.context.sys.ptraceContinue(this.pid, 0);
+  }
+
+  start(calls: readonly RemoteCall[]): void {
+    this.context.slots.load(this.slot, calls);
+    this.resume(calls, 0, calls.length);
+  }
+
+  /**
+   * Waits until the tracee is parked again.
+   *
+   * @param end entries that should have run by then
+   * @throws {SysError} of the entry that failed, told as its purpose
+   */
+  finish(end: number = this.#calls.length): void {
+    this.waitParked();
+    const { slots } = this.context;
+    const last = slots.executed(this.slot) - 1;
+    const result = last < 0 ? 0 : slots.result(this.slot, last);
+    if (result < 0 && result >= -4095) throw this.#failed(last, -result);
+    if (last + 1 !== end) {
+      throw new SysError("ptrace", "EPROTO", `Cannot tell what task ${this.pid} did: ${last + 1} of ${end} calls`);
+    }
+  }
+
+  /** Runs a table to its end. */
+  run(calls: readonly RemoteCall[]): void {
+    this.start(calls);
+    this.finish();
+  }
+
+  /** Starts a table whose last call ends the task, and waits for that. */
+  runToExit(calls: readonly RemoteCall[]): void {
+    this.start(calls);
+    for (;;) {
+      const status = this.#waitStatus();
+      if (!isStopped(status)) return;
+      // The signal that a zombie died of is delivered; a parked tracee did not die of its table.
+      const signal = stopSignal(status);
+      if (signal === SIGTRAP) throw new SysError("exit_group", "EPROTO", `Cannot end task ${this.pid}`);
+      this.context.sys.ptraceContinue(this.pid, signal === SIGCHLD ? 0 : signal);
+    }
+  }
+
+  /** Waits for the parking breakpoint; signals sent meanwhile are held back. */
+  waitParked(): void {
+    for (;;) {
+      const status = this.#waitStatus();
+      if (!isStopped(status)) throw this.#ended(status);
+      if (stopSignal(status) === SIGTRAP && status >> 16 === 0) return;
+      if (isFault(stopSignal(status))) throw this.#ended(status);
+      this.context.sys.ptraceContinue(this.pid, 0);
+    }
+  }
+
+  /** Lets go of the tracee, which sleeps from then on; `signal` is delivered as it goes. */
+  release(signal: number): void {
+    this.context.slots.hold(this.slot);
+    this.context.sys.ptraceDetach(this.pid, signal);
+  }
+
+  #waitStatus(): number {
+    const early = this.context.pending.get(this.pid);
+    if (early !== undefined) {
+      this.context.pending.delete(this.pid);
+      return early;
+    }
+    const result = this.context.sys.wait(this.pid, RUN_TIMEOUT_MS);
+    if (result === undefined) throw new SysError("waitpid", "EPROTO", `Cannot wait for task ${this.pid}`);
+    return result.status;
+  }
+
+  #failed(index: number, errno: number): SysError {
+    const purpose = this.#calls[index]?.purpose;
+    const code = this.context.sys.errnoName(errno);
+    if (purpose === undefined) return new SysError("syscall", code, `Cannot run call ${index} in task ${this.pid}`);
+    return new SysError(purpose.call, code, purpose.attempt(), purpose.hint?.(code));
+  }
+
+  #ended(status: number): SysError {
+    const how = isStopped(status)
+      ? `stopped by signal ${stopSignal(status)}`
+      : (status & 0x7f) === 0
+      ? `exited with status ${(status >> 8) & 0xff}`
+      : (status & 0x7f) === SIGKILL
+      ? "was killed"
+      : `died of signal ${status & 0x7f}`;
+    return new SysError("waitpid", "ESRCH", `Cannot go on with task ${this.pid}, which ${how}`, "somebody else ended it");
+  }
+}
+
+function isStopped(status: number): boolean {
+  return (status & 0xff) === 0x7f;
+}
+
+function stopSignal(status: number): number {
+  return (status >> 8) & 0xff;
+}
+
+/** SIGILL, SIGBUS, SIGFPE, SIGSEGV and SIGSYS come from the code itself: it would only fault again. */
+function isFault(signal: number): boolean {
+  return signal === 4 || signal === 7 || signal === 8 || signal === 11 || signal === 31;
+}

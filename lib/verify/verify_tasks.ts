@@ -1,0 +1,96 @@
+import { type Problem, SysError } from "../errors.ts";
+import { parseProcCgroup } from "../host/parse_proc_cgroup.ts";
+import { describeHierarchy } from "../model/hierarchy.ts";
+import type { ExpectedTask, Place, Plan } from "../plan/plan.ts";
+import { readText } from "../sys/files.ts";
+import type { Sys } from "../sys/sys.ts";
+import { parseStat, type TaskStatus } from "./parse_stat.ts";
+
+/** How the tasks of a plan are known here: their pids on this host, and cgrestore's own. */
+export interface TaskObserver {
+  readonly sys: Sys;
+  /** Throws for what the plan did not make. */
+  readonly hostPid: (id: number) => number;
+}
+
+/** Reads every task and thread of the plan again, and tells what differs from it. */
+export function verifyTasks(observer: TaskObserver, plan: Plan): Problem[] {
+  const places = new PlaceComparison(plan.places);
+  return plan.expectedTasks.flatMap((task) => [
+    ...verifyTask(observer, task, places),
+    ...task.threads.flatMap((thread) => verifyThread(observer, task, thread, places)),
+  ]);
+}
+
+function verifyTask(observer: TaskObserver, task: ExpectedTask, places: PlaceComparison): Problem[] {
+  const where = `task ${task.pid} "${task.comm}"`;
+  return reading(where, () => {
+    const directory = `/proc/${observer.hostPid(task.pid)}`;
+    const status = parseStat(readText(observer.sys, `${directory}/stat`));
+    const found = compareStatus(observer, task, status);
+    if (task.place !== undefined) found.push(...places.compare(task.place, readText(observer.sys, `${directory}/cgroup`)));
+    return found;
+  });
+}
+
+function verifyThread(
+  observer: TaskObserver,
+  task: ExpectedTask,
+  thread: ExpectedTask["threads"][number],
+  places: PlaceComparison,
+): Problem[] {
+  return reading(`thread ${thread.tid} of task ${task.pid}`, () => {
+    const directory = `/proc/${observer.hostPid(task.pid)}/task/${observer.hostPid(thread.tid)}`;
+    const { comm } = parseStat(readText(observer.sys, `${directory}/stat`));
+    return [
+      ...difference("its name", thread.comm, comm),
+      ...places.compare(thread.place, readText(observer.sys, `${directory}/cgroup`)),
+    ];
+  });
+}
+
+/** Collects differences; a task that cannot be read is one. */
+function reading(where: string, observe: () => string[]): Problem[] {
+  try {
+    return observe().map((what) => ({ where, what }));
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    return [{ where, what: `cannot be read again: ${error.message}` }];
+  }
+}
+
+function compareStatus({ sys, hostPid }: TaskObserver, task: ExpectedTask, status: TaskStatus): string[] {
+  // 0 is "outside of the pid namespace", and undefined "as cgrestore": neither is made by the plan.
+  const expectedId = (id: number | undefined, actual: number) => id === undefined || id === 0 ? actual : hostPid(id);
+  const parent = task.parent === 0 ? sys.getpid() : hostPid(task.parent);
+  const zombie = task.state === "zombie";
+  return [
+    ...difference("its name", task.comm, status.comm),
+    ...difference("its parent", parent, status.parent),
+    ...difference("its process group", expectedId(task.group, status.group), status.group),
+    ...difference("its session", expectedId(task.session, status.session), status.session),
+    ...difference("whether it is a zombie", zombie, status.state === "Z"),
+    ...difference("its exit status", zombie ? task.exitStatus : 0, zombie ? status.exitStatus : 0),
+  ];
+}
+
+function difference<T>(what: string, expected: T, actual: T): string[] {
+  return expected === actual ? [] : [`${what} is ${JSON.stringify(actual)}, and should be ${JSON.stringify(expected)}`];
+}
+
+/** Compares `/proc/PID/cgroup` with places; tasks of one place say the same text, which is parsed once. */
+class PlaceComparison {
+  readonly #right = new Map<number, string>();
+
+  constructor(readonly places: readonly Place[]) {}
+
+  compare(index: number, text: string): string[] {
+    if (this.#right.get(index) === text) return [];
+    const actual = new Map(parseProcCgroup(text).map(({ name, path }) => [name, path]));
+    const found = (this.places[index]?.members ?? []).flatMap(({ hierarchy, path }) => (
+      difference(`its cgroup in ${describeHierarchy(hierarchy)}`, path, actual.get(hierarchy) ?? "none")
+    ));
+    if (found.length === 0) this.#right.set(index, text);
+    return found;
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * Makes the executable: `deno run -A scripts/build.ts [--entry main.ts] [--output cgrestore]`.
+ *
+ * The program is bundled to one module and compiled with `deno compile`. That needs the `denort` runtime: the file that
+ * `DENORT_BIN` names, or a download. Where neither is there, the same bundle becomes a self-extracting executable with
+ * the Deno that runs this script inside (`launcher.sh` is its head).
+ */
+
+/** Where the parts of a self-extracting executable lie, and how they are known to be whole. */
+export interface Payload {
+  /** Bundled program and Deno runtime, both gzipped. */
+  readonly program: Uint8Array;
+  readonly runtime: Uint8Array;
+  /** Of the contents before compression, in hexadecimal. */
+  readonly programSha256: string;
+  readonly runtimeSha256: string;
+}
+
+/** How long `deno compile` may try to get its runtime, in milliseconds; a download of 40 MB fits in. */
+const COMPILE_PATIENCE = 90_000;
+/** How long a connection to the server that has the runtime may take, in milliseconds. */
+const CONNECT_PATIENCE = 3_000;
+const DENORT_SERVER = "dl.deno.land";
+
+const text = new TextEncoder();
+const root = new URL("../", import.meta.url);
+
+/** Digits a template's number is padded to, so that filling it in does not move what follows. */
+const OFFSET_DIGITS = 12;
+
+/**
+ * The `sh` head of a self-extracting executable: `template` with offsets, sums and the cache key filled in.
+ *
+ * Offsets count from 1, as `tail -c +N` does; blanks after a number keep the head's length independent of them.
+ */
+export function renderLauncher(template: string, payload: Payload): string {
+  const values = {
+    KEY: payload.programSha256.slice(0, 16) + payload.runtimeSha256.slice(0, 16),
+    PROGRAM_SHA256: payload.programSha256,
+    RUNTIME_SHA256: payload.runtimeSha256,
+    PROGRAM_SIZE: pad(payload.program.length),
+    PROGRAM_START: pad(0),
+    RUNTIME_START: pad(0),
+  };
+  const headLength = text.encode(fill(template, values)).length;
+  return fill(template, {
+    ...values,
+    PROGRAM_START: pad(headLength + 1),
+    RUNTIME_START: pad(headLength + payload.program.length + 1),
+  });
+}
+
+function pad(value: number): string {
+  return String(value).padEnd(OFFSET_DIGITS);
+}
+
+function fill(template: string, values: Record<string, string>): string {
+  return template.replaceAll(/@([A-Z0-9_]+)@/g, (_match, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`Cannot fill in the launcher: no value for "${name}"`);
+    return value;
+  });
+}
+
+/** Arguments of `deno compile` for a program that is already one module. */
+export function compileArguments(bundle: string, output: string): string[] {
+  return ["compile", "-A", "--no-check", "--no-config", "--no-lock", "--no-remote", "--output", output, bundle];
+}
+
+async function runDeno(args: string[], options: { env?: Record<string, string>; patience?: number } = {}) {
+  const command = new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: root,
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...options.env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    ...(options.patience === undefined ? {} : { signal: AbortSignal.timeout(options.patience) }),
+  });
+  const { success, stdout, stderr } = await command.output();
+  const decoder = new TextDecoder();
+  return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+async function bundle(entry: string, output: string): Promise<void> {
+  const args = ["bundle", "--minify", "--keep-names", "--no-check", "--platform", "deno", "--output", output, entry];
+  const result = await runDeno(args);
+  if (!result.success) throw new Error(`Cannot bundle "${entry}": ${result.output}`);
+}
+
+/** Why `deno compile` cannot have its runtime, or nothing when it is worth a try. */
+async function denortMissing(): Promise<string | undefined> {
+  const given = Deno.env.get("DENORT_BIN");
+  if (given !== undefined && given !== "") {
+    const isFile = await Deno.stat(given).then((status) => status.isFile, () => false);
+    if (!isFile) throw new Error(`Cannot use DENORT_BIN "${given}": no such file`);
+    return;
+  }
+  const signal = AbortSignal.timeout(CONNECT_PATIENCE);
+  try {
+    const answer = await fetch(`https://${DENORT_SERVER}/`, { method: "HEAD", signal });
+    await answer.body?.cancel();
+  } catch (error) {
+    return `${DENORT_SERVER} cannot be reached (${error instanceof Error ? error.name : error}) and DENORT_BIN is unset`;
+  }
+}
+
+/** Tries `deno compile`; returns why there is no executable, or nothing when there is one. */
+async function compile(program: string, output: string): Promise<string | undefined> {
+  const missing = await denortMissing();
+  if (missing !== undefined) return missing;
+  const result = await runDeno(compileArguments(program, output), { patience: COMPILE_PATIENCE });
+  if (result.success) return;
+  if (Deno.env.get("DENORT_BIN")) throw new Error(`Cannot compile with DENORT_BIN: ${result.output}`);
+  return `deno compile failed: ${result.output.trim().split("\n").slice(-3).join(" ")}`;
+}
+
+async function gzip(content: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  const compressed = new Blob([content]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(compressed).arrayBuffer());
+}
+
+async function sha256(content: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", content)).toHex();
+}
+
+async function selfExtracting(programPath: string, output: string): Promise<void> {
+  const program = await Deno.readFile(programPath);
+  const runtime = await Deno.readFile(Deno.execPath());
+  const payload = {
+    program: await gzip(program),
+    runtime: await gzip(runtime),
+    programSha256: await sha256(program),
+    runtimeSha256: await sha256(runtime),
+  };
+  const head = renderLauncher(await Deno.readTextFile(new URL("launcher.sh", import.meta.url)), payload);
+  await Deno.writeFile(output, new Blob([text.encode(head), payload.program, payload.runtime] as BlobPart[]).stream());
+}
+
+function parseOptions(args: readonly string[]): { entry: string; output: string } {
+  const options = { entry: new URL("main.ts", root).pathname, output: new URL("cgrestore", root).pathname };
+  for (let index = 0; index < args.length; index += 2) {
+    const value = args[index + 1];
+    if (value === undefined) throw new Error(`Cannot read "${args[index]}": its value is missing`);
+    if (args[index] === "--entry") options.entry = value;
+    else if (args[index] === "--output") options.output = value;
+    else throw new Error(`Cannot read "${args[index]}": the options are --entry FILE and --output FILE`);
+  }
+  return options;
+}
+
+async function build(args: readonly string[]): Promise<void> {
+  const { entry, output } = parseOptions(args);
+  const work = await Deno.makeTempDir({ prefix: "cgrestore-build-" });
+  try {
+    const program = `${work}/cgrestore.js`;
+    const made = `${output}.new`;
+    await bundle(entry, program);
+    const missing = await compile(program, made);
+    if (missing !== undefined) {
+      console.log(`No denort: ${missing}; making a self-extracting executable`);
+      await selfExtracting(program, made);
+    }
+    await Deno.chmod(made, 0o755);
+    await Deno.rename(made, output);
+    const { size } = await Deno.stat(output);
+    console.log(`Made ${output} (${missing === undefined ? "compiled" : "self-extracting"}, ${Math.round(size / 1e6)} MB)`);
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+if (import.meta.main) await build(Deno.args);

@@ -1,0 +1,67 @@
+#!/bin/sh
+# cgrestore, self-extracting: this head, then the gzipped program, then the gzipped Deno runtime.
+# The first run unpacks both into a private cache; every run executes them from there.
+key=@KEY@ program_start=@PROGRAM_START@ program_size=@PROGRAM_SIZE@ runtime_start=@RUNTIME_START@
+
+die() { echo "cgrestore: $1" >&2; exit 70; }
+
+# Whatever lies below a directory of ours that nobody else may write to can be trusted.
+refuse_unless_private() {
+  if [ -h "$1" ] || ! [ -d "$1" ] || ! [ -O "$1" ]; then
+    die "Cannot use the cache \"$1\": it is a symbolic link, not a directory or not yours; remove it, or set CGRESTORE_CACHE"
+  fi
+  listing=$(ls -ldn "$1")
+  case ${listing%% *} in
+    drwx------ | drwx------.) ;;
+    *) die "Cannot use the cache \"$1\": others may reach it; run \"chmod 700 $1\", or set CGRESTORE_CACHE" ;;
+  esac
+}
+
+# Sets cache. A home directory that is not the caller's (sudo keeps HOME) is never used.
+find_cache() {
+  if [ -n "${CGRESTORE_CACHE-}" ]; then
+    cache=$CGRESTORE_CACHE/cgrestore
+    [ -d "$cache" ] || (umask 077 && mkdir -p "$cache") || die "Cannot make the cache \"$cache\""
+    return
+  fi
+  for parent in ${XDG_CACHE_HOME:+"$XDG_CACHE_HOME"} ${HOME:+"$HOME/.cache"}; do
+    cache=$parent/cgrestore
+    owned=${parent%/.cache}
+    [ -d "$owned" ] || owned=${owned%/*}
+    [ -O "$owned" ] || continue
+    [ -d "$cache" ] && return
+    (umask 077 && mkdir -p "$cache") 2>/dev/null && return
+  done
+  cache=/var/cache/cgrestore
+  [ -O /var/cache ] && { [ -d "$cache" ] || mkdir -m 700 "$cache" 2>/dev/null || [ -d "$cache" ]; } && return
+  cache=${TMPDIR:-/tmp}/cgrestore-$(id -u)
+  [ -d "$cache" ] || mkdir -m 700 "$cache" 2>/dev/null || [ -d "$cache" ] ||
+    die "Cannot make a cache in \"${TMPDIR:-/tmp}\", /var/cache or the home directory: set CGRESTORE_CACHE"
+}
+
+# Unpacks beside the final names and renames, the runtime last: where it is, all is. Two at once do no harm.
+unpack() (
+  umask 077
+  damaged="Cannot unpack \"$0\": the file is damaged, or the disk of \"$cache\" is full"
+  mkdir -p "$cache/$key" && new=$(mktemp -d "$cache/$key/new.XXXXXX") || die "Cannot write to the cache \"$cache\""
+  trap 'rm -rf "$new"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  tail -c +"$program_start" "$0" | head -c "$program_size" | gzip -dc >"$new/cgrestore.js" || die "$damaged"
+  tail -c +"$runtime_start" "$0" | gzip -dc >"$new/deno" || die "$damaged"
+  # Without sha256sum, the checksum in the gzip format has to do.
+  if command -v sha256sum >/dev/null; then
+    (cd "$new" && sha256sum -c) >/dev/null 2>&1 <<SUMS || die "$damaged"
+@PROGRAM_SHA256@  cgrestore.js
+@RUNTIME_SHA256@  deno
+SUMS
+  fi
+  chmod 700 "$new/deno" && mv -f "$new/cgrestore.js" "$new/deno" "$cache/$key/" || die "Cannot write to the cache \"$cache\""
+)
+
+find_cache
+refuse_unless_private "$cache"
+[ -x "$cache/$key/deno" ] || unpack || exit
+export DENO_DIR="$cache/$key" DENO_NO_UPDATE_CHECK=1
+exec "$cache/$key/deno" run -A --no-config --no-lock --no-remote --no-npm --no-check --cached-only "$cache/$key/cgrestore.js" "$@"
+exit 70
