@@ -94,12 +94,13 @@ async function denortMissing(): Promise<string | undefined> {
   if (given !== undefined && given !== "") {
     const isFile = await Deno.stat(given).then((status) => status.isFile, () => false);
     if (!isFile) throw new Error(`Cannot use DENORT_BIN "${given}": no such file`);
-    return;
+    return undefined;
   }
   const signal = AbortSignal.timeout(CONNECT_PATIENCE);
   try {
     const answer = await fetch(`https://${DENORT_SERVER}/`, { method: "HEAD", signal });
     await answer.body?.cancel();
+    return undefined;
   } catch (error) {
     return `${DENORT_SERVER} cannot be reached (${error instanceof Error ? error.name : error}) and DENORT_BIN is unset`;
   }
@@ -110,7 +111,7 @@ async function compile(program: string, output: string): Promise<string | undefi
   const missing = await denortMissing();
   if (missing !== undefined) return missing;
   const result = await runDeno(compileArguments(program, output), { patience: COMPILE_PATIENCE });
-  if (result.success) return;
+  if (result.success) return undefined;
   if (Deno.env.get("DENORT_BIN")) throw new Error(`Cannot compile with DENORT_BIN: ${result.output}`);
   return `deno compile failed: ${result.output.trim().split("\n").slice(-3).join(" ")}`;
 }

@@ -1,6 +1,6 @@
 /**
  * The candidate that differs from `text` by the fewest letters inserted, removed or changed, or `undefined` when each
- * differs by more than a third of its letters: a suggestion must be likely.
+ * differs by more than a third of its letters and by more than two: a suggestion must be likely.
  *
  * @example
  * ```ts
@@ -14,7 +14,7 @@ export function nearest(text: string, candidates: readonly string[]): string | u
   let bestDistance = Infinity;
   for (const candidate of candidates) {
     const distance = editDistance(text, candidate);
-    if (distance >= bestDistance || distance > Math.ceil(candidate.length / 3)) continue;
+    if (distance >= bestDistance || distance > Math.max(2, Math.floor(candidate.length / 3))) continue;
     best = candidate;
     bestDistance = distance;
   }

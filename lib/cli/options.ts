@@ -107,7 +107,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     short: "d",
     kind: "flag",
     commands: RESTORING,
-    help: "Leave the tasks running and end, instead of waiting for the root task",
+    help: "Accepted because callers of CRIU pass it: cgrestore always ends once the tasks run",
   },
   {
     name: "leave-stopped",

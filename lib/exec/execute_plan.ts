@@ -17,6 +17,8 @@ export interface ExecuteOptions {
   readonly architecture: Architecture;
   /** Undo everything after it has been verified, instead of letting the tasks go. */
   readonly rehearse: boolean;
+  /** Let every task go stopped (SIGSTOP). */
+  readonly leaveStopped: boolean;
   /** Called when all is verified and nothing has been let go; a throw undoes everything. */
   readonly onVerified: (rootPid: number) => void;
 }
@@ -42,11 +44,13 @@ export function executePlan(sys: Sys, plan: Plan, options: ExecuteOptions & { re
   try {
     run.followPlan();
     run.verify();
-    options.onVerified(run.rootPid);
     run.checkpoint();
+    options.onVerified(run.rootPid);
     if (!options.rehearse) return run.commit();
   } catch (error) {
     run.undo(error);
+    // A signal also ends the wait that it falls into, with another error.
+    run.checkpoint();
     throw error;
   }
   run.undo(undefined);
@@ -106,7 +110,7 @@ class PlanRun {
   }
 
   commit(): Outcome {
-    this.#tree?.release();
+    this.#tree?.release(this.#options.leaveStopped);
     this.#journal.forget();
     return this.outcome();
   }

@@ -93,10 +93,11 @@ export class TaskTree {
     return pid;
   }
 
-  /** Lets every task go, stopped ones stopped, and ends the coordinator. There is no way back. */
-  release(): void {
+  /** Lets every task go, stopped ones (or all) stopped, and ends the coordinator. There is no way back. */
+  release(leaveStopped: boolean): void {
     for (const task of this.#plan.expectedTasks) {
       if (task.state === "stopped") this.#sys.kill(this.hostPid(task.pid), task.stopSignal || SIGSTOP);
+      else if (task.state === "alive" && leaveStopped) this.#sys.kill(this.hostPid(task.pid), SIGSTOP);
     }
     for (const actor of this.#actors.values()) {
       if (actor.id !== COORDINATOR && !actor.ended) actor.tracee?.release(0);

@@ -9,6 +9,8 @@ import type { HierarchyName } from "./hierarchy.ts";
 export interface Checkpoint {
   /** `img_version` of inventory.img: 1 is v1, 2 is v1.1 (WIRE facts: criu/include/image.h). */
   readonly imageVersion: 1 | 2;
+  /** The processor on which all tasks ran (`mtype` of the core images). */
+  readonly architecture: ArchitectureName;
   /** Set in which the dumping CRIU itself was: its members are wherever cgrestore is. Absent in unprivileged dumps. */
   readonly ownSet?: number;
   /** Parents before children; siblings by ascending pid. The first is the root. Never empty. */
@@ -20,6 +22,9 @@ export interface Checkpoint {
   /** Namespaces in which the tasks lived and the dumping CRIU did not. */
   readonly namespaces: ReadonlySet<NamespaceKind>;
 }
+
+/** As CRIU's images call them (`march` of images/core.proto), in lower case. */
+export type ArchitectureName = "x86_64" | "arm" | "aarch64" | "ppc64" | "s390" | "mips" | "loongarch64" | "riscv64";
 
 export type NamespaceKind = "pid" | "net" | "ipc" | "uts" | "mnt" | "user" | "cgroup" | "time";
 
@@ -37,6 +42,7 @@ export interface Task {
   readonly stopSignal: number;
   /** Whether orphans among its descendants become its children (`PR_SET_CHILD_SUBREAPER`). */
   readonly childSubreaper: boolean;
+  /** 15 bytes at most; what is not UTF-8 in it is U+FFFD. */
   readonly comm: string;
   /** Cgroup set of the leader; absent for zombies and in dumps without cgroups: stays where it is born. */
   readonly set?: number;

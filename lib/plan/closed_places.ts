@@ -9,10 +9,10 @@ export type Closure = "frozen" | "full" | "threaded";
 
 /** What is planned for one hierarchy. */
 export interface Occupation {
-  /** Tasks and threads that end up in each cgroup, by path. */
-  readonly members: ReadonlyMap<string, number>;
-  /** How many more may be there for a time: helpers, and whoever passes through. */
-  readonly passing: number;
+  /** The cgroups that get members, by path, with the number of threads other than leaders that end up in each. */
+  readonly threads: ReadonlyMap<string, number>;
+  /** Tasks and helpers in all: any of them may pass through, or be born there and go on. */
+  readonly processes: number;
 }
 
 /** The closed ones among the cgroups that get members. What cgrestore itself is in is never closed: all are born there. */
@@ -20,7 +20,7 @@ export function findClosedPlaces(hierarchy: Hierarchy, occupation: Occupation): 
   const closed = new Map<string, Closure>();
   if (hierarchy.cgroups.size === 0) return closed;
   const full = findFull(hierarchy, occupation);
-  for (const path of occupation.members.keys()) {
+  for (const path of occupation.threads.keys()) {
     if (path === hierarchy.ownPath) continue;
     const line = [...ancestorsOf(path), path];
     const cgroups = line.flatMap((ancestor) => hierarchy.cgroups.get(ancestor) ?? []);
@@ -36,15 +36,15 @@ function isFrozen({ values }: HostCgroup): boolean {
   return state !== undefined && state !== "THAWED" || values.get("cgroup.freeze") === "1";
 }
 
-/** Cgroups whose `pids.max` has no room for all that are to be at or below them. */
-function findFull(hierarchy: Hierarchy, { members, passing }: Occupation): Set<string> {
+/** Cgroups whose `pids.max` has no room for all processes and for the threads that are to be at or below them. */
+function findFull(hierarchy: Hierarchy, { threads, processes }: Occupation): Set<string> {
   const room = new Map<string, number>();
   for (const [path, { values }] of hierarchy.cgroups) {
     const max = Number(values.get("pids.max") ?? "max");
-    if (Number.isFinite(max)) room.set(path, max - Number(values.get("pids.current") ?? 0) - passing);
+    if (Number.isFinite(max)) room.set(path, max - Number(values.get("pids.current") ?? 0) - processes);
   }
   if (room.size === 0) return new Set();
-  for (const [path, count] of members) {
+  for (const [path, count] of threads) {
     for (const ancestor of [...ancestorsOf(path), path]) {
       const left = room.get(ancestor);
       if (left !== undefined) room.set(ancestor, left - count);

@@ -53,7 +53,9 @@ export function planBirths(checkpoint: Checkpoint, options: BirthOptions): Birth
   reportUnborn(draft, order);
   const joins = planGroups(draft, order);
   const { endings, lateSubreapers } = planEndings(draft, { joins, newPidNamespace });
-  if (missing > 0) draft.problems.push({ where: "helper tasks", what: `${missing} more free pids are needed` });
+  if (missing > 0) {
+    draft.problems.push({ where: "helper tasks", what: `too few pids are free on this host, by ${missing}` });
+  }
   draft.problems.push(...pidProblems(draft, { ...options, newPidNamespace }));
   const births = birthsOf(draft.newborns);
   return { tree, newborns: draft.newborns, births, endings, lateSubreapers, newPidNamespace, problems: draft.problems };

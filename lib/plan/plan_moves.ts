@@ -6,7 +6,7 @@ import { birthsOf } from "./plan_births.ts";
 import type { Newborn } from "./newborn.ts";
 import { orderBirths } from "./order_births.ts";
 import type { Attach, LateMove, TaskStep } from "./plan.ts";
-import { chooseGoodPlace, type GoodPlaces, NO_GOAL, planWalk } from "./plan_walk.ts";
+import { chooseGoodPlace, type GoodPlaces, NO_GOAL, planWalk, type WalkProblem } from "./plan_walk.ts";
 import { findHomes, type Homes, OWN_PLACE, type SetPlaces } from "./task_places.ts";
 
 /** First kernel with CLONE_INTO_CGROUP. */
@@ -63,12 +63,21 @@ export function planMoves(newborns: readonly Newborn[], options: MoveOptions): M
     walked: walked.map(({ number }) => number),
   });
   const order = preorder(births);
-  for (const lane of walked) lane.before = planWalk({ goals: lane.goals, births, order });
+  planWalks(walked, { births, order });
   const travel: Travel = { newborns, births, homes, lanes, lateMoves: [], problems: [] };
   const enterNamespace = lanes.flatMap((lane) => enterStart(travel, lane));
   const itineraries: Itinerary[] = [];
   for (const index of order) itineraries[index] = planItinerary(travel, index);
   return { homes, order, enterNamespace, itineraries, lateMoves: travel.lateMoves, problems: travel.problems };
+}
+
+/** Hierarchies often divide the tasks alike; then one answer serves all. */
+function planWalks(lanes: readonly Lane[], problem: Omit<WalkProblem, "goals">): void {
+  lanes.forEach((lane, position) => {
+    const isAlike = (other: Lane) => other.goals.every((goal, index) => goal === lane.goals[index]);
+    const alike = lanes.slice(0, position).find(isAlike);
+    lane.before = alike?.before ?? planWalk({ ...problem, goals: lane.goals });
+  });
 }
 
 /** Indices depth first: a maker, then each it makes with all that follows from it. */
@@ -116,16 +125,15 @@ function buildLane(
   const { table } = homes;
   const paths = table.paths[number] ?? [];
   if (paths.length === 1) return undefined;
-  const members = new Map<string, number>();
+  const threads = new Map<string, number>();
   const pathOf = (place: number) => table.rows[place]?.[number] ?? 0;
-  homes.homes.forEach((home, index) => {
-    for (const place of home === undefined ? [] : [home, ...homes.threads[index] ?? []]) {
-      const path = paths[pathOf(place)] ?? "/";
-      members.set(path, (members.get(path) ?? 0) + 1);
-    }
-  });
-  const passing = 1 + newborns.filter(({ task }) => task === undefined).length;
-  const closed = findClosedPlaces(hierarchy, { members, passing });
+  const count = (place: number, more: number) => {
+    const path = paths[pathOf(place)] ?? "/";
+    threads.set(path, (threads.get(path) ?? 0) + more);
+  };
+  for (const home of homes.homes) if (home !== undefined) count(home, 0);
+  for (const place of homes.threads.flat()) count(place, 1);
+  const closed = findClosedPlaces(hierarchy, { threads, processes: newborns.length });
   const goals = Int32Array.from(homes.homes, (home) => {
     const path = home === undefined ? NO_GOAL : pathOf(home);
     return closed.has(paths[path] ?? "") ? NO_GOAL : path;

@@ -127,7 +127,253 @@ interface Row {
 const CPU = hostOf([hierarchy("cpu")]);
 
 const ROWS: readonly Row[] = [
-  //ROWS//
+  { name: "one task", tasks: ["1 0"], plan: ["1: name job, setsid"] },
+  {
+    name: "a tree in one set costs one write",
+    tasks: ["1 0 @2", "2 1 @2", "3 2 @2"],
+    plan: ["1: name job, setsid, cpu:/2, +2", "2: +3", "3:"],
+  },
+  {
+    name: "the master walks through its workers' place",
+    tasks: ["1 0 @2", "2 1 @3", "3 1 @3", "4 1 @3", "5 1 @2"],
+    plan: ["1: name job, setsid, cpu:/3, +2, +3, +4, cpu:/2, +5", "2:", "3:", "4:", "5:"],
+  },
+  {
+    name: "children born before setsid",
+    tasks: ["1 0", "5 1 s5", "6 5", "7 5 s5"],
+    plan: ["1: name job, setsid, +5", "5: +6, setsid, +7", "6:", "7:"],
+  },
+  {
+    name: "a grandchild in the oldest session",
+    tasks: ["1 0", "5 1 s5", "6 5 s6", "7 6"],
+    plan: ["1: name job, setsid, +5", "5: +6, setsid", "6: +7, setsid", "7:"],
+  },
+  {
+    name: "the leader of a session is gone",
+    tasks: ["1 0", "6 1 s5", "7 1 s5", "8 7 s5"],
+    plan: ["1: name job, setsid, +5", "helper 5: setsid, ^6, ^7", "6:", "7: +8", "8:", "end: 5 exit 0; 1 reap 5"],
+  },
+  {
+    name: "a leader born in a session whose leader is gone",
+    tasks: ["1 0", "6 1 s5", "7 1 s7", "8 7 s5"],
+    plan: [
+      "1: name job, setsid, +5",
+      "helper 5: setsid, ^6, ^7",
+      "6:",
+      "7: +8, setsid",
+      "8:",
+      "end: 5 exit 0; 1 reap 5",
+    ],
+  },
+  {
+    name: "the leader is a sibling of an orphan",
+    tasks: ["1 0", "5 1 s5", "7 1 s5"],
+    plan: ["1: name job, setsid, +5", "5: setsid, ^7", "7:"],
+  },
+  {
+    name: "an orphan of a leader further down",
+    tasks: ["1 0 s1 R", "4 1", "5 4 s5", "7 1 s5"],
+    plan: [
+      "1: name job, subreaper on, setsid, +4",
+      "4: +5",
+      "5: setsid, +2",
+      "helper 2: +7",
+      "7:",
+      "end: 2 exit 0; 5 reap 2",
+    ],
+  },
+  {
+    name: "outside a pid namespace, an adopter is a subreaper for a moment",
+    tasks: ["100 0 s100", "104 100 s100", "105 104 s105", "107 100 s105"],
+    plan: [
+      "100: name job, setsid, +104",
+      "104: +105",
+      "105: setsid, +9000",
+      "helper 9000: +107",
+      "107:",
+      "end: 100 subreaper on; 9000 exit 0; 105 reap 9000; 100 subreaper off",
+    ],
+  },
+  {
+    name: "a subreaper in between becomes it only after the adoption",
+    tasks: ["100 0 s100 R", "104 100 s100 R", "105 104 s105", "107 100 s105"],
+    plan: [
+      "100: name job, subreaper on, setsid, +104",
+      "104: +105",
+      "105: setsid, +9000",
+      "helper 9000: +107",
+      "107:",
+      "end: 9000 exit 0; 105 reap 9000; 104 subreaper on",
+    ],
+  },
+  {
+    name: "a session that no task can have",
+    tasks: ["1 0", "4 1 s4", "5 4 s5", "6 1", "7 6 s5"],
+    problems: [
+      "task 7: is in session 5, in which its parent 6 never was, and whose leader, task 5, can neither make it as a sibling nor orphan it to its parent",
+    ],
+  },
+  {
+    name: "groups of a shell",
+    tasks: ["1 0", "5 1 g5", "6 1 g5", "7 5 g5"],
+    plan: ["1: name job, setsid, +5, +6", "5: group 5, +7", "7:", "6:", "end: 6 group 5"],
+  },
+  {
+    name: "the leader of a group is gone",
+    tasks: ["1 0", "6 1 g5", "7 1 g5"],
+    plan: [
+      "1: name job, setsid, +6, +7",
+      "6: +5",
+      "helper 5: group 5",
+      "7:",
+      "end: 6 group 5; 7 group 5; 5 exit 0; 6 reap 5",
+    ],
+  },
+  {
+    name: "a leader that moved to another group",
+    tasks: ["1 0", "5 1 g6", "6 1 g6", "7 1 g5"],
+    plan: ["1: name job, setsid, +5, +6, +7", "5: group 5", "6: group 6", "7:", "end: 7 group 5; 5 group 6"],
+  },
+  {
+    name: "a group in another session",
+    tasks: ["1 0", "5 1 s5", "6 1 g5"],
+    problems: ["task 6: is in group 5 of session 1, whose leader or other members are in another session"],
+  },
+  {
+    name: "zombies lead groups and end last",
+    tasks: ["1 0", "5 1 g5 Z", "6 1 g5", "7 1 s7 Z", "8 1 s7"],
+    plan: [
+      "1: name job, setsid, +5, +6, +7",
+      "5: group 5",
+      "6:",
+      "7: setsid, ^8",
+      "8:",
+      "end: 6 group 5; 5 exit 256; 7 exit 256",
+    ],
+  },
+  {
+    name: "a child of a zombie",
+    tasks: ["1 0", "5 1 Z", "6 5"],
+    problems: ["task 6: is a child of task 5, which is a zombie"],
+  },
+  {
+    name: "the outside of a pid namespace is inherited",
+    tasks: ["1 0 s0 g0", "5 1 g5 s0", "6 5 s0 g0", "7 6 s7"],
+    plan: ["1: name job, +5", "5: +6, group 5", "6: +7", "7: setsid"],
+  },
+  {
+    name: "a root that leads no session",
+    tasks: ["100 0 s50", "101 100 s50"],
+    problems: [
+      "task 100: is the root, and in session 50 of a task that was not dumped: use --shell-job to put it in cgrestore's own session",
+    ],
+  },
+  {
+    name: "a shell job keeps session and group of cgrestore",
+    tasks: ["100 0 s50 g60", "101 100 s50 g101", "102 101 s50 g60"],
+    options: { shellJob: true },
+    plan: ["100: name job, +101", "101: +102, group 101", "102:"],
+  },
+  {
+    name: "pids that cannot be had",
+    tasks: ["100 0 s100", "101 100 s100 t102", "200 100 s100"],
+    host: hostOf([], { takenPids: new Map([[101, "process sshd"], [102, "process group"]]), pidMax: 200 }),
+    problems: [
+      "task 101: its pid is taken on this host by process sshd, which has to end first",
+      "thread 102 of task 101: its pid is taken on this host by process group, which has to end first",
+      "task 200: its pid is not below kernel.pid_max, which is 200",
+    ],
+  },
+  {
+    name: "too few free pids",
+    tasks: ["100 0 s100", "104 100 s100", "105 104 s105", "107 100 s105"],
+    host: hostOf([], { freePids: [] }),
+    problems: ["helper tasks: too few pids are free on this host, by 1"],
+  },
+  {
+    name: "a pid namespace without pid 1",
+    tasks: ["100 0 s100"],
+    options: { pidNamespace: true },
+    problems: ["task 100: is the root, but a new pid namespace has pid 1 as its root: restore without --pid-namespace"],
+  },
+  {
+    name: "names are set where they differ",
+    tasks: ["1 0 c:cgrestore", "2 1 c:a", "3 2 c:a"],
+    plan: ["1: setsid, +2", "2: name a, +3", "3:"],
+  },
+  {
+    name: "threads come last, and move themselves",
+    tasks: ["1 0 @2 t10 t11@3", "2 1 @4"],
+    host: hostOf([hierarchy("cpu"), hierarchy("")]),
+    plan: [
+      "1: name job, :/2, setsid, cpu:/4, +2 into /4, cpu:/2, thread 10, thread 11",
+      "  10:",
+      "  11: cpu:/3 (tasks), :/3 (cgroup.threads)",
+      "2:",
+    ],
+  },
+  {
+    name: "v2 children are created in place",
+    tasks: ["1 0 @2", "2 1 @3", "3 2 @3", "4 2 @2"],
+    host: hostOf([hierarchy("")]),
+    plan: ["1: name job, :/2, setsid, +2 into /3", "2: +3, +4 into /2", "3:", "4:"],
+  },
+  {
+    name: "old kernels walk on v2 as well",
+    tasks: ["1 0 @2", "2 1 @3", "3 1 @3"],
+    host: hostOf([hierarchy("")], { kernel: [5, 6] }),
+    plan: ["1: name job, setsid, :/3, +2, +3, :/2", "2:", "3:"],
+  },
+  {
+    name: "the root unshares its cgroup namespace between two moves",
+    tasks: ["1 0 @2", "2 1 @3"],
+    host: hostOf([hierarchy("cpu"), hierarchy("pids")]),
+    namespaceRoot: new Map([["cpu", "/2"], ["pids", "/n"]]),
+    plan: ["1: name job, cpu:/2, pids:/n, unshare, setsid, pids:/3, +2, pids:/2", "2: cpu:/3"],
+  },
+  {
+    name: "nothing moves when cgroups are ignored",
+    tasks: ["1 0 @2 t9@3", "2 1 @3"],
+    namespaceRoot: new Map([["cpu", "/n"]]),
+    options: { mode: "ignore" },
+    plan: ["1: name job, unshare, setsid, +2, thread 9", "  9:", "2:"],
+  },
+  {
+    name: "frozen homes are entered from outside",
+    tasks: ["1 0 @2", "2 1 @3", "3 2 @3", "4 3 @2"],
+    host: hostOf([hierarchy("freezer", { "/3": { "freezer.state": "FROZEN" } })]),
+    plan: ["1: name job, setsid, freezer:/2, +2", "2: +3", "3: +4", "4:", "late: 2 freezer:/3", "late: 3 freezer:/3"],
+  },
+  {
+    name: "nobody is born in a frozen v2 cgroup",
+    tasks: ["1 0 @2", "2 1 @3"],
+    host: hostOf([hierarchy("", { "/3": { "cgroup.freeze": "1" } })]),
+    plan: ["1: name job, :/2, setsid, +2", "2:", "late: 2 :/3"],
+  },
+  {
+    name: "nobody passes through a full cgroup",
+    tasks: ["1 0 @2", "2 1 @3", "3 1 @3 t9"],
+    host: hostOf([hierarchy("pids", { "/3": { "pids.max": "3", "pids.current": "0" } })]),
+    plan: ["1: name job, setsid, pids:/2, +2, +3", "2: pids:/3", "3: thread 9, pids:/3", "  9:"],
+  },
+  {
+    name: "a limit with room for one more does not matter",
+    tasks: ["1 0 @2", "2 1 @3", "3 1 @3"],
+    host: hostOf([hierarchy("pids", { "/3": { "pids.max": "3", "pids.current": "0" } })]),
+    plan: ["1: name job, setsid, pids:/3, +2, +3, pids:/2", "2:", "3:"],
+  },
+  {
+    name: "processes attach themselves to threaded cgroups",
+    tasks: ["1 0 @2", "2 1 @3"],
+    host: hostOf([hierarchy("", { "/3": { "cgroup.type": "threaded" } })]),
+    plan: ["1: name job, :/2, setsid, +2", "2: :/3"],
+  },
+  {
+    name: "threads of a frozen process in several cgroups",
+    tasks: ["1 0 @3 t9@2"],
+    host: hostOf([hierarchy("freezer", { "/3": { "freezer.state": "FROZEN" } })]),
+    problems: ['task 1: has threads in several cgroups, of which "/3" is frozen: thaw it first'],
+  },
 ];
 
 Deno.test("planTasks() plans small trees", async (t) => {
@@ -138,9 +384,6 @@ Deno.test("planTasks() plans small trees", async (t) => {
       const namespace = row.namespaceRoot === undefined ? {} : { namespaceRoot: row.namespaceRoot };
       const plan = planTasks({ ...questionsOf(checkpoint, host), ...namespace }, { ...MODES, ...row.options });
       const problems = plan.problems.map(({ where, what }) => `${where}: ${what}`);
-      if (Deno.env.get("SHOW")) {
-        console.log(row.name + "\n" + JSON.stringify(row.problems ? problems : describePlan(plan), null, 2));
-      }
       assert.deepEqual(problems, row.problems ?? []);
       if (row.plan === undefined) return;
       assert.deepEqual(describePlan(plan), row.plan);
@@ -203,7 +446,6 @@ Deno.test("planTasks() restores what any history of forks, exits and moves leave
     const plan = planTasks({ checkpoint, host, places }, { ...MODES, shellJob: true });
     if (plan.problems.length > 0) {
       unsolved++;
-      if (Deno.env.get("SHOW")) console.log(plan.problems[0], seed, options);
       return;
     }
     compareWithCheckpoint({ checkpoint, host, plan });
@@ -212,7 +454,7 @@ Deno.test("planTasks() restores what any history of forks, exits and moves leave
     assert(plan.counts.writes <= plan.counts.originWrites, "never more writes than comparing whole sets");
   });
   fc.assert(check, { numRuns: runs, seed: 1 });
-  assert(unsolved < runs / 100, `${unsolved} of ${runs} histories are refused`);
+  assert(unsolved < runs / 200, `${unsolved} of ${runs} histories are refused`);
 });
 
 /** Fewest writes for one hierarchy and the plan's own order of births, by trying every walk of every maker. */
@@ -228,6 +470,52 @@ function fewestWrites(plan: TasksPlan, homes: ReadonlyMap<number, string>): numb
   };
   return from(plan.tasks[0]!.pid, "/", 0);
 }
+
+Deno.test("planTasks() keeps everybody out of closed cgroups until the end", () => {
+  const trees = fc.record({
+    seed: fc.integer(),
+    events: fc.integer({ min: 0, max: 80 }),
+    closed: fc.subarray([1, 2, 3]),
+  });
+  const check = fc.property(trees, ({ seed, events, closed }) => {
+    const checkpoint = randomHistory(randomFrom(seed), { events, sets: 6, kind: "init" });
+    const all = (files: Record<string, string>) => Object.fromEntries(closed.map((set) => [`/${set}`, files]));
+    const host = hostOf([
+      hierarchy("", all({ "cgroup.freeze": "1" })),
+      hierarchy("freezer", all({ "freezer.state": "FREEZING" })),
+      hierarchy("pids", all({ "pids.max": "12", "pids.current": "0" })),
+    ]);
+    const plan = planTasks(questionsOf(checkpoint, host), MODES);
+    if (plan.problems.length > 0) return plan.problems.every(({ what }) => what.includes("is frozen: thaw it first"));
+    compareWithCheckpoint({ checkpoint, host, plan, choose: randomFrom(seed) });
+    return true;
+  });
+  fc.assert(check, { numRuns: 1000, seed: 1 });
+});
+
+Deno.test("planTasks() tells what to expect, and what it costs", () => {
+  const checkpoint = checkpointOf(["1 0 @2 t9@3", "2 1 @4 T", "3 1 @2 Z", "4 1 @7"].map(parseTask), 7);
+  const host = hostOf([hierarchy("cpu"), { ...hierarchy(""), ownPath: "/own" }]);
+  const places = new Map([[2, new Map([["cpu", "/a"]])], [3, new Map([["cpu", "/b"]])], [
+    4,
+    new Map([["cpu", "/a"], ["", "/c"]]),
+  ]]);
+  const plan = planTasks({ checkpoint, host, places }, MODES);
+  assert.deepEqual(plan.counts, { writes: 2, originWrites: 6, createdInPlace: 1 });
+  assert.deepEqual(plan.places.map(({ members }) => members.map(({ path }) => path).join(" ")), [
+    "/own /a",
+    "/own /b",
+    "/c /a",
+    "/own /",
+  ]);
+  assert.deepEqual(plan.expectedTasks.map(({ pid, place, state }) => [pid, place, state]), [
+    [1, 0, "alive"],
+    [2, 2, "stopped"],
+    [3, undefined, "zombie"],
+    [4, 3, "alive"],
+  ]);
+  assert.deepEqual(plan.expectedTasks[0]?.threads, [{ tid: 9, comm: "job", place: 1 }]);
+});
 
 Deno.test("planTasks() needs no more writes than the best of all walks", () => {
   const trees = fc.array(fc.record({ parent: fc.nat(4), set: fc.integer({ min: 0, max: 3 }) }), {
@@ -284,8 +572,7 @@ Deno.test("planTasks() plans 10,000 tasks in no time", async (t) => {
         const milliseconds = performance.now() - start;
         assert.deepEqual(plan.problems, []);
         assert(plan.counts.writes <= plan.counts.originWrites);
-        if (Deno.env.get("SHOW")) console.log(shape, sets, milliseconds, plan.counts);
-        assert(milliseconds < 1500, `${milliseconds} ms`);
+        assert(milliseconds < 1000, `${milliseconds} ms`);
       });
     }
   }

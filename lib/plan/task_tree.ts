@@ -59,14 +59,14 @@ function numberDepthFirst(parents: Int32Array): Pick<TaskTree, "enter" | "leave"
   return { enter, leave: enter.map((first, index) => first + at(sizes, index)) };
 }
 
-/** Sessions and groups in which the root was, but which no task of the tree leads, become 0. */
+/** The session and the group that the root had from outside become 0, which they are already in a pid namespace. */
 function outsideAsZero(
   tasks: readonly Task[],
   indices: ReadonlyMap<number, number>,
 ): Pick<TaskTree, "sessions" | "groups"> {
   const root = tasks[0];
   const session = root === undefined || root.session === root.pid ? 0 : root.session;
-  const group = root === undefined || session === 0 && root.session !== 0 || indices.has(root.group) ? 0 : root.group;
+  const group = root === undefined || session === 0 || indices.has(root.group) ? 0 : root.group;
   return {
     sessions: Int32Array.from(tasks, (task) => task.session === session ? 0 : task.session),
     groups: Int32Array.from(tasks, (task) => task.group === group ? 0 : task.group),

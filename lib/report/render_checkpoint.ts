@@ -27,10 +27,10 @@ export function renderCheckpoint(
 
 function renderSummary(checkpoint: Checkpoint, verbosity: number): string {
   const threads = checkpoint.tasks.reduce((sum, task) => sum + task.threads.length, 0);
+  const version = checkpoint.imageVersion === 1 ? "1" : "1.1";
+  const tasks = count(checkpoint.tasks.length, "task") + describeThreads(threads);
   const lines = [
-    `${count(checkpoint.tasks.length, "task")}${describeThreads(threads)}; image version ${
-      checkpoint.imageVersion === 1 ? "1" : "1.1"
-    }`,
+    `${tasks}; image version ${version}, ${checkpoint.architecture}`,
     summarizeCgroups(checkpoint, verbosity),
   ];
   if (checkpoint.namespaces.size > 0) lines.push(`Namespaces: ${[...checkpoint.namespaces].sort().join(", ")}`);

@@ -1,4 +1,14 @@
-import { CgrestoreError, EXIT_BUG, type Problem, SysError, UndoError, UsageError } from "../errors.ts";
+import {
+  CgrestoreError,
+  EXIT_BUG,
+  ImageError,
+  PlanError,
+  type Problem,
+  SysError,
+  UndoError,
+  UsageError,
+  VerifyError,
+} from "../errors.ts";
 import { printable } from "./printable.ts";
 import { makeStyle } from "./style.ts";
 
@@ -49,7 +59,9 @@ export function describeError(error: unknown): Record<string, unknown> {
 
 /** The problems an error carries; none for kinds without. */
 function problemsOf(error: unknown): readonly Problem[] {
-  return error instanceof CgrestoreError && "problems" in error ? error.problems as readonly Problem[] : [];
+  const carries = error instanceof ImageError || error instanceof PlanError || error instanceof VerifyError ||
+    error instanceof UndoError;
+  return carries ? error.problems : [];
 }
 
 function causesOf(error: unknown): unknown[] {

@@ -8,14 +8,14 @@ export const JSON_FORMAT = 1;
  *
  * - `"plan"`: a `Plan` of lib/plan/plan.ts, name for name.
  * - `"checkpoint"`: a `Checkpoint` of lib/model/checkpoint.ts, name for name.
- * - `"result"`: a `RestoreResult` of lib/report/render_result.ts.
+ * - `"restore"`: a `RestoreResult` of lib/report/render_result.ts.
  * - `"error"`: `{"name", "message", "exitStatus", "problems": [{"where", "what"}], "causes": [message, …]}`, with
  *   `call` and `code` as well when a system call failed.
  *
  * The keys of objects are sorted; lists keep their order. A `Map` is an object by its keys, a `Set` a sorted list, a
  * bigint its decimal digits as a string. What is `undefined` is left out. Same value, byte-identical text.
  */
-export function renderJson(kind: "plan" | "checkpoint" | "result" | "error", value: unknown): string {
+export function renderJson(kind: "plan" | "checkpoint" | "restore" | "error", value: unknown): string {
   return JSON.stringify({ format: JSON_FORMAT, [kind]: value }, (_, part) => toPlain(part), 2) + "\n";
 }
 

@@ -1,5 +1,5 @@
 import { SysError } from "../errors.ts";
-import { O_RDONLY } from "./constants.ts";
+import { O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } from "./constants.ts";
 import type { Sys } from "./sys.ts";
 
 /** Files of a kernel or of a checkpoint's description are small; nothing we read whole comes near this. */
@@ -14,6 +14,36 @@ const TEXT = new TextDecoder();
  */
 export function readFile(sys: Sys, path: string): Uint8Array<ArrayBuffer> {
   return readDescriptor(sys, sys.open(path, O_RDONLY), path);
+}
+
+/**
+ * As `readFile`, for the files of a checkpoint: refuses what is not a regular file, which could block us or never end,
+ * and allocates no more than the file's size.
+ *
+ * @throws {SysError} EINVAL for another kind of file, EFBIG above 64 MiB and for a file that grows meanwhile
+ */
+export function readRegularFile(sys: Sys, path: string): Uint8Array<ArrayBuffer> {
+  const fd = sys.open(path, O_RDONLY | O_NONBLOCK);
+  try {
+    const { mode, size } = sys.fstat(fd);
+    if ((mode & S_IFMT) !== S_IFREG) throw cannotRead(path, "EINVAL", "it is not a regular file");
+    if (size > MAX_SIZE) throw cannotRead(path, "EFBIG", `it has more than ${MAX_SIZE} bytes`);
+    // One byte more than expected, so that reading sees the end.
+    const buffer = new Uint8Array(new ArrayBuffer(size + 1));
+    let length = 0;
+    for (;;) {
+      const count = sys.read(fd, length === 0 ? buffer : buffer.subarray(length));
+      if (count === 0) return buffer.subarray(0, length);
+      length += count;
+      if (length > size) throw cannotRead(path, "EFBIG", "it grows while it is read");
+    }
+  } finally {
+    sys.close(fd);
+  }
+}
+
+function cannotRead(path: string, code: string, hint: string): SysError {
+  return new SysError("read", code, `Cannot read "${path}"`, hint);
 }
 
 /** As `readFile`, as UTF-8 text. */
@@ -36,7 +66,7 @@ function readDescriptor(sys: Sys, fd: number, path: string): Uint8Array<ArrayBuf
       if (count === 0) return buffer.subarray(0, length);
       length += count;
       if (length > MAX_SIZE) {
-        throw new SysError("read", "EFBIG", `Cannot read "${path}"`, `it has more than ${MAX_SIZE} bytes`);
+        throw cannotRead(path, "EFBIG", `it has more than ${MAX_SIZE} bytes`);
       }
       if (length === buffer.length) buffer = grown(buffer);
     }

@@ -2,7 +2,7 @@ import { SysError } from "../errors.ts";
 import { readText } from "../sys/files.ts";
 import { CODE_OFFSET, makeElf, PROGRAM_BASE } from "./elf.ts";
 import type { Architecture } from "./architecture.ts";
-import type { RemoteCall } from "./remote_call.ts";
+import { cString, type RemoteCall } from "./remote_call.ts";
 import type { Slots } from "./slots.ts";
 import { Tracee, type TraceeContext } from "./tracee.ts";
 
@@ -18,6 +18,9 @@ const MAP_FIXED_NOREPLACE = 0x100000n;
 const HIGHEST_SIGNAL = 64;
 const SIGKILL = 9;
 const SIGSTOP = 19;
+const PR_SET_NAME = 15;
+/** Comm of the coordinator, which its descendants are born with. */
+const COORDINATOR_NAME = "cgrestore";
 
 /** The coordinator: the first tracee, which makes the root task and is no part of the checkpoint. */
 export interface Coordinator {
@@ -156,6 +159,8 @@ function cleanCalls(tracee: Tracee, keep: number[], base: bigint, architecture: 
   calls.push(
     { number: syscall.rt_sigprocmask, arguments: [2, new Uint8Array(8), 0, 8], purpose: purpose("rt_sigprocmask") },
     { number: syscall.umask, arguments: [0], purpose: purpose("umask") },
+    // The plan counts on the name that tasks inherit.
+    { number: syscall.prctl, arguments: [PR_SET_NAME, cString(COORDINATOR_NAME)], purpose: purpose("prctl") },
   );
   let from = 0;
   for (const fd of [...keep, -1]) {
@@ -171,7 +176,7 @@ function cleanCalls(tracee: Tracee, keep: number[], base: bigint, architecture: 
 /** Reserves the coordinator's slot, which must be the first, for what `startCoordinator` runs in it. */
 export function reserveCoordinatorSlot(slots: Slots, kept: number): void {
   const mappings = 8;
-  slots.reserve(mappings + HIGHEST_SIGNAL + 2 + kept + 1, HIGHEST_SIGNAL * 32 + 8);
+  slots.reserve(mappings + HIGHEST_SIGNAL + 3 + kept + 1, HIGHEST_SIGNAL * 32 + 32);
 }
 
 /** Everything that is mapped but the agent and the slots: start and size. proc_pid_maps(5). */

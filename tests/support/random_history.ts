@@ -47,7 +47,8 @@ export function randomHistory(random: (below: number) => number, options: Histor
     } else if (kind < 10) {
       if ([...living.values()].every(({ group }) => group !== task.pid)) task.session = task.group = task.pid;
     } else if (kind < 12) {
-      const groups = [...living.values()].filter(({ session }) => session === task.session).map(({ group }) => group);
+      const groups = [...living.values()].filter(({ session }) => session === task.session).map(({ group }) => group)
+        .filter((group) => group !== 0);
       if (task.session !== task.pid) task.group = pick([task.pid, ...groups]);
     } else if (kind < 15 && task.pid !== pid) {
       task.state = "zombie";

@@ -66,16 +66,42 @@ class Kernel implements Simulation {
   readonly #plan: Pick<Plan, "endings" | "lateMoves" | "newPidNamespace">;
   readonly #unified: string | undefined;
   readonly #own: Map<string, string>;
+  readonly #hierarchies: Host["hierarchies"];
 
   constructor(plan: Pick<Plan, "endings" | "lateMoves" | "newPidNamespace">, host: Pick<Host, "hierarchies">) {
     this.#plan = plan;
     this.#unified = host.hierarchies.find(({ version }) => version === 2)?.name;
+    this.#hierarchies = host.hierarchies;
     this.#own = new Map(host.hierarchies.map(({ name, ownPath }) => [name, ownPath]));
   }
 
   begin(pid: number): void {
     const ids = { parent: 0, session: OUTSIDE, group: OUTSIDE, comm: "cgrestore" };
     this.#add(pid, { ...ids, places: this.#own });
+  }
+
+  /** Files of the cgroups that a task is in. */
+  #values({ places }: Pick<SimulatedTask, "places">): ReadonlyMap<string, string>[] {
+    return this.#hierarchies.flatMap(({ name, cgroups }) => cgroups.get(places.get(name) ?? "")?.values ?? []);
+  }
+
+  #isFrozen(task: SimulatedTask): boolean {
+    return this.#values(task).some((values) => values.has("freezer.state") || values.has("cgroup.freeze"));
+  }
+
+  #checkBirth(child: SimulatedTask): void {
+    assert(!this.#isFrozen(child), `task ${child.pid} is not born frozen`);
+    for (const { name, cgroups } of this.#hierarchies) {
+      const path = child.places.get(name) ?? "";
+      const max = Number(cgroups.get(path)?.values.get("pids.max") ?? Infinity);
+      let count = 0;
+      for (const { places, threads } of this.tasks.values()) {
+        for (const one of [places, ...[...threads.values()].map((thread) => thread.places)]) {
+          if (one.get(name) === path) count++;
+        }
+      }
+      assert(count <= max, `clone of ${child.pid} in ${path}: EAGAIN`);
+    }
   }
 
   #add(pid: number, from: Pick<SimulatedTask, "parent" | "session" | "group" | "comm" | "places">): SimulatedTask {
@@ -94,16 +120,17 @@ class Kernel implements Simulation {
 
   run(program: Pick<TaskProgram, "pid" | "threads">, step: TaskStep): void {
     const task = this.#get(program.pid);
+    assert(!this.#isFrozen(task), `task ${task.pid} can run`);
     switch (step.kind) {
       case "attach":
         assert(step.file === "cgroup.procs" && this.#own.has(step.hierarchy), "a process moves as a whole");
-        this.#move(task, step);
-        for (const thread of task.threads.values()) thread.places.set(step.hierarchy, step.path);
+        this.#moveProcess(task, step);
         return;
       case "create-task": {
         assert(step.as === "child" || task.parent !== 0, "no sibling of the root");
         const child = this.#add(step.pid, { ...task, parent: step.as === "child" ? task.pid : task.parent });
         if (step.into !== undefined) child.places.set(this.#unified!, step.into);
+        this.#checkBirth(child);
         return;
       }
       case "create-thread": {
@@ -138,6 +165,11 @@ class Kernel implements Simulation {
     this.writes++;
   }
 
+  #moveProcess(task: SimulatedTask, to: { hierarchy: string; path: string }): void {
+    this.#move(task, to);
+    for (const { places } of task.threads.values()) places.set(to.hierarchy, to.path);
+  }
+
   #setGroup(task: SimulatedTask, group: number): void {
     assert(task.session !== task.pid, `setpgid of the session leader ${task.pid}: EPERM`);
     const exists = [...this.tasks.values()].some((other) => other.group === group && other.session === task.session);
@@ -155,7 +187,7 @@ class Kernel implements Simulation {
         this.tasks.delete(step.child);
       } else this.run({ pid, threads: [] }, step);
     }
-    for (const late of this.#plan.lateMoves) this.#move(this.#get(late.pid), late);
+    for (const late of this.#plan.lateMoves) this.#moveProcess(this.#get(late.pid), late);
   }
 
   #exit(pid: number, status: number): void {

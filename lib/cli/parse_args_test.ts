@@ -1,0 +1,219 @@
+import { deepEqual, equal, throws } from "node:assert/strict";
+import { UsageError } from "../errors.ts";
+import type { Invocation, RestoreInvocation } from "./invocation.ts";
+import { parseArgs } from "./parse_args.ts";
+
+const PLAN_OPTIONS = { mode: "soft", roots: [], onMissing: "fail", pidNamespace: false, shellJob: false } as const;
+const RESTORE: RestoreInvocation = {
+  command: "restore",
+  images: ".",
+  json: false,
+  verbosity: 2,
+  workDir: ".",
+  detached: false,
+  leaveStopped: false,
+  rehearse: false,
+  planOptions: PLAN_OPTIONS,
+};
+const PLAN: Invocation = { command: "plan", images: ".", json: false, verbosity: 2, planOptions: PLAN_OPTIONS };
+const SHOW: Invocation = { command: "show", images: ".", json: false, verbosity: 2 };
+
+const restore = (part: Partial<RestoreInvocation>): Invocation => ({ ...RESTORE, ...part });
+const planOptions = (part: Partial<RestoreInvocation["planOptions"]>): Invocation =>
+  restore({ planOptions: { ...PLAN_OPTIONS, ...part } });
+
+Deno.test("parseArgs() understands", async (t) => {
+  const rows: [args: string, want: Invocation][] = [
+    ["", RESTORE],
+    ["restore", RESTORE],
+    ["plan", PLAN],
+    ["show", SHOW],
+    ["-j plan", { ...PLAN, planOptions: { ...PLAN_OPTIONS, shellJob: true } }],
+    ["--", RESTORE],
+    ["plan --", PLAN],
+    ["-D a", restore({ images: "a", workDir: "a" })],
+    ["-Da", restore({ images: "a", workDir: "a" })],
+    ["-D ./a", restore({ images: "./a", workDir: "./a" })],
+    ["-D./a=b", restore({ images: "./a=b", workDir: "./a=b" })],
+    ["--images a", restore({ images: "a", workDir: "a" })],
+    ["--images=a", restore({ images: "a", workDir: "a" })],
+    ["--images-dir a", restore({ images: "a", workDir: "a" })],
+    ["-D 07", restore({ images: "07", workDir: "07" })],
+    ["-D a -W b", restore({ images: "a", workDir: "b" })],
+    ["--work-dir=b", restore({ workDir: "b" })],
+    ["-o f", restore({ logFile: "f" })],
+    ["-o -", restore({ logFile: "-" })],
+    ["-o-", restore({ logFile: "-" })],
+    ["--log-file f", restore({ logFile: "f" })],
+    ["--pidfile /f", restore({ pidfile: "/f" })],
+    ["-d", restore({ detached: true })],
+    ["--restore-detached", restore({ detached: true })],
+    ["-d --no-restore-detached", RESTORE],
+    ["-s", restore({ leaveStopped: true })],
+    ["--leave-stopped", restore({ leaveStopped: true })],
+    ["-j", planOptions({ shellJob: true })],
+    ["--no-shell-job --shell-job", planOptions({ shellJob: true })],
+    ["-dsj", {
+      ...restore({ detached: true, leaveStopped: true }),
+      planOptions: { ...PLAN_OPTIONS, shellJob: true },
+    } as Invocation],
+    ["--pid-namespace", planOptions({ pidNamespace: true })],
+    ["--manage-cgroups", RESTORE],
+    ["--manage-cgroups=none", planOptions({ mode: "none" })],
+    ["--manage-cgroups=props", planOptions({ mode: "props" })],
+    ["--manage-cgroups=soft", RESTORE],
+    ["--manage-cgroups=full", planOptions({ mode: "full" })],
+    ["--manage-cgroups=strict", planOptions({ mode: "strict" })],
+    ["--manage-cgroups=ignore", planOptions({ mode: "ignore" })],
+    ["--manage-cgroups plan", PLAN],
+    ["--cgroup-root /a", planOptions({ roots: [{ path: "/a" }] })],
+    ["--cgroup-root=/a:b", planOptions({ roots: [{ path: "/a:b" }] })],
+    ["--cgroup-root :/a", planOptions({ roots: [{ hierarchy: "", path: "/a" }] })],
+    ["--cgroup-root cpu,cpuacct:/a --cgroup-root name=x:/", {
+      ...planOptions({ roots: [{ hierarchy: "cpu,cpuacct", path: "/a" }, { hierarchy: "name=x", path: "/" }] }),
+    }],
+    ["--cgroup-yard y", restore({ cgroupYard: "y" })],
+    ["--on-missing fail", RESTORE],
+    ["--on-missing=skip", planOptions({ onMissing: "skip" })],
+    ["--rehearse", restore({ rehearse: true })],
+    ["--dry-run", PLAN],
+    ["restore --dry-run -o f -d", PLAN],
+    ["--json", restore({ json: true })],
+    ["--color", restore({ color: true })],
+    ["--no-color", restore({ color: false })],
+    ["--no-default-config", RESTORE],
+    ["-v", restore({ verbosity: 3 })],
+    ["-vv", restore({ verbosity: 4 })],
+    ["-vvvv", restore({ verbosity: 4 })],
+    ["-v -v", restore({ verbosity: 4 })],
+    ["-v0", restore({ verbosity: 0 })],
+    ["-dv4", restore({ verbosity: 4, detached: true })],
+    ["-vd", restore({ verbosity: 3, detached: true })],
+    ["--verbosity", restore({ verbosity: 3 })],
+    ["--verbosity=1", restore({ verbosity: 1 })],
+    ["show -v", { ...SHOW, verbosity: 3 }],
+    ["help", { command: "help" }],
+    ["help plan", { command: "help", topic: "plan" }],
+    ["-h", { command: "help" }],
+    ["--help", { command: "help" }],
+    ["plan --help", { command: "help", topic: "plan" }],
+    ["--bogus -h", { command: "help" }],
+    ["version", { command: "version" }],
+    ["-V", { command: "version" }],
+    ["show --version", { command: "version" }],
+    [
+      "restore --no-default-config --log-file restore.log --images-dir DIR --verbosity=4 --manage-cgroups " +
+      "--cgroup-root /x --cgroup-yard yard --pidfile /run/x.pid --restore-detached",
+      restore({
+        images: "DIR",
+        workDir: "DIR",
+        logFile: "restore.log",
+        verbosity: 4,
+        cgroupYard: "yard",
+        pidfile: "/run/x.pid",
+        detached: true,
+        planOptions: { ...PLAN_OPTIONS, roots: [{ path: "/x" }] },
+      }),
+    ],
+  ];
+  for (const [args, want] of rows) {
+    await t.step(args === "" ? "nothing" : args, () => deepEqual(parseArgs(split(args)), want));
+  }
+});
+
+Deno.test("parseArgs() refuses", async (t) => {
+  const rows: [args: string, problem: string][] = [
+    ["--imagse x", 'Cannot use "--imagse": there is no such option; perhaps "--images" is meant'],
+    ["--imagse=x", 'Cannot use "--imagse": there is no such option; perhaps "--images" is meant'],
+    ["--bogus", 'Cannot use "--bogus": there is no such option'],
+    ["-x", 'Cannot use "-x": there is no such option'],
+    ["--constructor", 'Cannot use "--constructor": there is no such option'],
+    ["--no-images", 'Cannot use "--no-images": there is no such option'],
+    ["--no-bogus", 'Cannot use "--no-bogus": there is no such option'],
+    ["-D", 'Cannot use "-D": it needs a value, as in "-D DIR"'],
+    ["--images", 'Cannot use "--images": it needs a value, as in "--images=DIR"'],
+    ["--images-dir -d", 'Cannot use "--images-dir": it needs a value, as in "--images-dir=DIR"'],
+    ["--images=", 'Cannot use "--images=": the value is empty'],
+    [
+      "--pidfile -- x",
+      [
+        'Cannot run "x": there is no such command; images are given as "-D DIR"',
+        'Cannot use "--pidfile": it needs a value, as in "--pidfile=FILE"',
+      ].join("\n  "),
+    ],
+    ["-D a --images b", 'Cannot use "--images" 2 times: only one value has a meaning'],
+    ["--on-missing=skip --on-missing=skip", 'Cannot use "--on-missing" 2 times: only one value has a meaning'],
+    [
+      "--manage-cgroups --manage-cgroups=soft",
+      'Cannot use "--manage-cgroups" 2 times: only one value has a meaning',
+    ],
+    ["-v3 --verbosity=4", 'Cannot use "--verbosity" 2 times: only one value has a meaning'],
+    ["--json=yes", 'Cannot use "--json" with a value: it takes none'],
+    ["-j5", 'Cannot use "--shell-job" with a value: it takes none'],
+    ["-v=3", 'Cannot use "-v" with "=": the number follows at once, as in "-v4"'],
+    ["-v5", 'Cannot use "--verbosity=5": a number from 0 to 4 is needed'],
+    ["--verbosity=-1", 'Cannot use "--verbosity=-1": a number from 0 to 4 is needed'],
+    ["--verbosity=2.5", 'Cannot use "--verbosity=2.5": a number from 0 to 4 is needed'],
+    [
+      "--manage-cgroups none",
+      'Cannot use "--manage-cgroups none": "=" is needed, as in "--manage-cgroups=none"',
+    ],
+    [
+      "restore --manage-cgroups none",
+      'Cannot use "--manage-cgroups none": "=" is needed, as in "--manage-cgroups=none"',
+    ],
+    [
+      "--manage-cgroups=sotf",
+      'Cannot use "--manage-cgroups=sotf": the values are none, props, soft, full, strict, ignore; ' +
+      'perhaps "soft" is meant',
+    ],
+    ["--on-missing=never", 'Cannot use "--on-missing=never": the values are fail, skip'],
+    ["--cgroup-root a", 'Cannot use "--cgroup-root=a": path "a" is not absolute'],
+    ["--cgroup-root cpu:", 'Cannot use "--cgroup-root=cpu:": path "" is not absolute'],
+    ["--cgroup-root /a/../b", 'Cannot use "--cgroup-root=/a/../b": path "/a/../b" has the component ".."'],
+    ["--cgroup-root /a/", 'Cannot use "--cgroup-root=/a/": path "/a/" has an empty component'],
+    [
+      "--cgroup-root :/a --cgroup-root :/b",
+      'Cannot use "--cgroup-root=:/b": there is another root for the same hierarchies',
+    ],
+    [
+      "--cgroup-root /a --cgroup-root /b",
+      'Cannot use "--cgroup-root=/b": there is another root for the same hierarchies',
+    ],
+    ["plna", 'Cannot run "plna": there is no such command; perhaps "plan" is meant'],
+    ["verify", 'Cannot run "verify": there is no such command; images are given as "-D DIR"'],
+    ["dir/images", 'Cannot run "dir/images": there is no such command; images are given as "-D DIR"'],
+    ["plan x", 'Cannot use "x": "plan" takes no such argument'],
+    ["plan -- --json", 'Cannot use "--json": "plan" takes no such argument'],
+    ["help bogus", 'Cannot explain "bogus": the commands are restore, plan, show, help, version'],
+    ["help plan show", 'Cannot use "show": "help" takes no such argument'],
+    ["plan -d", 'Cannot use "--restore-detached" with "plan": it is an option of "restore"'],
+    ["plan -W x", 'Cannot use "--work-dir" with "plan": it is an option of "restore"'],
+    ["plan -o x", 'Cannot use "--log-file" with "plan": it is an option of "restore"'],
+    ["show --pidfile x", 'Cannot use "--pidfile" with "show": it is an option of "restore"'],
+    ["show --pid-namespace", 'Cannot use "--pid-namespace" with "show": it is an option of "restore" and "plan"'],
+    ["version --json", 'Cannot use "--json" with "version": it is an option of "restore", "plan" and "show"'],
+    [
+      "--bogus --json=1 -v9",
+      [
+        'Cannot use "--json" with a value: it takes none',
+        'Cannot use "--bogus": there is no such option',
+        'Cannot use "--verbosity=9": a number from 0 to 4 is needed',
+      ].join("\n  "),
+    ],
+  ];
+  for (const [args, problem] of rows) {
+    const mistakes = problem.split("\n").length;
+    const message = mistakes === 1 ? problem : `Cannot understand the command line: ${mistakes} mistakes\n  ${problem}`;
+    await t.step(args, () => {
+      throws(() => parseArgs(split(args)), (error) => {
+        equal(error instanceof UsageError && error.message, message);
+        return true;
+      });
+    });
+  }
+});
+
+function split(args: string): string[] {
+  return args.split(" ").filter((arg) => arg !== "");
+}

@@ -1,0 +1,15 @@
+import { renderJson } from "../report/render_json.ts";
+import { renderPlan } from "../report/render_plan.ts";
+import type { Sys } from "../sys/sys.ts";
+import type { PlanInvocation } from "./invocation.ts";
+import { type Output, wantsColor } from "./output.ts";
+import { planForHost } from "./plan_for_host.ts";
+import { readCheckpoint } from "./read_checkpoint.ts";
+
+/** Shows what a restore would do on this host, and does nothing. Returns the exit status. */
+export function runPlan(invocation: PlanInvocation, sys: Sys, output: Output): number {
+  const { plan } = planForHost(sys, readCheckpoint(sys, invocation.images), invocation.planOptions);
+  const color = wantsColor(output, invocation.color);
+  output.out(invocation.json ? renderJson("plan", plan) : renderPlan(plan, { color }));
+  return 0;
+}

@@ -1,0 +1,45 @@
+import type { cgroup_dir_entry, cgroup_entry, cgroup_perms } from "../gen/cgroup_pb.ts";
+import type { cg_controller_entry, cg_set_entry } from "../gen/cgroup_pb.ts";
+import type { core_entry } from "../gen/core_pb.ts";
+import type { inventory_entry } from "../gen/inventory_pb.ts";
+import type { pstree_entry } from "../gen/pstree_pb.ts";
+import type { task_kobj_ids_entry } from "../gen/task_kobj_ids_pb.ts";
+
+export type CgroupEntry = cgroup_entry;
+export type CgroupSetEntry = cg_set_entry;
+export type ControllerEntry = cg_controller_entry;
+export type DirectoryEntry = cgroup_dir_entry;
+export type PermissionsEntry = cgroup_perms;
+export type CoreEntry = core_entry;
+export type InventoryEntry = inventory_entry;
+export type PstreeEntry = pstree_entry;
+export type IdsEntry = task_kobj_ids_entry;
+
+/** The decoded images of a checkpoint: each message complete by itself, nothing yet compared with anything else. */
+export interface Images {
+  readonly inventory: InventoryEntry;
+  /** In the order of the file. */
+  readonly pstree: readonly PstreeEntry[];
+  /** By tid: of every task, and of every thread of the live ones. */
+  readonly cores: ReadonlyMap<number, CoreEntry>;
+  /** By pid, of the live tasks. */
+  readonly ids: ReadonlyMap<number, IdsEntry>;
+  /** Absent when there is nothing to say about cgroups. */
+  readonly cgroup?: CgroupEntry;
+}
+
+/** Highest pid that Linux gives on 64 bits (`PID_MAX_LIMIT`, linux/threads.h). */
+export const PID_MAX = 4194304;
+
+/** Whether a number can be the pid of a task. */
+export function isPid(number: number): boolean {
+  return number >= 1 && number <= PID_MAX;
+}
+
+/** `task_state` of images (compel/include/uapi/task-state.h). CRIU writes zombies as dead. */
+export const TASK_STATE = { alive: 1, dead: 2, stopped: 3, zombie: 6 } as const;
+
+/** Whether of a task only its end is left: it has no threads, no ids and no cgroups that mean anything. */
+export function isZombie({ tc }: CoreEntry): boolean {
+  return tc?.taskState === TASK_STATE.dead || tc?.taskState === TASK_STATE.zombie;
+}

@@ -1,0 +1,36 @@
+/** First word of every image file of v1.1 but inventory.img (`IMG_COMMON_MAGIC`, criu/include/magic.h). */
+export const COMMON_MAGIC = 0x54564319;
+
+/** The word that tells the type of an image file (criu/include/magic.h). */
+export const TYPE_MAGIC = {
+  inventory: 0x58313116,
+  pstree: 0x50273030,
+  core: 0x55053847,
+  ids: 0x54432030,
+  cgroup: 0x59383330,
+} as const;
+
+export type ImageType = keyof typeof TYPE_MAGIC;
+
+/** `img_version` of an inventory that this project reads: 1 is v1, 2 is v1.1 (criu/include/image.h). */
+export type ImageVersion = 1 | 2;
+
+export function isImageVersion(version: number): version is ImageVersion {
+  return version === 1 || version === 2;
+}
+
+/** What is wrong with an `img_version`, for both places that have to refuse it. */
+export function imageVersionProblem(version: number): string | undefined {
+  if (isImageVersion(version)) return undefined;
+  return `image version ${version} is unknown, only 1 (v1) and 2 (v1.1) are`;
+}
+
+/** The words that a file of `type` begins with. */
+export function magicsOf(type: ImageType, version: ImageVersion): readonly number[] {
+  return version === 1 || type === "inventory" ? [TYPE_MAGIC[type]] : [COMMON_MAGIC, TYPE_MAGIC[type]];
+}
+
+/** A magic as CRIU writes it down: `0x58313116`. */
+export function renderMagic(magic: number): string {
+  return `0x${magic.toString(16).padStart(8, "0")}`;
+}

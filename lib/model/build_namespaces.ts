@@ -1,0 +1,60 @@
+import type { Problem } from "../errors.ts";
+import type { IdsEntry, Images } from "../image/images.ts";
+import type { CgroupSet, NamespaceKind, Task } from "./checkpoint.ts";
+
+const FIELDS = [
+  ["pid", "pidNsId"],
+  ["net", "netNsId"],
+  ["ipc", "ipcNsId"],
+  ["uts", "utsNsId"],
+  ["mnt", "mntNsId"],
+  ["user", "userNsId"],
+  ["cgroup", "cgroupNsId"],
+  ["time", "timeNsId"],
+] as const satisfies readonly (readonly [NamespaceKind, keyof IdsEntry])[];
+
+/** What tells of namespaces. */
+interface NamespaceFacts {
+  readonly tasks: readonly Task[];
+  readonly sets: ReadonlyMap<number, CgroupSet>;
+  readonly problems: Problem[];
+}
+
+/**
+ * The kinds of namespace in which the tasks lived and the dumping CRIU did not.
+ *
+ * A kind of which either side says nothing counts as shared. Tasks in different pid or cgroup namespaces are a
+ * problem: pids and paths would not mean the same for all of them.
+ */
+export function buildNamespaces({ inventory, ids }: Images, facts: NamespaceFacts): Set<NamespaceKind> {
+  const root = facts.tasks[0];
+  const rootIds = root === undefined ? undefined : ids.get(root.pid);
+  const kinds = new Set(differingKinds(rootIds, inventory.rootIds));
+  for (const task of facts.tasks) {
+    for (const kind of differingKinds(ids.get(task.pid), rootIds)) {
+      kinds.add(kind);
+      if (kind !== "pid" && kind !== "cgroup") continue;
+      const what = `the task is in another ${kind} namespace than the root task ${root?.pid}, which is not supported`;
+      facts.problems.push({ where: `ids-${task.pid}.img, entry 0`, what });
+    }
+  }
+  if (hasNamespaceRoot(facts.sets)) kinds.add("cgroup");
+  return kinds;
+}
+
+/** The kinds in which two tasks differ. The fields are optional: 0, which is no id, says nothing. */
+function differingKinds(one: IdsEntry | undefined, other: IdsEntry | undefined): NamespaceKind[] {
+  if (one === undefined || other === undefined || one === other) return [];
+  const kinds: NamespaceKind[] = [];
+  for (const [kind, field] of FIELDS) {
+    if (one[field] !== 0 && other[field] !== 0 && one[field] !== other[field]) kinds.push(kind);
+  }
+  return kinds;
+}
+
+function hasNamespaceRoot(sets: ReadonlyMap<number, CgroupSet>): boolean {
+  for (const { members } of sets.values()) {
+    if (members.some((member) => member.namespaceRoot !== undefined)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,30 @@
+import { run } from "./lib/cli/run.ts";
+import { openLinuxSys } from "./lib/sys/linux_sys.ts";
+
+const encoder = new TextEncoder();
+
+/** Writes all of `text`; a reader that has gone, as head(1) does, ends the writing and not the command. */
+function makeWriter(stream: { writeSync(data: Uint8Array): number }): (text: string) => void {
+  let hasReader = true;
+  return (text) => {
+    let rest = encoder.encode(text);
+    while (hasReader && rest.length > 0) {
+      try {
+        rest = rest.subarray(stream.writeSync(rest));
+      } catch (error) {
+        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        hasReader = false;
+      }
+    }
+  };
+}
+
+Deno.exit(run(Deno.args, {
+  openSys: openLinuxSys,
+  output: {
+    out: makeWriter(Deno.stdout),
+    err: makeWriter(Deno.stderr),
+    isTerminal: Deno.stdout.isTerminal() && Deno.stderr.isTerminal(),
+    noColor: Deno.noColor,
+  },
+}));

@@ -1,0 +1,64 @@
+/** Tests that need more than every machine has. A test that cannot run says why, in a line that `scripts/test.ts` reads. */
+
+/** What a test can need of the machine. */
+export type Requirement = "root" | "criu" | "denort" | "v1" | "v2" | "user-namespaces";
+
+/** Spread into the options of `Deno.test`. */
+export interface Skip {
+  readonly ignore: boolean;
+  readonly reason?: string;
+}
+
+/** How a line of a skipped test begins; the test's name, a colon and the reason follow. */
+export const SKIPPED = "SKIPPED";
+
+/** Where `scripts/test.ts` says that CRIU is. */
+export const CRIU_VARIABLE = "CGRESTORE_TEST_CRIU";
+
+/** The program to call as CRIU. */
+export function criuPath(): string {
+  return Deno.env.get(CRIU_VARIABLE) || "criu";
+}
+
+/**
+ * Skips the test `name` when there is a `reason`, and says so.
+ *
+ * @example
+ * ```ts
+ * const noKernel: string | undefined = undefined;
+ * Deno.test({ name: "a test", ...skip("a test", noKernel), fn() {} });
+ * ```
+ */
+export function skip(name: string, reason: string | undefined): Skip {
+  if (reason === undefined) return { ignore: false };
+  console.log(`${SKIPPED} ${name}: ${reason}`);
+  return { ignore: true, reason };
+}
+
+/** Skips the test `name` where the machine lacks something the test needs. */
+export function requires(name: string, ...requirements: readonly Requirement[]): Skip {
+  return skip(name, requirements.map((requirement) => LACKS[requirement]()).find((reason) => reason !== undefined));
+}
+
+/** For each requirement, why this machine does not have it, or undefined when it does. */
+const LACKS: Record<Requirement, () => string | undefined> = {
+  root: () => (Deno.uid() === 0 ? undefined : "not root"),
+  criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
+  denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
+  v1: () => (mounted("cgroup") ? undefined : "no cgroup v1 hierarchy"),
+  v2: () => (mounted("cgroup2") ? undefined : "no cgroup v2 hierarchy"),
+  "user-namespaces": () => (runs("unshare", ["-U", "true"]) ? undefined : "no user namespaces"),
+};
+
+function runs(command: string, args: string[]): boolean {
+  try {
+    return new Deno.Command(command, { args, stdin: "null", stdout: "null", stderr: "null" }).outputSync().success;
+  } catch {
+    // The program is not there.
+    return false;
+  }
+}
+
+function mounted(type: string): boolean {
+  return Deno.readTextFileSync("/proc/self/mounts").split("\n").some((line) => line.split(" ")[2] === type);
+}

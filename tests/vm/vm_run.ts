@@ -1,0 +1,154 @@
+/**
+ * Runs a command as root in a throw-away VM whose kernel has its cgroups laid out in one of three ways:
+ * `deno run -A tests/vm/vm_run.ts v2|v1|hybrid COMMAND [ARGUMENT…]`. The command starts in a copy of the project, with
+ * the modules that are cached on this machine; its output is streamed, its exit status returned.
+ *
+ * - `v2`: every controller enabled at the root, `nsdelegate,memory_recursiveprot`, as systemd does
+ * - `v1`: every controller, `cpu,cpuacct` and `net_cls,net_prio` mounted together, and `name=systemd`
+ * - `hybrid`: as `v1`, and an empty cgroup2 hierarchy at `unified`
+ */
+import { run } from "../../scripts/debian.ts";
+import { packTree, setUpVm, type VmFiles } from "./vm_setup.ts";
+
+/** The layouts of cgroups a VM can have. */
+export const VM_MODES = ["v2", "v1", "hybrid"] as const;
+export type VmMode = typeof VM_MODES[number];
+
+export interface VmOptions {
+  /** Seconds until the VM is stopped and the run counts as failed. */
+  readonly timeout?: number;
+  /** Set for the command. */
+  readonly env?: Record<string, string>;
+}
+
+export interface VmResult {
+  /** The command's exit status; undefined when the VM ended without one. */
+  readonly status: number | undefined;
+  /** What the command printed, both streams. */
+  readonly output: string;
+  /** What the kernel printed; says why a VM ended early. */
+  readonly console: string;
+}
+
+const MEMORY_MB = 1536;
+const DEFAULT_TIMEOUT = 300;
+const project = new URL("../../", import.meta.url).pathname;
+
+/** Boots a VM for one command. A VM that dies before its root disk is mounted is tried again, without KVM. */
+export async function runInVm(mode: VmMode, command: readonly string[], options: VmOptions = {}): Promise<VmResult> {
+  const files = await setUpVm();
+  const work = await Deno.makeTempDir({ prefix: "cgrestore-vm-" });
+  try {
+    await packJob(files, { mode, work, command, env: options.env ?? {} });
+    for (const [attempt, accelerator] of accelerators().entries()) {
+      const result = await boot(files, { work, accelerator, timeout: options.timeout ?? DEFAULT_TIMEOUT });
+      const booted = result.status !== undefined || result.console.includes("vm: root disk mounted");
+      if (booted || attempt === accelerators().length - 1) return result;
+    }
+    throw new Error("Cannot start a VM: no accelerator to try");
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+interface Job {
+  readonly mode: VmMode;
+  readonly work: string;
+  readonly command: readonly string[];
+  readonly env: Record<string, string>;
+}
+
+/** Makes the second disk, an archive of the project, and the initramfs with the current `vm_init`. */
+async function packJob(files: VmFiles, { mode, work, command, env }: Job): Promise<void> {
+  const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+  const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}\n`);
+  const line = command.map(quote).join(" ");
+  await Deno.mkdir(`${work}/job`);
+  await Deno.writeTextFile(`${work}/job/.vm_command`, `${exports.join("")}${line}\necho $? >/run/status\n`);
+  const archive = ["-cf", `${work}/job.tar`, "--exclude=./.git", "--exclude=./.cache", "--exclude=./cgrestore"];
+  await run("tar", [...archive, "-C", project, ".", "-C", `${work}/job`, ".vm_command"]);
+  const cached = ["-rf", `${work}/job.tar`, "-C", await denoDirectory(), "--transform=s,^\\.,.vm_deno,", "--exclude=./dl"];
+  await run("tar", [...cached, "--exclude=./gen", "--exclude=./*_cache_v2*", "."]);
+
+  await Deno.mkdir(`${work}/init`);
+  const script = await Deno.readTextFile(new URL("vm_init", import.meta.url));
+  await Deno.writeTextFile(`${work}/init/init`, script.replace("\nexport PATH", `\nMODE=${mode}\nexport PATH`));
+  await Deno.chmod(`${work}/init/init`, 0o755);
+  await packTree(`${work}/init`, `${work}/init.cpio`);
+  await run("sh", ["-c", `cat "$0" "$1" >"$2"`, files.initramfs, `${work}/init.cpio`, `${work}/initramfs`]);
+}
+
+async function denoDirectory(): Promise<string> {
+  const { denoDir } = JSON.parse(await run(Deno.execPath(), ["info", "--json"]));
+  return denoDir;
+}
+
+interface Boot {
+  readonly work: string;
+  readonly accelerator: string;
+  /** Seconds. */
+  readonly timeout: number;
+}
+
+async function boot(files: VmFiles, { work, accelerator, timeout }: Boot): Promise<VmResult> {
+  const disk = (id: string, file: string) => [
+    ...["-drive", `file=${file},format=raw,if=none,id=${id},snapshot=on,cache=unsafe`],
+    ...["-device", `virtio-blk-pci,drive=${id}`],
+  ];
+  const port = (name: string, backend: string) => [
+    ...["-chardev", `${backend},id=${name}`],
+    ...["-device", `virtserialport,chardev=${name},name=${name}`],
+  ];
+  const qemu = new Deno.Command("qemu-system-x86_64", {
+    args: [
+      ...["-M", "q35", "-cpu", "max", "-smp", "2", "-m", String(MEMORY_MB), "-accel", accelerator],
+      ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+      ...["-kernel", files.kernel, "-initrd", `${work}/initramfs`],
+      ...["-append", "console=ttyS0 quiet panic=-1 reboot=t no_timer_check"],
+      ...["-chardev", `file,id=console,path=${work}/console`, "-serial", "chardev:console"],
+      ...[...disk("root", files.rootDisk), ...disk("job", `${work}/job.tar`), "-device", "virtio-serial-pci"],
+      ...[...port("output", "file,path=/dev/stdout"), ...port("status", `file,path=${work}/status`)],
+    ],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    signal: AbortSignal.timeout(timeout * 1000),
+  }).spawn();
+  const [output, complaints] = await Promise.all([collect(qemu.stdout), new Response(qemu.stderr).text()]);
+  await qemu.status;
+  const status = Number.parseInt(await Deno.readTextFile(`${work}/status`).catch(() => ""));
+  const console = complaints + await Deno.readTextFile(`${work}/console`).catch(() => "");
+  return { status: Number.isNaN(status) ? undefined : status, output, console };
+}
+
+/**
+ * What to try in turn. KVM can be there and still fail (a VM within a VM); software emulation, under load, can lose the
+ * race with the kernel's own timers while booting, so it gets a second try.
+ */
+function accelerators(): string[] {
+  const given = Deno.env.get("CGRESTORE_VM_ACCEL");
+  return given ? [given, given] : ["kvm", "tcg,thread=multi", "tcg,thread=multi"];
+}
+
+/** Copies a stream to our own output while it comes, and returns it as text. */
+async function collect(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of stream) {
+    Deno.stdout.writeSync(chunk);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text;
+}
+
+if (import.meta.main) {
+  const [wanted, ...command] = Deno.args;
+  const mode = VM_MODES.find((name) => name === wanted);
+  if (mode === undefined || command.length === 0) {
+    console.error(`Cannot start a VM: the arguments are ${VM_MODES.join("|")} COMMAND [ARGUMENT…]`);
+    Deno.exit(2);
+  }
+  const { status, console: log } = await runInVm(mode, command);
+  if (status === undefined) console.error(`Cannot run the command: the VM ended early\n${log.slice(-2000)}`);
+  Deno.exit(status ?? 125);
+}

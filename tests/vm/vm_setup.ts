@@ -1,0 +1,139 @@
+/**
+ * Makes what the test VM boots: Debian 12's kernel (6.1, the last of Debian's with every v1 controller) with a small
+ * initramfs, and a root disk with busybox, Deno and Debian sid's CRIU. `deno run -A tests/vm/vm_setup.ts` makes what is
+ * missing. Host needs: apt-get, dpkg-deb, cpio, kmod, e2fsprogs, busybox-static.
+ */
+import { firstDependency, openSuite, run, unpack } from "../../scripts/debian.ts";
+import { CRIU_DIRECTORY, installCriu } from "../../scripts/install_criu.ts";
+
+/** Files of a VM that is ready to boot. */
+export interface VmFiles {
+  readonly kernel: string;
+  readonly initramfs: string;
+  readonly rootDisk: string;
+}
+
+const BUSYBOX = "/bin/busybox";
+const FREE_SPACE_MB = 512;
+/** The VM's own devices, and what CRIU's start-up probes ask for. */
+const MODULES = [
+  ...["virtio_pci", "virtio_blk", "virtio_console", "ext4", "tun", "unix_diag", "inet_diag", "tcp_diag", "udp_diag"],
+  ...["raw_diag", "af_packet_diag", "netlink_diag", "veth", "nfnetlink", "nf_tables", "nft_compat", "nf_conntrack"],
+  ...["ip_tables", "ip6_tables", "iptable_filter", "ip6table_filter", "xt_mark", "macvlan"],
+];
+
+/** Directory of everything the VM needs; `CGRESTORE_VM_CACHE` moves it. */
+export function vmCache(): string {
+  return Deno.env.get("CGRESTORE_VM_CACHE") || new URL("../../.cache/vm", import.meta.url).pathname;
+}
+
+/** Makes what is missing; what an older version of this script or of Deno made is removed. */
+export async function setUpVm(): Promise<VmFiles> {
+  const directory = `${vmCache()}/${await key()}`;
+  await Deno.mkdir(directory, { recursive: true });
+  for await (const { name } of Deno.readDir(vmCache())) {
+    if (name.startsWith("deno-") && !directory.endsWith(name)) {
+      await Deno.remove(`${vmCache()}/${name}`, { recursive: true });
+    }
+  }
+  const files = {
+    kernel: `${directory}/vmlinuz`,
+    initramfs: `${directory}/initramfs.cpio`,
+    rootDisk: `${directory}/root.ext4`,
+  };
+  if (!await exists(files.initramfs)) await makeKernel(files);
+  if (!await exists(files.rootDisk)) await makeRootDisk(files.rootDisk);
+  return files;
+}
+
+async function key(): Promise<string> {
+  const script = await Deno.readFile(new URL(import.meta.url));
+  const digest = await crypto.subtle.digest("SHA-256", script);
+  return `deno-${Deno.version.deno}-${new Uint8Array(digest).toHex().slice(0, 8)}`;
+}
+
+function exists(path: string): Promise<boolean> {
+  return Deno.stat(path).then(() => true, () => false);
+}
+
+async function makeKernel(files: VmFiles): Promise<void> {
+  const suite = await openSuite("bookworm");
+  try {
+    const image = await firstDependency(suite, "linux-image-cloud-amd64");
+    const release = image.replace("linux-image-", "");
+    const unpacked = `${suite.state}/image`;
+    const tree = `${suite.state}/initramfs`;
+    await unpack(suite, [image], unpacked, false);
+    await Deno.copyFile(`${unpacked}/boot/vmlinuz-${release}`, files.kernel);
+    await copyModules(unpacked, release, tree);
+    await Deno.mkdir(`${tree}/bin`);
+    await Deno.copyFile(BUSYBOX, `${tree}/bin/busybox`);
+    await packTree(tree, files.initramfs);
+  } finally {
+    await Deno.remove(suite.state, { recursive: true });
+  }
+}
+
+/** Copies the needed modules, those they depend on, and a new index of them. */
+async function copyModules(from: string, release: string, to: string): Promise<void> {
+  const source = `${from}/lib/modules/${release}`;
+  const target = `${to}/lib/modules/${release}`;
+  await Deno.mkdir(target, { recursive: true });
+  await run("depmod", ["-b", from, release]);
+  for (const module of MODULES) {
+    const steps = await run("modprobe", ["-d", from, "-S", release, "--show-depends", module]);
+    // Built-in modules have no file.
+    for (const [, file] of steps.matchAll(/^insmod (\S+)/gm)) {
+      if (file !== undefined) await Deno.copyFile(file, `${target}/${file.split("/").at(-1)}`);
+    }
+  }
+  for (const index of ["modules.order", "modules.builtin", "modules.builtin.modinfo"]) {
+    await Deno.copyFile(`${source}/${index}`, `${target}/${index}`);
+  }
+  await run("depmod", ["-b", to, release]);
+}
+
+/** Writes a directory as the archive the kernel unpacks at boot. */
+export async function packTree(tree: string, archive: string): Promise<void> {
+  await run("sh", ["-c", `find . | cpio -o -H newc --quiet -R 0:0 >"$0.new" && mv "$0.new" "$0"`, archive], tree);
+}
+
+async function makeRootDisk(disk: string): Promise<void> {
+  await installCriu();
+  const tree = await Deno.makeTempDir({ prefix: "cgrestore-vm-" });
+  try {
+    await fillRoot(tree, `${CRIU_DIRECTORY}/root/usr`);
+    const used = Number.parseInt(await run("du", ["-sm", tree]));
+    const filesystem = ["-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", tree];
+    await run("mke2fs", [...filesystem, `${disk}.new`, `${used + FREE_SPACE_MB}M`]);
+    await Deno.rename(`${disk}.new`, disk);
+  } finally {
+    await Deno.remove(tree, { recursive: true });
+  }
+}
+
+async function fillRoot(tree: string, criu: string): Promise<void> {
+  const directories = ["usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "etc", "proc", "sys", "dev", "run", "tmp", "root"];
+  for (const name of [...directories, "var/lib", "var/cache", "src"]) {
+    await Deno.mkdir(`${tree}/${name}`, { recursive: true });
+  }
+  for (const name of ["bin", "sbin", "lib", "lib64"]) await Deno.symlink(`usr/${name}`, `${tree}/${name}`);
+  await Deno.symlink("../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", `${tree}/usr/lib64/ld-linux-x86-64.so.2`);
+  await run("cp", ["-a", `${criu}/lib/x86_64-linux-gnu`, `${tree}/usr/lib/`]);
+  await run("cp", [`${criu}/sbin/criu`, `${tree}/usr/sbin/criu`]);
+  await run("cp", [Deno.execPath(), `${tree}/usr/bin/deno`]);
+  await Deno.copyFile(BUSYBOX, `${tree}/usr/bin/busybox`);
+  await run(BUSYBOX, ["--install", "-s", `${tree}/usr/bin`]);
+  for await (const applet of Deno.readDir(`${tree}/usr/bin`)) {
+    if (!applet.isSymlink) continue;
+    await Deno.remove(`${tree}/usr/bin/${applet.name}`);
+    await Deno.symlink("busybox", `${tree}/usr/bin/${applet.name}`);
+  }
+  // Where the kernel looks for it.
+  await Deno.symlink("../bin/busybox", `${tree}/usr/sbin/modprobe`);
+  await Deno.writeTextFile(`${tree}/etc/vm`, "");
+  await Deno.writeTextFile(`${tree}/etc/passwd`, "root:x:0:0:root:/root:/bin/sh\n");
+  await Deno.writeTextFile(`${tree}/etc/group`, "root:x:0:\n");
+}
+
+if (import.meta.main) console.log(await setUpVm());
