@@ -1,5 +1,5 @@
 /**
- * Makes the executable: `deno run -A scripts/build.ts [--entry main.ts] [--output cgrestore]`.
+ * Makes the executable: `deno run -A scripts/build.ts [--entry main.ts] [--output cgrestore] [--self-extracting]`.
  *
  * The program is bundled to one module and compiled with `deno compile`. That needs the `denort` runtime: the file that
  * `DENORT_BIN` names, or a download. Where neither is there, the same bundle becomes a self-extracting executable with
@@ -102,7 +102,9 @@ async function denortMissing(): Promise<string | undefined> {
     await answer.body?.cancel();
     return undefined;
   } catch (error) {
-    return `${DENORT_SERVER} cannot be reached (${error instanceof Error ? error.name : error}) and DENORT_BIN is unset`;
+    return `${DENORT_SERVER} cannot be reached (${
+      error instanceof Error ? error.name : error
+    }) and DENORT_BIN is unset`;
   }
 }
 
@@ -125,7 +127,7 @@ async function sha256(content: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", content)).toHex();
 }
 
-async function selfExtracting(programPath: string, output: string): Promise<void> {
+async function makeSelfExtracting(programPath: string, output: string): Promise<void> {
   const program = await Deno.readFile(programPath);
   const runtime = await Deno.readFile(Deno.execPath());
   const payload = {
@@ -138,37 +140,50 @@ async function selfExtracting(programPath: string, output: string): Promise<void
   await Deno.writeFile(output, new Blob([text.encode(head), payload.program, payload.runtime] as BlobPart[]).stream());
 }
 
-function parseOptions(args: readonly string[]): { entry: string; output: string } {
-  const options = { entry: new URL("main.ts", root).pathname, output: new URL("cgrestore", root).pathname };
-  for (let index = 0; index < args.length; index += 2) {
-    const value = args[index + 1];
-    if (value === undefined) throw new Error(`Cannot read "${args[index]}": its value is missing`);
-    if (args[index] === "--entry") options.entry = value;
-    else if (args[index] === "--output") options.output = value;
-    else throw new Error(`Cannot read "${args[index]}": the options are --entry FILE and --output FILE`);
+interface Options {
+  readonly entry: string;
+  readonly output: string;
+  /** Do not even try to compile. */
+  readonly selfExtracting: boolean;
+}
+
+function parseOptions(args: readonly string[]): Options {
+  const options = {
+    entry: new URL("main.ts", root).pathname,
+    output: new URL("cgrestore", root).pathname,
+    selfExtracting: false,
+  };
+  const rest = [...args];
+  while (rest.length > 0) {
+    const name = rest.shift();
+    const value = name === "--self-extracting" ? "" : rest.shift();
+    if (value === undefined) throw new Error(`Cannot read "${name}": its value is missing`);
+    if (name === "--self-extracting") options.selfExtracting = true;
+    else if (name === "--entry") options.entry = value;
+    else if (name === "--output") options.output = value;
+    else throw new Error(`Cannot read "${name}": the options are --entry FILE, --output FILE and --self-extracting`);
   }
   return options;
 }
 
-async function build(args: readonly string[]): Promise<void> {
-  const { entry, output } = parseOptions(args);
+async function build({ entry, output, selfExtracting }: Options): Promise<void> {
   const work = await Deno.makeTempDir({ prefix: "cgrestore-build-" });
   try {
     const program = `${work}/cgrestore.js`;
     const made = `${output}.new`;
     await bundle(entry, program);
-    const missing = await compile(program, made);
+    const missing = selfExtracting ? "as told" : await compile(program, made);
     if (missing !== undefined) {
-      console.log(`No denort: ${missing}; making a self-extracting executable`);
-      await selfExtracting(program, made);
+      console.log(`Making a self-extracting executable: ${missing}`);
+      await makeSelfExtracting(program, made);
     }
     await Deno.chmod(made, 0o755);
     await Deno.rename(made, output);
-    const { size } = await Deno.stat(output);
-    console.log(`Made ${output} (${missing === undefined ? "compiled" : "self-extracting"}, ${Math.round(size / 1e6)} MB)`);
+    const size = Math.round((await Deno.stat(output)).size / 1e6);
+    console.log(`Made ${output} (${missing === undefined ? "compiled" : "self-extracting"}, ${size} MB)`);
   } finally {
     await Deno.remove(work, { recursive: true });
   }
 }
 
-if (import.meta.main) await build(Deno.args);
+if (import.meta.main) await build(parseOptions(Deno.args));

@@ -1,8 +1,9 @@
-import { SysError } from "../errors.ts";
+import { PlanError, SysError, throwProblems } from "../errors.ts";
 import { executePlan } from "../exec/execute_plan.ts";
 import { openPreparedYard, openYard, type Yard } from "../exec/yard.ts";
 import type { Host } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
+import { checkPrivileges } from "../plan/check_privileges.ts";
 import type { Plan } from "../plan/plan.ts";
 import { renderJson } from "../report/render_json.ts";
 import { renderResult, type RestoreResult } from "../report/render_result.ts";
@@ -25,6 +26,8 @@ export function runRestore(invocation: RestoreInvocation, sys: Sys, output: Logg
   const { plan, host } = planForHost(sys, checkpoint, invocation.planOptions);
   output.log.info(`Planned ${plan.counts.writes} cgroup writes on this host`);
   const architecture = architectureOf(host.machine);
+  const hasPreparedYard = invocation.cgroupYard !== undefined;
+  throwProblems(PlanError, "Cannot restore without privileges", checkPrivileges(plan, host, { hasPreparedYard }));
   refuseExistingPidfile(invocation, sys);
   const yard = openYardFor(invocation, sys, plan);
   try {

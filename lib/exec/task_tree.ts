@@ -305,4 +305,3 @@ function ignoring<T>(code: string, action: () => T, otherwise?: () => void): T |
     return undefined;
   }
 }
-

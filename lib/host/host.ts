@@ -32,6 +32,11 @@ export interface Hierarchy {
   readonly ownPath: string;
   /** A mount of it whose root is the hierarchy's root; absent when there is none in sight. */
   readonly mount?: HierarchyMount;
+  /**
+   * v2 only: options of its superblock, when it has no `mount` but some other mount of it (of a part, or one that only
+   * init sees) shows them. Mounting it with other options would change it for everybody.
+   */
+  readonly superOptions?: readonly string[];
   /** Those cgroups that exist, among the ones asked for and their ancestors; by path. Empty without a way to look. */
   readonly cgroups: ReadonlyMap<string, HostCgroup>;
 }

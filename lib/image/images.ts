@@ -4,6 +4,7 @@ import type { core_entry } from "../gen/core_pb.ts";
 import type { inventory_entry } from "../gen/inventory_pb.ts";
 import type { pstree_entry } from "../gen/pstree_pb.ts";
 import type { task_kobj_ids_entry } from "../gen/task_kobj_ids_pb.ts";
+import type { ImageVersion } from "./magic.ts";
 
 export type CgroupEntry = cgroup_entry;
 export type CgroupSetEntry = cg_set_entry;
@@ -17,6 +18,8 @@ export type IdsEntry = task_kobj_ids_entry;
 
 /** The decoded images of a checkpoint: each message complete by itself, nothing yet compared with anything else. */
 export interface Images {
+  /** `img_version` of the inventory, which decided how the other files were understood. */
+  readonly version: ImageVersion;
   readonly inventory: InventoryEntry;
   /** In the order of the file. */
   readonly pstree: readonly PstreeEntry[];
@@ -26,20 +29,4 @@ export interface Images {
   readonly ids: ReadonlyMap<number, IdsEntry>;
   /** Absent when there is nothing to say about cgroups. */
   readonly cgroup?: CgroupEntry;
-}
-
-/** Highest pid that Linux gives on 64 bits (`PID_MAX_LIMIT`, linux/threads.h). */
-export const PID_MAX = 4194304;
-
-/** Whether a number can be the pid of a task. */
-export function isPid(number: number): boolean {
-  return number >= 1 && number <= PID_MAX;
-}
-
-/** `task_state` of images (compel/include/uapi/task-state.h). CRIU writes zombies as dead. */
-export const TASK_STATE = { alive: 1, dead: 2, stopped: 3, zombie: 6 } as const;
-
-/** Whether of a task only its end is left: it has no threads, no ids and no cgroups that mean anything. */
-export function isZombie({ tc }: CoreEntry): boolean {
-  return tc?.taskState === TASK_STATE.dead || tc?.taskState === TASK_STATE.zombie;
 }

@@ -10,19 +10,15 @@ export const TYPE_MAGIC = {
   cgroup: 0x59383330,
 } as const;
 
+/** The types of the files that are read here. */
 export type ImageType = keyof typeof TYPE_MAGIC;
 
 /** `img_version` of an inventory that this project reads: 1 is v1, 2 is v1.1 (criu/include/image.h). */
 export type ImageVersion = 1 | 2;
 
+/** Whether an `img_version` is one that this project reads. */
 export function isImageVersion(version: number): version is ImageVersion {
   return version === 1 || version === 2;
-}
-
-/** What is wrong with an `img_version`, for both places that have to refuse it. */
-export function imageVersionProblem(version: number): string | undefined {
-  if (isImageVersion(version)) return undefined;
-  return `image version ${version} is unknown, only 1 (v1) and 2 (v1.1) are`;
 }
 
 /** The words that a file of `type` begins with. */

@@ -9,20 +9,18 @@ import { readRegularFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { decodeEntries, decodeSingle } from "./decode.ts";
 import { type ImageKind, splitFrames } from "./frame.ts";
-import {
-  type CgroupEntry,
-  type CoreEntry,
-  type IdsEntry,
-  type Images,
-  type InventoryEntry,
-  isPid,
-  isZombie,
-  type PstreeEntry,
-} from "./images.ts";
-import { type ImageType, type ImageVersion, imageVersionProblem, isImageVersion, magicsOf } from "./magic.ts";
+import type { CgroupEntry, CoreEntry, IdsEntry, Images, InventoryEntry, PstreeEntry } from "./images.ts";
+import { type ImageType, type ImageVersion, isImageVersion, magicsOf } from "./magic.ts";
 
 /** Reading ends here, so that a damaged list of a million threads is not answered with a million lines. */
 const MAX_PROBLEMS = 1000;
+
+/** Highest pid that Linux gives on 64 bits (`PID_MAX_LIMIT`, linux/threads.h). No other number has images. */
+const PID_MAX = 4194304;
+
+/** `task_state` of images (compel/include/uapi/task-state.h); CRIU writes zombies as dead. */
+const DEAD = 2;
+const ZOMBIE = 6;
 
 /** Where images are read from, and what has been found wrong so far. */
 interface Source {
@@ -48,7 +46,7 @@ export function readImages(sys: Sys, directory: string): Images {
   if (inventory === undefined) throw imageError(directory, problems);
   const version = inventory.imgVersion;
   if (!isImageVersion(version)) {
-    const what = imageVersionProblem(version) ?? "";
+    const what = `image version ${version} is unknown, only 1 (v1) and 2 (v1.1) are known`;
     throw imageError(directory, [...problems, { where: "inventory.img, entry 0", what }]);
   }
   const source = { sys, directory, version, problems };
@@ -56,7 +54,7 @@ export function readImages(sys: Sys, directory: string): Images {
   const cgroup = readCgroup(source);
   const { cores, ids } = readTasks(source, pstree);
   throwProblems(ImageError, summary(directory), problems);
-  return { inventory, pstree, cores, ids, ...(cgroup === undefined ? {} : { cgroup }) };
+  return { version, inventory, pstree, cores, ids, ...(cgroup === undefined ? {} : { cgroup }) };
 }
 
 function summary(directory: string): string {
@@ -110,6 +108,11 @@ function readTasks(source: Source, pstree: readonly PstreeEntry[]): Pick<Images,
   return { cores, ids };
 }
 
+/** Whether of a task only its end is left: what its images say of threads, ids and cgroups means nothing. */
+function isZombie({ tc }: CoreEntry): boolean {
+  return tc?.taskState === DEAD || tc?.taskState === ZOMBIE;
+}
+
 /** Whether so many problems were found that the rest is not worth reading; says so once. */
 function isEnough({ problems }: Source): boolean {
   if (problems.length < MAX_PROBLEMS) return false;
@@ -124,7 +127,7 @@ function readCore(
   source: Source,
   { tid, seen, cores }: { tid: number; seen: Set<number>; cores: Map<number, CoreEntry> },
 ): CoreEntry | undefined {
-  if (!isPid(tid) || seen.has(tid)) return cores.get(tid);
+  if (tid < 1 || tid > PID_MAX || seen.has(tid)) return cores.get(tid);
   seen.add(tid);
   const core = readSingle(source, core_entrySchema, { type: "core", file: `core-${tid}.img` });
   if (core !== undefined) cores.set(tid, core);

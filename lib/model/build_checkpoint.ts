@@ -1,6 +1,5 @@
 import { ImageError, type Problem } from "../errors.ts";
 import type { Images, InventoryEntry } from "../image/images.ts";
-import { imageVersionProblem, isImageVersion } from "../image/magic.ts";
 import { buildArchitecture } from "./build_architecture.ts";
 import { buildControllers } from "./build_controllers.ts";
 import { buildNamespaces } from "./build_namespaces.ts";
@@ -15,8 +14,7 @@ import type { Checkpoint } from "./checkpoint.ts";
  */
 export function buildCheckpoint(images: Images): Checkpoint {
   const problems: Problem[] = [];
-  const { inventory, cgroup, cores } = images;
-  const version = inventory.imgVersion;
+  const { version, inventory, cgroup, cores } = images;
   const ownSet = ownSetOf(inventory, problems);
   const sets = buildSets(cgroup?.sets ?? [], { ownSet, problems });
   const controllers = buildControllers(cgroup?.controllers ?? [], { sets: sets.values(), problems });
@@ -24,10 +22,7 @@ export function buildCheckpoint(images: Images): Checkpoint {
   const tasks = buildTasks(images, { isSet, problems });
   const namespaces = buildNamespaces(images, { tasks, sets, problems });
   const architecture = buildArchitecture(cores, problems);
-  if (!isImageVersion(version)) {
-    problems.unshift({ where: "inventory.img, entry 0", what: imageVersionProblem(version) ?? "" });
-  }
-  if (problems.length > 0 || !isImageVersion(version) || architecture === undefined) {
+  if (problems.length > 0 || architecture === undefined) {
     throw new ImageError("Cannot use the checkpoint: its images contradict themselves or each other", problems);
   }
   const own = ownSet === undefined ? {} : { ownSet };

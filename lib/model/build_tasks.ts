@@ -1,16 +1,17 @@
 import type { Problem } from "../errors.ts";
-import {
-  type CoreEntry,
-  type Images,
-  isPid,
-  isZombie,
-  PID_MAX,
-  type PstreeEntry,
-  TASK_STATE,
-} from "../image/images.ts";
+import type { CoreEntry, Images, PstreeEntry } from "../image/images.ts";
 import { byteLength } from "./check_names.ts";
 import type { Task, Thread } from "./checkpoint.ts";
 import { orderTasks } from "./order_tasks.ts";
+
+/** Highest pid that Linux gives on 64 bits (`PID_MAX_LIMIT`, linux/threads.h). */
+const PID_MAX = 4194304;
+
+/** `task_state` of images (compel/include/uapi/task-state.h). CRIU writes zombies as dead, which is 2. */
+const STATES: ReadonlyMap<number, Task["state"]> = new Map([[1, "alive"], [2, "zombie"], [3, "stopped"], [
+  6,
+  "zombie",
+]]);
 
 /** Longest comm, without its NUL (`TASK_COMM_LEN`, linux/sched.h). */
 const COMM_MAX = 15;
@@ -71,10 +72,10 @@ function buildTask(
     return undefined;
   }
   const { tc } = core;
-  const state = stateOf(tc.taskState);
+  const state = STATES.get(tc.taskState);
   if (state === undefined) problems.push({ where: file, what: `the task state ${tc.taskState} is unknown` });
   checkComm(tc.comm, file, problems);
-  const zombie = isZombie(core);
+  const zombie = state === "zombie";
   const set = zombie ? undefined : setOf(core, file, context);
   return {
     pid,
@@ -95,18 +96,9 @@ function whereCore(tid: number): string {
   return `core-${tid}.img, entry 0`;
 }
 
-function stateOf(state: number): Task["state"] | undefined {
-  switch (state) {
-    case TASK_STATE.alive:
-      return "alive";
-    case TASK_STATE.stopped:
-      return "stopped";
-    case TASK_STATE.dead:
-    case TASK_STATE.zombie:
-      return "zombie";
-    default:
-      return undefined;
-  }
+/** Whether a number can be the pid of a task. */
+function isPid(number: number): boolean {
+  return number >= 1 && number <= PID_MAX;
 }
 
 function checkComm(comm: string, where: string, problems: Problem[]): void {

@@ -75,16 +75,17 @@ function renderThread({ tid, comm, set }: Thread): string {
   return `thread ${tid} ${printable(comm)}, set ${set}`;
 }
 
+/** A set with its hierarchies gathered by path: most sets have one path in all of them. */
 function renderSet({ id, members }: CgroupSet): string[] {
-  return [
-    `  set ${id}`,
-    ...members.map(({ hierarchy, path, namespaceRoot }) => {
-      const outside = namespaceRoot === undefined
-        ? ""
-        : `  (its cgroup namespace begins at ${printable(namespaceRoot)})`;
-      return `    ${printable(describeHierarchy(hierarchy))}:${printable(path)}${outside}`;
-    }),
-  ];
+  const byPlace = Map.groupBy(members, ({ path, namespaceRoot }) => {
+    const outside = namespaceRoot === undefined ? "" : `  (its cgroup namespace begins at ${printable(namespaceRoot)})`;
+    return printable(path) + outside;
+  });
+  const lines = [...byPlace].map(([place, inPlace]) => {
+    const names = inPlace.map(({ hierarchy }) => printable(describeHierarchy(hierarchy)));
+    return `    ${place}  in ${names.join(" ")}`;
+  });
+  return [`  set ${id}`, ...lines];
 }
 
 function renderCgroups({ controllers }: Checkpoint, style: Style): string[] {

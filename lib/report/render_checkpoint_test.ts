@@ -36,7 +36,13 @@ const CHECKPOINT: Checkpoint = {
   ],
   sets: new Map([
     [3, { id: 3, members: [{ hierarchy: "", path: "/job/t", namespaceRoot: "/job" }] }],
-    [2, { id: 2, members: [{ hierarchy: "", path: "/job" }, { hierarchy: "cpu,cpuacct", path: "/" }] }],
+    [2, {
+      id: 2,
+      members: [{ hierarchy: "", path: "/job" }, { hierarchy: "cpu,cpuacct", path: "/" }, {
+        hierarchy: "name=x",
+        path: "/job",
+      }],
+    }],
   ]),
   controllers: [{
     hierarchy: "cpu,cpuacct",
@@ -67,10 +73,10 @@ Tasks
 
 Cgroup sets
   set 2
-    cgroup2:/job
-    cpu,cpuacct:/
+    /job  in cgroup2 name=x
+    /  in cpu,cpuacct
   set 3
-    cgroup2:/job/t  (its cgroup namespace begins at /job)
+    /job/t  (its cgroup namespace begins at /job)  in cgroup2
 `;
 
 Deno.test("renderCheckpoint() shows tasks and sets", () => {

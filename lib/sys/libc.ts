@@ -206,10 +206,33 @@ const SYMBOLS = {
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The opened C library. */
-export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>;
+type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
 
-/** Opens the C library of this process; the caller closes it. Throws when there is no glibc, as on musl. */
+/** The C library of this process. */
+export interface Libc {
+  readonly symbols: Library["symbols"];
+  close(): void;
+}
+
+/**
+ * The C library of this process; the caller closes it.
+ *
+ * Each function is looked up at its first use, because Deno compiles a trampoline for it then, which takes more than
+ * 0.1 ms. That first use throws when there is no glibc, as on musl.
+ */
 export function openLibc(): Libc {
-  return Deno.dlopen("libc.so.6", SYMBOLS);
+  const opened: { close(): void }[] = [];
+  const symbols = {};
+  for (const [name, declaration] of Object.entries(SYMBOLS)) {
+    const get = () => {
+      const library = Deno.dlopen("libc.so.6", { [name]: declaration });
+      opened.push(library);
+      const value = library.symbols[name];
+      Object.defineProperty(symbols, name, { value });
+      return value;
+    };
+    Object.defineProperty(symbols, name, { get, configurable: true });
+  }
+  // No check could tell the types of C functions.
+  return { symbols: symbols as Library["symbols"], close: () => opened.splice(0).forEach((one) => one.close()) };
 }

@@ -108,7 +108,7 @@ export class LinuxSys implements Sys, Disposable {
       this.#timer = undefined;
       this.#c.pthread_sigmask(k.SIG_SETMASK, this.#savedMask, null);
     }
-    for (const [signal, action] of this.#savedActions) this.#c.sigaction(signal, action, null);
+    for (const [signal, action] of this.#savedActions) this.#putBack(signal, action);
     this.#savedActions.clear();
     this.#libc.close();
     this.release = () => {};
@@ -335,8 +335,9 @@ export class LinuxSys implements Sys, Disposable {
   /** By getpriority(2), which finds what kill(2) finds, without a negative pid: a mistake could signal nothing. */
   groupExists(group: number): boolean {
     requirePositive(group);
-    this.#errno[0] = 0; // -1 is a nice value too
-    this.#c.getpriority(k.PRIO_PGRP, group);
+    const { getpriority } = this.#c; // its first look-up may leave an errno
+    this.#errno[0] = 0; // -1 is a nice value too, so the result tells nothing
+    getpriority(k.PRIO_PGRP, group);
     const code = this.#code();
     if (code === 0) return true;
     if (code === ESRCH) return false;
@@ -601,7 +602,15 @@ export class LinuxSys implements Sys, Disposable {
     this.#savedActions.set(signal, before);
   }
 
-  /** Both pages stay mapped for good: another thread may be in a handler even after it was replaced. */
+  /** Unless someone else, such as Deno, has installed a handler in the meantime; it may call ours, which does no harm. */
+  #putBack(signal: number, action: BigUint64Array<ArrayBuffer>): void {
+    const now = words(SIGACTION_WORDS);
+    this.#c.sigaction(signal, null, now);
+    const ours = this.#signalHandlers().address;
+    if (now[0] === ours || now[0] === ours + BigInt(HANDLER_SIZE)) this.#c.sigaction(signal, action, null);
+  }
+
+  /** Both pages stay mapped for good: another thread may be in a handler, or another handler call it, after `release`. */
   #signalHandlers(): SignalHandlers {
     if (this.#handlers !== undefined) return this.#handlers;
     const memory = this.#mapPage();

@@ -47,7 +47,9 @@ Deno.test("the agent and agent_layout.ts agree on the slot", () => {
     [SLOT_EXECUTED, SLOT_START, SLOT_TABLE, ENTRY_ARGUMENTS, ENTRY_RESULT, ENTRY_SIZE],
     [16, 24, 32, 8, 56, 64],
   );
-  for (const used of ["[r15+16], rbx", "rbx, [r15+24]", "[r15+r13+32]", "rdi, [r13+8]", "[r13+56], rax", "add r13, 64"]) {
+  for (
+    const used of ["[r15+16], rbx", "rbx, [r15+24]", "[r15+r13+32]", "rdi, [r13+8]", "[r13+56], rax", "add r13, 64"]
+  ) {
     equal(text.includes(used), true, used);
   }
 });

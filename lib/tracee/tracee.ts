@@ -129,7 +129,12 @@ export class Tracee {
       : (status & 0x7f) === SIGKILL
       ? "was killed"
       : `died of signal ${status & 0x7f}`;
-    return new SysError("waitpid", "ESRCH", `Cannot go on with task ${this.pid}, which ${how}`, "somebody else ended it");
+    return new SysError(
+      "waitpid",
+      "ESRCH",
+      `Cannot go on with task ${this.pid}, which ${how}`,
+      "somebody else ended it",
+    );
   }
 }
 

@@ -24,7 +24,9 @@ export function verifyCgroups(
   return steps.flatMap((step) => {
     if (options.skipped(step)) return [];
     const found = differences(sys, options.root, step, last);
-    return found === undefined ? [] : [{ where: `${describeHierarchy(step.hierarchy)}:${objectOf(step)}`, what: found }];
+    return found === undefined
+      ? []
+      : [{ where: `${describeHierarchy(step.hierarchy)}:${objectOf(step)}`, what: found }];
   });
 }
 

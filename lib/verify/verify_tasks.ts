@@ -28,7 +28,9 @@ function verifyTask(observer: TaskObserver, task: ExpectedTask, places: PlaceCom
     const directory = `/proc/${observer.hostPid(task.pid)}`;
     const status = parseStat(readText(observer.sys, `${directory}/stat`));
     const found = compareStatus(observer, task, status);
-    if (task.place !== undefined) found.push(...places.compare(task.place, readText(observer.sys, `${directory}/cgroup`)));
+    if (task.place !== undefined) {
+      found.push(...places.compare(task.place, readText(observer.sys, `${directory}/cgroup`)));
+    }
     return found;
   });
 }
@@ -86,7 +88,7 @@ class PlaceComparison {
 
   compare(index: number, text: string): string[] {
     if (this.#right.get(index) === text) return [];
-    const actual = new Map(parseProcCgroup(text).map(({ name, path }) => [name, path]));
+    const actual = new Map(parseProcCgroup(text).map(({ hierarchy, path }) => [hierarchy, path]));
     const found = (this.places[index]?.members ?? []).flatMap(({ hierarchy, path }) => (
       difference(`its cgroup in ${describeHierarchy(hierarchy)}`, path, actual.get(hierarchy) ?? "none")
     ));

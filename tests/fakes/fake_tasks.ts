@@ -103,9 +103,13 @@ export class FakeTask {
 
   /** The number in the first pid namespace. */
   get id(): number {
+    return this.pid.numbers.get(this.#firstNamespace) ?? 0;
+  }
+
+  get #firstNamespace(): PidNamespace {
     let namespace = this.namespace;
     while (namespace.parent !== undefined) namespace = namespace.parent;
-    return this.pid.numbers.get(namespace) ?? 0;
+    return namespace;
   }
 
   get isLeader(): boolean {
@@ -118,9 +122,7 @@ export class FakeTask {
 
   /** Processes whose parent it is, zombies included. */
   get children(): FakeTask[] {
-    return [...this.namespace.tasks.values(), ...this.#foreignChildren()].filter((task) => (
-      task.isLeader && task.parent === this.leader
-    ));
+    return [...this.#firstNamespace.tasks.values()].filter((task) => task.isLeader && task.parent === this.leader);
   }
 
   /** Whether a v1 freezer keeps it from doing anything, even from dying. */
@@ -138,14 +140,6 @@ export class FakeTask {
     if (!this.isLeader) return true;
     if (this.threads.size > 1) return false;
     return this.namespace.init !== this || this.namespace.parent === undefined || this.namespace.tasks.size === 1;
-  }
-
-  *#foreignChildren(): Iterable<FakeTask> {
-    const inner = this.namespaceForChildren;
-    if (inner !== this.namespace && inner.init !== undefined) yield inner.init;
-    for (const task of this.namespace.tasks.values()) if (task.namespaceForChildren !== this.namespace) {
-      if (task.namespaceForChildren.init !== undefined) yield task.namespaceForChildren.init;
-    }
   }
 
   // ---- signals
@@ -252,14 +246,14 @@ export class FakeTask {
   // ---- waiting
 
   /** What wait(2) with __WALL has to tell the caller of `id`, or -1 for any; `undefined` for nothing yet. */
-  collect(id: number): { readonly task: FakeTask; readonly status: number } | undefined {
+  collect(id: number): { readonly id: number; readonly status: number } | undefined {
     const waitable = [...this.namespace.tasks].filter(([number, task]) => (
       (id === -1 || number === id) && (task.tracer === this || (task.isLeader && task.parent === this))
     ));
     if (waitable.length === 0) throw new Errno("ECHILD");
-    for (const [, task] of waitable) {
+    for (const [number, task] of waitable) {
       const status = task.#tell(this);
-      if (status !== undefined) return { task, status };
+      if (status !== undefined) return { id: number, status };
     }
     return undefined;
   }

@@ -20,7 +20,7 @@ export interface ImagesDescription {
   readonly controllers?: readonly ControllerDescription[];
   /** 1; `null` for none at all. */
   readonly rootCgSet?: number | null;
-  /** 2 */
+  /** 2; goes into the image as it is. */
   readonly imgVersion?: number;
   /** Ids of the dumping CRIU: all namespaces as those of the tasks. `null` for none at all. */
   readonly rootIds?: IdsDescription | null;
@@ -48,7 +48,7 @@ export interface TaskDescription {
   readonly set?: number;
   /** The set where old CRIUs wrote it (`tc.cg_set`). Not in the image. */
   readonly oldSet?: number;
-  /** The threads but the leader. None. */
+  /** The threads but the leader; those of a zombie are only listed. None. */
   readonly threads?: readonly (ThreadDescription | number)[];
   /** All namespaces as the first task's. */
   readonly ids?: IdsDescription;
@@ -98,7 +98,8 @@ export function aCheckpoint(description: ImagesDescription): Checkpoint {
 export function buildImages(description: ImagesDescription): Images {
   const { tasks, sets, controllers, rootCgSet = 1, imgVersion = 2, rootIds = {} } = description;
   const root = tasks[0]?.pid ?? 0;
-  const cores = new Map(tasks.flatMap((task) => buildCores(task)));
+  // Backwards, so that of two tasks with the same pid the first one has the core.
+  const cores = new Map(tasks.toReversed().flatMap(buildCores));
   const live = tasks.filter((task) => task.state !== "zombie" && task.idsInCore !== true);
   const ids = new Map(live.map((task) => [task.pid, buildIds(task.ids)]));
   for (const task of tasks) if (task.idsInCore === true) ids.set(task.pid, buildIds(task.ids));
@@ -109,6 +110,7 @@ export function buildImages(description: ImagesDescription): Images {
     }),
   };
   return {
+    version: imgVersion === 1 ? 1 : 2,
     inventory: create(inventory_entrySchema, {
       imgVersion,
       ...(rootIds === null ? {} : { rootIds: buildIds(rootIds) }),
@@ -123,8 +125,7 @@ export function buildImages(description: ImagesDescription): Images {
 
 /** The files of a description, by name. */
 export function encodeImages(description: ImagesDescription): Map<string, Uint8Array<ArrayBuffer>> {
-  const { inventory, pstree, cores, ids, cgroup } = buildImages(description);
-  const version = inventory.imgVersion === 1 ? 1 : 2;
+  const { version, inventory, pstree, cores, ids, cgroup } = buildImages(description);
   const inCore = new Set(description.tasks.filter((task) => task.idsInCore === true).map((task) => task.pid));
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   function put<Schema extends DescMessage>(
@@ -186,7 +187,7 @@ function describedThread(thread: ThreadDescription | number): ThreadDescription 
 
 const STATES = { alive: 1, stopped: 3, zombie: 2 } as const;
 
-/** The core of the leader, and of all threads. */
+/** The core of the leader, and of all threads; what a zombie lists as threads has none. */
 function buildCores(task: TaskDescription): [number, CoreEntry][] {
   const { state = "alive", set, oldSet, stopSignal, march = core_entry_march.X86_64 } = task;
   const leader = create(core_entrySchema, {
@@ -205,7 +206,9 @@ function buildCores(task: TaskDescription): [number, CoreEntry][] {
     threadCore: threadCore({ tid: task.pid, ...(set === undefined ? {} : { set }) }),
     ...(task.idsInCore === true ? { ids: buildIds(task.ids) } : {}),
   });
-  const others = (task.threads ?? []).map(describedThread).map((thread): [number, CoreEntry] => [
+  const others = (state === "zombie" ? [] : task.threads ?? []).map(describedThread).map((
+    thread,
+  ): [number, CoreEntry] => [
     thread.tid,
     create(core_entrySchema, { mtype: march, threadCore: threadCore(thread) }),
   ]);

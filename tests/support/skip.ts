@@ -1,7 +1,7 @@
 /** Tests that need more than every machine has. A test that cannot run says why, in a line that `scripts/test.ts` reads. */
 
 /** What a test can need of the machine. */
-export type Requirement = "root" | "criu" | "denort" | "v1" | "v2" | "user-namespaces";
+export type Requirement = "root" | "criu" | "denort" | "vm" | "v1" | "v2" | "user-namespaces";
 
 /** Spread into the options of `Deno.test`. */
 export interface Skip {
@@ -45,6 +45,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   root: () => (Deno.uid() === 0 ? undefined : "not root"),
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
+  vm: () => (Deno.env.get("CGRESTORE_VM") ? undefined : "not in a VM"),
   v1: () => (mounted("cgroup") ? undefined : "no cgroup v1 hierarchy"),
   v2: () => (mounted("cgroup2") ? undefined : "no cgroup v2 hierarchy"),
   "user-namespaces": () => (runs("unshare", ["-U", "true"]) ? undefined : "no user namespaces"),

@@ -67,7 +67,14 @@ async function packJob(files: VmFiles, { mode, work, command, env }: Job): Promi
   await Deno.writeTextFile(`${work}/job/.vm_command`, `${exports.join("")}${line}\necho $? >/run/status\n`);
   const archive = ["-cf", `${work}/job.tar`, "--exclude=./.git", "--exclude=./.cache", "--exclude=./cgrestore"];
   await run("tar", [...archive, "-C", project, ".", "-C", `${work}/job`, ".vm_command"]);
-  const cached = ["-rf", `${work}/job.tar`, "-C", await denoDirectory(), "--transform=s,^\\.,.vm_deno,", "--exclude=./dl"];
+  const cached = [
+    "-rf",
+    `${work}/job.tar`,
+    "-C",
+    await denoDirectory(),
+    "--transform=s,^\\.,.vm_deno,",
+    "--exclude=./dl",
+  ];
   await run("tar", [...cached, "--exclude=./gen", "--exclude=./*_cache_v2*", "."]);
 
   await Deno.mkdir(`${work}/init`);

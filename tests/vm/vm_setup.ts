@@ -1,7 +1,7 @@
 /**
  * Makes what the test VM boots: Debian 12's kernel (6.1, the last of Debian's with every v1 controller) with a small
  * initramfs, and a root disk with busybox, Deno and Debian sid's CRIU. `deno run -A tests/vm/vm_setup.ts` makes what is
- * missing. Host needs: apt-get, dpkg-deb, cpio, kmod, e2fsprogs, busybox-static.
+ * missing. Host needs: apt-get, dpkg-deb, cpio, kmod, e2fsprogs.
  */
 import { firstDependency, openSuite, run, unpack } from "../../scripts/debian.ts";
 import { CRIU_DIRECTORY, installCriu } from "../../scripts/install_criu.ts";
@@ -13,7 +13,6 @@ export interface VmFiles {
   readonly rootDisk: string;
 }
 
-const BUSYBOX = "/bin/busybox";
 const FREE_SPACE_MB = 512;
 /** The VM's own devices, and what CRIU's start-up probes ask for. */
 const MODULES = [
@@ -41,8 +40,9 @@ export async function setUpVm(): Promise<VmFiles> {
     initramfs: `${directory}/initramfs.cpio`,
     rootDisk: `${directory}/root.ext4`,
   };
-  if (!await exists(files.initramfs)) await makeKernel(files);
-  if (!await exists(files.rootDisk)) await makeRootDisk(files.rootDisk);
+  const busybox = `${directory}/busybox`;
+  if (!await exists(files.initramfs)) await makeKernel(files, busybox);
+  if (!await exists(files.rootDisk)) await makeRootDisk(files.rootDisk, busybox);
   return files;
 }
 
@@ -56,18 +56,19 @@ function exists(path: string): Promise<boolean> {
   return Deno.stat(path).then(() => true, () => false);
 }
 
-async function makeKernel(files: VmFiles): Promise<void> {
+async function makeKernel(files: VmFiles, busybox: string): Promise<void> {
   const suite = await openSuite("bookworm");
   try {
     const image = await firstDependency(suite, "linux-image-cloud-amd64");
     const release = image.replace("linux-image-", "");
     const unpacked = `${suite.state}/image`;
     const tree = `${suite.state}/initramfs`;
-    await unpack(suite, [image], unpacked, false);
+    await unpack(suite, [image, "busybox-static"], unpacked, false);
+    await Deno.copyFile(`${unpacked}/bin/busybox`, busybox);
     await Deno.copyFile(`${unpacked}/boot/vmlinuz-${release}`, files.kernel);
     await copyModules(unpacked, release, tree);
     await Deno.mkdir(`${tree}/bin`);
-    await Deno.copyFile(BUSYBOX, `${tree}/bin/busybox`);
+    await Deno.copyFile(busybox, `${tree}/bin/busybox`);
     await packTree(tree, files.initramfs);
   } finally {
     await Deno.remove(suite.state, { recursive: true });
@@ -98,11 +99,11 @@ export async function packTree(tree: string, archive: string): Promise<void> {
   await run("sh", ["-c", `find . | cpio -o -H newc --quiet -R 0:0 >"$0.new" && mv "$0.new" "$0"`, archive], tree);
 }
 
-async function makeRootDisk(disk: string): Promise<void> {
+async function makeRootDisk(disk: string, busybox: string): Promise<void> {
   await installCriu();
   const tree = await Deno.makeTempDir({ prefix: "cgrestore-vm-" });
   try {
-    await fillRoot(tree, `${CRIU_DIRECTORY}/root/usr`);
+    await fillRoot(tree, { criu: `${CRIU_DIRECTORY}/root/usr`, busybox });
     const used = Number.parseInt(await run("du", ["-sm", tree]));
     const filesystem = ["-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", tree];
     await run("mke2fs", [...filesystem, `${disk}.new`, `${used + FREE_SPACE_MB}M`]);
@@ -112,8 +113,20 @@ async function makeRootDisk(disk: string): Promise<void> {
   }
 }
 
-async function fillRoot(tree: string, criu: string): Promise<void> {
-  const directories = ["usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "etc", "proc", "sys", "dev", "run", "tmp", "root"];
+async function fillRoot(tree: string, { criu, busybox }: { criu: string; busybox: string }): Promise<void> {
+  const directories = [
+    "usr/bin",
+    "usr/sbin",
+    "usr/lib",
+    "usr/lib64",
+    "etc",
+    "proc",
+    "sys",
+    "dev",
+    "run",
+    "tmp",
+    "root",
+  ];
   for (const name of [...directories, "var/lib", "var/cache", "src"]) {
     await Deno.mkdir(`${tree}/${name}`, { recursive: true });
   }
@@ -122,12 +135,9 @@ async function fillRoot(tree: string, criu: string): Promise<void> {
   await run("cp", ["-a", `${criu}/lib/x86_64-linux-gnu`, `${tree}/usr/lib/`]);
   await run("cp", [`${criu}/sbin/criu`, `${tree}/usr/sbin/criu`]);
   await run("cp", [Deno.execPath(), `${tree}/usr/bin/deno`]);
-  await Deno.copyFile(BUSYBOX, `${tree}/usr/bin/busybox`);
-  await run(BUSYBOX, ["--install", "-s", `${tree}/usr/bin`]);
-  for await (const applet of Deno.readDir(`${tree}/usr/bin`)) {
-    if (!applet.isSymlink) continue;
-    await Deno.remove(`${tree}/usr/bin/${applet.name}`);
-    await Deno.symlink("busybox", `${tree}/usr/bin/${applet.name}`);
+  await Deno.copyFile(busybox, `${tree}/usr/bin/busybox`);
+  for (const applet of (await run(busybox, ["--list"])).trim().split("\n")) {
+    if (applet !== "busybox") await Deno.symlink("busybox", `${tree}/usr/bin/${applet}`);
   }
   // Where the kernel looks for it.
   await Deno.symlink("../bin/busybox", `${tree}/usr/sbin/modprobe`);

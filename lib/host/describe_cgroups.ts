@@ -1,0 +1,71 @@
+import { SysError } from "../errors.ts";
+import { ancestorsOf, relativePath } from "../model/cgroup_path.ts";
+import { O_DIRECTORY, O_PATH } from "../sys/constants.ts";
+import { readTextBeneath } from "../sys/files.ts";
+import type { Sys } from "../sys/sys.ts";
+import type { HostCgroup } from "./host.ts";
+
+/** The files whose contents a plan depends on. */
+const FILES: Readonly<Record<1 | 2, readonly string[]>> = {
+  1: ["cpuset.cpus", "cpuset.mems", "freezer.state", "pids.max", "pids.current"],
+  2: [
+    "cgroup.controllers",
+    "cgroup.subtree_control",
+    "cgroup.type",
+    "cgroup.freeze",
+    "cgroup.events",
+    "pids.max",
+    "pids.current",
+  ],
+};
+
+/**
+ * Those cgroups of one hierarchy that exist, among `paths` and their ancestors; by path, parents first.
+ *
+ * @param root descriptor of the hierarchy's root directory; it stays open
+ * @throws {SysError} when a directory exists but may not be looked at (EACCES)
+ */
+export function describeCgroups(
+  sys: Sys,
+  root: number,
+  version: 1 | 2,
+  paths: readonly string[],
+): Map<string, HostCgroup> {
+  const wanted = new Set(paths.flatMap((path) => [...ancestorsOf(path), path]));
+  const found = new Map<string, HostCgroup>();
+  for (const path of [...wanted].sort()) {
+    const cgroup = describeCgroup(sys, root, version, path);
+    if (cgroup !== undefined) found.set(path, cgroup);
+  }
+  return found;
+}
+
+function describeCgroup(sys: Sys, root: number, version: 1 | 2, path: string): HostCgroup | undefined {
+  const fd = orUndefined(["ENOENT"], () => sys.openBeneath(root, relativePath(path), O_PATH | O_DIRECTORY));
+  if (fd === undefined) return undefined;
+  try {
+    const { mode, uid, gid } = sys.fstat(fd);
+    const values = new Map<string, string>();
+    for (const file of FILES[version]) {
+      // ENODEV: the cgroup was removed meanwhile; EOPNOTSUPP: the file says nothing in a threaded cgroup.
+      const text = orUndefined(
+        ["ENOENT", "EACCES", "ENODEV", "EOPNOTSUPP"],
+        () => readTextBeneath(sys, fd, file),
+      );
+      if (text !== undefined) values.set(file, text.replace(/\n$/, ""));
+    }
+    return { mode: mode & 0o7777, uid, gid, values };
+  } finally {
+    sys.close(fd);
+  }
+}
+
+/** The result of `action`, or `undefined` when it fails with one of `codes`. */
+export function orUndefined<T>(codes: readonly string[], action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof SysError && codes.includes(error.code)) return undefined;
+    throw error;
+  }
+}

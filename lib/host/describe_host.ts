@@ -1,0 +1,139 @@
+import { type HierarchyName, UNIFIED } from "../model/hierarchy.ts";
+import { O_DIRECTORY, O_PATH, O_RDONLY } from "../sys/constants.ts";
+import { readText } from "../sys/files.ts";
+import type { Sys } from "../sys/sys.ts";
+import { capabilityNames } from "./capability_names.ts";
+import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
+import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
+import { type CgroupMount, parseMountinfo } from "./parse_mountinfo.ts";
+import { parseProcCgroup } from "./parse_proc_cgroup.ts";
+import { parseProcCgroups } from "./parse_proc_cgroups.ts";
+
+/** Pids below it are left to the system (kernel/pid.c: RESERVED_PIDS). */
+const RESERVED_PIDS = 300;
+
+/**
+ * Looks at this host, as far as `questions` ask. It changes nothing and needs no privilege; what only root may see is
+ * missing then.
+ */
+export function describeHost(sys: Sys, questions: HostQuestions): Host {
+  const hierarchies = describeHierarchies(sys).map((hierarchy) => {
+    const cgroups = describeThroughMount(sys, hierarchy, questions.cgroups.get(hierarchy.name) ?? []);
+    return { ...hierarchy, cgroups };
+  });
+  const unified = hierarchies.find(({ name }) => name === UNIFIED)?.cgroups.get("/")?.values.get("cgroup.controllers");
+  const pidMax = Number(readText(sys, "/proc/sys/kernel/pid_max"));
+  const [major = 0, minor = 0] = readText(sys, "/proc/sys/kernel/osrelease").split(/[^0-9]+/).map(Number);
+  return {
+    hierarchies,
+    looseControllers: describeLooseControllers(sys),
+    unifiedControllers: (unified ?? "").split(" ").filter((name) => name !== "").sort(),
+    takenPids: describeTakenPids(sys, questions.pids),
+    freePids: findFreePids(sys, pidMax, questions),
+    pidMax,
+    kernel: [major, minor],
+    machine: describeMachine(sys),
+    capabilities: capabilityNames(/^CapEff:\s*([0-9a-f]+)$/m.exec(readText(sys, "/proc/self/status"))?.[1] ?? "0"),
+  };
+}
+
+/**
+ * The hierarchies of this host, sorted by name, without looking at their cgroups: what it takes to find out which of
+ * them a checkpoint means, before asking for cgroups in them.
+ *
+ * Kernels with v1 only may still list cgroup v2, which is mounted nowhere then.
+ */
+export function describeHierarchies(sys: Sys): Hierarchy[] {
+  const mounts = parseMountinfo(readText(sys, "/proc/self/mountinfo"));
+  return parseProcCgroup(readText(sys, "/proc/self/cgroup"))
+    .map(({ hierarchy, path }) => buildHierarchy(sys, hierarchy, path, mounts))
+    .sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+function buildHierarchy(sys: Sys, name: HierarchyName, ownPath: string, mounts: readonly CgroupMount[]): Hierarchy {
+  const version = name === UNIFIED ? 2 : 1;
+  const mount = chooseMount(name, mounts);
+  const hierarchy: Hierarchy = { name, version, ownPath, cgroups: new Map() };
+  if (mount !== undefined) return { ...hierarchy, mount };
+  const superOptions = version === 2 ? findUnifiedOptions(sys, mounts) : undefined;
+  return superOptions === undefined ? hierarchy : { ...hierarchy, superOptions };
+}
+
+/** A mount of the whole hierarchy, a writable one if there is any. */
+function chooseMount(name: HierarchyName, mounts: readonly CgroupMount[]): HierarchyMount | undefined {
+  const whole = mounts.filter((mount) => mount.root === "/" && shows(mount, name));
+  const mount = whole.find(({ readOnly }) => !readOnly) ?? whole[0];
+  if (mount === undefined) return undefined;
+  return { mountPoint: mount.mountPoint, readOnly: mount.readOnly, superOptions: mount.superOptions };
+}
+
+/** A v1 superblock lists its controllers and its name among its options. */
+function shows(mount: CgroupMount, name: HierarchyName): boolean {
+  if (name === UNIFIED) return mount.version === 2;
+  return mount.version === 1 && name.split(",").every((part) => mount.superOptions.includes(part));
+}
+
+function findUnifiedOptions(sys: Sys, mounts: readonly CgroupMount[]): readonly string[] | undefined {
+  const ofInit = orUndefined(["EACCES", "EPERM", "ENOENT"], () => readText(sys, "/proc/1/mountinfo")) ?? "";
+  return [...mounts, ...parseMountinfo(ofInit)].find(({ version }) => version === 2)?.superOptions;
+}
+
+function describeThroughMount(sys: Sys, hierarchy: Hierarchy, paths: readonly string[]): Map<string, HostCgroup> {
+  const mountPoint = hierarchy.mount?.mountPoint;
+  if (mountPoint === undefined) return new Map();
+  const root = orUndefined(["ENOENT", "EACCES"], () => sys.open(mountPoint, O_PATH | O_DIRECTORY));
+  if (root === undefined) return new Map();
+  try {
+    return describeCgroups(sys, root, hierarchy.version, ["/", ...paths]);
+  } finally {
+    sys.close(root);
+  }
+}
+
+function describeLooseControllers(sys: Sys): string[] {
+  // Kernels without any v1 controller have no such file (CONFIG_CGROUPS_V1).
+  const text = orUndefined(["ENOENT"], () => readText(sys, "/proc/cgroups")) ?? "";
+  return parseProcCgroups(text)
+    .filter(({ enabled, hierarchyId }) => enabled && hierarchyId === 0)
+    .map(({ name }) => name).sort();
+}
+
+function describeTakenPids(sys: Sys, pids: readonly number[]): Map<number, string> {
+  const taken = new Map<number, string>();
+  for (const pid of pids) {
+    if (sys.taskExists(pid)) taken.set(pid, describeTask(sys, pid));
+    else if (sys.groupExists(pid)) taken.set(pid, "process group");
+  }
+  return taken;
+}
+
+function describeTask(sys: Sys, pid: number): string {
+  const comm = orUndefined(["ENOENT", "ESRCH", "EACCES", "EPERM"], () => readText(sys, `/proc/${pid}/comm`));
+  return comm === undefined ? "process" : `process ${comm.replace(/\n$/, "")}`;
+}
+
+/** From the highest downwards: the kernel hands out pids upwards, so those are not taken meanwhile. */
+function findFreePids(sys: Sys, pidMax: number, { pids, helpers }: HostQuestions): number[] {
+  const reserved = new Set(pids);
+  const free: number[] = [];
+  for (let pid = pidMax - 1; pid > RESERVED_PIDS && free.length < helpers; pid--) {
+    if (!reserved.has(pid) && !sys.taskExists(pid) && !sys.groupExists(pid)) free.push(pid);
+  }
+  return free.reverse();
+}
+
+/** `e_machine` of elf(5), as `uname -m` calls it. */
+const MACHINES: ReadonlyMap<number, string> = new Map([[62, "x86_64"], [183, "aarch64"]]);
+
+/** Taken from our own executable: the kernel tells it in a file since Linux 6.1 only. */
+function describeMachine(sys: Sys): string {
+  const header = new Uint8Array(20);
+  const fd = sys.open("/proc/self/exe", O_RDONLY);
+  try {
+    sys.read(fd, header);
+  } finally {
+    sys.close(fd);
+  }
+  const machine = new DataView(header.buffer).getUint16(18, true);
+  return MACHINES.get(machine) ?? `unknown (ELF machine ${machine})`;
+}

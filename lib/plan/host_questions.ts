@@ -1,0 +1,44 @@
+import type { Hierarchy, HostQuestions } from "../host/host.ts";
+import type { Checkpoint } from "../model/checkpoint.ts";
+import type { HierarchyName } from "../model/hierarchy.ts";
+import { mapHierarchies } from "./map_hierarchies.ts";
+import type { PlanOptions } from "./plan.ts";
+
+/** Helpers beyond the leaders that are known to be gone, for orders of birth that need more. */
+const SPARE_HELPERS = 8;
+
+/**
+ * What planning the restore of `checkpoint` has to know about a host that has `hierarchies`: whether its pids are
+ * free, and every cgroup that is a place, is dumped, or has such a one below it.
+ */
+export function hostQuestions(
+  checkpoint: Checkpoint,
+  hierarchies: readonly Hierarchy[],
+  options: Pick<PlanOptions, "mode" | "roots" | "onMissing">,
+): HostQuestions {
+  const tasks = new Set(checkpoint.tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
+  const leaders = new Set(checkpoint.tasks.flatMap(({ group, session }) => [group, session]));
+  const pids = new Set([...tasks, ...leaders].filter((pid) => pid > 0));
+  const missing = [...leaders].filter((pid) => pid > 0 && !tasks.has(pid));
+  return {
+    pids: [...pids].sort((a, b) => a - b),
+    helpers: missing.length + SPARE_HELPERS,
+    cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
+  };
+}
+
+function cgroupsOfInterest(
+  checkpoint: Checkpoint,
+  hierarchies: readonly Hierarchy[],
+  options: Pick<PlanOptions, "mode" | "roots" | "onMissing">,
+): Map<HierarchyName, string[]> {
+  // Which controllers are loose only matters for hierarchies that do not exist yet, and have no cgroups to ask for.
+  const host = { hierarchies, looseControllers: [], unifiedControllers: [] };
+  const { places, namespaceRoots, trees } = mapHierarchies(checkpoint, host, { ...options, onMissing: "skip" });
+  const paths = new Map(hierarchies.map(({ name, ownPath }) => [name, new Set([ownPath])]));
+  for (const members of [...places.values(), ...namespaceRoots.values()]) {
+    for (const [name, path] of members) paths.get(name)?.add(path);
+  }
+  for (const [name, directories] of trees) for (const { path } of directories) paths.get(name)?.add(path);
+  return new Map([...paths].map(([name, set]) => [name, [...set].sort()]));
+}

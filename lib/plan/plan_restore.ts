@@ -1,0 +1,75 @@
+import { PlanError, throwProblems } from "../errors.ts";
+import type { Host } from "../host/host.ts";
+import type { Checkpoint } from "../model/checkpoint.ts";
+import type { HierarchyName } from "../model/hierarchy.ts";
+import { type HierarchyMapping, mapHierarchies } from "./map_hierarchies.ts";
+import type { Plan, PlanOptions, TaskProgram } from "./plan.ts";
+import { planCgroups } from "./plan_cgroups.ts";
+import { planTasks, type TasksPlan } from "./plan_tasks.ts";
+import { planYard } from "./plan_yard.ts";
+
+/**
+ * Plans the restore of `checkpoint` on `host`: the same input gives the same plan, and nothing is looked at.
+ *
+ * @throws {PlanError} with every reason why it cannot be done
+ */
+export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOptions): Plan {
+  const mapping = mapHierarchies(checkpoint, host, options);
+  const wholeHost = { ...host, hierarchies: mapping.hierarchies };
+  const cgroups = planCgroups(checkpoint, wholeHost, mapping, options);
+  const namespaceRoot = namespaceRootOf(checkpoint, mapping);
+  const tasks = planTasks({
+    checkpoint,
+    host: wholeHost,
+    places: mapping.places,
+    ...namespaceRoot === undefined ? {} : { namespaceRoot },
+  }, options);
+  throwProblems(PlanError, "Cannot restore this checkpoint here", [
+    ...mapping.problems,
+    ...cgroups.problems,
+    ...tasks.problems,
+  ]);
+  const steps = [...cgroups.before, ...cgroups.after, ...cgroups.freezes];
+  const used = new Set([...steps.map(({ hierarchy }) => hierarchy), ...hierarchiesOf(tasks)]);
+  return {
+    hierarchies: planYard(wholeHost, mapping, used),
+    cgroups: cgroups.before,
+    coordinator: [{ kind: "create-task", pid: checkpoint.tasks[0]?.pid ?? 0, as: "sibling" }],
+    tasks: tasks.tasks,
+    endings: tasks.endings,
+    lateMoves: tasks.lateMoves,
+    properties: cgroups.after,
+    freezes: cgroups.freezes,
+    places: tasks.places,
+    expectedTasks: tasks.expectedTasks,
+    newPidNamespace: tasks.newPidNamespace,
+    counts: tasks.counts,
+    notes: [...mapping.notes, ...cgroups.notes, ...tasks.notes, ...notesOnNamespaces(checkpoint)],
+  };
+}
+
+/** Where the root unshares its cgroup namespace; empty: where it is born. Absent without such a namespace. */
+function namespaceRootOf(
+  { tasks, namespaces }: Checkpoint,
+  { namespaceRoots }: HierarchyMapping,
+): ReadonlyMap<HierarchyName, string> | undefined {
+  if (!namespaces.has("cgroup")) return undefined;
+  const set = tasks[0]?.set;
+  return (set === undefined ? undefined : namespaceRoots.get(set)) ?? new Map();
+}
+
+/** The hierarchies that tasks move or are born in. */
+function hierarchiesOf({ tasks, lateMoves }: TasksPlan): HierarchyName[] {
+  const stepsOf = ({ steps, threads }: TaskProgram) => [...steps, ...threads.flatMap((thread) => thread.steps)];
+  const names = tasks.flatMap(stepsOf).flatMap((step) => {
+    if (step.kind === "attach") return [step.hierarchy];
+    return step.kind === "create-task" && step.into !== undefined ? [""] : [];
+  });
+  return [...names, ...lateMoves.map(({ hierarchy }) => hierarchy)];
+}
+
+/** Namespaces are among what placeholders lack. */
+function notesOnNamespaces({ namespaces }: Checkpoint): string[] {
+  const missing = [...namespaces].filter((kind) => kind !== "pid" && kind !== "cgroup").sort();
+  return missing.length === 0 ? [] : [`namespaces that are not restored: ${missing.join(", ")}`];
+}

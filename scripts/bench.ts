@@ -1,0 +1,235 @@
+/**
+ * Measures what users wait for: `deno task bench` (root, cc, the built ./cgrestore; CRIU when it can be installed).
+ *
+ * (a) start-up; (b) reading and planning of 1, 100 and 10,000 tasks; (c) a star of 400 and of 4,000 tasks in 4 cgroup
+ * sets over 5 hierarchies, beside a C program that makes the same tree with the fewest writes and beside `criu restore`
+ * of the same 400 tasks. Contenders take turns within one run, since timings drift; medians are compared.
+ */
+import { execFileSync } from "node:child_process";
+import { join } from "node:path/posix";
+import { writeImages } from "../tests/support/build_images.ts";
+
+const ROUNDS = 7;
+const SETS = 4;
+const FIRST_PID = 24_000;
+const NAME = `cgr-bench-${Deno.pid}`;
+const HIERARCHIES = ["cpu", "cpuset", "memory", "pids", "unified"];
+const CGROUPS = "/sys/fs/cgroup";
+const CGRESTORE = new URL("../cgrestore", import.meta.url).pathname;
+
+interface Sample {
+  readonly wall: number;
+  /** Milliseconds of the making alone, where the contender tells them. */
+  readonly inner?: number;
+  /** KiB, the largest process. */
+  readonly memory: number;
+}
+
+/** Runs a command under time(1)'s accounting, as wait4(2) gives it through `Deno.Command`. */
+function timed(command: string, args: readonly string[], inner?: (output: string) => number): Sample {
+  const start = performance.now();
+  const result = new Deno.Command("/usr/bin/env", {
+    args: ["bash", "-c", 'TIMEFORMAT=; exec "$@"', "bash", command, ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).outputSync();
+  const wall = performance.now() - start;
+  const output = new TextDecoder().decode(result.stdout);
+  if (!result.success) {
+    throw new Error(`${command} ${args.join(" ")}: status ${result.code}\n${new TextDecoder().decode(result.stderr)}`);
+  }
+  return { wall, memory: 0, ...inner === undefined ? {} : { inner: inner(output) } };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+}
+
+function row(name: string, samples: readonly Sample[]): void {
+  const walls = samples.map((sample) => sample.wall);
+  const inners = samples.flatMap((sample) => sample.inner ?? []);
+  const parts = [
+    `${name.padEnd(34)} ${ms(median(walls))} (${ms(Math.min(...walls)).trim()} – ${ms(Math.max(...walls)).trim()})`,
+  ];
+  if (inners.length > 0) parts.push(`of these ${ms(median(inners)).trim()} for the tree`);
+  console.log(parts.join(", "));
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(1).padStart(8)} ms`;
+}
+
+/** Peak resident memory of one run, in MiB. */
+function peakMemory(command: string, args: readonly string[]): number {
+  const script = "import resource,subprocess,sys; subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True); " +
+    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+  return Number(execFileSync("python3", ["-c", script, command, ...args], { encoding: "utf8" })) / 1024;
+}
+
+/** A star: the root in set 2, its children in turn in sets 2 to 5, over all hierarchies. */
+function starImages(directory: string, count: number): void {
+  const member = (index: number) =>
+    Object.fromEntries(
+      HIERARCHIES.map((hierarchy) => [hierarchy === "unified" ? "" : hierarchy, `/${NAME}/w${index}`]),
+    );
+  Deno.mkdirSync(directory, { recursive: true });
+  writeImages(directory, {
+    tasks: Array.from({ length: count + 1 }, (_, i) => ({
+      pid: FIRST_PID + i,
+      comm: i === 0 ? "master" : "worker",
+      set: 2 + i % SETS,
+    })),
+    sets: Array.from({ length: SETS }, (_, i) => ({ id: 2 + i, members: member(i) })),
+    rootCgSet: 1,
+  });
+}
+
+/** Ends the star that a contender has left, and removes its cgroups. */
+function clear(count: number): void {
+  const pids = Array.from({ length: count + 1 }, (_, i) => FIRST_PID + i);
+  for (const pid of pids) {
+    try {
+      Deno.kill(pid, "SIGKILL");
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound) && !(error instanceof TypeError)) throw error;
+    }
+  }
+  const deadline = performance.now() + 30_000;
+  while (pids.some((pid) => exists(`/proc/${pid}`))) {
+    if (performance.now() > deadline) throw new Error("the star does not end");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+  }
+  for (const hierarchy of HIERARCHIES) {
+    for (let i = 0; i < SETS; i++) removeCgroup(join(CGROUPS, hierarchy, NAME, `w${i}`));
+    removeCgroup(join(CGROUPS, hierarchy, NAME));
+  }
+}
+
+function removeCgroup(path: string): void {
+  for (let attempt = 0; exists(path); attempt++) {
+    try {
+      Deno.removeSync(path);
+    } catch (error) {
+      if (attempt === 100) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function benchStartUp(work: string): void {
+  console.log("\n(a) start-up");
+  const empty = join(work, "empty.js");
+  Deno.writeTextFileSync(empty, "");
+  const ours: Sample[] = [];
+  const deno: Sample[] = [];
+  timed(CGRESTORE, ["version"]);
+  for (let i = 0; i < 3 * ROUNDS; i++) {
+    ours.push(timed(CGRESTORE, ["version"]));
+    deno.push(timed(Deno.execPath(), ["run", "-A", "--no-config", empty]));
+  }
+  row("cgrestore version", ours);
+  row("deno run of an empty file", deno);
+}
+
+function benchPlanning(work: string): void {
+  console.log("\n(b) reading and planning");
+  for (const count of [1, 100, 10_000]) {
+    const directory = join(work, `plan-${count}`);
+    starImages(directory, count - 1);
+    const run = () => timed(CGRESTORE, ["plan", "--json", "--pid-namespace", "-D", directory]);
+    run();
+    const samples = Array.from({ length: ROUNDS }, run);
+    row(`${count} tasks, whole process`, samples);
+    console.log(
+      `${"".padEnd(34)} ${
+        peakMemory(CGRESTORE, ["plan", "--json", "--pid-namespace", "-D", directory]).toFixed(0)
+      } MiB`,
+    );
+  }
+}
+
+function benchStar(work: string, count: number, criu: string | undefined): void {
+  console.log(`\n(c) a star of ${count} tasks in ${SETS} sets over ${HIERARCHIES.length} hierarchies`);
+  const yardstick = join(work, "star");
+  execFileSync("cc", ["-O2", "-static", "-o", yardstick, new URL("bench/star.c", import.meta.url).pathname]);
+  const directory = join(work, `star-${count}`);
+  const starArgs = [String(FIRST_PID), String(count), String(SETS), NAME, ...HIERARCHIES.map((h) => join(CGROUPS, h))];
+  const runC = () => timed(yardstick, starArgs, Number);
+  const runOurs = () => timed(CGRESTORE, ["restore", "--json", "-D", directory], innerMilliseconds);
+  if (criu === undefined) starImages(directory, count);
+  else dumpStar(criu, directory, runC);
+  clear(count);
+  const results: { name: string; run: () => Sample; samples: Sample[] }[] = [
+    { name: "C, fewest writes", run: runC, samples: [] },
+    { name: "cgrestore restore", run: runOurs, samples: [] },
+  ];
+  if (criu !== undefined) {
+    results.push({ name: "criu restore -d", run: () => timed(criu, criuArgs("restore", directory)), samples: [] });
+  }
+  try {
+    for (let round = 0; round <= ROUNDS; round++) {
+      for (const result of results) {
+        const sample = result.run();
+        if (round > 0) result.samples.push(sample);
+        clear(count);
+      }
+    }
+  } finally {
+    clear(count);
+  }
+  for (const { name, samples } of results) row(name, samples);
+  const [c, ours, theirs] = results.map(({ samples }) => median(samples.map((sample) => sample.wall)));
+  const inner = (index: number) => median(results[index]?.samples.flatMap((sample) => sample.inner ?? []) ?? []);
+  console.log(
+    `cgrestore / C: ${((ours ?? NaN) / (c ?? NaN)).toFixed(2)}; the tree alone: ${(inner(1) / inner(0)).toFixed(2)}`,
+  );
+  if (theirs !== undefined) console.log(`criu / cgrestore: ${(theirs / (ours ?? NaN)).toFixed(1)}`);
+}
+
+function innerMilliseconds(output: string): number {
+  const result: unknown = JSON.parse(output);
+  const times = (result as { restore?: { milliseconds?: { execute?: number } } }).restore?.milliseconds;
+  return times?.execute ?? NaN;
+}
+
+function dumpStar(criu: string, directory: string, run: () => Sample): void {
+  run();
+  Deno.mkdirSync(directory, { recursive: true });
+  timed(criu, [...criuArgs("dump", directory), "-t", String(FIRST_PID)]);
+}
+
+function criuArgs(command: string, directory: string): string[] {
+  const common = [command, "-D", directory, "-o", `${command}.log`, "-v0"];
+  return command === "restore" ? [...common, "-d"] : common;
+}
+
+function findCriu(): string | undefined {
+  try {
+    const script = new URL("install_criu.ts", import.meta.url).pathname;
+    return execFileSync(Deno.execPath(), ["run", "-A", script], { encoding: "utf8" }).trim().split("\n").at(-1);
+  } catch (error) {
+    console.log(`CRIU cannot be had: ${error instanceof Error ? error.message : error}`);
+    return undefined;
+  }
+}
+
+const work = Deno.makeTempDirSync({ prefix: "cgrestore-bench-" });
+try {
+  benchStartUp(work);
+  benchPlanning(work);
+  benchStar(work, 400, findCriu());
+  benchStar(work, 4000, undefined);
+} finally {
+  Deno.removeSync(work, { recursive: true });
+}

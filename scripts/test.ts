@@ -1,0 +1,136 @@
+/**
+ * Everything that can run here, `deno task test`: the steps of `ok.ts`, the kernel, build, command line and
+ * comparison tests, then the kernel tests again in a VM of each cgroup layout. Ends with `N passed, N failed, N skipped`.
+ *
+ * Installs what is missing with apt-get when it may. With `CI=true`, a test that was skipped for a reason that is not
+ * `EXPECTED` counts as a failure.
+ */
+import { CRIU_VARIABLE } from "../tests/support/skip.ts";
+import { runInVm, VM_MODES, type VmMode } from "../tests/vm/vm_run.ts";
+import { run } from "./debian.ts";
+import { installCriu } from "./install_criu.ts";
+import { OK_STEPS } from "./ok.ts";
+import { type Counts, countTests, runStep, type Step } from "./steps.ts";
+
+/** Reasons that are no fault of the machine: the VM modes make up for the layouts this kernel does not have. */
+const EXPECTED = ["no denort", "no cgroup v1 hierarchy", "no cgroup v2 hierarchy", "not in a VM"];
+
+/** Programs the tests use, and Debian's packages of them. */
+const PROGRAMS = {
+  "qemu-system-x86_64": "qemu-system-x86",
+  cc: "gcc",
+  cpio: "cpio",
+  depmod: "kmod",
+  "dpkg-deb": "dpkg",
+  ip: "iproute2",
+  mke2fs: "e2fsprogs",
+  tar: "tar",
+};
+const ALWAYS_WITH = ["ca-certificates", "libc6-dev"];
+const VM_TIMEOUT = 280;
+
+/** A part of the tests that could not begin. */
+function skippedPart(name: string, reason: string): Counts {
+  console.log(`SKIPPED ${name}: ${reason}`);
+  return { passed: 0, failed: 0, skipped: [reason] };
+}
+
+/** Installs the missing packages; returns what is still missing, in words, or nothing. */
+async function installPrograms(): Promise<string | undefined> {
+  const missing = (await Promise.all(
+    Object.entries(PROGRAMS).map(async ([program, name]) => {
+      const there = await run("sh", ["-c", 'command -v "$0"', program]).then(() => true, () => false);
+      return there ? [] : [name];
+    }),
+  )).flat();
+  if (missing.length === 0) return undefined;
+  if (Deno.uid() !== 0) return `${missing.join(", ")} missing, and only root can install them`;
+  try {
+    await run("apt-get", ["update", "-qq"]);
+    await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...ALWAYS_WITH, ...missing]);
+    return undefined;
+  } catch (error) {
+    return `${missing.join(", ")} missing, and apt-get cannot install them: ${messageOf(error)}`;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";
+}
+
+/** Where CRIU was installed; nothing when it could not be. */
+async function tryCriu(): Promise<Record<string, string>> {
+  try {
+    return { [CRIU_VARIABLE]: await installCriu() };
+  } catch (error) {
+    console.log(`No CRIU: ${messageOf(error)}`);
+    return {};
+  }
+}
+
+/** Those of the folders that have tests. */
+async function withTests(folders: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of folders) {
+    const names = await Array.fromAsync(Deno.readDir(new URL(`../${folder}`, import.meta.url))).catch(() => []);
+    if (names.some(({ name }) => name.endsWith("_test.ts"))) found.push(folder);
+  }
+  return found;
+}
+
+async function hostSteps(env: Record<string, string>): Promise<Step[]> {
+  const folders = await withTests(["tests/kernel", "tests/build", "tests/cli", "tests/criu"]);
+  return folders.map((folder) => ({ name: folder, args: ["test", "-A", "--quiet", "--no-check", folder], env }));
+}
+
+async function vmPart(mode: VmMode): Promise<Counts> {
+  const folders = await withTests(["tests/kernel", "tests/vm"]);
+  if (folders.length === 0) return { passed: 0, failed: 0, skipped: [] };
+  const started = performance.now();
+  console.log(`==> VM with cgroups ${mode}`);
+  const command = ["deno", "test", "-A", "--quiet", "--no-check", "--cached-only", ...folders];
+  const env = { [CRIU_VARIABLE]: "criu", NO_COLOR: "1" };
+  const { status, output, console: log } = await runInVm(mode, command, { timeout: VM_TIMEOUT, env });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`<== VM with cgroups ${mode}: ${status === 0 ? "ok" : "FAILED"} after ${seconds} s\n`);
+  if (status === undefined) console.log(`The VM ended early: ${log.slice(-2000)}`);
+  return countTests({ success: status === 0, output });
+}
+
+async function vmParts(unavailable: string | undefined): Promise<Counts[]> {
+  const counts: Counts[] = [];
+  for (const mode of VM_MODES) {
+    if (unavailable !== undefined) {
+      counts.push(skippedPart(`VM with cgroups ${mode}`, unavailable));
+      continue;
+    }
+    try {
+      counts.push(await vmPart(mode));
+    } catch (error) {
+      counts.push(skippedPart(`VM with cgroups ${mode}`, messageOf(error)));
+    }
+  }
+  return counts;
+}
+
+/** Prints the totals; returns whether the whole is good. */
+function judge(counts: readonly Counts[]): boolean {
+  const total = (key: "passed" | "failed") => counts.reduce((sum, count) => sum + count[key], 0);
+  const skipped = counts.flatMap((count) => count.skipped);
+  const unexpected = skipped.filter((reason) => !EXPECTED.includes(reason));
+  const reasons = [...new Set(unexpected)].join("; ");
+  const inCi = Deno.env.get("CI") === "true";
+  if (unexpected.length > 0) console.log(`Skipped, but should run${inCi ? ", which fails in CI" : ""}: ${reasons}`);
+  const tail = skipped.length === 0 ? "" : `, ${skipped.length} skipped`;
+  console.log(`${total("passed")} passed, ${total("failed")} failed${tail}`);
+  return total("failed") === 0 && !(inCi && unexpected.length > 0);
+}
+
+if (import.meta.main) {
+  const unavailable = await installPrograms();
+  if (unavailable !== undefined) console.log(`Not all tests can run: ${unavailable}`);
+  const counts: Counts[] = [];
+  for (const step of [...OK_STEPS, ...await hostSteps(await tryCriu())]) counts.push(countTests(await runStep(step)));
+  counts.push(...await vmParts(unavailable));
+  Deno.exit(judge(counts) ? 0 : 1);
+}

@@ -1,0 +1,150 @@
+/**
+ * Trees of tasks are dumped by CRIU, and restored by cgrestore; then the kernel must say the same about them as
+ * before, field by field.
+ */
+import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
+import {
+  type CgroupState,
+  choosePids,
+  describeCgroups,
+  describeTasks,
+  describeTraces,
+  isHierarchyOf,
+  killTasks,
+  taskExists,
+  type TaskState,
+  waitUntil,
+} from "../support/kernel_state.ts";
+import { OwnCgroups } from "../support/own_cgroups.ts";
+import { runCgrestore } from "../support/run_cgrestore.ts";
+import { criuPath, requires } from "../support/skip.ts";
+import { type Layout, LAYOUTS, placesOf } from "./layouts.ts";
+import { TREES, TreeScript } from "./tree_script.ts";
+
+const NAME = "restores what CRIU dumped";
+
+Deno.test({
+  name: NAME,
+  ...requires(NAME, "root", "criu", "v1"),
+  async fn(t) {
+    const program = await compileTreeProgram();
+    for (const [layoutName, buildLayout] of Object.entries(LAYOUTS)) {
+      for (const [treeName, buildTree] of Object.entries(TREES)) {
+        await t.step(`${treeName}, ${layoutName}`, async () => {
+          using own = new OwnCgroups();
+          await compareRestored(own, { program, layout: buildLayout(own), buildTree });
+        });
+      }
+    }
+    await Deno.remove(program);
+  },
+});
+
+interface Case {
+  /** The compiled `tree_program`. */
+  readonly program: string;
+  readonly layout: Layout;
+  readonly buildTree: (tree: TreeScript) => void;
+}
+
+interface Observation {
+  readonly tasks: TaskState[];
+  readonly cgroups: CgroupState[];
+}
+
+async function compareRestored(own: OwnCgroups, { program, layout, buildTree }: Case): Promise<void> {
+  for (const cgroup of layout.cgroups) own.make(cgroup);
+  const tree = new TreeScript(choosePids(300), placesOf(own, layout));
+  buildTree(tree);
+  const images = await Deno.makeTempDir({ prefix: "cgr-" });
+  try {
+    const dumped = await dumpTree(own, { program, tree, images, layout });
+    own.remove();
+    const before = describeTraces(own.id, tree.ids);
+
+    const rehearsal = await runCgrestore(["restore", "--images", images, "--rehearse"]);
+    assertEqual(rehearsal.err, "");
+    assertEqual(rehearsal.code, 0);
+    assertEquals(describeTraces(own.id, tree.ids), before, "a rehearsal leaves nothing");
+
+    const run = await runCgrestore(["restore", "--images", images, "--restore-detached"]);
+    assertEqual(run.err, "");
+    assertEqual(run.code, 0);
+    const restored = observe(own, tree, layout);
+    assertEquals(restored.tasks, dumped.tasks);
+    assertEquals(restored.cgroups, dumped.cgroups);
+    assertEquals(tree.ids.filter(taskExists).filter((id) => !existsIn(dumped, id)), [], "no other task is left");
+
+    await killTasks(tree.pids, own.id);
+    own.remove();
+    assertEquals(describeTraces(own.id, tree.ids), before, "a restore leaves no mount");
+  } finally {
+    await killTasks(tree.pids, own.id);
+    await Deno.remove(images, { recursive: true });
+  }
+}
+
+function existsIn({ tasks }: Observation, id: number): boolean {
+  return tasks.some(({ pid, threads }) => pid === id || threads.some(({ tid }) => tid === id));
+}
+
+interface Dumping {
+  readonly program: string;
+  readonly tree: TreeScript;
+  readonly images: string;
+  readonly layout: Layout;
+}
+
+/** Makes the tree, says what it is like, and has CRIU dump and end it. */
+async function dumpTree(own: OwnCgroups, { program, tree, images, layout }: Dumping): Promise<Observation> {
+  const script = `${images}/script`;
+  await Deno.writeTextFile(script, tree.text);
+  await using running = new Deno.Command(program, { args: [script], stdin: "null", stdout: "piped" }).spawn();
+  try {
+    const { value } = await running.stdout.getReader().read();
+    assertEqual(new TextDecoder().decode(value), "done\n", "the script is run");
+    await waitUntil(() => isQuiet(tree), "the tasks do not come to rest");
+    const observation = observe(own, tree, layout);
+    await dump(tree.root, images);
+    return observation;
+  } finally {
+    await killTasks(tree.pids, own.id);
+    await running.status;
+    await Deno.remove(script);
+  }
+}
+
+/** Whether every task has done what it was told: the last may be about to stop. */
+function isQuiet(tree: TreeScript): boolean {
+  return describeTasks(tree.pids, () => true).every(({ state, pid }) => state === "alive" === tree.alive.includes(pid));
+}
+
+async function dump(root: number, images: string): Promise<void> {
+  const args = ["dump", "--tree", String(root), "--images-dir", images, "--log-file", "dump.log", "-v4"];
+  const command = new Deno.Command(criuPath(), { args: [...args, "--manage-cgroups=full"], stdin: "null" });
+  const { success } = await command.output();
+  if (success) return;
+  const errors = (await Deno.readTextFile(`${images}/dump.log`)).split("\n").filter((line) => /Error/.test(line));
+  throw new Error(`CRIU cannot dump the tree: ${errors.join("\n")}`);
+}
+
+/** What is compared: not who the root's parent is, nor cgroups that no image knows. */
+function observe(own: OwnCgroups, tree: TreeScript, { undumped }: Layout): Observation {
+  const tasks = describeTasks(tree.pids, isHierarchyOf(own.id)).map((task) =>
+    task.pid === tree.root ? { ...task, parent: 0 } : task
+  );
+  const cgroups = describeCgroups(own.hierarchies, `/${own.id}`);
+  const isDumped = ({ name }: CgroupState) =>
+    undumped === undefined || name.includes(`${undumped}/one`) || name.includes(`${undumped}/two`);
+  return { tasks, cgroups: cgroups.filter(isDumped) };
+}
+
+async function compileTreeProgram(): Promise<string> {
+  const program = await Deno.makeTempFile({ prefix: "cgr-" });
+  const source = new URL("tree_program.c", import.meta.url).pathname;
+  const options = ["-O1", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie"];
+  const compiler = new Deno.Command("cc", { args: [...options, "-o", program, source] });
+  const { success, stderr } = await compiler.output();
+  if (!success) throw new Error(`Cannot compile "${source}": ${new TextDecoder().decode(stderr)}`);
+  return program;
+}

@@ -1,0 +1,472 @@
+/** `LinuxSys` on the real kernel. Needs root. Signals go to a separate `deno`, never to the one that runs the tests. */
+
+import assert from "node:assert/strict";
+import { SysError } from "../../lib/errors.ts";
+import * as k from "../../lib/sys/constants.ts";
+import { type LinuxSys, openLinuxSys } from "../../lib/sys/linux_sys.ts";
+import * as w from "../../lib/sys/wait_status.ts";
+import { requires } from "../support/skip.ts";
+
+const LINUX_SYS = import.meta.resolve("../../lib/sys/linux_sys.ts");
+const SPIN = 0x10087n;
+/** A pid that no task has: the kernel's own limit. */
+const NO_TASK = 4194304;
+
+/** One test with a `LinuxSys` and a directory of its own, both gone afterwards. */
+function test(name: string, body: (sys: LinuxSys, directory: string) => void | Promise<void>): void {
+  Deno.test({
+    name: `LinuxSys ${name}`,
+    ...requires(`LinuxSys ${name}`, "root"),
+    fn: async () => {
+      using sys = openLinuxSys();
+      const directory = sys.mkdtemp(`${Deno.env.get("TMPDIR") ?? "/tmp"}/cgr-linux-sys-XXXXXX`);
+      try {
+        await body(sys, directory);
+      } finally {
+        Deno.removeSync(directory, { recursive: true });
+      }
+    },
+  });
+}
+
+/** Asserts that `action` fails with the errno `code`, and a message that matches `message`. */
+function fails(action: () => unknown, code: string, message: RegExp): void {
+  assert.throws(action, (error) => {
+    assert(error instanceof SysError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+/** Asserts that `action` takes `ms` each time, and at most one of three times much more, on a busy machine. */
+function lasts(ms: number, action: () => void): void {
+  const times = [1, 2, 3].map(() => {
+    const begin = performance.now();
+    action();
+    return performance.now() - begin;
+  });
+  const message = `${times.map((time) => time.toFixed(1)).join(", ")} ms instead of ${ms}`;
+  assert(times.every((time) => time >= ms), message);
+  assert(times.filter((time) => time < ms + 80).length >= 2, message);
+}
+
+function readText(sys: LinuxSys, path: string): string {
+  const fd = sys.open(path, k.O_RDONLY);
+  try {
+    const buffer = new Uint8Array(new ArrayBuffer(65536));
+    return new TextDecoder().decode(buffer.subarray(0, sys.read(fd, buffer)));
+  } finally {
+    sys.close(fd);
+  }
+}
+
+/** A static executable that sleeps for ever; at SPIN begins a loop of breakpoints. */
+function sleeper(): Uint8Array<ArrayBuffer> {
+  const elf = new Uint8Array(new ArrayBuffer(160));
+  const view = new DataView(elf.buffer);
+  elf.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  for (const [at, value] of [[16, 2], [18, 62], [20, 1], [52, 64], [54, 56], [56, 1]] as const) {
+    view.setUint16(at, value, true);
+  }
+  const words = [[24, 0x10080], [32, 64], [80, 0x10000], [88, 0x10000], [96, 160], [104, 160], [112, 4096]] as const;
+  for (const [at, value] of words) view.setBigUint64(at, BigInt(value), true);
+  view.setUint32(64, 1, true);
+  view.setUint32(68, 7, true); // readable, writable, executable
+  // mov eax, SYS_pause; syscall; at SPIN: int3; jmp SPIN
+  elf.set([0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xcc, 0xeb, 0xfd], 128);
+  return elf;
+}
+
+/** Runs `body` with a fresh task, which is killed and reaped afterwards. */
+function withTask(sys: LinuxSys, body: (pid: number) => void): void {
+  const image = sys.memfdCreate("cgr-sleeper");
+  sys.write(image, sleeper());
+  const pid = sys.spawn(image);
+  sys.close(image);
+  try {
+    body(pid);
+  } finally {
+    if (sys.taskExists(pid)) {
+      sys.kill(pid, k.SIGKILL);
+      while (!w.signaled(sys.wait(pid, 5000)?.status ?? 0));
+    }
+  }
+}
+
+/** Runs `script` in a `deno` of its own, with `sys` open, and returns what it printed; `wrapper` goes before it. */
+async function subject(script: string, wrapper: readonly string[] = []): Promise<string> {
+  const source = `import { openLinuxSys } from ${JSON.stringify(LINUX_SYS)};
+    const sys = openLinuxSys();
+    const attempt = (action) => { try { return action(); } catch (error) { return error.code ?? String(error); } };
+    const shell = (text) => new Deno.Command("sh", { args: ["-c", text] }).spawn();
+    ${script}`;
+  const [command = "", ...args] = [...wrapper, Deno.execPath(), "eval", "--ext=ts", source];
+  const result = await new Deno.Command(command, { args, stdout: "piped", stderr: "piped" }).output();
+  const text = new TextDecoder().decode(result.stdout).trim();
+  assert.equal(result.code, 0, `${result.signal} ${text} ${new TextDecoder().decode(result.stderr)}`);
+  return text;
+}
+
+test("opens, writes, reads and closes files", (sys, directory) => {
+  const path = `${directory}/ünïcode`;
+  const fd = sys.open(path, k.O_RDWR | k.O_CREAT | k.O_EXCL, 0o640);
+  assert.equal(sys.write(fd, new Uint8Array([104, 105])), 2);
+  assert.equal(sys.write(fd, new TextEncoder().encode("xx there!").subarray(2)), 7);
+  sys.close(fd);
+  assert.equal(readText(sys, path), "hi there!");
+  assert.equal(Deno.readTextFileSync(path), "hi there!");
+  fails(() => sys.close(fd), "EBADF", /^Cannot close file descriptor \d+: EBADF$/);
+  fails(() => sys.read(fd, new Uint8Array(9)), "EBADF", /Cannot read/);
+  fails(() => sys.open(path, k.O_CREAT | k.O_EXCL), "EEXIST", /^Cannot open ".*ünïcode": EEXIST$/);
+  fails(() => sys.open(`${directory}/no`, 0), "ENOENT", /Cannot open/);
+  fails(() => sys.open(`${directory}/a\0b`, 0), "EINVAL", /a\\u0000b/);
+  fails(() => sys.open("x".repeat(5000), 0), "ENAMETOOLONG", /Cannot open/);
+  fails(() => sys.open("x".repeat(50000), 0), "ENAMETOOLONG", /Cannot use the path/);
+  assert.throws(() => sys.write(1, new Uint8Array(new SharedArrayBuffer(4))), TypeError);
+});
+
+test("tells what could not be written, and where", (sys, directory) => {
+  Deno.writeTextFileSync(`${directory}/file`, "");
+  const fd = sys.open(`${directory}/file`, k.O_RDONLY);
+  fails(() => sys.write(fd, new TextEncoder().encode("1\n")), "EBADF", /^Cannot write "1\\n" to ".*\/file": EBADF$/);
+  fails(() => sys.write(fd, new Uint8Array(100)), "EBADF", /^Cannot write 100 bytes to/);
+  sys.close(fd);
+});
+
+test("reads files of proc", (sys) => {
+  assert.match(readText(sys, "/proc/self/status"), /^Name:/);
+  assert.match(readText(sys, "/proc/1/cgroup"), /^\d+:.*:\//);
+});
+
+test("opens beneath a directory and never outside it", (sys, directory) => {
+  Deno.mkdirSync(`${directory}/in/deep`, { recursive: true });
+  Deno.writeTextFileSync(`${directory}/out`, "");
+  Deno.writeTextFileSync(`${directory}/in/deep/file`, "text");
+  Deno.symlinkSync("deep/file", `${directory}/in/link`);
+  Deno.symlinkSync("deep", `${directory}/in/way`);
+  const fd = sys.open(`${directory}/in`, k.O_RDONLY | k.O_DIRECTORY);
+  sys.close(sys.openBeneath(fd, "deep/file", k.O_RDONLY));
+  fails(() => sys.openBeneath(fd, "../out", k.O_RDONLY), "EXDEV", /^Cannot open "\.\.\/out" beneath ".*\/in": EXDEV$/);
+  fails(() => sys.openBeneath(fd, "deep/../../out", k.O_RDONLY), "EXDEV", /beneath/);
+  fails(() => sys.openBeneath(fd, `${directory}/out`, k.O_RDONLY), "EXDEV", /beneath/);
+  fails(() => sys.openBeneath(fd, "link", k.O_RDONLY), "ELOOP", /beneath/);
+  fails(() => sys.openBeneath(fd, "way/file", k.O_RDONLY), "ELOOP", /beneath/);
+  fails(() => sys.openBeneath(fd, "none", k.O_RDONLY), "ENOENT", /beneath/);
+  const links = sys.open("/proc/self/fd", k.O_RDONLY | k.O_DIRECTORY);
+  fails(() => sys.openBeneath(links, String(fd), k.O_RDONLY), "ELOOP", /beneath/);
+  sys.close(links);
+  sys.close(fd);
+});
+
+test("lists a big directory completely, again and again", (sys, directory) => {
+  const names = Array.from({ length: 5000 }, (_, index) => `a-name-of-some-length-${index}`);
+  for (const name of names) Deno.writeTextFileSync(`${directory}/${name}`, "");
+  Deno.mkdirSync(`${directory}/sub`);
+  const fd = sys.open(directory, k.O_RDONLY | k.O_DIRECTORY);
+  for (let round = 0; round < 2; round++) {
+    const entries = sys.readDirectory(fd);
+    assert.deepEqual(entries.map((entry) => entry.name).sort(), [...names, "sub"].sort());
+    assert.deepEqual(entries.filter((entry) => entry.isDirectory), [{ name: "sub", isDirectory: true }]);
+  }
+  sys.close(fd);
+  const file = sys.open(`${directory}/${names[0]}`, k.O_RDONLY);
+  fails(() => sys.readDirectory(file), "ENOTDIR", /Cannot list/);
+  sys.close(file);
+});
+
+test("reads links", (sys, directory) => {
+  Deno.symlinkSync("/some/où", `${directory}/link`);
+  assert.equal(sys.readLink(`${directory}/link`), "/some/où");
+  fails(() => sys.readLink(directory), "EINVAL", /^Cannot read the link/);
+});
+
+test("tells and sets owner, mode and size", (sys, directory) => {
+  const fd = sys.open(`${directory}/file`, k.O_RDWR | k.O_CREAT, 0o600);
+  sys.fchown(fd, 12, 4294967294);
+  sys.fchmod(fd, 0o4751);
+  sys.ftruncate(fd, 5_000_000_000);
+  assert.deepEqual(sys.fstat(fd), { mode: k.S_IFREG | 0o4751, uid: 12, gid: 4294967294, size: 5_000_000_000 });
+  fails(() => sys.ftruncate(fd, -1), "EINVAL", /Cannot set the size of ".*file" to "-1"/);
+  sys.close(fd);
+  fails(() => sys.fstat(fd), "EBADF", /Cannot look at/);
+  fails(() => sys.fchown(fd, 0, 0), "EBADF", /Cannot give/);
+  fails(() => sys.fchmod(fd, 0o600), "EBADF", /Cannot set mode "600"/);
+});
+
+test("tells file systems", (sys) => {
+  const fd = sys.open("/proc", k.O_PATH);
+  assert.equal(sys.fileSystemType(fd), k.PROC_SUPER_MAGIC);
+  sys.close(fd);
+  fails(() => sys.fileSystemType(fd), "EBADF", /Cannot tell the file system/);
+});
+
+test("makes and removes directories", (sys, directory) => {
+  const fd = sys.open(directory, k.O_PATH);
+  const before = sys.umask(0o027);
+  sys.mkdirat(fd, "new", 0o777);
+  assert.equal(sys.umask(before), 0o027);
+  assert.equal((Deno.statSync(`${directory}/new`).mode ?? 0) & 0o777, 0o750);
+  fails(() => sys.mkdirat(fd, "new", 0o777), "EEXIST", /^Cannot make the directory "new" in ".*": EEXIST$/);
+  fails(() => sys.rmdirat(fd, "none"), "ENOENT", /^Cannot remove the directory "none" in/);
+  sys.rmdirat(fd, "new");
+  sys.close(fd);
+  const made = sys.mkdtemp(`${directory}/t-XXXXXX`);
+  assert.match(made, /\/t-[^X/]{6}$/);
+  sys.rmdir(made);
+  fails(() => sys.rmdir(made), "ENOENT", /Cannot remove the directory/);
+  fails(() => sys.mkdtemp(`${directory}/no/XXXXXX`), "ENOENT", /Cannot make a directory like/);
+});
+
+test("makes every descriptor close-on-exec", (sys, directory) => {
+  const flags = (fd: number) => /flags:\s*(\d+)/.exec(Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`))?.[1] ?? "";
+  const closes = (fd: number) => (parseInt(flags(fd), 8) & k.O_CLOEXEC) !== 0;
+  const opened = sys.open(directory, k.O_RDONLY);
+  const beneath = sys.openBeneath(opened, ".", k.O_RDONLY);
+  const memory = sys.memfdCreate("cgr-memory");
+  for (const fd of [opened, beneath, memory]) {
+    assert(closes(fd));
+    sys.setCloseOnExec(fd, false);
+    assert(!closes(fd));
+    sys.setCloseOnExec(fd, true);
+    assert(closes(fd));
+    sys.close(fd);
+  }
+  fails(() => sys.setCloseOnExec(opened, true), "EBADF", /close-on-exec/);
+});
+
+test("mounts in a namespace of its own and comes back", (sys, directory) => {
+  const home = sys.open("/proc/thread-self/ns/mnt", k.O_RDONLY);
+  const here = sys.open(".", k.O_PATH);
+  sys.unshare(k.CLONE_NEWNS);
+  try {
+    sys.mount("", "/", "", k.MS_REC | k.MS_PRIVATE, "");
+    sys.mount("cgr", directory, "tmpfs", k.MS_NOSUID, "size=64k");
+    const fd = sys.open(directory, k.O_PATH);
+    assert.equal(sys.fileSystemType(fd), k.TMPFS_MAGIC);
+    assert.match(readText(sys, "/proc/thread-self/mountinfo"), /tmpfs cgr rw,size=64k/);
+    sys.close(fd);
+    sys.umount2(directory, k.MNT_DETACH);
+    fails(() => sys.umount2(directory, 0), "EINVAL", /^Cannot unmount/);
+    const attempt = /^Cannot mount "cgr", type "nofs", options "a=b", on ".*": ENODEV$/;
+    fails(() => sys.mount("cgr", directory, "nofs", 0, "a=b"), "ENODEV", attempt);
+    sys.mount("cgr", directory, "tmpfs", 0, "");
+  } finally {
+    sys.setns(home, k.CLONE_NEWNS);
+    sys.fchdir(here);
+  }
+  assert.equal(sys.readLink("/proc/thread-self/ns/mnt"), sys.readLink(`/proc/self/fd/${home}`));
+  assert.doesNotMatch(Deno.readTextFileSync("/proc/thread-self/mountinfo"), new RegExp(directory));
+  fails(() => sys.setns(here, 0), "EBADF", /Cannot enter the namespace/);
+  fails(() => sys.unshare(0x1), "EINVAL", /Cannot leave the namespaces "0x1"/);
+  sys.close(here);
+  fails(() => sys.fchdir(here), "EBADF", /Cannot change the working directory/);
+  sys.close(home);
+});
+
+test("knows tasks, groups and sessions", (sys) => {
+  assert.equal(sys.getpid(), Deno.pid);
+  assert.equal(sys.getsid(sys.getpid()), sys.getsid(0));
+  assert.equal(sys.getpgid(sys.getpid()), sys.getpgid(0));
+  assert(sys.taskExists(1) && sys.taskExists(Deno.pid) && !sys.taskExists(NO_TASK));
+  assert(sys.groupExists(sys.getpgid(0)) && !sys.groupExists(NO_TASK));
+  fails(() => sys.getsid(NO_TASK), "ESRCH", /^Cannot tell the session of task 4194304: ESRCH$/);
+  fails(() => sys.getpgid(NO_TASK), "ESRCH", /process group/);
+  fails(() => sys.kill(NO_TASK, 0), "ESRCH", /^Cannot send signal 0 to task 4194304: ESRCH$/);
+  withTask(sys, (pid) => fails(() => sys.kill(pid, 99), "EINVAL", /signal 99/));
+});
+
+// With signal 0, which delivers nothing: should the guard ever be lost, this test fails and does no harm.
+test("refuses to address anything but one task", (sys) => {
+  for (const pid of [0, -1, -5, 1.5, NaN, 2 ** 32, 2 ** 32 - 1, 2 ** 31]) {
+    assert.throws(() => sys.kill(pid, 0), RangeError);
+    assert.throws(() => sys.taskExists(pid), RangeError);
+    assert.throws(() => sys.groupExists(pid), RangeError);
+    if (pid !== -1) assert.throws(() => sys.wait(pid, 0), RangeError);
+  }
+});
+
+test("spawns, waits and reaps", (sys) => {
+  withTask(sys, (pid) => {
+    assert.equal(sys.wait(pid, 0), undefined);
+    assert.equal(Deno.readTextFileSync(`/proc/${pid}/cmdline`), "cgrestore\0");
+    assert.equal(Deno.readTextFileSync(`/proc/${pid}/environ`), "");
+    sys.kill(pid, k.SIGTERM);
+    const result = sys.wait(pid, 5000);
+    assert.equal(result?.pid, pid);
+    assert(w.signaled(result.status) && w.termSignal(result.status) === k.SIGTERM && !w.exited(result.status));
+    fails(() => sys.wait(pid, 0), "ECHILD", /^Cannot wait for task \d+: ECHILD$/);
+    fails(() => sys.wait(pid, 1000), "ECHILD", /Cannot wait/);
+  });
+  const text = sys.memfdCreate("cgr-text");
+  sys.write(text, new TextEncoder().encode("no program"));
+  fails(() => sys.spawn(text), "ENOEXEC", /^Cannot run ".*cgr-text.*": ENOEXEC$/);
+  sys.close(text);
+});
+
+test("waits no longer than asked", (sys) => {
+  withTask(sys, (pid) => {
+    for (const timeout of [1, 30, 250, 5]) {
+      const message = /^Cannot wait for task \d+: ETIMEDOUT \(nothing in \d+ ms\)$/;
+      lasts(timeout, () => fails(() => sys.wait(pid, timeout), "ETIMEDOUT", message));
+    }
+  });
+});
+
+test("shares memory, and takes it back safely", (sys) => {
+  const fd = sys.memfdCreate("cgr-shared");
+  sys.ftruncate(fd, 8192);
+  const one = sys.mapShared(fd, 8192);
+  const other = sys.mapShared(fd, 8192);
+  one.bytes[8191] = 77;
+  assert.equal(other.bytes[8191], 77);
+  const view = new DataView(one.bytes.buffer);
+  one.release();
+  one.release();
+  assert.equal(one.bytes.length, 0);
+  assert.throws(() => view.getUint8(0), TypeError);
+  other.release();
+  sys.close(fd);
+  fails(() => sys.mapShared(fd, 4096), "EBADF", /Cannot map/);
+});
+
+if (Deno.build.arch === "x86_64") {
+  test("traces a task", (sys) => {
+    withTask(sys, (pid) => {
+      sys.ptraceSeize(pid, k.PTRACE_O_EXITKILL);
+      fails(() => sys.ptraceSeize(pid, 0), "EPERM", /^Cannot seize task \d+: EPERM \(needs CAP_SYS_PTRACE, and/);
+      fails(() => sys.ptraceContinue(pid, 0), "ESRCH", /Cannot continue task/);
+      sys.ptraceInterrupt(pid);
+      const stop = sys.wait(pid, 5000)?.status ?? 0;
+      assert(w.stopped(stop) && w.ptraceEvent(stop) === k.PTRACE_EVENT_STOP && w.stopSignal(stop) === k.SIGTRAP);
+      const registers = new BigUint64Array(27);
+      sys.ptraceGetRegisters(pid, registers);
+      assert.equal(registers[16], SPIN);
+      registers[15] = 2n ** 64n - 1n; // orig_rax: no system call to restart
+      sys.ptraceSetRegisters(pid, registers);
+      for (let round = 0; round < 500; round++) {
+        sys.ptraceContinue(pid, 0);
+        const status = sys.wait(pid, 5000)?.status ?? 0;
+        assert(w.stopped(status) && w.stopSignal(status) === k.SIGTRAP && w.ptraceEvent(status) === 0);
+      }
+      assert.throws(() => sys.ptraceGetRegisters(pid, new BigUint64Array(26)), RangeError);
+      // exit(5) in place of the breakpoints; from the second page on, nothing is mapped.
+      sys.writeMemory(pid, 0x10087n, new Uint8Array([0xbf, 5, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05]));
+      fails(() => sys.writeMemory(pid, 0x11000n, new Uint8Array(4)), "EFAULT", /^Cannot write 4 bytes at "0x11000" of/);
+      fails(() => sys.writeMemory(pid, 0x10100n, new Uint8Array(200_000)), "EFAULT", /Cannot write 200000 bytes/);
+      sys.ptraceGetRegisters(pid, registers);
+      registers[16] = SPIN;
+      sys.ptraceSetRegisters(pid, registers);
+      sys.ptraceDetach(pid, 0);
+      const end = sys.wait(-1, 5000);
+      assert.equal(end?.pid, pid);
+      assert(w.exited(end.status) && w.exitCode(end.status) === 5);
+      fails(() => sys.ptraceInterrupt(pid), "ESRCH", /Cannot stop task/);
+      fails(() => sys.ptraceDetach(pid, 0), "ESRCH", /Cannot let go of task/);
+      fails(() => sys.ptraceGetRegisters(pid, registers), "ESRCH", /Cannot read the registers/);
+      fails(() => sys.ptraceSetRegisters(pid, registers), "ESRCH", /Cannot set the registers/);
+      fails(() => sys.writeMemory(pid, 0n, new Uint8Array(1)), "ESRCH", /Cannot write 1 bytes/);
+    });
+  });
+}
+
+test("adopts orphans and names errors", (sys) => {
+  sys.setChildSubreaper(true);
+  sys.setChildSubreaper(false);
+  assert.deepEqual([sys.errnoName(16), sys.errnoName(133), sys.errnoName(41)], ["EBUSY", "EHWPOISON", "errno 41"]);
+});
+
+test("sleeps", (sys) => {
+  for (const ms of [0, 3, 230]) lasts(ms, () => sys.sleep(ms));
+});
+
+test("survives each signal, and remembers the first", async () => {
+  for (const [name, number] of [["INT", 2], ["TERM", 15], ["HUP", 1]] as const) {
+    const seen = await subject(`
+      sys.catchSignals();
+      const child = shell("sleep 0.3; kill -${name} $PPID; sleep 0.05; kill -TERM $PPID");
+      const first = sys.caughtSignal();
+      const begin = performance.now();
+      sys.sleep(10000);
+      const took = performance.now() - begin;
+      sys.caughtSignal();
+      const again = performance.now();
+      sys.sleep(200);
+      await child.status;
+      console.log(first, sys.caughtSignal(), took < 5000, performance.now() - again >= 200);`);
+    assert.equal(seen, `0 ${number} true true`);
+  }
+});
+
+test("ends a wait once for a caught signal", async () => {
+  const seen = await subject(`
+    sys.catchSignals();
+    const child = shell("sleep 0.3; kill -INT $PPID; sleep 0.6");
+    const begin = performance.now();
+    const first = attempt(() => sys.wait(child.pid, 20000));
+    const took = performance.now() - begin;
+    const second = attempt(() => sys.wait(child.pid, 50));
+    console.log(first, took < 5000, second, sys.caughtSignal());`);
+  assert.equal(seen, "EINTR true ETIMEDOUT 2");
+});
+
+test("leaves ignored signals ignored", async () => {
+  const seen = await subject(
+    `
+    sys.catchSignals();
+    const child = shell("kill -HUP $PPID; sleep 0.1; kill -INT $PPID");
+    sys.sleep(5000);
+    await child.status;
+    console.log(sys.caughtSignal());`,
+    ["sh", "-c", `trap "" HUP; exec "$0" "$@"`],
+  );
+  assert.equal(seen, "2");
+});
+
+test("notices a signal that another thread handles", async () => {
+  const seen = await subject(`
+    sys.catchSignals();
+    const threads = [...Deno.readDirSync("/proc/self/task")].map((entry) => Number(entry.name));
+    const other = threads.find((thread) => thread !== Deno.pid);
+    // tgkill(2) by another task: the signal is for that one thread only.
+    const script = "const types = { parameters: ['i32', 'i32', 'i32'], result: 'i32' };" +
+      "const { symbols } = Deno.dlopen('libc.so.6', { tgkill: types });" +
+      "setTimeout(() => symbols.tgkill(" + Deno.pid + ", " + other + ", 15), 300); setTimeout(() => {}, 1000)";
+    const child = new Deno.Command(Deno.execPath(), { args: ["eval", script] }).spawn();
+    const begin = performance.now();
+    const result = attempt(() => sys.wait(child.pid, 20000));
+    console.log(other !== undefined, result, performance.now() - begin < 5000, sys.caughtSignal());`);
+  assert.equal(seen, "true EINTR true 15");
+});
+
+test("leaves Deno unharmed", async () => {
+  const seen = await subject(`
+    sys.catchSignals();
+    const child = shell("sleep 0.1; kill -INT $PPID; sleep 0.2");
+    attempt(() => sys.wait(child.pid, 5000));
+    attempt(() => sys.wait(1, 10));
+    await child.status;
+    const during = (await new Deno.Command("echo", { args: ["works"] }).output()).code;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    sys.release();
+    sys.release();
+    const output = await new Deno.Command("echo", { args: ["works"] }).output();
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    await Deno.readTextFile("/proc/self/status");
+    const listened = new Promise((resolve) => Deno.addSignalListener("SIGINT", () => resolve("heard")));
+    shell("kill -INT $PPID");
+    console.log(during, new TextDecoder().decode(output.stdout).trim(), await listened);
+    Deno.exit(0);`);
+  assert.equal(seen, "0 works heard");
+});
+
+test("restores the default action of signals", async () => {
+  await assert.rejects(
+    subject(`
+      sys.catchSignals();
+      sys.release();
+      shell("kill -TERM $PPID");
+      await new Promise((resolve) => setTimeout(resolve, 5000));`),
+    /SIGTERM/,
+  );
+});
