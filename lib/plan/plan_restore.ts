@@ -3,10 +3,10 @@ import type { Host } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { type HierarchyMapping, mapHierarchies } from "./map_hierarchies.ts";
-import type { Plan, PlanOptions, TaskProgram } from "./plan.ts";
+import type { Plan, PlanOptions } from "./plan.ts";
 import { planCgroups } from "./plan_cgroups.ts";
-import { planTasks, type TasksPlan } from "./plan_tasks.ts";
-import { planYard } from "./plan_yard.ts";
+import { planTasks } from "./plan_tasks.ts";
+import { planYard, usedHierarchies } from "./plan_yard.ts";
 
 /**
  * Plans the restore of `checkpoint` on `host`: the same input gives the same plan, and nothing is looked at.
@@ -16,7 +16,7 @@ import { planYard } from "./plan_yard.ts";
 export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOptions): Plan {
   const mapping = mapHierarchies(checkpoint, host, options);
   const wholeHost = { ...host, hierarchies: mapping.hierarchies };
-  const cgroups = planCgroups(checkpoint, wholeHost, mapping, options);
+  const cgroups = planCgroups({ checkpoint, host, mapping }, options);
   const namespaceRoot = namespaceRootOf(checkpoint, mapping);
   const tasks = planTasks({
     checkpoint,
@@ -30,9 +30,8 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     ...tasks.problems,
   ]);
   const steps = [...cgroups.before, ...cgroups.after, ...cgroups.freezes];
-  const used = new Set([...steps.map(({ hierarchy }) => hierarchy), ...hierarchiesOf(tasks)]);
   return {
-    hierarchies: planYard(wholeHost, mapping, used),
+    hierarchies: planYard(mapping, usedHierarchies(mapping, steps)),
     cgroups: cgroups.before,
     coordinator: [{ kind: "create-task", pid: checkpoint.tasks[0]?.pid ?? 0, as: "sibling" }],
     tasks: tasks.tasks,
@@ -56,16 +55,6 @@ function namespaceRootOf(
   if (!namespaces.has("cgroup")) return undefined;
   const set = tasks[0]?.set;
   return (set === undefined ? undefined : namespaceRoots.get(set)) ?? new Map();
-}
-
-/** The hierarchies that tasks move or are born in. */
-function hierarchiesOf({ tasks, lateMoves }: TasksPlan): HierarchyName[] {
-  const stepsOf = ({ steps, threads }: TaskProgram) => [...steps, ...threads.flatMap((thread) => thread.steps)];
-  const names = tasks.flatMap(stepsOf).flatMap((step) => {
-    if (step.kind === "attach") return [step.hierarchy];
-    return step.kind === "create-task" && step.into !== undefined ? [""] : [];
-  });
-  return [...names, ...lateMoves.map(({ hierarchy }) => hierarchy)];
 }
 
 /** Namespaces are among what placeholders lack. */

@@ -20,6 +20,7 @@ export interface Run {
 /** How to follow it. */
 export interface RunOptions extends FakeFailures {
   readonly rehearse?: boolean;
+  readonly leaveStopped?: boolean;
   /** Thrown when all is verified, so that all is undone. */
   readonly refuse?: Error;
 }
@@ -35,6 +36,7 @@ export function runPlan({ host, plan }: PlanCase, options: RunOptions = {}): Run
       outcome = executePlan(fake, plan, {
         architecture: X86_64,
         rehearse: options.rehearse ?? false,
+        leaveStopped: options.leaveStopped ?? false,
         yard,
         onVerified: () => {
           verifiedAt = fake.calls.length;

@@ -29,6 +29,7 @@ export class FakeKernel {
     for (const { name, controllers } of host.hierarchies) this.#permanent.add(this.#addHierarchy(name, controllers));
     this.proc = new ProcDirectory(this);
     this.home = new MountNamespace(this.#hostMounts());
+    for (const { target } of this.home.mounts.slice(1)) this.files.put(target, new MemoryDirectory(ORDINARY));
     for (const [path, content] of Object.entries(host.files ?? {})) {
       const target = typeof content === "string" && content.startsWith("-> ") ? content.slice(3) : undefined;
       const file = new TextFile(ORDINARY, () => content);

@@ -122,6 +122,7 @@ const VALUES: ReadonlySet<string> = new Set([
   ...["cpu.shares", "cpu.cfs_period_us", "cpu.cfs_quota_us", "cpu.rt_period_us", "cpu.rt_runtime_us"],
   ...["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.swappiness", "memory.soft_limit_in_bytes"],
   ...["memory.move_charge_at_immigrate", "memory.oom_control", "memory.use_hierarchy", "memory.kmem.limit_in_bytes"],
+  ...["memory.kmem.tcp.limit_in_bytes", "net_prio.ifpriomap"],
   ...["cpuset.cpus", "cpuset.mems", "cpuset.memory_migrate", "cpuset.cpu_exclusive", "cpuset.mem_exclusive"],
   ...["cpuset.mem_hardwall", "cpuset.memory_spread_page", "cpuset.memory_spread_slab", "cpuset.sched_load_balance"],
   ...["cpuset.sched_relax_domain_level", "blkio.weight", "net_cls.classid", "pids.max", "devices.list"],
@@ -278,16 +279,16 @@ export async function waitUntil(condition: () => boolean, otherwise: string): Pr
 }
 
 /**
- * `count` neighbouring pids that nothing uses, as task, thread, group or session, and that the kernel will not give
- * to others soon.
+ * `count` neighbouring pids between 20000 and 29999 that nothing uses, as task, thread, group or session, and that the
+ * kernel will not give to others soon.
  */
 export function choosePids(count: number): number {
+  // The pid that was given last, proc_loadavg(5).
   const last = Number(Deno.readTextFileSync("/proc/loadavg").trim().split(" ").at(-1));
-  const max = Math.min(Number(Deno.readTextFileSync("/proc/sys/kernel/pid_max")), 4_000_000);
-  const used = usedPids();
-  for (let distance = max - 1000 - count; distance > 3000; distance -= count) {
-    const base = 1000 + (last + distance) % (max - 1000 - count);
-    if ([...used].every((pid) => pid < base || pid >= base + count)) return base;
+  const used = [...usedPids()];
+  for (let base = 30_000 - count; base >= 20_000; base -= 50) {
+    const isFar = last < base - 2000 || last >= base + count;
+    if (isFar && used.every((pid) => pid < base || pid >= base + count)) return base;
   }
   throw new Error(`Cannot find ${count} free pids in a row`);
 }

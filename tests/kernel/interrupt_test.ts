@@ -1,0 +1,188 @@
+/** A restore that is interrupted anywhere leaves nothing, or everything. */
+import { deepEqual as assertEquals, equal as assertEqual, ok as assert } from "node:assert/strict";
+import type { ControllerDescription, ImagesDescription, TaskDescription } from "../support/build_images.ts";
+import { writeImages } from "../support/build_images.ts";
+import {
+  choosePids,
+  describeCgroups,
+  describePlace,
+  describeTraces,
+  killTasks,
+  taskExists,
+  type Traces,
+} from "../support/kernel_state.ts";
+import { OwnCgroups } from "../support/own_cgroups.ts";
+import { describeRun, type Run, runCgrestore, spawnCgrestore } from "../support/run_cgrestore.ts";
+import { requires } from "../support/skip.ts";
+
+const TASKS = 300;
+const GROUPS = ["one", "two", "three"] as const;
+/** How many moments of a run each signal is sent at. */
+const MOMENTS = 16;
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
+  const name = `${signal} during a restore leaves nothing behind`;
+  Deno.test({
+    name,
+    ...requires(name, "root", "v1"),
+    async fn(t) {
+      using own = new OwnCgroups();
+      const images = await Deno.makeTempDir({ prefix: "cgr-" });
+      const scene = prepare(own, images);
+      try {
+        const begin = performance.now();
+        assertEqual((await runCgrestore(rehearsing(scene))).err, "");
+        const duration = performance.now() - begin;
+        for (let moment = 1; moment <= MOMENTS; moment++) {
+          const delay = duration * (0.15 + 0.85 * moment / MOMENTS);
+          await t.step(`after ${Math.round(100 * delay / duration)} % of its time`, async () => {
+            if (signal === "SIGKILL") await checkKilled(scene, delay);
+            else await checkInterrupted(scene, { signal, delay });
+          });
+        }
+      } finally {
+        await killTasks(scene.pids, own.id);
+        await Deno.remove(images, { recursive: true });
+      }
+    },
+  });
+}
+
+interface Scene {
+  readonly own: OwnCgroups;
+  readonly images: string;
+  readonly pids: readonly number[];
+  /** Before any restore. */
+  readonly before: State;
+}
+
+interface State {
+  readonly traces: Traces;
+  readonly cgroups: ReturnType<typeof describeCgroups>;
+}
+
+/** A checkpoint whose topmost cgroup exists here, with other values than were dumped. */
+function prepare(own: OwnCgroups, images: string): Scene {
+  own.mountNamed("a");
+  const top = `/${own.id}`;
+  for (const { name: hierarchy } of own.hierarchies) own.make({ hierarchy, path: top });
+  const base = choosePids(TASKS);
+  writeImages(images, describeImages(own, base));
+  const pids = Array.from({ length: TASKS }, (_, index) => base + index);
+  return { own, images, pids, before: describeState(own, pids) };
+}
+
+function describeImages(own: OwnCgroups, base: number): ImagesDescription {
+  const names = own.hierarchies.map(({ name }) => name);
+  const inAll = (path: string) => Object.fromEntries(names.map((name) => [name, path]));
+  const outside = Object.fromEntries(
+    describePlace("/proc/self/cgroup").map((line) => line.split(":", 2) as [string, string]),
+  );
+  const groups = GROUPS.map((group, index) => ({ id: index + 3, members: inAll(`/${own.id}/${group}`) }));
+  return {
+    rootCgSet: 1,
+    sets: [{ id: 1, members: outside }, { id: 2, members: inAll(`/${own.id}`) }, ...groups],
+    controllers: names.map((name) => describeController(name, own.id)),
+    tasks: Array.from({ length: TASKS }, (_, index) => describeTask(base, index)),
+  };
+}
+
+/** Ten children of the root, and all others below these; every eleventh group is led by one of them. */
+function describeTask(base: number, index: number): TaskDescription {
+  const pid = base + index;
+  const comm = `task ${index}`;
+  if (index === 0) return { pid, comm, set: 2, childSubreaper: true };
+  const parent = index <= 10 ? base : base + 1 + index % 10;
+  return { pid, parent, comm, set: 2 + index % 4, ...(index % 11 === 0 ? { group: pid } : {}) };
+}
+
+function describeController(hierarchy: string, id: string): ControllerDescription {
+  const properties = hierarchy.split(",").flatMap((controller) => PROPERTIES[controller] ?? []);
+  const permissions = { mode: 0o751, uid: 1000, gid: 1000 };
+  const children = GROUPS.map((name) => ({ name, properties, permissions }));
+  return { names: [hierarchy], directories: [{ name: id, children, properties, permissions }] };
+}
+
+const PROPERTIES: Readonly<Record<string, { name: string; value: string }[]>> = {
+  pids: [{ name: "pids.max", value: "700" }],
+  cpu: [{ name: "cpu.shares", value: "333" }],
+  memory: [{ name: "memory.limit_in_bytes", value: "1073741824" }],
+  cpuset: [{ name: "cpuset.cpus", value: "0" }, { name: "cpuset.mems", value: "0" }],
+};
+
+function rehearsing({ images }: Scene): string[] {
+  return ["restore", "--images", images, "--manage-cgroups=soft", "--rehearse"];
+}
+
+async function checkInterrupted(scene: Scene, sent: { signal: Deno.Signal; delay: number }): Promise<void> {
+  const { own, images, pids } = scene;
+  const args = ["restore", "--images", images, "--manage-cgroups=full", "--restore-detached"];
+  const run = await runAndSignal(args, sent);
+  if (run.code === 0) {
+    assertEquals(pids.filter((pid) => !taskExists(pid)), [], "a restore that ends well has made every task");
+    await killTasks(pids, own.id);
+    removeBelow(own);
+    // Full restores also change the cgroup that was there.
+    own.remove();
+    for (const { name: hierarchy } of own.hierarchies) own.make({ hierarchy, path: `/${own.id}` });
+    return;
+  }
+  assertEqual(run.code, sent.signal === "SIGINT" ? 130 : 143, run.err);
+  assertEquals(describeState(own, pids), scene.before);
+}
+
+async function checkKilled(scene: Scene, delay: number): Promise<void> {
+  const { own, pids, before } = scene;
+  await runAndSignal(rehearsing(scene), { signal: "SIGKILL", delay });
+  await waitForDeaths(pids);
+  const { traces, cgroups } = describeState(own, pids);
+  assertEquals({ ...traces, cgroups: [] }, { ...before.traces, cgroups: [] });
+  const existed = new Set(before.cgroups.map(({ name }) => name));
+  assertEquals(cgroups.filter(({ name }) => existed.has(name)), before.cgroups);
+
+  const again = await runCgrestore(["restore", "--images", scene.images, "--restore-detached"]);
+  assertEqual(again.err, "");
+  assertEqual(again.code, 0);
+  assertEquals(pids.filter((pid) => !taskExists(pid)), []);
+  await killTasks(pids, own.id);
+  removeBelow(own);
+  assertEquals(describeState(own, pids), before);
+}
+
+/** Runs cgrestore and sends it a signal, unless it has ended by then. */
+async function runAndSignal(args: string[], { signal, delay }: { signal: Deno.Signal; delay: number }): Promise<Run> {
+  const child = spawnCgrestore(args);
+  const timer = setTimeout(() => {
+    try {
+      child.kill(signal);
+    } catch (error) {
+      // It has ended.
+      assert(error instanceof TypeError || error instanceof Deno.errors.NotFound);
+    }
+  }, delay);
+  const run = describeRun(await child.output());
+  clearTimeout(timer);
+  return run;
+}
+
+/** Tasks that the kernel kills with their tracer need a moment to be gone. */
+async function waitForDeaths(pids: readonly number[]): Promise<void> {
+  const end = Date.now() + 5000;
+  while (pids.some(taskExists) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+function removeBelow(own: OwnCgroups): void {
+  for (const { mountPoint } of own.hierarchies) {
+    for (const group of GROUPS) {
+      try {
+        Deno.removeSync(`${mountPoint}/${own.id}/${group}`);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+  }
+}
+
+function describeState(own: OwnCgroups, pids: readonly number[]): State {
+  return { traces: describeTraces(own.id, pids), cgroups: describeCgroups(own.hierarchies, `/${own.id}`) };
+}

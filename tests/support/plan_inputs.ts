@@ -1,0 +1,120 @@
+import { describeHierarchies } from "../../lib/host/describe_host.ts";
+import type { Hierarchy, Host, HostCgroup } from "../../lib/host/host.ts";
+import { parseProcCgroups } from "../../lib/host/parse_proc_cgroups.ts";
+import { readImages } from "../../lib/image/read_images.ts";
+import { ancestorsOf } from "../../lib/model/cgroup_path.ts";
+import { buildCheckpoint } from "../../lib/model/build_checkpoint.ts";
+import type { CgroupSet, Checkpoint, ControllerTree, DumpedCgroup, Task } from "../../lib/model/checkpoint.ts";
+import type { PlanOptions } from "../../lib/plan/plan.ts";
+import type { Sys } from "../../lib/sys/sys.ts";
+import { DenoFilesSys } from "./deno_files_sys.ts";
+
+const FIXTURES = new URL("../fixtures/", import.meta.url);
+
+/** A checkpoint that CRIU dumped: the name of a folder of `tests/fixtures/checkpoints`. */
+export function readCheckpoint(name: string): Checkpoint {
+  return buildCheckpoint(readImages(new DenoFilesSys().sys, new URL(`checkpoints/${name}`, FIXTURES).pathname));
+}
+
+/** A `Sys` that reads `/proc/self/…` and `/proc/cgroups` as captured in a folder of `tests/fixtures/hosts`. */
+export function capturedSys(host: string): Sys {
+  const files = new DenoFilesSys();
+  const open = (path: string) => files.open(new URL(`hosts/${host}/${path.replace(/^.*\//, "")}`, FIXTURES).pathname);
+  const { sys } = files;
+  return {
+    open,
+    read: (fd: number, buffer: Uint8Array) => sys.read(fd, buffer),
+    close: (fd: number) => sys.close(fd),
+  } as Sys;
+}
+
+/** Contents of files by name, for each cgroup by path. */
+export type Cgroups = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** The host of a capture, with these cgroups (and their ancestors) by name of the hierarchy. */
+export function capturedHost(name: string, cgroups: Readonly<Record<string, Cgroups>> = {}): Host {
+  const file = Deno.readTextFileSync(new URL(`hosts/${name}/cgroups`, FIXTURES));
+  const loose = parseProcCgroups(file).filter(({ hierarchyId }) => hierarchyId === 0);
+  return buildHost({
+    hierarchies: describeHierarchies(capturedSys(name)).map((hierarchy) => ({
+      ...hierarchy,
+      cgroups: buildCgroups(cgroups[hierarchy.name] ?? {}),
+    })),
+    looseControllers: loose.map((controller) => controller.name).sort(),
+    unifiedControllers: (cgroups[""]?.["/"]?.["cgroup.controllers"] ?? "").split(" ").filter((word) => word !== ""),
+  });
+}
+
+export function buildHost(host: Partial<Host>): Host {
+  return {
+    hierarchies: [],
+    looseControllers: [],
+    unifiedControllers: [],
+    takenPids: new Map(),
+    freePids: [],
+    pidMax: 32768,
+    kernel: [6, 1],
+    machine: "x86_64",
+    capabilities: new Set(),
+    ...host,
+  };
+}
+
+/** A hierarchy that is mounted, with these cgroups and their ancestors. */
+export function buildHierarchy(name: string, options: { ownPath?: string; cgroups?: Cgroups } = {}): Hierarchy {
+  const { ownPath = "/", cgroups = {} } = options;
+  const mount = { mountPoint: `/sys/fs/cgroup/${name}`, readOnly: false, superOptions: [name] };
+  return { name, version: name === "" ? 2 : 1, ownPath, mount, cgroups: buildCgroups({ "/": {}, ...cgroups }) };
+}
+
+function buildCgroups(cgroups: Cgroups): Map<string, HostCgroup> {
+  const built = new Map<string, HostCgroup>();
+  for (const path of Object.keys(cgroups)) {
+    for (const each of [...ancestorsOf(path), path]) {
+      built.set(each, { mode: 0o755, uid: 0, gid: 0, values: new Map(Object.entries(cgroups[each] ?? {})) });
+    }
+  }
+  return built;
+}
+
+/** A checkpoint with one task for each set, from 100 on, in the members `{ hierarchy: path }`. */
+export function buildSmallCheckpoint(
+  sets: readonly Readonly<Record<string, string>>[],
+  trees: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>> = {},
+): Checkpoint {
+  const built = sets.map((members, index): CgroupSet => ({
+    id: index + 2,
+    members: Object.entries(members).map(([hierarchy, path]) => ({ hierarchy, path })),
+  }));
+  const tasks = built.map(({ id }, index): Task => ({
+    pid: 100 + index,
+    parent: index === 0 ? 0 : 100,
+    group: 100,
+    session: 100,
+    state: "alive",
+    exitStatus: 0,
+    stopSignal: 0,
+    childSubreaper: false,
+    comm: "task",
+    set: id,
+    threads: [],
+  }));
+  const template = { imageVersion: 2, ownSet: 1, namespaces: new Set() } as Partial<Checkpoint>;
+  const controllers = Object.entries(trees).map(([hierarchy, directories]): ControllerTree => ({
+    hierarchy,
+    directories: Object.entries(directories).map(([path, values]): DumpedCgroup => ({
+      path,
+      permissions: { mode: 0o755, uid: 0, gid: 0 },
+      properties: Object.entries(values).map(([name, value]) => ({ name, value })),
+    })),
+  }));
+  return { ...template, tasks, sets: new Map(built.map((set) => [set.id, set])), controllers } as Checkpoint;
+}
+
+export const DEFAULT_OPTIONS: PlanOptions = {
+  mode: "soft",
+  roots: [],
+  onMissing: "fail",
+  pidNamespace: false,
+  shellJob: false,
+};
