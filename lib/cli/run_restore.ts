@@ -65,7 +65,7 @@ function restoreWithYard(context: RestoreContext, firstPlan: Plan): RestoreResul
     },
   });
   const notes = [...plan.notes, ...outcome.notes];
-  for (const note of notes) output.log.warning(note);
+  for (const note of notes) output.log.info(note);
   output.log.info(invocation.rehearse ? "Undone after the rehearsal" : "Restore finished successfully");
   return {
     rootPid: outcome.rootPid,

@@ -5,7 +5,9 @@ import type { CgroupStep, MakeCgroup, SetPermissions, WriteProperty } from "../p
 import { O_DIRECTORY, O_RDONLY, O_WRONLY } from "../sys/constants.ts";
 import { readTextBeneath } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
+import type { Guard } from "./guard.ts";
 import type { Journal } from "./journal.ts";
+import { applyUndo, encodeValue, type UndoAction, undoProperty } from "./undo.ts";
 import type { Yard } from "./yard.ts";
 
 /** What the steps on cgroups work with. */
@@ -13,6 +15,8 @@ export interface CgroupContext {
   readonly sys: Sys;
   readonly yard: Yard;
   readonly journal: Journal;
+  /** Told of every change before it is made, where there is one. */
+  readonly guard: Guard | undefined;
   /** Told of failures that the plan tolerates. */
   readonly note: (text: string) => void;
 }
@@ -29,50 +33,33 @@ export function executeCgroupStep(context: CgroupContext, step: CgroupStep): voi
   }
 }
 
-function makeCgroup({ sys, yard, journal }: CgroupContext, step: MakeCgroup): void {
+function makeCgroup({ sys, yard, journal, guard }: CgroupContext, step: MakeCgroup): void {
   const root = yard.root(step.hierarchy);
   const path = relativePath(step.path);
   const name = describeCgroup(step.hierarchy, step.path);
+  const undo: UndoAction = { kind: "remove", hierarchy: step.hierarchy, path: step.path };
+  guard?.arm([undo]);
   explaining(`Cannot make the cgroup "${name}"`, { EEXIST: "it was made since the plan: run cgrestore again" }, () => {
     sys.mkdirat(root, path, 0o755);
   });
-  journal.add(`the cgroup "${name}"`, () => removeCgroup(sys, root, path));
+  journal.add(`the cgroup "${name}"`, () => applyUndo(sys, yard, undo));
 }
 
-/** A cgroup stays busy for a moment after its last task has been reaped: css are freed later (cgroup-v2.rst). */
-function removeCgroup(sys: Sys, root: number, path: string): void {
-  for (let attempt = 0;; attempt++) {
-    try {
-      return sys.rmdirat(root, path);
-    } catch (error) {
-      if (!(error instanceof SysError) || error.code !== "EBUSY" || attempt === 50) throw error;
-      sys.sleep(10);
-    }
-  }
-}
-
-function setPermissions({ sys, yard, journal }: CgroupContext, step: SetPermissions): void {
-  const path = relativePath(step.file === undefined ? step.path : joinPath(step.path, step.file));
-  const name = describeCgroup(step.hierarchy, step.file === undefined ? step.path : joinPath(step.path, step.file));
-  const fd = openExisting(sys, yard.root(step.hierarchy), path, step.optional);
+function setPermissions({ sys, yard, journal, guard }: CgroupContext, step: SetPermissions): void {
+  const path = step.file === undefined ? step.path : joinPath(step.path, step.file);
+  const name = describeCgroup(step.hierarchy, path);
+  const fd = openExisting(sys, yard.root(step.hierarchy), relativePath(path), step.optional);
   if (fd === undefined) return;
   try {
     const before = sys.fstat(fd);
-    const apply = (target: number, to: { mode: number; uid: number; gid: number }) => {
-      sys.fchown(target, to.uid, to.gid);
-      sys.fchmod(target, to.mode & 0o7777);
-    };
     if (before.uid === step.uid && before.gid === step.gid && (before.mode & 0o7777) === step.mode) return;
-    const undo = () => {
-      const again = sys.openBeneath(yard.root(step.hierarchy), path, O_RDONLY);
-      try {
-        apply(again, before);
-      } finally {
-        sys.close(again);
-      }
-    };
-    journal.add(`owner and mode of "${name}"`, undo);
-    explaining(`Cannot set owner and mode of "${name}"`, {}, () => apply(fd, step));
+    const undo: UndoAction = { kind: "permissions", hierarchy: step.hierarchy, path, before };
+    guard?.arm([undo]);
+    journal.add(`owner and mode of "${name}"`, () => applyUndo(sys, yard, undo));
+    explaining(`Cannot set owner and mode of "${name}"`, {}, () => {
+      sys.fchown(fd, step.uid, step.gid);
+      sys.fchmod(fd, step.mode & 0o7777);
+    });
   } finally {
     sys.close(fd);
   }
@@ -93,6 +80,8 @@ function writeProperty(context: CgroupContext, step: WriteProperty): void {
   const name = describeCgroup(step.hierarchy, joinPath(step.path, step.file));
   // A task in a frozen cgroup cannot even be killed (v1), so that has to be undone in any case.
   const before = step.inNewCgroup && !FREEZERS.has(step.file) ? undefined : readBefore(context, step);
+  const undo = before === undefined ? [] : undoProperty(step, before);
+  context.guard?.arm(undo);
   for (const value of step.writes) {
     try {
       explaining(`Cannot write "${value}" to "${name}"`, WRITE_HINTS, () => writeCgroupFile(context, step, value));
@@ -102,13 +91,14 @@ function writeProperty(context: CgroupContext, step: WriteProperty): void {
       return;
     }
     // Written down after the first write that worked: a refused one has changed nothing.
-    if (before !== undefined && value === step.writes[0]) {
-      context.journal.add(`"${name}"`, () => restoreProperty(context, step, before));
+    if (value === step.writes[0] && undo.length > 0) {
+      context.journal.add(`"${name}"`, () => undo.forEach((action) => applyUndo(context.sys, context.yard, action)));
     }
   }
 }
 
-const FREEZERS: ReadonlySet<string> = new Set(["freezer.state", "cgroup.freeze"]);
+/** Files that stop the tasks of a cgroup. */
+export const FREEZERS: ReadonlySet<string> = new Set(["freezer.state", "cgroup.freeze"]);
 
 const WRITE_HINTS: Readonly<Record<string, string>> = {
   ENOENT: "this kernel lacks the file, or its controller is not enabled for the cgroup",
@@ -129,27 +119,10 @@ function readBefore(context: CgroupContext, step: WriteProperty): string | undef
   }
 }
 
-function restoreProperty(context: CgroupContext, step: WriteProperty, before: string): void {
-  for (const value of undoWrites(step, before)) writeCgroupFile(context, step, value);
-}
-
-/** `cgroup.subtree_control` takes changes, so only what was added is taken away; other files take their old value. */
-function undoWrites(step: WriteProperty, before: string): string[] {
-  if (step.file !== "cgroup.subtree_control") return [before.replace(/\n$/, "")];
-  const had = new Set(before.split(/\s+/));
-  const changes = step.writes.flatMap((write) => write.split(/\s+/)).filter((change) => change !== "");
-  return changes
-    .filter((change) => had.has(change.slice(1)) !== change.startsWith("+"))
-    .map((change) => `${change.startsWith("+") ? "-" : "+"}${change.slice(1)}`);
-}
-
-const TEXT = new TextEncoder();
-
 function writeCgroupFile({ sys, yard }: CgroupContext, step: WriteProperty, value: string): void {
   const fd = sys.openBeneath(yard.root(step.hierarchy), relativePath(joinPath(step.path, step.file)), O_WRONLY);
   try {
-    // An empty write is not seen by cgroupfs at all; a newline is.
-    sys.write(fd, TEXT.encode(value === "" ? "\n" : value));
+    sys.write(fd, encodeValue(value));
   } finally {
     sys.close(fd);
   }

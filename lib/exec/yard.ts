@@ -34,6 +34,11 @@ export class Yard {
     return fd;
   }
 
+  /** Every root directory. */
+  get descriptors(): number[] {
+    return [...this.#roots.values()];
+  }
+
   close(): void {
     for (const fd of this.#roots.values()) this.sys.close(fd);
     this.#roots.clear();

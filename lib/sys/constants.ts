@@ -22,6 +22,10 @@ export const F_GETFD = 1;
 export const F_SETFD = 2;
 export const FD_CLOEXEC = 1;
 
+// asm-generic/fcntl.h, flock(2)
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+
 // linux/fcntl.h
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;

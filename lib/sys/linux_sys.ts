@@ -246,6 +246,12 @@ export class LinuxSys implements Sys, Disposable {
     if (result !== 0) throw failure("fcntl", code, `Cannot set close-on-exec of ${this.#nameOf(fd)}`);
   }
 
+  flock(fd: number): void {
+    const result = this.#c.flock(fd, k.LOCK_EX | k.LOCK_NB);
+    const code = this.#code();
+    if (result !== 0) throw failure("flock", code, `Cannot lock ${this.#nameOf(fd)}`);
+  }
+
   umask(mask: number): number {
     return this.#c.umask(mask);
   }

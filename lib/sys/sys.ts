@@ -27,6 +27,8 @@ export interface Sys {
   fchmod(fd: number, mode: number): void;
   /** Sets or clears close-on-exec. */
   setCloseOnExec(fd: number, on: boolean): void;
+  /** flock(2) with LOCK_EX and LOCK_NB: held until the last duplicate and mapping of this open file is gone. */
+  flock(fd: number): void;
   /** umask(2): sets the mask and returns the one before. Never fails. */
   umask(mask: number): number;
 

@@ -33,17 +33,24 @@ export interface Architecture {
 /** System call numbers (asm/unistd.h). */
 export interface SyscallNumbers {
   readonly write: number;
+  readonly close: number;
   readonly mmap: number;
   readonly mprotect: number;
   readonly munmap: number;
   readonly rt_sigaction: number;
   readonly rt_sigprocmask: number;
+  readonly nanosleep: number;
   readonly kill: number;
+  readonly flock: number;
   readonly wait4: number;
   readonly exit_group: number;
   readonly setpgid: number;
   readonly setsid: number;
   readonly prctl: number;
+  readonly openat: number;
+  readonly fchownat: number;
+  readonly unlinkat: number;
+  readonly fchmodat: number;
   readonly unshare: number;
   readonly umask: number;
   readonly clone3: number;

@@ -6,14 +6,17 @@ import { cString, type RemoteCall } from "./remote_call.ts";
 import type { Slots } from "./slots.ts";
 import { Tracee, type TraceeContext } from "./tracee.ts";
 
-/** PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL (linux/ptrace.h): whatever becomes of us, no tracee survives. */
-const TRACE_OPTIONS = 0x1 | 0x100000;
+/** linux/ptrace.h */
+const PTRACE_O_TRACESYSGOOD = 0x1;
+/** Whatever becomes of us, no tracee survives. */
+const PTRACE_O_EXITKILL = 0x100000;
 
 const PAGE = 4096n;
 const PROT_READ_WRITE = 3n;
 const PROT_READ_EXEC = 5n;
 const MAP_SHARED = 0x01n;
-const MAP_PRIVATE_ANONYMOUS = 0x22n;
+const MAP_PRIVATE = 0x02n;
+const MAP_ANONYMOUS = 0x20n;
 const MAP_FIXED_NOREPLACE = 0x100000n;
 const HIGHEST_SIGNAL = 64;
 const SIGKILL = 9;
@@ -36,6 +39,13 @@ export interface CoordinatorOptions {
   readonly keep: readonly number[];
   /** Told the pid as soon as there is one, so that it can be ended whatever happens next. */
   readonly onSpawn: (pid: number) => void;
+  /**
+   * A file of a page or more to map the agent's page from, privately: it stays open, and locked with flock(2), until
+   * the last task that descends from the coordinator has ended.
+   */
+  readonly agentFile?: number;
+  /** Whether it may live on when we die while it is traced; until it clears that, the stub's death signal ends it. */
+  readonly mayOutliveUs?: boolean;
 }
 
 /**
@@ -55,7 +65,7 @@ export function startCoordinator(context: TraceeContext, options: CoordinatorOpt
       const pid = spawnSeized(context, options);
       sys.setCloseOnExec(memory, true);
       const tracee = new Tracee(context, pid, 0);
-      installAgent(tracee, memory, options.base);
+      installAgent(tracee, memory, options);
       tracee.run(cleanCalls(tracee, [...options.keep], options.base, architecture));
       return { tracee, release: () => shared.release() };
     } catch (error) {
@@ -74,13 +84,15 @@ export function startCoordinator(context: TraceeContext, options: CoordinatorOpt
       context.sys.write(program, file);
       // The slots' memory is mapped by the coordinator itself, so it needs the descriptor.
       context.sys.setCloseOnExec(memory, false);
+      if (options.agentFile !== undefined) context.sys.setCloseOnExec(options.agentFile, false);
       const pid = context.sys.spawn(program);
       options.onSpawn(pid);
-      context.sys.ptraceSeize(pid, TRACE_OPTIONS);
+      context.sys.ptraceSeize(pid, PTRACE_O_TRACESYSGOOD | (options.mayOutliveUs ? 0 : PTRACE_O_EXITKILL));
       context.sys.ptraceInterrupt(pid);
       context.sys.wait(pid, 10_000);
       return pid;
     } finally {
+      if (options.agentFile !== undefined) context.sys.setCloseOnExec(options.agentFile, true);
       context.sys.close(program);
     }
   }
@@ -95,11 +107,12 @@ function withGadget(stub: Uint8Array, architecture: Architecture): Uint8Array {
 }
 
 /** Maps the agent and the slots at their address, and enters the agent there. */
-function installAgent(tracee: Tracee, memory: number, base: bigint): void {
+function installAgent(tracee: Tracee, memory: number, { base, agentFile }: CoordinatorOptions): void {
   const { sys, architecture, slots } = tracee.context;
   const { mmap, mprotect } = architecture.syscall;
   const single = (number: number, ...args: bigint[]) => callByRegisters(tracee, number, args);
-  single(mmap, base, PAGE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | MAP_FIXED_NOREPLACE, -1n, 0n);
+  const agentMapping = MAP_PRIVATE | MAP_FIXED_NOREPLACE | (agentFile === undefined ? MAP_ANONYMOUS : 0n);
+  single(mmap, base, PAGE, PROT_READ_WRITE, agentMapping, BigInt(agentFile ?? -1), 0n);
   single(mmap, base + PAGE, BigInt(slots.size), PROT_READ_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, BigInt(memory), 0n);
   sys.writeMemory(tracee.pid, base, architecture.agent);
   single(mprotect, base, PAGE, PROT_READ_EXEC);
@@ -173,10 +186,16 @@ function cleanCalls(tracee: Tracee, keep: number[], base: bigint, architecture: 
   return calls;
 }
 
-/** Reserves the coordinator's slot, which must be the first, for what `startCoordinator` runs in it. */
-export function reserveCoordinatorSlot(slots: Slots, kept: number): void {
+/**
+ * Reserves the coordinator's slot, which must be the first, for what `startCoordinator` runs in it, and for `more`.
+ *
+ * @returns how many entries `startCoordinator` uses at most
+ */
+export function reserveCoordinatorSlot(slots: Slots, kept: number, more = { entries: 0, data: 0 }): number {
   const mappings = 8;
-  slots.reserve(mappings + HIGHEST_SIGNAL + 3 + kept + 1, HIGHEST_SIGNAL * 32 + 32);
+  const used = mappings + HIGHEST_SIGNAL + 3 + kept + 1;
+  slots.reserve(used + more.entries, HIGHEST_SIGNAL * 32 + 32 + more.data);
+  return used;
 }
 
 /** Everything that is mapped but the agent and the slots: start and size. proc_pid_maps(5). */

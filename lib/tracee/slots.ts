@@ -3,6 +3,7 @@ import {
   ENTRY_NUMBER,
   ENTRY_RESULT,
   ENTRY_SIZE,
+  FLAG_KEEP_GOING,
   HOLD,
   SLOT_COUNT,
   SLOT_EXECUTED,
@@ -65,19 +66,30 @@ export class Slots {
 
   /** Writes a table; the slot's thread must be parked, or not have been made. Runs nothing by itself. */
   load(slot: number, calls: readonly RemoteCall[]): void {
-    const start = this.#offset(slot) + SLOT_TABLE;
-    let data = start + (this.#capacity[slot] ?? 0) * ENTRY_SIZE;
-    calls.forEach((call, index) => {
-      const entry = (start + index * ENTRY_SIZE) / 8;
-      this.#words[entry + ENTRY_NUMBER / 8] = BigInt(call.number);
-      this.#words[entry + ENTRY_RESULT / 8] = 0n;
-      for (let i = 0; i < 6; i++) {
-        const argument = call.arguments[i] ?? 0;
-        this.#words[entry + ENTRY_ARGUMENTS / 8 + i] = this.#place(argument, data);
-        data += dataSize(argument);
-      }
-    });
+    let data = 0;
+    calls.forEach((call, index) => data = this.replace(slot, index, { call, data }));
     this.select(slot, 0, calls.length);
+  }
+
+  /**
+   * Writes one entry, whose arguments point to what is put at offset `data` of the slot's data; returns the offset
+   * behind that. The number is written last: to a thread that is running, the entry is there as a whole or not at all,
+   * provided that it was all zeros.
+   */
+  replace(slot: number, index: number, { call, data }: { call: RemoteCall; data: number }): number {
+    const start = this.#offset(slot) + SLOT_TABLE;
+    const dataStart = start + (this.#capacity[slot] ?? 0) * ENTRY_SIZE;
+    const entry = (start + index * ENTRY_SIZE) / 8;
+    let next = data;
+    this.#words[entry + ENTRY_RESULT / 8] = 0n;
+    for (let i = 0; i < 6; i++) {
+      const argument = call.arguments[i] ?? 0;
+      this.#words[entry + ENTRY_ARGUMENTS / 8 + i] = this.#place(argument, dataStart + next);
+      next += dataSize(argument);
+    }
+    // Atomics order the stores, whatever the compiler makes of them.
+    Atomics.store(this.#words, entry + ENTRY_NUMBER / 8, BigInt(call.number));
+    return next;
   }
 
   /** Makes the next run begin with entry `start` and end before `end`: a long table is run piece by piece. */
@@ -87,6 +99,11 @@ export class Slots {
     this.#words[header + SLOT_EXECUTED / 8] = BigInt(start);
     this.#words[header + SLOT_FLAGS / 8] = 0n;
     this.#words[header + SLOT_COUNT / 8] = BigInt(end);
+  }
+
+  /** Makes the next run go on after entries that fail; `select` and `load` take that back. */
+  keepGoing(slot: number): void {
+    this.#words[this.#offset(slot) / 8 + SLOT_FLAGS / 8] = FLAG_KEEP_GOING;
   }
 
   /** Makes the thread sleep for ever when it is continued or detached. */
@@ -126,7 +143,7 @@ export class Slots {
 }
 
 /** Room an argument needs behind the table. */
-function dataSize(argument: RemoteArgument): number {
+export function dataSize(argument: RemoteArgument): number {
   if (typeof argument !== "object" || "slot" in argument) return 0;
   const size = "clone" in argument ? CLONE_ARGS_SIZE + 4 : argument.length;
   return Math.ceil(size / 8) * 8;
