@@ -21,9 +21,9 @@ const IMPORTS: Readonly<Record<string, Allowed>> = {
   plan: { values: ["model"], types: ["host"] },
   sys: { values: [], types: [] },
   tracee: { values: ["sys"], types: [] },
-  exec: { values: ["plan", "sys", "tracee", "model"], types: [] },
-  verify: { values: ["plan", "model", "sys"], types: [] },
-  report: { values: [], types: DATA_FLOW },
+  exec: { values: ["plan", "sys", "tracee", "model", "verify"], types: [] },
+  verify: { values: ["plan", "model", "host", "sys"], types: [] },
+  report: { values: ["model"], types: DATA_FLOW },
   cli: { values: DATA_FLOW, types: [] },
 };
 

@@ -3,11 +3,11 @@ import { runStep, type Step } from "./steps.ts";
 
 /** Steps that need no root, no kernel of a kind and no other program. */
 export const OK_STEPS: readonly Step[] = [
-  { name: "format", args: ["fmt", "--check", "--quiet"] },
+  { name: "format", args: ["fmt", "--check"] },
   { name: "lint", args: ["lint", "--quiet"] },
   { name: "types", args: ["check", "--quiet"] },
   { name: "generated code", args: ["run", "-A", "scripts/check_generated.ts"] },
-  { name: "pure tests and examples", args: ["test", "-A", "--quiet", "--doc", "--no-check", "lib", "scripts"] },
+  { name: "pure tests and examples", args: ["test", "-A", "--doc", "--no-check", "lib", "scripts"] },
 ];
 
 if (import.meta.main) {

@@ -80,7 +80,7 @@ async function withTests(folders: readonly string[]): Promise<string[]> {
 
 async function hostSteps(env: Record<string, string>): Promise<Step[]> {
   const folders = await withTests(["tests/kernel", "tests/build", "tests/cli", "tests/criu"]);
-  return folders.map((folder) => ({ name: folder, args: ["test", "-A", "--quiet", "--no-check", folder], env }));
+  return folders.map((folder) => ({ name: folder, args: ["test", "-A", "--no-check", folder], env }));
 }
 
 async function vmPart(mode: VmMode): Promise<Counts> {
@@ -88,7 +88,7 @@ async function vmPart(mode: VmMode): Promise<Counts> {
   if (folders.length === 0) return { passed: 0, failed: 0, skipped: [] };
   const started = performance.now();
   console.log(`==> VM with cgroups ${mode}`);
-  const command = ["deno", "test", "-A", "--quiet", "--no-check", "--cached-only", ...folders];
+  const command = ["deno", "test", "-A", "--no-check", "--cached-only", ...folders];
   const env = { [CRIU_VARIABLE]: "criu", NO_COLOR: "1" };
   const { status, output, console: log } = await runInVm(mode, command, { timeout: VM_TIMEOUT, env });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

@@ -21,9 +21,12 @@ const PIDFILE_MODE = 0o600;
 /** Restores the checkpoint, or with `--rehearse` proves that it can be restored. Returns the exit status. */
 export function runRestore(invocation: RestoreInvocation, sys: Sys, output: LoggedOutput): number {
   sys.catchSignals();
+  const begin = performance.now();
   const checkpoint = readCheckpoint(sys, invocation.images);
+  const read = performance.now();
   output.log.info(`Read ${checkpoint.tasks.length} tasks and ${checkpoint.sets.size} cgroup sets`);
   const { plan, host } = planForHost(sys, checkpoint, invocation.planOptions);
+  const planned = performance.now();
   output.log.info(`Planned ${plan.counts.writes} cgroup writes on this host`);
   const architecture = architectureOf(host.machine);
   const hasPreparedYard = invocation.cgroupYard !== undefined;
@@ -31,7 +34,9 @@ export function runRestore(invocation: RestoreInvocation, sys: Sys, output: Logg
   refuseExistingPidfile(invocation, sys);
   const yard = openYardFor(invocation, sys, plan);
   try {
-    const result = restoreWithYard({ invocation, sys, output, checkpoint, host, yard, architecture }, plan);
+    const outcome = restoreWithYard({ invocation, sys, output, checkpoint, host, yard, architecture }, plan);
+    const execute = performance.now() - planned;
+    const result = { ...outcome, milliseconds: { read: read - begin, plan: planned - read, execute } };
     const color = wantsColor(output, invocation.color);
     output.out(invocation.json ? renderJson("restore", result) : renderResult(result, { color }));
     return 0;
@@ -50,7 +55,7 @@ interface RestoreContext {
   readonly architecture: ReturnType<typeof architectureOf>;
 }
 
-function restoreWithYard(context: RestoreContext, firstPlan: Plan): RestoreResult {
+function restoreWithYard(context: RestoreContext, firstPlan: Plan): Omit<RestoreResult, "milliseconds"> {
   const { invocation, sys, output, checkpoint, host, yard, architecture } = context;
   // What could only be seen through the yard may change the plan.
   const plan = planWithYard(sys, { checkpoint, host, plan: firstPlan, yard }, invocation.planOptions);

@@ -7,7 +7,7 @@ import { readTextBeneath } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import type { Guard } from "./guard.ts";
 import type { Journal } from "./journal.ts";
-import { applyUndo, encodeValue, type UndoAction, undoProperty } from "./undo.ts";
+import { applyChange, type CgroupChange, encodeValue, undoProperty } from "./changes.ts";
 import type { Yard } from "./yard.ts";
 
 /** What the steps on cgroups work with. */
@@ -37,12 +37,12 @@ function makeCgroup({ sys, yard, journal, guard }: CgroupContext, step: MakeCgro
   const root = yard.root(step.hierarchy);
   const path = relativePath(step.path);
   const name = describeCgroup(step.hierarchy, step.path);
-  const undo: UndoAction = { kind: "remove", hierarchy: step.hierarchy, path: step.path };
+  const undo: CgroupChange = { kind: "remove", hierarchy: step.hierarchy, path: step.path };
   guard?.arm([undo]);
   explaining(`Cannot make the cgroup "${name}"`, { EEXIST: "it was made since the plan: run cgrestore again" }, () => {
     sys.mkdirat(root, path, 0o755);
   });
-  journal.add(`the cgroup "${name}"`, () => applyUndo(sys, yard, undo));
+  journal.add(`the cgroup "${name}"`, () => applyChange(sys, yard, undo));
 }
 
 function setPermissions({ sys, yard, journal, guard }: CgroupContext, step: SetPermissions): void {
@@ -53,9 +53,9 @@ function setPermissions({ sys, yard, journal, guard }: CgroupContext, step: SetP
   try {
     const before = sys.fstat(fd);
     if (before.uid === step.uid && before.gid === step.gid && (before.mode & 0o7777) === step.mode) return;
-    const undo: UndoAction = { kind: "permissions", hierarchy: step.hierarchy, path, before };
+    const undo: CgroupChange = { kind: "permissions", hierarchy: step.hierarchy, path, to: before };
     guard?.arm([undo]);
-    journal.add(`owner and mode of "${name}"`, () => applyUndo(sys, yard, undo));
+    journal.add(`owner and mode of "${name}"`, () => applyChange(sys, yard, undo));
     explaining(`Cannot set owner and mode of "${name}"`, {}, () => {
       sys.fchown(fd, step.uid, step.gid);
       sys.fchmod(fd, step.mode & 0o7777);
@@ -92,7 +92,7 @@ function writeProperty(context: CgroupContext, step: WriteProperty): void {
     }
     // Written down after the first write that worked: a refused one has changed nothing.
     if (value === step.writes[0] && undo.length > 0) {
-      context.journal.add(`"${name}"`, () => undo.forEach((action) => applyUndo(context.sys, context.yard, action)));
+      context.journal.add(`"${name}"`, () => undo.forEach((change) => applyChange(context.sys, context.yard, change)));
     }
   }
 }

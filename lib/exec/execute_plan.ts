@@ -1,16 +1,16 @@
 import { InterruptedError, type Problem, UndoError, VerifyError } from "../errors.ts";
-import { joinPath, relativePath, ROOT_PATH } from "../model/cgroup_path.ts";
-import type { HierarchyName } from "../model/hierarchy.ts";
+import { ROOT_PATH } from "../model/cgroup_path.ts";
 import type { CgroupStep, LateMove, Plan } from "../plan/plan.ts";
-import { O_WRONLY } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
 import type { Architecture } from "../tracee/architecture.ts";
 import { verifyCgroups } from "../verify/verify_cgroups.ts";
 import { verifyTasks } from "../verify/verify_tasks.ts";
 import { type CgroupContext, describeCgroup, executeCgroupStep } from "./cgroups.ts";
+import { Guard, needsGuard } from "./guard.ts";
 import { Journal } from "./journal.ts";
 import { openTargets } from "./targets.ts";
 import { TaskTree } from "./task_tree.ts";
+import { applyChange, moveTask } from "./changes.ts";
 import type { Yard } from "./yard.ts";
 
 export interface ExecuteOptions {
@@ -64,6 +64,7 @@ class PlanRun {
   readonly #journal = new Journal();
   readonly #notes: string[] = [];
   readonly #skipped = new Set<CgroupStep>();
+  #guard: Guard | undefined;
   #tree: TaskTree | undefined;
   #rootPid = 0;
 
@@ -82,6 +83,7 @@ class PlanRun {
   }
 
   followPlan(): void {
+    this.#startGuard();
     this.#followSteps(this.#plan.cgroups);
     this.#createTasks();
     for (const move of this.#plan.lateMoves) this.#moveLate(move);
@@ -110,7 +112,10 @@ class PlanRun {
   }
 
   commit(): Outcome {
+    const alive = this.#plan.expectedTasks.filter((task) => task.state !== "zombie");
+    this.#guard?.armKill(alive.map((task) => this.#hostPid(task.pid)));
     this.#tree?.release(this.#options.leaveStopped);
+    this.#guard?.end();
     this.#journal.forget();
     return this.outcome();
   }
@@ -121,6 +126,14 @@ class PlanRun {
     if (problems.length > 0) throw new UndoError("Cannot undo everything", problems, { cause });
   }
 
+  #startGuard(): void {
+    const { yard, architecture } = this.#options;
+    if (!needsGuard(this.#plan)) return;
+    const guard = new Guard(this.#sys, { plan: this.#plan, yard, architecture });
+    this.#guard = guard;
+    this.#journal.add("the guard", () => guard.end());
+  }
+
   #followSteps(steps: readonly CgroupStep[]): void {
     const { yard } = this.#options;
     for (const step of steps) {
@@ -129,7 +142,7 @@ class PlanRun {
         this.#notes.push(text);
         this.#skipped.add(step);
       };
-      const context: CgroupContext = { sys: this.#sys, yard, journal: this.#journal, note };
+      const context: CgroupContext = { sys: this.#sys, yard, journal: this.#journal, guard: this.#guard, note };
       executeCgroupStep(context, step);
     }
   }
@@ -140,8 +153,14 @@ class PlanRun {
       this.#sys.setChildSubreaper(true);
       this.#journal.add("cgrestore's being a subreaper", () => this.#sys.setChildSubreaper(false));
       const { architecture } = this.#options;
-      const tree = new TaskTree(this.#sys, this.#plan, { architecture, targets, checkpoint: () => this.checkpoint() });
+      const tree = new TaskTree(this.#sys, this.#plan, {
+        architecture,
+        targets,
+        agentFile: this.#guard?.taskFile,
+        checkpoint: () => this.checkpoint(),
+      });
       this.#tree = tree;
+      this.#guard?.armWaitForTasks();
       this.#journal.add("the tasks", () => tree.kill());
       tree.create();
       this.#rootPid = this.#hostPid(this.#plan.expectedTasks[0]?.pid ?? 0);
@@ -151,25 +170,18 @@ class PlanRun {
   }
 
   #moveLate({ pid, hierarchy, path }: LateMove): void {
+    const { yard } = this.#options;
     const hostPid = this.#hostPid(pid);
-    this.#moveTo(hostPid, hierarchy, path);
     // It could not be killed where it is frozen (v1).
-    this.#journal.add(`task ${pid} in a frozen cgroup`, () => this.#moveTo(hostPid, hierarchy, ROOT_PATH));
+    const undo = moveTask(hostPid, hierarchy, ROOT_PATH);
+    this.#guard?.arm([undo]);
+    applyChange(this.#sys, yard, moveTask(hostPid, hierarchy, path));
+    this.#journal.add(`task ${pid} in a frozen cgroup`, () => applyChange(this.#sys, yard, undo));
     this.#notes.push(`Task ${pid} sleeps in the frozen cgroup "${describeCgroup(hierarchy, path)}"`);
   }
 
-  #moveTo(hostPid: number, hierarchy: HierarchyName, path: string): void {
-    const file = relativePath(joinPath(path, "cgroup.procs"));
-    const fd = this.#sys.openBeneath(this.#options.yard.root(hierarchy), file, O_WRONLY);
-    try {
-      this.#sys.write(fd, new TextEncoder().encode(String(hostPid)));
-    } finally {
-      this.#sys.close(fd);
-    }
-  }
-
   #hostPid(id: number): number {
-    if (this.#tree === undefined) throw new RangeError("no tasks have been made");
+    if (this.#tree === undefined) throw new RangeError("Cannot use a task: none has been made");
     return this.#tree.hostPid(id);
   }
 }

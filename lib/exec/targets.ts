@@ -42,7 +42,7 @@ export class Targets {
 
   #get(key: string): number {
     const fd = this.#fds.get(key);
-    if (fd === undefined) throw new RangeError(`no descriptor for ${key}`);
+    if (fd === undefined) throw new RangeError(`Cannot use "${key}": it has not been opened`);
     return fd;
   }
 }

@@ -41,6 +41,8 @@ interface Actor {
 export interface TaskTreeOptions {
   readonly architecture: Architecture;
   readonly targets: Targets;
+  /** For `CoordinatorOptions.agentFile`. */
+  readonly agentFile: number | undefined;
   /** Called between steps; throws when the user wants an end. */
   readonly checkpoint: () => void;
 }
@@ -70,6 +72,7 @@ export class TaskTree {
       base: AGENT_BASE,
       keep: this.#options.targets.descriptors,
       onSpawn: (pid) => this.#coordinatorPid = pid,
+      agentFile: this.#options.agentFile,
     });
     this.#coordinator = coordinator;
     for (const actor of this.#actors.values()) {
@@ -89,7 +92,7 @@ export class TaskTree {
   /** The pid by which this host knows a task or thread of the plan. */
   hostPid(id: number): number {
     const pid = this.#actor(id).tracee?.pid;
-    if (pid === undefined) throw new RangeError(`task ${id} has not been made`);
+    if (pid === undefined) throw new RangeError(`Cannot use task ${id}: it has not been made`);
     return pid;
   }
 
@@ -206,7 +209,7 @@ export class TaskTree {
     this.#options.checkpoint();
     const actor = this.#actor(ending.pid);
     const calls = compileEnding(this.#compile, ending);
-    if (actor.tracee === undefined) throw new RangeError(`task ${ending.pid} has not been made`);
+    if (actor.tracee === undefined) throw new RangeError(`Cannot end task ${ending.pid}: it has not been made`);
     if (ending.step.kind !== "exit") return actor.tracee.run(calls);
     actor.tracee.runToExit(calls);
     actor.ended = true;
@@ -222,7 +225,7 @@ export class TaskTree {
 
   #actor(id: number): Actor {
     const actor = this.#actors.get(id);
-    if (actor === undefined) throw new RangeError(`no program for task ${id}`);
+    if (actor === undefined) throw new RangeError(`Cannot use task ${id}: it has no program`);
     return actor;
   }
 

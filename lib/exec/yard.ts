@@ -30,7 +30,9 @@ export class Yard {
   /** The root directory of a hierarchy. */
   root(hierarchy: HierarchyName): number {
     const fd = this.#roots.get(hierarchy);
-    if (fd === undefined) throw new RangeError(`the yard has no hierarchy "${describeHierarchy(hierarchy)}"`);
+    if (fd === undefined) {
+      throw new RangeError(`Cannot use hierarchy "${describeHierarchy(hierarchy)}": the yard does not have it`);
+    }
     return fd;
   }
 

@@ -17,6 +17,8 @@ export interface RestoreResult {
   readonly rehearsed: boolean;
   /** `placeholders`: the tasks have their pids, places and relations, but not their memory, registers and files. */
   readonly contents: "restored" | "placeholders";
+  /** Time taken, in milliseconds: reading the images, planning, and doing and verifying it. */
+  readonly milliseconds: { readonly read: number; readonly plan: number; readonly execute: number };
   /** What the user should know: those of the plan, and failures that it tolerates. */
   readonly notes: readonly string[];
 }

@@ -9,6 +9,7 @@ const RESULT: RestoreResult = {
   createdInPlace: 2,
   rehearsed: false,
   contents: "restored",
+  milliseconds: { read: 1, plan: 2, execute: 3 },
   notes: [],
 };
 

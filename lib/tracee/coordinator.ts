@@ -43,7 +43,7 @@ export interface CoordinatorOptions {
    * A file of a page or more to map the agent's page from, privately: it stays open, and locked with flock(2), until
    * the last task that descends from the coordinator has ended.
    */
-  readonly agentFile?: number;
+  readonly agentFile?: number | undefined;
   /** Whether it may live on when we die while it is traced; until it clears that, the stub's death signal ends it. */
   readonly mayOutliveUs?: boolean;
 }

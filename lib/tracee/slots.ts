@@ -137,7 +137,7 @@ export class Slots {
 
   #offset(slot: number): number {
     const offset = this.#offsets[slot];
-    if (offset === undefined) throw new RangeError(`no slot ${slot}`);
+    if (offset === undefined) throw new RangeError(`Cannot use slot ${slot}: it has not been reserved`);
     return offset;
   }
 }

@@ -6,11 +6,8 @@ export interface Layout {
   readonly cgroups: readonly OwnCgroup[];
   /** Path by hierarchy for each place; the first, the root's, is in every hierarchy of the host. */
   readonly places: readonly ReadonlyMap<string, string>[];
-  /**
-   * Of the cgroups, those that CRIU does not dump: above the place of the root task, where that is not the topmost.
-   * Nobody can know their values.
-   */
-  readonly undumped?: string;
+  /** Whether CRIU dumps every cgroup: it takes those that tasks are in, and what is below them. */
+  readonly isTopDumped: boolean;
 }
 
 /** Layouts by name; each is a function of the cgroups they are made in. */
@@ -34,6 +31,7 @@ function buildNamed(own: OwnCgroups): Layout {
   }
   return {
     cgroups,
+    isTopDumped: true,
     places: [
       everywhere,
       new Map([[a, `${top}/one`], [b, `${top}/two`]]),
@@ -56,6 +54,7 @@ function buildReal(own: OwnCgroups): Layout {
   const some = [...everywhere.keys()].filter((name) => /cpu|pids|^$/.test(name));
   return {
     cgroups,
+    isTopDumped: true,
     places: [everywhere, inAll(`${top}/one`), inAll(`${top}/two`), new Map(some.map((name) => [name, `${top}/one`]))],
   };
 }
@@ -64,7 +63,7 @@ function buildSiblings(own: OwnCgroups): Layout {
   const { cgroups } = buildReal(own);
   const top = `/${own.id}`;
   const inAll = (path: string) => new Map(own.hierarchies.map(({ name }) => [name, path]));
-  return { cgroups, places: [inAll(`${top}/one`), inAll(`${top}/two`)], undumped: top };
+  return { cgroups, places: [inAll(`${top}/one`), inAll(`${top}/two`)], isTopDumped: false };
 }
 
 type Files = readonly (readonly [file: string, value: string])[];

@@ -74,7 +74,7 @@ export function* agentProgram(
     const slot = task.registers[register.slot] ?? 0n;
     const word = (offset: number) => task.leader.memory.view(slot + BigInt(offset), 8);
     const count = word(SLOT_COUNT).getBigInt64(0, true);
-    if (count < 0n) for (;;) yield { kind: "hold" };
+    if (count < 0n) { for (;;) yield { kind: "hold" }; }
     let index = word(SLOT_START).getBigInt64(0, true);
     while (index < count) {
       const entry = SLOT_TABLE + Number(index) * ENTRY_SIZE;

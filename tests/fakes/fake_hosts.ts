@@ -78,14 +78,31 @@ export function hybridHost(): FakeHost {
       mounted("pids", { cgroups: ["/user.slice"], ownPath: "/user.slice" }),
       mounted("devices"),
       mounted("net_cls,net_prio"),
-      { name: "", controllers: [], mountPoint: "/sys/fs/cgroup/unified", cgroups: ["/user.slice"], ownPath: "/user.slice" },
+      {
+        name: "",
+        controllers: [],
+        mountPoint: "/sys/fs/cgroup/unified",
+        cgroups: ["/user.slice"],
+        ownPath: "/user.slice",
+      },
     ],
   };
 }
 
 /** v1 only, each controller in a hierarchy of its own, as container hosts had them; v2 is not mounted. */
 export function v1Host(): FakeHost {
-  const names = ["name=systemd", "cpuset", "cpu", "cpuacct", "memory", "freezer", "pids", "devices", "net_cls", "net_prio"];
+  const names = [
+    "name=systemd",
+    "cpuset",
+    "cpu",
+    "cpuacct",
+    "memory",
+    "freezer",
+    "pids",
+    "devices",
+    "net_cls",
+    "net_prio",
+  ];
   return { ...MACHINE, hierarchies: names.map((name) => mounted(name)) };
 }
 
@@ -99,7 +116,10 @@ export function v2Host(): FakeHost {
       controllers,
       mountPoint: "/sys/fs/cgroup",
       cgroups: ["/user.slice", "/user.slice/session.scope"],
-      values: { "/cgroup.subtree_control": "+cpuset +cpu +io +memory +pids", "/user.slice/cgroup.subtree_control": "+memory +pids" },
+      values: {
+        "/cgroup.subtree_control": "+cpuset +cpu +io +memory +pids",
+        "/user.slice/cgroup.subtree_control": "+memory +pids",
+      },
       ownPath: "/user.slice/session.scope",
     }],
   };

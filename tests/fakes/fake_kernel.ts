@@ -54,7 +54,9 @@ export class FakeKernel {
 
   /** Controllers that no v1 hierarchy has. */
   get looseControllers(): string[] {
-    const used = new Set([...this.hierarchies.values()].filter(({ version }) => version === 1).flatMap((h) => h.controllers));
+    const used = new Set(
+      [...this.hierarchies.values()].filter(({ version }) => version === 1).flatMap((h) => h.controllers),
+    );
     return this.host.controllers.filter((name) => !used.has(name));
   }
 
@@ -154,8 +156,16 @@ export class FakeKernel {
       const root = this.hierarchies.get(name)?.root;
       if (mountPoint === undefined || root === undefined) continue;
       const type = name === "" ? "cgroup2" : "cgroup";
-      const data = superOptions ?? (name === "" ? "rw,nsdelegate" : name.startsWith("name=") ? `rw,xattr,${name}` : `rw,${name}`);
-      mounts.push({ target: mountPoint, root, type, source: type, options: options ?? "rw,nosuid,nodev,noexec,relatime", superOptions: data });
+      const data = superOptions ??
+        (name === "" ? "rw,nsdelegate" : name.startsWith("name=") ? `rw,xattr,${name}` : `rw,${name}`);
+      mounts.push({
+        target: mountPoint,
+        root,
+        type,
+        source: type,
+        options: options ?? "rw,nosuid,nodev,noexec,relatime",
+        superOptions: data,
+      });
     }
     return mounts;
   }
@@ -165,11 +175,16 @@ export class FakeKernel {
     for (const { name, cgroups = [], values = {}, ownPath = "/" } of this.host.hierarchies) {
       const hierarchy = this.attachHierarchy(name, []);
       for (const path of cgroups) {
-        const [parent, child] = [hierarchy.find(path.slice(0, path.lastIndexOf("/"))), path.slice(path.lastIndexOf("/") + 1)];
+        const [parent, child] = [
+          hierarchy.find(path.slice(0, path.lastIndexOf("/"))),
+          path.slice(path.lastIndexOf("/") + 1),
+        ];
         parent?.make(child, 0o755);
       }
       for (const [path, value] of Object.entries(values)) {
-        const file = hierarchy.find(path.slice(0, path.lastIndexOf("/")))?.files.get(path.slice(path.lastIndexOf("/") + 1));
+        const file = hierarchy.find(path.slice(0, path.lastIndexOf("/")))?.files.get(
+          path.slice(path.lastIndexOf("/") + 1),
+        );
         if (file === undefined) throw new RangeError(`no file "${path}" in "${name}"`);
         if (file.name === "cgroup.subtree_control") file.cgroup.enable(value);
         else file.value = value;

@@ -26,7 +26,12 @@ export class AddressSpace {
   map(
     start: bigint,
     size: number,
-    options: { readonly protection: number; readonly name?: string; readonly file?: MemoryFile; readonly bytes?: Uint8Array },
+    options: {
+      readonly protection: number;
+      readonly name?: string;
+      readonly file?: MemoryFile;
+      readonly bytes?: Uint8Array;
+    },
   ): void {
     const end = start + BigInt(size);
     if (size === 0 || start % 4096n !== 0n) throw new Errno("EINVAL");

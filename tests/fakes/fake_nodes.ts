@@ -1,6 +1,15 @@
 /** Files of the fake kernel: what can be opened, and what is open. */
 
-import { O_DIRECTORY, O_PATH, O_RDONLY, PROC_SUPER_MAGIC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../lib/sys/constants.ts";
+import {
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+  PROC_SUPER_MAGIC,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from "../../lib/sys/constants.ts";
 import { errnoName } from "../../lib/sys/errno.ts";
 import type { DirectoryEntry } from "../../lib/sys/sys.ts";
 import type { FakeHierarchy } from "./fake_cgroups.ts";

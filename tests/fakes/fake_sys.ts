@@ -83,7 +83,8 @@ export class FakeSys implements Sys {
   open(path: string, flags: number, _mode?: number): number {
     return this.#call("open", `Cannot open "${path}"`, () => {
       if ((flags & O_CREAT) !== 0) throw new Errno("EROFS");
-      const node = this.#resolve(path, (flags & O_NOFOLLOW) === 0);
+      const own = /^\/proc\/self\/fd\/(\d+)$/.exec(path)?.[1];
+      const node = own === undefined ? this.#resolve(path, (flags & O_NOFOLLOW) === 0) : this.#node(Number(own));
       if (node.target !== undefined) throw new Errno("ELOOP");
       return this.#self.descriptors.add(new OpenFile(node, this.#absolute(path), flags));
     });
@@ -162,7 +163,11 @@ export class FakeSys implements Sys {
   }
 
   fchown(fd: number, uid: number, gid: number): void {
-    this.#call("fchown", `Cannot give ${fd} to "${uid}:${gid}"`, () => void Object.assign(this.#node(fd), { uid, gid }));
+    this.#call(
+      "fchown",
+      `Cannot give ${fd} to "${uid}:${gid}"`,
+      () => void Object.assign(this.#node(fd), { uid, gid }),
+    );
   }
 
   fchmod(fd: number, mode: number): void {
@@ -176,6 +181,11 @@ export class FakeSys implements Sys {
     this.#call("fcntl", `Cannot set close-on-exec of ${fd}`, () => {
       this.#self.descriptors.get(fd).closeOnExec = on;
     });
+  }
+
+  /** Nobody else locks a file while cgrestore lives, so there is nothing to remember. */
+  flock(fd: number): void {
+    this.#call("flock", `Cannot lock ${fd}`, () => void this.#node(fd));
   }
 
   umask(mask: number): number {

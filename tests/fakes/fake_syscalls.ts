@@ -41,6 +41,7 @@ const PAGE = 4096;
 const SIGKILL = 9;
 const SIGSTOP = 19;
 const MAP_ANONYMOUS = 0x20;
+const PR_SET_PDEATHSIG = 1;
 const PR_SET_NAME = 15;
 const PR_SET_CHILD_SUBREAPER = 36;
 const PTRACE_EVENT_STOP = 128;
@@ -65,7 +66,9 @@ const CALLS: ReadonlyMap<number, Implementation> = new Map<number, Implementatio
   [numbers.mprotect, ({ task, args, int }) => (task.leader.memory.protect(args[0] ?? 0n, int(2)), 0)],
   [numbers.munmap, ({ task, args }) => (task.leader.memory.unmap(args[0] ?? 0n, args[1] ?? 0n), 0)],
   [numbers.rt_sigaction, ({ task, args, int }) => {
-    if (int(0) < 1 || int(0) > 64 || int(0) === SIGKILL || int(0) === SIGSTOP || int(3) !== 8) throw new Errno("EINVAL");
+    if (int(0) < 1 || int(0) > 64 || int(0) === SIGKILL || int(0) === SIGSTOP || int(3) !== 8) {
+      throw new Errno("EINVAL");
+    }
     task.leader.memory.view(args[1] ?? 0n, 32);
     return 0;
   }],
@@ -102,9 +105,11 @@ const CALLS: ReadonlyMap<number, Implementation> = new Map<number, Implementatio
   [numbers.prctl, ({ task, args, int }) => {
     if (int(0) === PR_SET_NAME) task.comm = task.leader.memory.string(args[1] ?? 0n).slice(0, 15);
     else if (int(0) === PR_SET_CHILD_SUBREAPER) setSubreaper(task.leader, args[1] !== 0n);
-    else throw new Errno("EINVAL");
+    else if (int(0) !== PR_SET_PDEATHSIG) throw new Errno("EINVAL");
     return 0;
   }],
+  // cgrestore holds every lock, and lives as long as the fake.
+  [numbers.flock, ({ task, int }) => (task.leader.descriptors.get(int(0)), undefined)],
   [numbers.unshare, ({ kernel, task, int }) => {
     if (int(0) === CLONE_NEWCGROUP) {
       const roots = [...kernel.hierarchies].map(([name, hierarchy]) => [name, hierarchy.cgroupOf(task).path] as const);
@@ -219,9 +224,7 @@ function readCloneArguments({ task, args }: Call): CloneRequest {
   const count = word(72);
   if (count > 1n || (count === 0n) !== (word(64) === 0n)) throw new Errno("EINVAL");
   const tid = count === 0n ? 0 : task.leader.memory.view(word(64), 4).getInt32(0, true);
-  const node = (flags & CLONE_INTO_CGROUP) === 0n
-    ? undefined
-    : task.leader.descriptors.get(Number(word(80))).file.node;
+  const node = (flags & CLONE_INTO_CGROUP) === 0n ? undefined : task.leader.descriptors.get(Number(word(80))).file.node;
   if (node !== undefined && (!(node instanceof FakeCgroup) || node.hierarchy.version !== 2)) throw new Errno("EBADF");
   return { flags, exitSignal: Number(word(32)), tid, cgroup: node instanceof FakeCgroup ? node : undefined };
 }

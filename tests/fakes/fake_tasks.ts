@@ -166,7 +166,9 @@ export class FakeTask {
     if (!STOPS.has(signal)) return this.end(signal);
     // Terminal stops do nothing in an orphaned process group (setpgid(2), signal(7)).
     if (signal !== SIGSTOP && this.#isInOrphanedGroup()) return;
-    for (const thread of this.leader.threads) if (thread.isAlive && thread.tracer === undefined) thread.state = "stopped";
+    for (const thread of this.leader.threads) {
+      if (thread.isAlive && thread.tracer === undefined) thread.state = "stopped";
+    }
   }
 
   #isInOrphanedGroup(): boolean {
@@ -190,7 +192,9 @@ export class FakeTask {
     leader.descriptors = new DescriptorTable();
     for (const child of leader.children) child.#adoptBy(leader.#findReaper());
     if (leader.namespace.init === leader) {
-      for (const task of [...leader.namespace.tasks.values()]) if (task.leader !== leader && task.isLeader) task.end(SIGKILL);
+      for (const task of [...leader.namespace.tasks.values()]) {
+        if (task.leader !== leader && task.isLeader) task.end(SIGKILL);
+      }
     }
     for (const thread of [...leader.threads]) if (!thread.isLeader && thread.tracer === undefined) thread.release();
     leader.notify();

@@ -111,12 +111,12 @@ const PROPERTIES: Readonly<Record<string, { name: string; value: string }[]>> = 
 };
 
 function rehearsing({ images }: Scene): string[] {
-  return ["restore", "--images", images, "--manage-cgroups=soft", "--rehearse"];
+  return ["restore", "--images", images, "--manage-cgroups=soft", "--rehearse", "-v1"];
 }
 
 async function checkInterrupted(scene: Scene, sent: { signal: Deno.Signal; delay: number }): Promise<void> {
   const { own, images, pids } = scene;
-  const args = ["restore", "--images", images, "--manage-cgroups=full", "--restore-detached"];
+  const args = ["restore", "--images", images, "--manage-cgroups=full", "--restore-detached", "-v1"];
   const run = await runAndSignal(args, sent);
   if (run.code === 0) {
     assertEquals(pids.filter((pid) => !taskExists(pid)), [], "a restore that ends well has made every task");
@@ -140,7 +140,7 @@ async function checkKilled(scene: Scene, delay: number): Promise<void> {
   const existed = new Set(before.cgroups.map(({ name }) => name));
   assertEquals(cgroups.filter(({ name }) => existed.has(name)), before.cgroups);
 
-  const again = await runCgrestore(["restore", "--images", scene.images, "--restore-detached"]);
+  const again = await runCgrestore(["restore", "--images", scene.images, "--restore-detached", "-v1"]);
   assertEqual(again.err, "");
   assertEqual(again.code, 0);
   assertEquals(pids.filter((pid) => !taskExists(pid)), []);

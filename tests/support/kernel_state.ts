@@ -130,7 +130,7 @@ const VALUES: ReadonlySet<string> = new Set([
   ...["cgroup.max.descendants", "cgroup.max.depth", "cgroup.freeze", "cgroup.type"],
 ]);
 
-/** Of these CRIU keeps owner and mode only. */
+/** Of these CRIU keeps owner and mode only, and nothing on v2. */
 const TASK_LISTS: ReadonlySet<string> = new Set(["tasks", "cgroup.procs"]);
 
 /** Reads the cgroups at and below `path` in every one of `hierarchies`, sorted by name; those without it are passed. */
@@ -141,7 +141,7 @@ export function describeCgroups(hierarchies: readonly MountedHierarchy[], path: 
       const described = `${name}:${directory}`;
       states.push(describeNode(described, `${mountPoint}${directory}`));
       for (const { name: file, isFile } of Deno.readDirSync(`${mountPoint}${directory}`)) {
-        if (!isFile || !(VALUES.has(file) || TASK_LISTS.has(file))) continue;
+        if (!isFile || !(VALUES.has(file) || (name !== "" && TASK_LISTS.has(file)))) continue;
         states.push(describeNode(`${described}/${file}`, `${mountPoint}${directory}/${file}`, VALUES.has(file)));
       }
     }
@@ -279,15 +279,15 @@ export async function waitUntil(condition: () => boolean, otherwise: string): Pr
 }
 
 /**
- * `count` neighbouring pids between 20000 and 29999 that nothing uses, as task, thread, group or session, and that the
- * kernel will not give to others soon.
+ * `count` neighbouring pids that nothing uses, as task, thread, group or session, and that the kernel will not give to
+ * others soon: between 20000 and 29999, or below where that is full.
  */
 export function choosePids(count: number): number {
   // The pid that was given last, proc_loadavg(5).
   const last = Number(Deno.readTextFileSync("/proc/loadavg").trim().split(" ").at(-1));
   const used = [...usedPids()];
-  for (let base = 30_000 - count; base >= 20_000; base -= 50) {
-    const isFar = last < base - 2000 || last >= base + count;
+  for (let base = 30_000 - count; base >= 2000; base -= 10) {
+    const isFar = last < base - 1500 || last >= base + count;
     if (isFar && used.every((pid) => pid < base || pid >= base + count)) return base;
   }
   throw new Error(`Cannot find ${count} free pids in a row`);

@@ -16,16 +16,20 @@ export function readCheckpoint(name: string): Checkpoint {
   return buildCheckpoint(readImages(new DenoFilesSys().sys, new URL(`checkpoints/${name}`, FIXTURES).pathname));
 }
 
-/** A `Sys` that reads `/proc/self/…` and `/proc/cgroups` as captured in a folder of `tests/fixtures/hosts`. */
+/** Reads the files of `/proc` as captured in a folder of `tests/fixtures/hosts`. */
+class CapturedFiles extends DenoFilesSys {
+  constructor(readonly host: string) {
+    super();
+  }
+
+  override open(path: string): number {
+    return super.open(new URL(`hosts/${this.host}/${path.replace(/^.*\//, "")}`, FIXTURES).pathname);
+  }
+}
+
+/** A `Sys` on which `/proc` is that of a captured host. */
 export function capturedSys(host: string): Sys {
-  const files = new DenoFilesSys();
-  const open = (path: string) => files.open(new URL(`hosts/${host}/${path.replace(/^.*\//, "")}`, FIXTURES).pathname);
-  const { sys } = files;
-  return {
-    open,
-    read: (fd: number, buffer: Uint8Array) => sys.read(fd, buffer),
-    close: (fd: number) => sys.close(fd),
-  } as Sys;
+  return new CapturedFiles(host).sys;
 }
 
 /** Contents of files by name, for each cgroup by path. */

@@ -30,7 +30,7 @@ async function checkRestore(images: string): Promise<void> {
   const before = describeTraces(TOP, pids);
   assertEquals({ pids: before.pids, cgroups: before.cgroups }, { pids: [], cgroups: [] }, "the host is clean");
   try {
-    const run = await runCgrestore(["restore", "--images", images, "--restore-detached"], { built: true });
+    const run = await runCgrestore(["restore", "--images", images, "--restore-detached", "-v1"], { built: true });
     assertEqual(run.err, "");
     assertEqual(run.code, 0);
     const tasks = describeTasks(pids, () => true);
@@ -45,7 +45,7 @@ async function checkRestore(images: string): Promise<void> {
   }
   assertEquals(describeTraces(TOP, pids), before);
 
-  const rehearsal = await runCgrestore(["restore", "--images", images, "--rehearse"], { built: true });
+  const rehearsal = await runCgrestore(["restore", "--images", images, "--rehearse", "-v1"], { built: true });
   assertEqual(rehearsal.err, "");
   assertEqual(rehearsal.code, 0);
   assertEquals(describeTraces(TOP, pids), before);

@@ -6,14 +6,14 @@ import { O_RDONLY, O_WRONLY } from "../sys/constants.ts";
 import type { FileStatus, Sys } from "../sys/sys.ts";
 import type { Yard } from "./yard.ts";
 
-/** One thing that takes back a change, as plain data: the journal does it itself, the guard gets it compiled. */
-export type UndoAction =
+/** One change of a cgroup, as plain data. Those that undo are done by us from the journal, or compiled for the guard. */
+export type CgroupChange =
   | { readonly kind: "remove"; readonly hierarchy: HierarchyName; readonly path: string }
   | {
     readonly kind: "permissions";
     readonly hierarchy: HierarchyName;
     readonly path: string;
-    readonly before: Pick<FileStatus, "mode" | "uid" | "gid">;
+    readonly to: Pick<FileStatus, "mode" | "uid" | "gid">;
   }
   /** `path` is a file's. */
   | { readonly kind: "write"; readonly hierarchy: HierarchyName; readonly path: string; readonly value: string };
@@ -25,18 +25,18 @@ export function encodeValue(value: string): Uint8Array<ArrayBuffer> {
   return TEXT.encode(value === "" ? "\n" : value);
 }
 
-/** Does one action through the yard. */
-export function applyUndo(sys: Sys, yard: Yard, action: UndoAction): void {
-  const root = yard.root(action.hierarchy);
-  const path = relativePath(action.path);
-  if (action.kind === "remove") return removeCgroup(sys, root, path);
-  const fd = sys.openBeneath(root, path, action.kind === "write" ? O_WRONLY : O_RDONLY);
+/** Makes one change through the yard. */
+export function applyChange(sys: Sys, yard: Yard, change: CgroupChange): void {
+  const root = yard.root(change.hierarchy);
+  const path = relativePath(change.path);
+  if (change.kind === "remove") return removeCgroup(sys, root, path);
+  const fd = sys.openBeneath(root, path, change.kind === "write" ? O_WRONLY : O_RDONLY);
   try {
-    if (action.kind === "write") {
-      sys.write(fd, encodeValue(action.value));
+    if (change.kind === "write") {
+      sys.write(fd, encodeValue(change.value));
     } else {
-      sys.fchown(fd, action.before.uid, action.before.gid);
-      sys.fchmod(fd, action.before.mode & 0o7777);
+      sys.fchown(fd, change.to.uid, change.to.gid);
+      sys.fchmod(fd, change.to.mode & 0o7777);
     }
   } finally {
     sys.close(fd);
@@ -56,7 +56,7 @@ function removeCgroup(sys: Sys, root: number, path: string): void {
 }
 
 /** How to take back `step`; `before` is what the file to read from said before it. */
-export function undoProperty(step: WriteProperty, before: string): UndoAction[] {
+export function undoProperty(step: WriteProperty, before: string): CgroupChange[] {
   return undoWrites(step, before.replace(/\n$/, "")).map(([file, value]) => (
     { kind: "write", hierarchy: step.hierarchy, path: joinPath(step.path, file), value }
   ));
@@ -104,4 +104,9 @@ function undoDevices({ file, writes }: WriteProperty, before: string): (readonly
     ...denied.map((rule) => ["devices.deny", rule] as const),
     ...rules.map((rule) => ["devices.allow", rule] as const),
   ];
+}
+
+/** Moves the task `hostPid` from outside. */
+export function moveTask(hostPid: number, hierarchy: HierarchyName, path: string): CgroupChange {
+  return { kind: "write", hierarchy, path: joinPath(path, "cgroup.procs"), value: String(hostPid) };
 }
