@@ -82,18 +82,22 @@ function writeProperty(context: CgroupContext, step: WriteProperty): void {
   const before = step.inNewCgroup && !FREEZERS.has(step.file) ? undefined : readBefore(context, step);
   const undo = before === undefined ? [] : undoProperty(step, before);
   context.guard?.arm(undo);
+  // Written down after the first write that worked: a refused one has changed nothing.
+  const writeDown = (value: string) => {
+    if (value !== step.writes[0] || undo.length === 0) return;
+    context.journal.add(`"${name}"`, () => undo.forEach((change) => applyChange(context.sys, context.yard, change)));
+  };
   for (const value of step.writes) {
     try {
       explaining(`Cannot write "${value}" to "${name}"`, WRITE_HINTS, () => writeCgroupFile(context, step, value));
     } catch (error) {
+      // The write had worked when only the file could not be closed.
+      if (error instanceof SysError && error.call === "close") writeDown(value);
       if (!(error instanceof SysError) || !step.tolerated.includes(error.code)) throw error;
       context.note(`${error.message}, ignored: it would have changed nothing`);
       return;
     }
-    // Written down after the first write that worked: a refused one has changed nothing.
-    if (value === step.writes[0] && undo.length > 0) {
-      context.journal.add(`"${name}"`, () => undo.forEach((change) => applyChange(context.sys, context.yard, change)));
-    }
+    writeDown(value);
   }
 }
 

@@ -10,6 +10,7 @@ import { dataSize, Slots } from "../tracee/slots.ts";
 import type { TraceeContext } from "../tracee/tracee.ts";
 import { FREEZERS } from "./cgroups.ts";
 import { type CgroupChange, encodeValue } from "./changes.ts";
+import { forEachAlways } from "./for_each_always.ts";
 import type { Yard } from "./yard.ts";
 
 const GUARD_BASE = 0x40000n;
@@ -20,6 +21,8 @@ const SETTLE_NS = 20_000_000n;
 /** Longest value that a file of a cgroup takes in one write (kernfs), and longest path of one. */
 const VALUE_SIZE = 4096;
 const PATH_SIZE = 4096;
+/** Longest name of a file, with padding. */
+const NAME_SIZE = 272;
 /** Rules of `devices.list`, or lines of another file, that can be put back. */
 const MOST_LINES = 64;
 const REAP_PAUSE_MS = 1;
@@ -137,15 +140,18 @@ export class Guard {
   /** Makes everything permanent, in one store, or confirms that all has been undone; then ends the guard. */
   end(): void {
     if (this.#next > 0) this.#put(DISARM, exitCall(this.#numbers));
-    if (this.#pid !== undefined) this.#killAndReap(this.#pid);
-    this.#pid = undefined;
-    this.#next = 0;
-    this.#unmap();
-    this.#closeAll(this.#held);
+    try {
+      if (this.#pid !== undefined) this.#killAndReap(this.#pid);
+      this.#pid = undefined;
+    } finally {
+      this.#next = 0;
+      this.#unmap();
+      this.#closeAll(this.#held);
+    }
   }
 
   #closeAll(fds: number[]): void {
-    for (let fd = fds.pop(); fd !== undefined; fd = fds.pop()) this.#sys.close(fd);
+    forEachAlways(fds.splice(0), (fd) => this.#sys.close(fd));
   }
 
   /** Makes a file without content, and holds it locked until the end. */
@@ -278,9 +284,11 @@ function measureUndo(plan: Plan): { entries: number; data: number } {
   for (const step of allSteps(plan)) {
     if (step.kind !== "write-property") add(2, PATH_SIZE);
     else if (!step.inNewCgroup || FREEZERS.has(step.file)) {
-      const changes = step.writes.reduce((sum, write) => sum + write.split(/\s+/).length, 0);
-      add(3 * (changes + MOST_LINES), 0);
-      data += PATH_SIZE + VALUE_SIZE + 2 * (changes + MOST_LINES) * step.path.length;
+      const writes = MOST_LINES + step.writes.reduce((sum, write) => sum + write.split(/\s+/).length, 0);
+      // Each write has its path, of three bytes a character at most, and a file's name.
+      add(writes, 3 * step.path.length + NAME_SIZE);
+      add(2 * writes, 0);
+      data += VALUE_SIZE;
     }
   }
   return { entries, data };

@@ -4,6 +4,7 @@ import type { Attach, Plan, TaskStep } from "../plan/plan.ts";
 import { O_DIRECTORY, O_RDONLY, O_WRONLY } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
 import { attachSteps } from "./compile_program.ts";
+import { forEachAlways } from "./for_each_always.ts";
 import type { Yard } from "./yard.ts";
 
 /**
@@ -36,8 +37,9 @@ export class Targets {
   }
 
   close(): void {
-    for (const fd of this.#fds.values()) this.sys.close(fd);
+    const fds = this.descriptors;
     this.#fds.clear();
+    forEachAlways(fds, (fd) => this.sys.close(fd));
   }
 
   #get(key: string): number {

@@ -14,6 +14,7 @@ import {
   compileNewPidNamespace,
   compileStep,
 } from "./compile_program.ts";
+import { forEachAlways } from "./for_each_always.ts";
 import type { Targets } from "./targets.ts";
 
 /** Where the agent goes. Placeholders have nothing else in their address space. */
@@ -111,8 +112,11 @@ export class TaskTree {
 
   /** Ends all that has been made, and waits until it is gone. */
   kill(): void {
-    this.#killAndReap(this.#everyPid());
-    this.#coordinator?.release();
+    try {
+      this.#killAndReap(this.#everyPid());
+    } finally {
+      this.#coordinator?.release();
+    }
   }
 
   // -- making ------------------------------------------------------------------------------------------------------
@@ -255,10 +259,23 @@ export class TaskTree {
   }
 
   #killAndReap(pids: readonly number[]): void {
-    for (const pid of pids) ignoring("ESRCH", () => this.#sys.kill(pid, SIGKILL));
+    const killed: number[] = [];
+    try {
+      forEachAlways(pids, (pid) => {
+        ignoring("ESRCH", () => this.#sys.kill(pid, SIGKILL));
+        killed.push(pid);
+      });
+    } finally {
+      this.#reap(killed);
+    }
+  }
+
+  #reap(pids: readonly number[]): void {
     let left = [...pids];
     const deadline = REAP_TIMEOUT_MS / REAP_PAUSE_MS;
     for (let round = 0; left.length > 0; round++) {
+      // The first task of a pid namespace ends after all others in it, and of those not taken over no pid is known.
+      if (this.#plan.newPidNamespace) this.#isWaitable(ANY);
       // A task may be reported twice: to us as its tracer, and once its parent is gone, to us as the subreaper.
       left = left.filter((pid) => !this.#isGone(pid));
       if (left.length === 0) return;
@@ -268,16 +285,23 @@ export class TaskTree {
   }
 
   #isGone(pid: number): boolean {
+    return !this.#isWaitable(pid) && !this.#sys.taskExists(pid);
+  }
+
+  /** Takes all that there is to tell of a task, or of any with -1; returns whether there may be more to come. */
+  #isWaitable(pid: number): boolean {
     for (;;) {
       let gone = false;
       const event = ignoring("ECHILD", () => this.#sys.wait(pid, 0), () => gone = true);
-      if (gone) return !this.#sys.taskExists(pid);
-      if (event === undefined) return false;
+      if (gone) return false;
+      if (event === undefined) return true;
     }
   }
 }
 
 const REAP_PAUSE_MS = 1;
+/** For wait: any child or tracee. */
+const ANY = -1;
 
 /** Where the run that begins with entry `start` ends: after so many births, or with the table. */
 function runEnd(actor: Actor, start: number): number {

@@ -16,6 +16,7 @@ import {
   O_RDONLY,
 } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
+import { forEachAlways } from "./for_each_always.ts";
 
 /** The open root directory of every hierarchy that a plan needs. Closing them is all there is to clean up. */
 export class Yard {
@@ -42,8 +43,9 @@ export class Yard {
   }
 
   close(): void {
-    for (const fd of this.#roots.values()) this.sys.close(fd);
+    const fds = this.descriptors;
     this.#roots.clear();
+    forEachAlways(fds, (fd) => this.sys.close(fd));
   }
 }
 
@@ -57,13 +59,23 @@ export class Yard {
 export function openYard(sys: Sys, hierarchies: readonly OpenHierarchy[]): Yard {
   const yard = new Yard(sys);
   if (hierarchies.length === 0) return yard;
+  try {
+    inOwnMountNamespace(sys, () => buildYard(sys, hierarchies, yard));
+    return yard;
+  } catch (error) {
+    yard.close();
+    throw error;
+  }
+}
+
+function inOwnMountNamespace(sys: Sys, action: () => void): void {
   const home = sys.open("/proc/self/ns/mnt", O_RDONLY);
   try {
     const workingDirectory = sys.open(".", O_RDONLY | O_DIRECTORY);
     try {
       sys.unshare(CLONE_NEWNS);
       try {
-        buildYard(sys, hierarchies, yard);
+        action();
       } finally {
         sys.setns(home, CLONE_NEWNS);
         sys.fchdir(workingDirectory);
@@ -71,10 +83,6 @@ export function openYard(sys: Sys, hierarchies: readonly OpenHierarchy[]): Yard 
     } finally {
       sys.close(workingDirectory);
     }
-    return yard;
-  } catch (error) {
-    yard.close();
-    throw error;
   } finally {
     sys.close(home);
   }
@@ -113,8 +121,13 @@ function openMounted(sys: Sys, step: OpenHierarchy, target: string): number {
 function openHierarchyRoot(sys: Sys, hierarchy: HierarchyName, path: string): number {
   const fd = sys.open(path, O_RDONLY | O_DIRECTORY);
   const magic = hierarchy === UNIFIED ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC;
-  if (sys.fileSystemType(fd) === magic) return fd;
-  sys.close(fd);
+  let isRight = false;
+  try {
+    isRight = sys.fileSystemType(fd) === magic;
+  } finally {
+    if (!isRight) sys.close(fd);
+  }
+  if (isRight) return fd;
   throw new SysError(
     "fstatfs",
     "EINVAL",

@@ -1,5 +1,6 @@
 import { SysError } from "../errors.ts";
 import { readText } from "../sys/files.ts";
+import type { SharedMemory } from "../sys/sys.ts";
 import { CODE_OFFSET, makeElf, PROGRAM_BASE } from "./elf.ts";
 import type { Architecture } from "./architecture.ts";
 import { cString, type RemoteCall } from "./remote_call.ts";
@@ -57,23 +58,25 @@ export interface CoordinatorOptions {
 export function startCoordinator(context: TraceeContext, options: CoordinatorOptions): Coordinator {
   const { sys, slots, architecture } = context;
   const memory = sys.memfdCreate("cgrestore-slots");
+  let shared: SharedMemory | undefined;
+  const release = () => shared?.release();
   try {
-    sys.ftruncate(memory, slots.size);
-    const shared = sys.mapShared(memory, slots.size);
     try {
+      sys.ftruncate(memory, slots.size);
+      shared = sys.mapShared(memory, slots.size);
       slots.bind(shared.bytes, options.base + PAGE);
       const pid = spawnSeized(context, options);
       sys.setCloseOnExec(memory, true);
       const tracee = new Tracee(context, pid, 0);
       installAgent(tracee, memory, options);
       tracee.run(cleanCalls(tracee, [...options.keep], options.base, architecture));
-      return { tracee, release: () => shared.release() };
-    } catch (error) {
-      shared.release();
-      throw error;
+      return { tracee, release };
+    } finally {
+      sys.close(memory);
     }
-  } finally {
-    sys.close(memory);
+  } catch (error) {
+    release();
+    throw error;
   }
 
   function spawnSeized(context: TraceeContext, options: CoordinatorOptions): number {
@@ -92,8 +95,8 @@ export function startCoordinator(context: TraceeContext, options: CoordinatorOpt
       context.sys.wait(pid, 10_000);
       return pid;
     } finally {
-      if (options.agentFile !== undefined) context.sys.setCloseOnExec(options.agentFile, true);
       context.sys.close(program);
+      if (options.agentFile !== undefined) context.sys.setCloseOnExec(options.agentFile, true);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { HOLD, SLOT_COUNT, SLOT_START, SLOT_TABLE } from "./agent_layout.ts";
+import { FLAG_KEEP_GOING, HOLD, SLOT_COUNT, SLOT_FLAGS, SLOT_START, SLOT_TABLE } from "./agent_layout.ts";
 import { CLONE_ARGS_SIZE, cString, type RemoteCall } from "./remote_call.ts";
 import { Slots } from "./slots.ts";
 
@@ -66,4 +66,24 @@ Deno.test("select() and hold() change what the agent does next", () => {
   equal(view.getBigUint64(at(0) + SLOT_COUNT, true), 2n);
   slots.hold(0);
   equal(view.getBigInt64(at(0) + SLOT_COUNT, true), HOLD);
+});
+
+Deno.test("replace() writes one entry, and says where the next one's data may begin", () => {
+  const table = [1, 2, 3].map((number): RemoteCall => ({ number, arguments: [cString("0123456789")], purpose }));
+  const { slots, view, at } = bound([table]);
+  const next = slots.replace(0, 1, { call: { number: 9, arguments: [cString("abc"), 4], purpose }, data: 16 });
+  equal(next, 24);
+  const entry = at(0) + SLOT_TABLE + 64;
+  deepEqual([0, 16].map((offset) => view.getBigUint64(entry + offset, true)), [9n, 4n]);
+  const text = Number(view.getBigUint64(entry + 8, true) - BASE);
+  equal(new TextDecoder().decode(new Uint8Array(view.buffer, text, 4)), "abc\0");
+  deepEqual([0, 128].map((offset) => view.getBigUint64(at(0) + SLOT_TABLE + offset, true)), [1n, 3n]);
+});
+
+Deno.test("keepGoing() holds for one selection", () => {
+  const { slots, view, at } = bound([[{ number: 1, arguments: [], purpose }]]);
+  slots.keepGoing(0);
+  equal(view.getBigInt64(at(0) + SLOT_FLAGS, true), FLAG_KEEP_GOING);
+  slots.select(0, 0, 1);
+  equal(view.getBigInt64(at(0) + SLOT_FLAGS, true), 0n);
 });

@@ -18,7 +18,7 @@ import {
 import { OwnCgroups } from "../support/own_cgroups.ts";
 import { runCgrestore } from "../support/run_cgrestore.ts";
 import { criuPath, requires } from "../support/skip.ts";
-import { type Layout, LAYOUTS, placesOf } from "./layouts.ts";
+import { type Layout, LAYOUTS, NAMED, placesOf } from "./layouts.ts";
 import { type Places, TREES, TreeScript } from "./tree_script.ts";
 
 const NAME = "restores what CRIU dumped";
@@ -59,6 +59,7 @@ async function compareRestored(own: OwnCgroups, { program, layout, buildTree }: 
   try {
     const dumped = await dumpTree(own, { program, tree, images, layout });
     own.remove();
+    if (layout.losesNamed) own.unmount();
     const before = describeTraces(own.id, tree.ids);
 
     const rehearsal = await runCgrestore(["restore", "--images", images, "--rehearse", "-v1"]);
@@ -69,6 +70,7 @@ async function compareRestored(own: OwnCgroups, { program, layout, buildTree }: 
     const run = await runCgrestore(["restore", "--images", images, "--restore-detached", "-v1"]);
     assertEqual(run.err, "");
     assertEqual(run.code, 0);
+    if (layout.losesNamed) { for (const suffix of NAMED) own.mountNamed(suffix); }
     const restored = observe(own, tree, layout);
     assertSameEntries(restored.tasks, dumped.tasks);
     assertSameEntries(restored.cgroups, dumped.cgroups);
@@ -76,6 +78,7 @@ async function compareRestored(own: OwnCgroups, { program, layout, buildTree }: 
 
     await killTasks(tree.pids, own.id);
     own.remove();
+    if (layout.losesNamed) own.unmount();
     assertEquals(describeTraces(own.id, tree.ids), before, "a restore leaves no mount");
   } finally {
     await killTasks(tree.pids, own.id);
@@ -148,7 +151,8 @@ function observe(own: OwnCgroups, tree: TreeScript, { isTopDumped }: Layout): Ob
   const tasks = describeTasks(tree.pids, isHierarchyOf(own.id)).map((task) =>
     task.pid === tree.root ? { ...task, parent: 0 } : task
   );
-  const cgroups = describeCgroups(own.hierarchies, `/${own.id}`);
+  // CRIU 4 dumps no lists of tasks of v2, not even their owner and mode.
+  const cgroups = describeCgroups(own.hierarchies, `/${own.id}`).filter(({ name }) => !/^:.*cgroup.procs$/.test(name));
   if (isTopDumped) return { tasks, cgroups };
   const places = new Set(tasks.flatMap(({ threads }) => threads.flatMap((thread) => thread.cgroups)));
   return { tasks, cgroups: cgroups.filter(({ name }) => places.has(name) || places.has(name.replace(/\/[^/]*$/, ""))) };

@@ -8,17 +8,23 @@ export interface Layout {
   readonly places: readonly ReadonlyMap<string, string>[];
   /** Whether CRIU dumps every cgroup: it takes those that tasks are in, and what is below them. */
   readonly isTopDumped: boolean;
+  /** Whether the named hierarchies are unmounted between dump and restore, which then has to make them. */
+  readonly losesNamed?: boolean;
 }
 
 /** Layouts by name; each is a function of the cgroups they are made in. */
 export const LAYOUTS: Readonly<Record<string, (own: OwnCgroups) => Layout>> = {
   "named hierarchies": buildNamed,
+  "named hierarchies that are gone": (own) => ({ ...buildNamed(own), losesNamed: true }),
   "real controllers": buildReal,
   "siblings below a cgroup without tasks": buildSiblings,
 };
 
+/** What the names of the named hierarchies end in. */
+export const NAMED: readonly string[] = ["a", "b", "c"];
+
 function buildNamed(own: OwnCgroups): Layout {
-  const names = ["a", "b", "c"].map((suffix) => own.mountNamed(suffix));
+  const names = NAMED.map((suffix) => own.mountNamed(suffix));
   const top = `/${own.id}`;
   const [a, b, c] = names as [string, string, string];
   const everywhere = new Map(own.hierarchies.map(({ name }) => [name, top]));

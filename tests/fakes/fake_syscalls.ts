@@ -10,6 +10,8 @@ import {
   CLONE_SIGHAND,
   CLONE_THREAD,
   CLONE_VM,
+  MAP_ANONYMOUS,
+  MAP_SHARED,
 } from "../../lib/sys/constants.ts";
 import { X86_64 } from "../../lib/tracee/agent_x86_64.ts";
 import { enterAgent, type StartCall } from "./fake_agent.ts";
@@ -40,7 +42,6 @@ const NO_RETURN = 0;
 const PAGE = 4096;
 const SIGKILL = 9;
 const SIGSTOP = 19;
-const MAP_ANONYMOUS = 0x20;
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_NAME = 15;
 const PR_SET_CHILD_SUBREAPER = 36;
@@ -60,7 +61,9 @@ const CALLS: ReadonlyMap<number, Implementation> = new Map<number, Implementatio
     const file = (int(3) & MAP_ANONYMOUS) === 0 ? task.leader.descriptors.get(int(4)).file.node : undefined;
     if (file !== undefined && !(file instanceof MemoryFile)) throw new Errno("EACCES");
     const size = Math.ceil(int(1) / PAGE) * PAGE;
-    task.leader.memory.map(args[0] ?? 0n, size, { protection: int(2), ...file === undefined ? {} : { file } });
+    const isShared = (int(3) & MAP_SHARED) !== 0;
+    const content = file === undefined ? {} : isShared ? { file } : { bytes: file.bytes.slice(0, size) };
+    task.leader.memory.map(args[0] ?? 0n, size, { protection: int(2), ...content });
     return Number(args[0]);
   }],
   [numbers.mprotect, ({ task, args, int }) => (task.leader.memory.protect(args[0] ?? 0n, int(2)), 0)],

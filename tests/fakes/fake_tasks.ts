@@ -190,14 +190,16 @@ export class FakeTask {
     leader.dying = undefined;
     for (const thread of leader.threads) thread.#die(status);
     leader.descriptors = new DescriptorTable();
-    for (const child of leader.children) child.#adoptBy(leader.#findReaper());
-    if (leader.namespace.init === leader) {
-      for (const task of [...leader.namespace.tasks.values()]) {
-        if (task.leader !== leader && task.isLeader) task.end(SIGKILL);
-      }
-    }
+    if (leader.namespace.init === leader) leader.#endNamespace();
+    else for (const child of leader.children) child.#adoptBy(leader.#findReaper());
     for (const thread of [...leader.threads]) if (!thread.isLeader && thread.tracer === undefined) thread.release();
     leader.notify();
+  }
+
+  /** zap_pid_ns_processes of kernel/pid_namespace.c: all others die, and are reaped unless somebody traces them. */
+  #endNamespace(): void {
+    for (const task of [...this.namespace.tasks.values()]) if (task.leader !== this && task.isLeader) task.end(SIGKILL);
+    for (const child of this.children) child.#adoptBy(this);
   }
 
   #die(status: number): void {
@@ -219,7 +221,7 @@ export class FakeTask {
     for (let task = this.parent; this.hasSubreaper && task?.namespace === namespace; task = task.parent) {
       if (task.isSubreaper && task.isAlive) return task;
     }
-    return namespace.init === this ? this.parent : namespace.init;
+    return namespace.init;
   }
 
   #adoptBy(reaper: FakeTask | undefined): void {
@@ -233,7 +235,8 @@ export class FakeTask {
     if (!this.isReportable || this.#isNotified) return;
     if (this.tracer !== undefined && this.tracer !== this.parent) return;
     this.#isNotified = true;
-    if (this.parent === undefined || this.parent.autoReaps) return this.release();
+    const isDyingInit = this.parent?.namespace.init === this.parent && this.parent?.isAlive === false;
+    if (this.parent === undefined || this.parent.autoReaps || isDyingInit) return this.release();
     if (this.parent.tracer !== undefined && this.parent.isAlive) this.parent.pending.push(SIGCHLD);
   }
 

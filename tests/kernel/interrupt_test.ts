@@ -36,8 +36,12 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
         for (let moment = 1; moment <= MOMENTS; moment++) {
           const delay = duration * (0.15 + 0.85 * moment / MOMENTS);
           await t.step(`after ${Math.round(100 * delay / duration)} % of its time`, async () => {
-            if (signal === "SIGKILL") await checkKilled(scene, delay);
-            else await checkInterrupted(scene, { signal, delay });
+            try {
+              if (signal === "SIGKILL") await checkKilled(scene, delay);
+              else await checkInterrupted(scene, { signal, delay });
+            } finally {
+              await reset(scene);
+            }
           });
         }
       } finally {
@@ -120,11 +124,6 @@ async function checkInterrupted(scene: Scene, sent: { signal: Deno.Signal; delay
   const run = await runAndSignal(args, sent);
   if (run.code === 0) {
     assertEquals(pids.filter((pid) => !taskExists(pid)), [], "a restore that ends well has made every task");
-    await killTasks(pids, own.id);
-    removeBelow(own);
-    // Full restores also change the cgroup that was there.
-    own.remove();
-    for (const { name: hierarchy } of own.hierarchies) own.make({ hierarchy, path: `/${own.id}` });
     return;
   }
   assertEqual(run.code, sent.signal === "SIGINT" ? 130 : 143, run.err);
@@ -144,9 +143,6 @@ async function checkKilled(scene: Scene, delay: number): Promise<void> {
   assertEqual(again.err, "");
   assertEqual(again.code, 0);
   assertEquals(pids.filter((pid) => !taskExists(pid)), []);
-  await killTasks(pids, own.id);
-  removeBelow(own);
-  assertEquals(describeState(own, pids), before);
 }
 
 /** Runs cgrestore and sends it a signal, unless it has ended by then. */
@@ -167,20 +163,17 @@ async function runAndSignal(args: string[], { signal, delay }: { signal: Deno.Si
 
 /** Tasks that the kernel kills with their tracer need a moment to be gone. */
 async function waitForDeaths(pids: readonly number[]): Promise<void> {
-  const end = Date.now() + 5000;
+  const end = Date.now() + 20_000;
   while (pids.some(taskExists) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-function removeBelow(own: OwnCgroups): void {
-  for (const { mountPoint } of own.hierarchies) {
-    for (const group of GROUPS) {
-      try {
-        Deno.removeSync(`${mountPoint}/${own.id}/${group}`);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
-    }
-  }
+/** Takes away what a restore has made, or has left behind by mistake. */
+async function reset({ own, pids }: Scene): Promise<void> {
+  await killTasks(pids, own.id);
+  await waitForDeaths(pids);
+  // Full restores also change the cgroup that was there.
+  own.remove();
+  for (const { name: hierarchy } of own.hierarchies) own.make({ hierarchy, path: `/${own.id}` });
 }
 
 function describeState(own: OwnCgroups, pids: readonly number[]): State {

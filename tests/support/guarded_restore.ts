@@ -107,6 +107,7 @@ function describeExpected(pid: number): ExpectedTask {
 }
 
 const [id = "", then = ""] = Deno.args;
+Deno.writeTextFileSync(`/sys/fs/cgroup/cpuacct/${id}/cgroup.procs`, String(Deno.pid));
 const sys = openLinuxSys();
 const plan = planGuarded(id);
 const yard = openYard(sys, plan.hierarchies);

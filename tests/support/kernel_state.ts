@@ -130,7 +130,7 @@ const VALUES: ReadonlySet<string> = new Set([
   ...["cgroup.max.descendants", "cgroup.max.depth", "cgroup.freeze", "cgroup.type"],
 ]);
 
-/** Of these CRIU keeps owner and mode only, and nothing on v2. */
+/** Of these CRIU keeps owner and mode only. */
 const TASK_LISTS: ReadonlySet<string> = new Set(["tasks", "cgroup.procs"]);
 
 /** Reads the cgroups at and below `path` in every one of `hierarchies`, sorted by name; those without it are passed. */
@@ -141,7 +141,7 @@ export function describeCgroups(hierarchies: readonly MountedHierarchy[], path: 
       const described = `${name}:${directory}`;
       states.push(describeNode(described, `${mountPoint}${directory}`));
       for (const { name: file, isFile } of Deno.readDirSync(`${mountPoint}${directory}`)) {
-        if (!isFile || !(VALUES.has(file) || (name !== "" && TASK_LISTS.has(file)))) continue;
+        if (!isFile || !(VALUES.has(file) || TASK_LISTS.has(file))) continue;
         states.push(describeNode(`${described}/${file}`, `${mountPoint}${directory}/${file}`, VALUES.has(file)));
       }
     }
@@ -299,7 +299,7 @@ function usedPids(): Set<number> {
     if (!/^\d+$/.test(name)) continue;
     const stat = readGone(() => Deno.readTextFileSync(`/proc/${name}/stat`));
     const [, , group, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    for (const id of [name, group, session]) used.add(Number(id));
+    for (const id of [name, group ?? name, session ?? name]) used.add(Number(id));
     const threads = readGone(() => [...Deno.readDirSync(`/proc/${name}/task`)].map((entry) => entry.name).join(" "));
     for (const tid of threads.split(" ")) used.add(Number(tid));
   }
