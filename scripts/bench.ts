@@ -153,9 +153,7 @@ function benchPlanning(work: string): void {
     const samples = Array.from({ length: ROUNDS }, run);
     row(`${count} tasks, whole process`, samples);
     console.log(
-      `${"".padEnd(34)} ${
-        peakMemory(CGRESTORE, ["plan", "--json", "-D", directory]).toFixed(0)
-      } MiB`,
+      `${"".padEnd(34)} ${peakMemory(CGRESTORE, ["plan", "--json", "-D", directory]).toFixed(0)} MiB`,
     );
   }
 }

@@ -23,7 +23,7 @@ const IMPORTS: Readonly<Record<string, Allowed>> = {
   tracee: { values: ["sys"], types: [] },
   exec: { values: ["plan", "sys", "tracee", "model", "verify"], types: [] },
   verify: { values: ["plan", "model", "host", "sys"], types: [] },
-  report: { values: ["model"], types: DATA_FLOW },
+  report: { values: ["model", "plan/plan.ts"], types: DATA_FLOW },
   cli: { values: DATA_FLOW, types: [] },
 };
 

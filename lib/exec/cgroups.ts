@@ -95,7 +95,7 @@ function writeProperty(context: CgroupContext, step: WriteProperty): void {
       if (error instanceof SysError && error.call === "close") writeDown(value);
       if (!(error instanceof SysError) || !step.tolerated.includes(error.code)) throw error;
       context.note(`${error.message}, ignored: it would have changed nothing`);
-      return;
+      continue;
     }
     writeDown(value);
   }

@@ -54,7 +54,12 @@ function own(hierarchy: string, path: string, file?: string): CgroupStep {
   return { kind: "set-permissions", hierarchy, path, ...more, mode: 0o750, uid: 1000, gid: 1001, optional: false };
 }
 
-function write(hierarchy: string, path: string, [file, value]: [string, string], more: Partial<WriteProperty> = {}): WriteProperty {
+function write(
+  hierarchy: string,
+  path: string,
+  [file, value]: [string, string],
+  more: Partial<WriteProperty> = {},
+): WriteProperty {
   return {
     kind: "write-property",
     hierarchy,
@@ -127,7 +132,14 @@ const NEW_SESSION = { kind: "new-session" } as const;
 /** v1, v2 and a new named hierarchy; a star of tasks, zombies, a thread of its own, a frozen cgroup. */
 const STAR: Plan = {
   ...EMPTY,
-  hierarchies: [bind("cpu,cpuacct"), bind("cpuset"), bind("freezer"), bind("pids"), mountNamed("name=job"), bind("", "/sys/fs/cgroup/unified")],
+  hierarchies: [
+    bind("cpu,cpuacct"),
+    bind("cpuset"),
+    bind("freezer"),
+    bind("pids"),
+    mountNamed("name=job"),
+    bind("", "/sys/fs/cgroup/unified"),
+  ],
   cgroups: [
     make("cpu,cpuacct", "/job"),
     make("cpu,cpuacct", "/job/a"),
@@ -224,7 +236,12 @@ const CHAIN: Plan = {
     write("", "/user.slice", ["nothing.here", "0"], { inNewCgroup: false, tolerated: ["ENOENT"] }),
   ],
   freezes: [write("", "/job/a", ["cgroup.freeze", "1"])],
-  places: [place({ "": "/user.slice/session.scope" }), place({ "": "/job/a" }), place({ "": "/job/b" }), place({ "": "/job/b/t" })],
+  places: [
+    place({ "": "/user.slice/session.scope" }),
+    place({ "": "/job/a" }),
+    place({ "": "/job/b" }),
+    place({ "": "/job/b/t" }),
+  ],
   expectedTasks: [
     expected(5001, 0, { place: 0 }),
     expected(5002, 5001, { place: 1 }),
@@ -244,7 +261,9 @@ const SESSIONS: Plan = {
     program(5002, 5001, [attach("cpu", "/s"), create(5003)]),
     program(5003, 5002, [attach("cpu", "/s/t")]),
     // The leader of session 5050 is gone; 5051 was orphaned, 5052 is its sibling.
-    program(5050, 5001, [NEW_SESSION, create(5051), { kind: "create-task", pid: 5052, as: "sibling" }], { role: "helper" }),
+    program(5050, 5001, [NEW_SESSION, create(5051), { kind: "create-task", pid: 5052, as: "sibling" }], {
+      role: "helper",
+    }),
     program(5051, 5050, [attach("cpu", "/s")]),
     program(5052, 5050, []),
     // The leader of group 5060 is gone.

@@ -28,7 +28,12 @@ export interface RunOptions extends FakeFailures {
 /** Opens a yard, executes the plan, and closes the yard; never throws. */
 export function runPlan({ host, plan }: PlanCase, options: RunOptions = {}): Run {
   const fake = new FakeSys(host(), options);
-  let [outcome, error, verifiedAt, doneAt]: [Outcome | undefined, unknown, number, number] = [undefined, undefined, 0, 0];
+  let [outcome, error, verifiedAt, doneAt]: [Outcome | undefined, unknown, number, number] = [
+    undefined,
+    undefined,
+    0,
+    0,
+  ];
   fake.catchSignals();
   try {
     const yard = openYard(fake, plan.hierarchies);

@@ -77,5 +77,13 @@ export function checkpointOf(tasks: readonly Task[], ownSet?: number): Checkpoin
     return rest;
   });
   const own = ownSet === undefined ? {} : { ownSet };
-  return { imageVersion: 2, architecture: "x86_64", tasks: withoutSets, sets: new Map(), controllers: [], namespaces: new Set(), ...own };
+  return {
+    imageVersion: 2,
+    architecture: "x86_64",
+    tasks: withoutSets,
+    sets: new Map(),
+    controllers: [],
+    namespaces: new Set(),
+    ...own,
+  };
 }
