@@ -79,7 +79,14 @@ async function withTests(folders: readonly string[]): Promise<string[]> {
 }
 
 async function hostSteps(env: Record<string, string>): Promise<Step[]> {
-  const folders = await withTests(["tests/kernel", "tests/build", "tests/cli", "tests/criu"]);
+  const folders = await withTests([
+    "tests/checkpoints",
+    "tests/fake",
+    "tests/kernel",
+    "tests/build",
+    "tests/cli",
+    "tests/criu",
+  ]);
   return folders.map((folder) => ({ name: folder, args: ["test", "-A", "--no-check", folder], env }));
 }
 

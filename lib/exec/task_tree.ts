@@ -100,8 +100,9 @@ export class TaskTree {
   /** Lets every task go, stopped ones (or all) stopped, and ends the coordinator. There is no way back. */
   release(leaveStopped: boolean): void {
     for (const task of this.#plan.expectedTasks) {
-      if (task.state === "stopped") this.#sys.kill(this.hostPid(task.pid), task.stopSignal || SIGSTOP);
-      else if (task.state === "alive" && leaveStopped) this.#sys.kill(this.hostPid(task.pid), SIGSTOP);
+      // Not with the signal of the checkpoint: others than SIGSTOP do not stop a task whose group is orphaned.
+      const isStopped = task.state === "stopped" || (task.state === "alive" && leaveStopped);
+      if (isStopped) this.#sys.kill(this.hostPid(task.pid), SIGSTOP);
     }
     for (const actor of this.#actors.values()) {
       if (actor.id !== COORDINATOR && !actor.ended) actor.tracee?.release(0);

@@ -1,5 +1,6 @@
 import { SysError } from "../errors.ts";
 import type { Sys } from "../sys/sys.ts";
+import { exitCode, exited, ptraceEvent, stopped, stopSignal, termSignal } from "../sys/wait_status.ts";
 import type { Architecture } from "./architecture.ts";
 import type { RemoteCall } from "./remote_call.ts";
 import type { Slots } from "./slots.ts";
@@ -8,7 +9,6 @@ import type { Slots } from "./slots.ts";
 const RUN_TIMEOUT_MS = 10_000;
 
 const SIGTRAP = 5;
-const SIGKILL = 9;
 const SIGCHLD = 17;
 
 /** What every tracee of one restore shares. */
@@ -34,7 +34,7 @@ export class Tracee {
   adopt(calls: readonly RemoteCall[]): void {
     this.#calls = calls;
     const status = this.#waitStatus();
-    if (!isStopped(status)) throw this.#ended(status);
+    if (!stopped(status)) throw this.#ended(status);
     this.context.sys.ptraceContinue(this.pid, 0);
   }
 
@@ -78,7 +78,7 @@ export class Tracee {
     this.start(calls);
     for (;;) {
       const status = this.#waitStatus();
-      if (!isStopped(status)) return;
+      if (!stopped(status)) return;
       // The signal that a zombie died of is delivered; a parked tracee did not die of its table.
       const signal = stopSignal(status);
       if (signal === SIGTRAP) throw new SysError("exit_group", "EPROTO", `Cannot end task ${this.pid}`);
@@ -90,8 +90,8 @@ export class Tracee {
   waitParked(): void {
     for (;;) {
       const status = this.#waitStatus();
-      if (!isStopped(status)) throw this.#ended(status);
-      if (stopSignal(status) === SIGTRAP && status >> 16 === 0) return;
+      if (!stopped(status)) throw this.#ended(status);
+      if (stopSignal(status) === SIGTRAP && ptraceEvent(status) === 0) return;
       if (isFault(stopSignal(status))) throw this.#ended(status);
       this.context.sys.ptraceContinue(this.pid, 0);
     }
@@ -122,13 +122,11 @@ export class Tracee {
   }
 
   #ended(status: number): SysError {
-    const how = isStopped(status)
+    const how = stopped(status)
       ? `stopped by signal ${stopSignal(status)}`
-      : (status & 0x7f) === 0
-      ? `exited with status ${(status >> 8) & 0xff}`
-      : (status & 0x7f) === SIGKILL
-      ? "was killed"
-      : `died of signal ${status & 0x7f}`;
+      : exited(status)
+      ? `exited with status ${exitCode(status)}`
+      : `died of signal ${termSignal(status)}`;
     return new SysError(
       "waitpid",
       "ESRCH",
@@ -136,14 +134,6 @@ export class Tracee {
       "somebody else ended it",
     );
   }
-}
-
-function isStopped(status: number): boolean {
-  return (status & 0xff) === 0x7f;
-}
-
-function stopSignal(status: number): number {
-  return (status >> 8) & 0xff;
 }
 
 /** SIGILL, SIGBUS, SIGFPE, SIGSEGV and SIGSYS come from the code itself: it would only fault again. */

@@ -13,6 +13,7 @@ import {
   killTasks,
   taskExists,
   type TaskState,
+  type Traces,
   waitUntil,
 } from "../support/kernel_state.ts";
 import { OwnCgroups } from "../support/own_cgroups.ts";
@@ -65,6 +66,7 @@ async function compareRestored(own: OwnCgroups, { program, layout, buildTree }: 
     const rehearsal = await runCgrestore(["restore", "--images", images, "--rehearse", "-v1"]);
     assertEqual(rehearsal.err, "");
     assertEqual(rehearsal.code, 0);
+    await hierarchiesEnd(own.id, before);
     assertEquals(describeTraces(own.id, tree.ids), before, "a rehearsal leaves nothing");
 
     const run = await runCgrestore(["restore", "--images", images, "--restore-detached", "-v1"]);
@@ -93,6 +95,13 @@ function buildScript(places: Places, buildTree: Case["buildTree"]): TreeScript {
   const tree = new TreeScript(choosePids(draft.ids.length), places);
   buildTree(tree);
   return tree;
+}
+
+/** Waits a second for hierarchies to end: the kernel takes its time after the last mount is gone. */
+async function hierarchiesEnd(id: string, { hierarchies }: Traces): Promise<void> {
+  for (let tries = 0; tries < 100 && describeTraces(id, []).hierarchies.length > hierarchies.length; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 /** Compares lists, and shows only what differs. */

@@ -162,6 +162,7 @@ export class FakeCgroup extends FakeNode {
 
   /** Fails where one more task is one too many. */
   checkFork(): void {
+    // deno-lint-ignore no-this-alias -- walks up from here
     for (let cgroup: FakeCgroup | undefined = this; cgroup !== undefined; cgroup = cgroup.parent) {
       const max = cgroup.files.get("pids.max")?.value ?? "max";
       if (max !== "max" && cgroup.countTasks() >= Number(max)) throw new Errno("EAGAIN");

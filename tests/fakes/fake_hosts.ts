@@ -49,6 +49,7 @@ const CONTROLLERS = [
   "hugetlb",
   "pids",
   "rdma",
+  "misc",
 ];
 
 const MACHINE = {
@@ -77,7 +78,7 @@ export function hybridHost(): FakeHost {
       mounted("freezer"),
       mounted("pids", { cgroups: ["/user.slice"], ownPath: "/user.slice" }),
       mounted("devices"),
-      mounted("net_cls,net_prio"),
+      ...["net_cls,net_prio", "blkio", "perf_event", "hugetlb", "rdma", "misc"].map((name) => mounted(name)),
       {
         name: "",
         controllers: [],
@@ -108,7 +109,7 @@ export function v1Host(): FakeHost {
 
 /** v2 only, with the usual controllers enabled at the top. */
 export function v2Host(): FakeHost {
-  const controllers = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma"];
+  const controllers = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma", "misc"];
   return {
     ...MACHINE,
     hierarchies: [{

@@ -185,7 +185,7 @@ export class FakeKernel {
         const file = hierarchy.find(path.slice(0, path.lastIndexOf("/")))?.files.get(
           path.slice(path.lastIndexOf("/") + 1),
         );
-        if (file === undefined) throw new RangeError(`no file "${path}" in "${name}"`);
+        if (file === undefined) throw new RangeError(`Cannot find "${path}" in "${name}"`);
         if (file.name === "cgroup.subtree_control") file.cgroup.enable(value);
         else file.value = value;
       }

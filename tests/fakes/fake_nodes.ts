@@ -27,7 +27,7 @@ const NUMBERS = new Map(Array.from({ length: 134 }, (_, number) => [errnoName(nu
 /** The number of an errno: 2 for `"ENOENT"`. */
 export function errnoNumber(code: string): number {
   const number = NUMBERS.get(code);
-  if (number === undefined) throw new RangeError(`no errno "${code}"`);
+  if (number === undefined) throw new RangeError(`Cannot name errno "${code}"`);
   return number;
 }
 
@@ -115,7 +115,8 @@ export class MemoryDirectory extends FakeNode {
   put(path: string, node: FakeNode): void {
     const names = path.split("/").filter((name) => name !== "");
     const last = names.pop();
-    if (last === undefined) throw new RangeError(`no name in "${path}"`);
+    if (last === undefined) throw new RangeError(`Cannot put a file at "${path}": it has no name`);
+    // deno-lint-ignore no-this-alias -- walks down from here
     let directory: MemoryDirectory = this;
     for (const name of names) {
       let next = directory.children.get(name);

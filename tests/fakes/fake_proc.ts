@@ -59,6 +59,7 @@ export class ProcDirectory extends MemoryDirectory {
     for (const [name, describe] of Object.entries(THREAD)) {
       directory.put(name, new TextFile(PROC_SUPER_MAGIC, () => describe({ kernel: this.kernel, task })));
     }
+    directory.put("exe", new TextFile(PROC_SUPER_MAGIC, describeExecutable));
     directory.put("ns/mnt", new NamespaceFile(PROC_SUPER_MAGIC, task.mounts));
     if (!isProcess) return directory;
     directory.put("task", new MemoryDirectory(PROC_SUPER_MAGIC, 0o555));
@@ -105,6 +106,14 @@ function describeStat(task: FakeTask): string {
   numbers[16] = leader.threads.size;
   numbers[48] = task.status;
   return `${task.id} (${task.comm}) ${STATES[task.state]} ${numbers.join(" ")}\n`;
+}
+
+/** The beginning of an ELF executable for x86-64 (elf(5)). */
+function describeExecutable(): Uint8Array {
+  const header = new Uint8Array(64);
+  header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  header[18] = 62;
+  return header;
 }
 
 /** The number of a session or group in the first pid namespace. */

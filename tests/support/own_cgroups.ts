@@ -19,6 +19,8 @@ export interface OwnCgroup {
 export class OwnCgroups implements Disposable {
   readonly id: string;
   readonly #mountPoints: string[] = [];
+  /** Every named hierarchy there has been, mounted or not. */
+  readonly #names = new Set<string>();
   readonly #directory = Deno.makeTempDirSync({ prefix: "cgr-" });
 
   constructor(id = chooseId()) {
@@ -39,6 +41,7 @@ export class OwnCgroups implements Disposable {
     Deno.mkdirSync(mountPoint);
     runTool("mount", ["-t", "cgroup", "-o", `none,${name}`, "cgroup", mountPoint]);
     this.#mountPoints.push(mountPoint);
+    this.#names.add(name);
     return name;
   }
 
@@ -83,6 +86,8 @@ export class OwnCgroups implements Disposable {
   [Symbol.dispose](): void {
     this.remove();
     this.unmount();
+    // What a failed test has left.
+    for (const name of this.#names) endHierarchy(name, this.#directory);
     Deno.removeSync(this.#directory);
   }
 }

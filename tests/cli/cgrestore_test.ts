@@ -1,0 +1,95 @@
+/** The executable as a user has it: standard output, standard error and exit status, each by itself. */
+import { deepEqual, equal, match } from "node:assert/strict";
+import { join } from "node:path/posix";
+import { writeImages } from "../support/build_images.ts";
+import { requires } from "../support/skip.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const START = join(ROOT, "tests/fixtures/checkpoints/start");
+const work = Deno.makeTempDirSync({ prefix: "cgrestore-cli-" });
+const executable = join(work, "cgrestore");
+addEventListener("unload", () => Deno.removeSync(work, { recursive: true }));
+
+function build(): void {
+  const args = ["run", "-A", join(ROOT, "scripts/build.ts"), "--self-extracting", "--output", executable];
+  const { success, stderr } = new Deno.Command(Deno.execPath(), { args }).outputSync();
+  equal(success, true, new TextDecoder().decode(stderr));
+}
+
+interface Result {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function cgrestore(...args: string[]): Result {
+  const { code, stdout, stderr } = new Deno.Command(executable, {
+    args,
+    env: { CGRESTORE_CACHE: join(work, "cache") },
+    stdin: "null",
+  }).outputSync();
+  const decoder = new TextDecoder();
+  return { status: code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+function makeImages(name: string, description: Parameters<typeof writeImages>[1]): string {
+  const directory = join(work, name);
+  Deno.mkdirSync(directory, { recursive: true });
+  writeImages(directory, description);
+  return directory;
+}
+
+Deno.test({ name: "the executable", ...requires("the executable", "root") }, async (t) => {
+  build();
+  await t.step("tells its version and help on standard output", () => {
+    deepEqual(cgrestore("--version"), { status: 0, out: "cgrestore 0.1.0\n", err: "" });
+    match(cgrestore("--help").out, /--images/);
+  });
+  await t.step("2: tells all usage mistakes on standard error", () => {
+    const { status, out, err } = cgrestore("--imges", "x", "--manage-cgroups=sotf");
+    deepEqual([status, out], [2, ""]);
+    match(err, /--imges/);
+    match(err, /sotf/);
+  });
+  await t.step("3: tells every damage of the images", () => {
+    const directory = makeImages("damaged", { tasks: [{ pid: 24_001 }, { pid: 24_002 }] });
+    Deno.truncateSync(join(directory, "pstree.img"), 11);
+    Deno.writeTextFileSync(join(directory, "cgroup.img"), "not an image");
+    const { status, out, err } = cgrestore("plan", "-D", directory);
+    deepEqual([status, out], [3, ""]);
+    match(err, /pstree\.img/);
+    match(err, /cgroup\.img/);
+  });
+  await t.step("4: tells who has the pids, and makes nothing", () => {
+    const directory = makeImages("taken", { tasks: [{ pid: Deno.pid }] });
+    const { status, err } = cgrestore("restore", "-D", directory);
+    equal(status, 4);
+    match(err, new RegExp(`task ${Deno.pid}: its pid is taken on this host by process deno`));
+  });
+  await t.step("0: plans as text and as JSON, the same each time", () => {
+    const first = cgrestore("plan", "-D", START);
+    deepEqual([first.status, first.err], [0, ""]);
+    deepEqual(cgrestore("plan", "-D", START), first);
+    equal(JSON.parse(cgrestore("plan", "--json", "-D", START).out).plan.expectedTasks.length, 5);
+  });
+  await t.step("0: rehearses, writes the log, and leaves no pidfile", () => {
+    const args = ["-D", START, "-W", work, "-o", "restore.log", "-v4", "--pidfile", "root.pid"];
+    const { status, out } = cgrestore(
+      "restore",
+      "--rehearse",
+      "--manage-cgroups",
+      ...args,
+      "-d",
+      "--no-default-config",
+    );
+    equal(status, 0);
+    match(out, /^Rehearsed 5 tasks and 1 further thread/);
+    match(Deno.readTextFileSync(join(work, "restore.log")), /Verified every task/);
+    equal(Deno.readDirSync(work).some(({ name }) => name === "root.pid"), false);
+  });
+  await t.step("the log exists after a failure too", () => {
+    const { status } = cgrestore("-D", join(work, "nowhere"), "-W", work, "-o", "failed.log");
+    equal(status === 0, false);
+    match(Deno.readTextFileSync(join(work, "failed.log")), /Error/);
+  });
+});
