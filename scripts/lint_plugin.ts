@@ -21,7 +21,7 @@ const IMPORTS: Readonly<Record<string, Allowed>> = {
   plan: { values: ["model"], types: ["host"] },
   sys: { values: [], types: [] },
   tracee: { values: ["sys"], types: [] },
-  exec: { values: ["plan", "sys", "tracee", "model", "verify"], types: [] },
+  exec: { values: ["plan", "sys", "tracee", "model", "host", "verify"], types: [] },
   verify: { values: ["plan", "model", "host", "sys"], types: [] },
   report: { values: ["model", "plan/plan.ts"], types: DATA_FLOW },
   cli: { values: DATA_FLOW, types: [] },

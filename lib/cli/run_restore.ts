@@ -1,6 +1,6 @@
 import { PlanError, SysError, throwProblems } from "../errors.ts";
 import { executePlan } from "../exec/execute_plan.ts";
-import { openPreparedYard, openYard, type Yard } from "../exec/yard.ts";
+import { endNewHierarchies, openPreparedYard, openYard, type Yard } from "../exec/yard.ts";
 import type { Host } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { checkPrivileges } from "../plan/check_privileges.ts";
@@ -33,15 +33,18 @@ export function runRestore(invocation: RestoreInvocation, sys: Sys, output: Logg
   throwProblems(PlanError, "Cannot restore without privileges", checkPrivileges(plan, host, { hasPreparedYard }));
   refuseExistingPidfile(invocation, sys);
   const yard = openYardFor(invocation, sys, plan);
+  let isUndone = true;
   try {
     const outcome = restoreWithYard({ invocation, sys, output, checkpoint, host, yard, architecture }, plan);
     const execute = performance.now() - planned;
     const result = { ...outcome, milliseconds: { read: read - begin, plan: planned - read, execute } };
     const color = wantsColor(output, invocation.color);
+    isUndone = invocation.rehearse;
     output.out(invocation.json ? renderJson("restore", result) : renderResult(result, { color }));
     return 0;
   } finally {
     yard.close();
+    if (isUndone && !hasPreparedYard) endNewHierarchies(sys, plan.hierarchies);
   }
 }
 

@@ -2,6 +2,7 @@ import { SysError } from "../errors.ts";
 import { COORDINATOR, type Ending, type Plan, type TaskProgram, type TaskStep } from "../plan/plan.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
+import { stopped } from "../sys/wait_status.ts";
 import type { Architecture } from "../tracee/architecture.ts";
 import { type Coordinator, reserveCoordinatorSlot, startCoordinator } from "../tracee/coordinator.ts";
 import type { RemoteCall } from "../tracee/remote_call.ts";
@@ -115,6 +116,7 @@ export class TaskTree {
   kill(): void {
     try {
       this.#killAndReap(this.#everyPid());
+      this.#killUnknown();
     } finally {
       this.#coordinator?.release();
     }
@@ -271,6 +273,25 @@ export class TaskTree {
     }
   }
 
+  /**
+   * Ends the tasks that a maker made in the moment in which it was killed: no table tells of them. Their makers are
+   * gone, so they are our children and tracees, and report their first stop. A guard is our child too, and reports
+   * nothing: then some quiet has to do for an end.
+   */
+  #killUnknown(): void {
+    for (let quiet = 0; quiet < QUIET_ROUNDS; quiet++) {
+      let isAlone = false;
+      const event = ignoring("ECHILD", () => this.#sys.wait(ANY, 0), () => isAlone = true);
+      if (isAlone) return;
+      if (event === undefined) {
+        this.#sys.sleep(REAP_PAUSE_MS);
+      } else {
+        quiet = 0;
+        if (stopped(event.status)) ignoring("ESRCH", () => this.#sys.kill(event.pid, SIGKILL));
+      }
+    }
+  }
+
   #reap(pids: readonly number[]): void {
     let left = [...pids];
     const deadline = REAP_TIMEOUT_MS / REAP_PAUSE_MS;
@@ -301,6 +322,7 @@ export class TaskTree {
 }
 
 const REAP_PAUSE_MS = 1;
+const QUIET_ROUNDS = 100;
 /** For wait: any child or tracee. */
 const ANY = -1;
 

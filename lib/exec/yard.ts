@@ -1,4 +1,5 @@
 import { SysError } from "../errors.ts";
+import { parseProcCgroup } from "../host/parse_proc_cgroup.ts";
 import { describeHierarchy, type HierarchyName, isNamed, UNIFIED } from "../model/hierarchy.ts";
 import type { OpenHierarchy } from "../plan/plan.ts";
 import {
@@ -15,6 +16,7 @@ import {
   O_DIRECTORY,
   O_RDONLY,
 } from "../sys/constants.ts";
+import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { forEachAlways } from "./for_each_always.ts";
 
@@ -134,6 +136,32 @@ function openHierarchyRoot(sys: Sys, hierarchy: HierarchyName, path: string): nu
     `Cannot use "${path}" as the hierarchy "${describeHierarchy(hierarchy)}"`,
     "another file system is mounted there",
   );
+}
+
+/** How often, and with which pauses, a hierarchy is asked to end. */
+const END_ATTEMPTS = 100;
+const END_PAUSE_MS = 20;
+
+/**
+ * Ends the hierarchies that mounting has made, once the yard is closed and their cgroups are removed.
+ *
+ * A hierarchy ends with its last mount only when it has no cgroups, and a removed one counts for some milliseconds more
+ * (cgroup_kill_sb of kernel/cgroup/cgroup.c): then it takes another mount to end it.
+ *
+ * @throws {SysError} EBUSY when one does not end, because somebody else uses it
+ */
+export function endNewHierarchies(sys: Sys, hierarchies: readonly OpenHierarchy[]): void {
+  const made = hierarchies.filter(({ isNew }) => isNew);
+  if (made.length === 0) return;
+  for (let attempt = 0; attempt < END_ATTEMPTS; attempt++) {
+    const existing = new Set(parseProcCgroup(readText(sys, "/proc/self/cgroup")).map(({ hierarchy }) => hierarchy));
+    const left = made.filter(({ hierarchy }) => existing.has(hierarchy));
+    if (left.length === 0) return;
+    openYard(sys, left).close();
+    sys.sleep(END_PAUSE_MS);
+  }
+  const names = made.map(({ hierarchy }) => `"${describeHierarchy(hierarchy)}"`).join(", ");
+  throw new SysError("umount2", "EBUSY", `Cannot end the new hierarchy ${names}`, "somebody else uses it");
 }
 
 /**
