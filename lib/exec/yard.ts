@@ -138,9 +138,10 @@ function openHierarchyRoot(sys: Sys, hierarchy: HierarchyName, path: string): nu
   );
 }
 
-/** How often, and with which pauses, a hierarchy is asked to end. */
-const END_ATTEMPTS = 100;
-const END_PAUSE_MS = 20;
+/** How often a hierarchy is asked to end, and how long it may take each time: the kernel ends it in its own time. */
+const END_ATTEMPTS = 12;
+const END_LOOKS = 25;
+const END_PAUSE_MS = 10;
 
 /**
  * Ends the hierarchies that mounting has made, once the yard is closed and their cgroups are removed.
@@ -154,14 +155,22 @@ export function endNewHierarchies(sys: Sys, hierarchies: readonly OpenHierarchy[
   const made = hierarchies.filter(({ isNew }) => isNew);
   if (made.length === 0) return;
   for (let attempt = 0; attempt < END_ATTEMPTS; attempt++) {
-    const existing = new Set(parseProcCgroup(readText(sys, "/proc/self/cgroup")).map(({ hierarchy }) => hierarchy));
-    const left = made.filter(({ hierarchy }) => existing.has(hierarchy));
+    const left = waitForEnd(sys, made);
     if (left.length === 0) return;
     openYard(sys, left).close();
-    sys.sleep(END_PAUSE_MS);
   }
   const names = made.map(({ hierarchy }) => `"${describeHierarchy(hierarchy)}"`).join(", ");
   throw new SysError("umount2", "EBUSY", `Cannot end the new hierarchy ${names}`, "somebody else uses it");
+}
+
+/** Those of `made` that are still there after some time. */
+function waitForEnd(sys: Sys, made: readonly OpenHierarchy[]): OpenHierarchy[] {
+  for (let look = 0;; look++) {
+    const existing = new Set(parseProcCgroup(readText(sys, "/proc/self/cgroup")).map(({ hierarchy }) => hierarchy));
+    const left = made.filter(({ hierarchy }) => existing.has(hierarchy));
+    if (left.length === 0 || look === END_LOOKS) return left;
+    sys.sleep(END_PAUSE_MS);
+  }
 }
 
 /**

@@ -213,7 +213,7 @@ class Mapper {
       const version = made === UNIFIED ? 2 : 1;
       this.made.set(made, { name: made, version, ownPath: ROOT_PATH, cgroups: new Map() });
       for (const part of mountable) targets.set(part, made);
-      this.notes.push(`hierarchy ${describeHierarchy(made)} does not exist here: it is made, and stays`);
+      this.notes.push(`hierarchy ${describeHierarchy(made)} does not exist here: it is made`);
     }
     for (const part of missing) if (!targets.has(part)) this.#miss(name, part);
   }
