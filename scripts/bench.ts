@@ -21,25 +21,18 @@ interface Sample {
   readonly wall: number;
   /** Milliseconds of the making alone, where the contender tells them. */
   readonly inner?: number;
-  /** KiB, the largest process. */
-  readonly memory: number;
 }
 
-/** Runs a command under time(1)'s accounting, as wait4(2) gives it through `Deno.Command`. */
+/** Runs a command to its end; `inner` finds the milliseconds that it tells itself. */
 function timed(command: string, args: readonly string[], inner?: (output: string) => number): Sample {
   const start = performance.now();
-  const result = new Deno.Command("/usr/bin/env", {
-    args: ["bash", "-c", 'TIMEFORMAT=; exec "$@"', "bash", command, ...args],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).outputSync();
+  const result = new Deno.Command(command, { args: [...args], stdin: "null" }).outputSync();
   const wall = performance.now() - start;
   const output = new TextDecoder().decode(result.stdout);
   if (!result.success) {
     throw new Error(`${command} ${args.join(" ")}: status ${result.code}\n${new TextDecoder().decode(result.stderr)}`);
   }
-  return { wall, memory: 0, ...inner === undefined ? {} : { inner: inner(output) } };
+  return { wall, ...inner === undefined ? {} : { inner: inner(output) } };
 }
 
 function median(values: readonly number[]): number {
@@ -61,9 +54,10 @@ function ms(value: number): string {
   return `${value.toFixed(1).padStart(8)} ms`;
 }
 
-/** Peak resident memory of one run, in MiB. */
+/** Peak resident memory of one run in MiB, as its parent is told by getrusage(2). */
 function peakMemory(command: string, args: readonly string[]): number {
-  const script = "import resource,subprocess,sys; subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True); " +
+  const script = "import resource, subprocess, sys\n" +
+    "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)\n" +
     "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
   return Number(execFileSync("python3", ["-c", script, command, ...args], { encoding: "utf8" })) / 1024;
 }
@@ -165,7 +159,8 @@ function benchStar(work: string, count: number, criu: string | undefined): void 
   const directory = join(work, `star-${count}`);
   const starArgs = [String(FIRST_PID), String(count), String(SETS), NAME, ...HIERARCHIES.map((h) => join(CGROUPS, h))];
   const runC = () => timed(yardstick, starArgs, Number);
-  const runOurs = () => timed(CGRESTORE, ["restore", "--json", "-D", directory], innerMilliseconds);
+  const restoreArgs = ["restore", "--json", "-D", directory];
+  const runOurs = () => timed(CGRESTORE, restoreArgs, innerMilliseconds);
   if (criu === undefined) starImages(directory, count);
   else dumpStar(criu, directory, runC);
   clear(count);
@@ -188,6 +183,8 @@ function benchStar(work: string, count: number, criu: string | undefined): void 
     clear(count);
   }
   for (const { name, samples } of results) row(name, samples);
+  console.log(`${"cgrestore, peak memory".padEnd(34)} ${peakMemory(CGRESTORE, restoreArgs).toFixed(0)} MiB`);
+  clear(count);
   const [c, ours, theirs] = results.map(({ samples }) => median(samples.map((sample) => sample.wall)));
   const inner = (index: number) => median(results[index]?.samples.flatMap((sample) => sample.inner ?? []) ?? []);
   console.log(
