@@ -235,7 +235,7 @@ Deno.test("deno compile accepts our command line", async () => {
 
 Deno.test("a DENORT_BIN that is not there is refused", async () => {
   const args = ["run", "-A", `${project}scripts/build.ts`, "--entry", `${project}tests/build/program.ts`];
-  const env = { HOME: Deno.env.get("HOME") ?? "/root", DENORT_BIN: "/nowhere/denort" };
+  const env = { ...Deno.env.toObject(), DENORT_BIN: "/nowhere/denort" };
   const { code, stderr } = await run(Deno.execPath(), [...args, "--output", "/nowhere/cgrestore"], { env });
   assert.notEqual(code, 0);
   assert.match(stderr, /Cannot use DENORT_BIN "\/nowhere\/denort": no such file/);
