@@ -49,7 +49,7 @@ export interface Sys {
   getpgid(pid: number): number;
   /** Whether kill(2) finds a task `pid`. */
   taskExists(pid: number): boolean;
-  /** Whether kill(2) finds a process group `group`. */
+  /** Whether there is a process group `group` (getpriority(2) with PRIO_PGRP: no negative pid is ever passed). */
   groupExists(group: number): boolean;
   /** kill(2) of one process. Refuses a `pid` that is not positive: that would address groups. */
   kill(pid: number, signal: number): void;
