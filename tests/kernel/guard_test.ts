@@ -114,7 +114,7 @@ async function said(child: Deno.ChildProcess, word: string): Promise<void> {
 function test(name: string, body: (scene: Scene) => Promise<void>): void {
   Deno.test({
     name,
-    ...requires(name, "root", "v1"),
+    ...requires(name, "root", "v1-apart"),
     async fn() {
       await using scene = new Scene();
       await body(scene);

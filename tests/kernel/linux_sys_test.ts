@@ -212,7 +212,7 @@ test("makes and removes directories", (sys, directory) => {
   sys.rmdirat(fd, "new");
   sys.close(fd);
   const made = sys.mkdtemp(`${directory}/t-XXXXXX`);
-  assert.match(made, /\/t-[^X/]{6}$/);
+  assert.match(made, /\/t-[A-Za-z0-9]{6}$/);
   sys.rmdir(made);
   fails(() => sys.rmdir(made), "ENOENT", /Cannot remove the directory/);
   fails(() => sys.mkdtemp(`${directory}/no/XXXXXX`), "ENOENT", /Cannot make a directory like/);

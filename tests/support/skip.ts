@@ -1,7 +1,7 @@
 /** Tests that need more than every machine has. A test that cannot run says why, in a line that `scripts/test.ts` reads. */
 
 /** What a test can need of the machine. */
-export type Requirement = "root" | "criu" | "denort" | "vm" | "v1" | "v2" | "user-namespaces";
+export type Requirement = "root" | "criu" | "denort" | "vm" | "v1" | "v1-apart" | "v2" | "user-namespaces";
 
 /** Spread into the options of `Deno.test`. */
 export interface Skip {
@@ -47,6 +47,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
   vm: () => (Deno.env.get("CGRESTORE_VM") ? undefined : "not in a VM"),
   v1: () => (mounted("cgroup") ? undefined : "no cgroup v1 hierarchy"),
+  "v1-apart": () => (hasHierarchy("cpu") ? undefined : "no cgroup v1 hierarchy with cpu alone"),
   v2: () => (mounted("cgroup2") ? undefined : "no cgroup v2 hierarchy"),
   "user-namespaces": () => (runs("unshare", ["-U", "true"]) ? undefined : "no user namespaces"),
 };
@@ -58,6 +59,10 @@ function runs(command: string, args: string[]): boolean {
     // The program is not there.
     return false;
   }
+}
+
+function hasHierarchy(name: string): boolean {
+  return Deno.readTextFileSync("/proc/self/cgroup").split("\n").some((line) => line.split(":")[1] === name);
 }
 
 function mounted(type: string): boolean {
