@@ -289,6 +289,8 @@ test("refuses to address anything but one task", (sys) => {
 test("spawns, waits and reaps", (sys) => {
   withTask(sys, (pid) => {
     assert.equal(sys.wait(pid, 0), undefined);
+    // The child is there before its program is.
+    for (let tries = 0; tries < 100 && Deno.readTextFileSync(`/proc/${pid}/cmdline`) === ""; tries++) sys.sleep(5);
     assert.equal(Deno.readTextFileSync(`/proc/${pid}/cmdline`), "cgrestore\0");
     assert.equal(Deno.readTextFileSync(`/proc/${pid}/environ`), "");
     sys.kill(pid, k.SIGTERM);
