@@ -33,7 +33,7 @@ const PROGRAMS = {
   tar: "tar",
 };
 const ALWAYS_WITH = ["ca-certificates", "libc6-dev"];
-const VM_TIMEOUT = 280;
+const VM_TIMEOUT = 1200;
 
 /** A part of the tests that could not begin. */
 function skippedPart(name: string, reason: string): Counts {
