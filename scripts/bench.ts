@@ -11,11 +11,22 @@ import { writeImages } from "../tests/support/build_images.ts";
 
 const ROUNDS = 7;
 const SETS = 4;
-const FIRST_PID = 24_000;
+const FIRST_PID = findFreePids(4001);
 const NAME = `cgr-bench-${Deno.pid}`;
 const HIERARCHIES = ["cpu", "cpuset", "memory", "pids", "unified"];
 const CGROUPS = "/sys/fs/cgroup";
 const CGRESTORE = new URL("../cgrestore", import.meta.url).pathname;
+
+/** The first of `count` pids that nothing has, and that the kernel will not hand out soon: it counts upwards. */
+function findFreePids(count: number): number {
+  const taken = new Set([...Deno.readDirSync("/proc")].map(({ name }) => Number(name)));
+  const last = Number(Deno.readTextFileSync("/proc/sys/kernel/ns_last_pid"));
+  const isFree = (pid: number) => !taken.has(pid) && (pid < last || pid > last + 4000);
+  for (let first = 2000; first < 28_000; first += 1000) {
+    if (Array.from({ length: count }, (_, i) => first + i).every(isFree)) return first;
+  }
+  throw new Error(`Cannot find ${count} free pids in a row`);
+}
 
 interface Sample {
   readonly wall: number;
