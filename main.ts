@@ -19,7 +19,8 @@ function makeWriter(stream: { writeSync(data: Uint8Array): number }): (text: str
   };
 }
 
-Deno.exit(run(Deno.args, {
+// Not Deno.exit: what ends that way leaves no code cache for the next start.
+Deno.exitCode = run(Deno.args, {
   openSys: openLinuxSys,
   output: {
     out: makeWriter(Deno.stdout),
@@ -27,4 +28,4 @@ Deno.exit(run(Deno.args, {
     isTerminal: Deno.stdout.isTerminal() && Deno.stderr.isTerminal(),
     noColor: Deno.noColor,
   },
-}));
+});

@@ -1,8 +1,8 @@
-/** Generates into a temporary directory, and fails when `lib/gen` differs from that: prints the names that differ. */
+/** Generates into a temporary directory, and fails when what is committed differs: prints the names that differ. */
 
-import { generate } from "./generate.ts";
+import { generate, GENERATED } from "./generate.ts";
 
-const GENERATED = new URL("../lib/gen", import.meta.url).pathname;
+const ROOT = new URL("..", import.meta.url).pathname;
 
 /** Names of the files that are not the same in both directories, sorted. */
 async function differingNames(one: string, other: string): Promise<string[]> {
@@ -19,12 +19,16 @@ async function readTexts(directory: string): Promise<Map<string, string>> {
   return texts;
 }
 
-/** Names of the files in `lib/gen` that are not what `proto` says. */
+/** The generated files that are not what `proto` says. */
 export async function checkGenerated(): Promise<string[]> {
   const fresh = await Deno.makeTempDir({ prefix: "cgrestore-check-" });
   try {
     await generate(fresh);
-    return await differingNames(GENERATED, fresh);
+    const names = GENERATED.map(async (folder) => {
+      const differing = await differingNames(`${ROOT}${folder}`, `${fresh}/${folder}`);
+      return differing.map((name) => `${folder}/${name}`);
+    });
+    return (await Promise.all(names)).flat();
   } finally {
     await Deno.remove(fresh, { recursive: true });
   }
@@ -32,6 +36,6 @@ export async function checkGenerated(): Promise<string[]> {
 
 if (import.meta.main) {
   const names = await checkGenerated();
-  for (const name of names) console.error(`lib/gen/${name} differs from what "deno task gen" makes`);
+  for (const name of names) console.error(`${name} differs from what "deno task gen" makes`);
   if (names.length > 0) Deno.exit(1);
 }

@@ -1,23 +1,22 @@
-/**
- * Generates `lib/gen` from `proto`, with buf and protobuf-es, both from npm.
- *
- * `--output DIR` generates there instead.
- */
+/** Generates `lib/gen` and `tests/gen` from `proto`, with buf: its plugins are in `proto/buf.gen.yaml`. */
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const BUF = "npm:@bufbuild/buf@1.74.0/buf";
 
+/** What is generated, below the project's top. */
+export const GENERATED = ["lib/gen", "tests/gen"] as const;
+
 /**
- * Generates into `directory`, which is emptied first.
+ * Generates below `top`, into folders that are emptied first.
  *
  * @throws {Error} when buf fails; what it said is on stderr
  */
-export async function generate(directory: string): Promise<void> {
+export async function generate(top: string): Promise<void> {
   const template = await Deno.readTextFile(`${ROOT}proto/buf.gen.yaml`);
   const here = await Deno.makeTempDir({ prefix: "cgrestore-gen-" });
   try {
     const redirected = `${here}/buf.gen.yaml`;
-    await Deno.writeTextFile(redirected, template.replace(/^( +out: ).*$/m, `$1${JSON.stringify(directory)}`));
+    await Deno.writeTextFile(redirected, template.replaceAll(/^( +out: )\.\.\/(.*)$/gm, `$1${top}/$2`));
     await runBuf(["generate", "--template", redirected]);
   } finally {
     await Deno.remove(here, { recursive: true });
@@ -36,7 +35,4 @@ async function runBuf(args: readonly string[]): Promise<void> {
   if (!success) throw new Error(`Cannot generate from "proto": buf ended with status ${code}`);
 }
 
-if (import.meta.main) {
-  const [option, directory] = Deno.args;
-  await generate(option === "--output" && directory !== undefined ? directory : `${ROOT}lib/gen`);
-}
+if (import.meta.main) await generate(ROOT.replace(/\/$/, ""));

@@ -3,7 +3,7 @@
  * system, how an error's sentence looks. Tests (`*_test.ts`) are free of all but the last.
  */
 
-/** What a folder of `lib` may import besides itself and `errors.ts`. */
+/** What a folder of `lib` may import besides itself, `errors.ts` and `text.ts`. */
 interface Allowed {
   /** Folders, or files in the form `folder/file.ts`. */
   readonly values: readonly string[];
@@ -11,11 +11,12 @@ interface Allowed {
   readonly types: readonly string[];
 }
 
-const DATA_FLOW = ["gen", "image", "model", "host", "plan", "sys", "tracee", "exec", "verify", "report"];
+const DATA_FLOW = ["wire", "gen", "image", "model", "host", "plan", "sys", "tracee", "exec", "verify", "report"];
 
 const IMPORTS: Readonly<Record<string, Allowed>> = {
-  gen: { values: [], types: [] },
-  image: { values: ["gen", "sys/files.ts"], types: ["sys/sys.ts"] },
+  wire: { values: [], types: [] },
+  gen: { values: ["wire"], types: [] },
+  image: { values: ["gen", "wire", "sys/files.ts"], types: ["sys/sys.ts"] },
   model: { values: ["gen"], types: ["image"] },
   host: { values: ["model", "sys"], types: [] },
   plan: { values: ["model"], types: ["host"] },
@@ -26,6 +27,9 @@ const IMPORTS: Readonly<Record<string, Allowed>> = {
   report: { values: ["model", "plan/plan.ts"], types: DATA_FLOW },
   cli: { values: DATA_FLOW, types: [] },
 };
+
+/** Files directly in `lib`, which every folder may import. */
+const EVERYWHERE = ["errors.ts", "text.ts"];
 
 /** Position of the sentence among the arguments of an error's constructor, where it is not the first. */
 const SENTENCE_POSITION: Readonly<Record<string, number>> = { SysError: 2 };
@@ -56,7 +60,7 @@ function fileOfLib(filename: string, source: string): string | undefined {
 
 function isAllowed(folder: string, file: string, typeOnly: boolean): boolean {
   const target = file.split("/")[0] ?? "";
-  if (file === "errors.ts" || target === folder) return true;
+  if (EVERYWHERE.includes(file) || target === folder) return true;
   const allowed = IMPORTS[folder];
   if (allowed === undefined) return false;
   const names = typeOnly ? [...allowed.values, ...allowed.types] : allowed.values;
@@ -67,7 +71,7 @@ function importHint(folder: string): string {
   const allowed = IMPORTS[folder];
   if (allowed === undefined) return "Files directly in lib import nothing of it; new folders need a row in the table";
   const types = allowed.types.map((name) => `${name} (import type)`);
-  return `It may import ${["errors.ts", ...allowed.values, ...types].join(", ")}; see CONTRIBUTING.md`;
+  return `It may import ${[...EVERYWHERE, ...allowed.values, ...types].join(", ")}; see CONTRIBUTING.md`;
 }
 
 type ImportNode =

@@ -1,4 +1,5 @@
 import { SysError } from "../errors.ts";
+import { encodeText } from "../text.ts";
 import { joinPath, relativePath } from "../model/cgroup_path.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import type { WriteProperty } from "../plan/plan.ts";
@@ -18,11 +19,9 @@ export type CgroupChange =
   /** `path` is a file's. */
   | { readonly kind: "write"; readonly hierarchy: HierarchyName; readonly path: string; readonly value: string };
 
-const TEXT = new TextEncoder();
-
 /** What to write(2) for a value: an empty write is not seen by cgroupfs at all; a newline is. */
 export function encodeValue(value: string): Uint8Array<ArrayBuffer> {
-  return TEXT.encode(value === "" ? "\n" : value);
+  return encodeText(value === "" ? "\n" : value);
 }
 
 /** Makes one change through the yard. */

@@ -1,38 +1,29 @@
-import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import type { Problem } from "../errors.ts";
+import { MessageReader, type ReadMessage } from "../wire/message_reader.ts";
 import { type Frame, type ImageKind, splitFrames } from "./frame.ts";
-import { missingField } from "./required_fields.ts";
 
-/** What we do not know is skipped: registers are most of a core image. */
-const OPTIONS = { readUnknownFields: false } as const;
+/** What is being decoded, and where its damages are told. */
+export interface DecodeOptions {
+  readonly kind: ImageKind;
+  readonly problems: Problem[];
+}
 
-/**
- * Decodes all entries of an image file.
- *
- * @param problems takes all damages; entries with one are left out
- */
-export function decodeEntries<Schema extends DescMessage>(
-  schema: Schema,
-  bytes: Uint8Array,
-  options: { readonly kind: ImageKind; readonly problems: Problem[] },
-): MessageShape<Schema>[] {
-  const { kind, problems } = options;
-  const messages: MessageShape<Schema>[] = [];
-  for (const [index, frame] of splitFrames(bytes, kind, problems).entries()) {
-    const decoded = decodeFrame(schema, frame);
-    if (typeof decoded !== "string") messages.push(decoded);
-    else problems.push({ where: `${kind.file}, entry ${index}, offset ${frame.offset}`, what: decoded });
-  }
-  return messages;
+/** Decodes all entries of an image file; those that are damaged are told and left out. */
+export function decodeEntries<T>(read: ReadMessage<T>, bytes: Uint8Array, { kind, problems }: DecodeOptions): T[] {
+  return splitFrames(bytes, kind, problems).flatMap((frame, index) => {
+    const decoded = decodeFrame(read, frame);
+    if (typeof decoded !== "string") return [decoded.message];
+    problems.push({ where: `${kind.file}, entry ${index}, offset ${frame.offset}`, what: decoded });
+    return [];
+  });
 }
 
 /** Decodes a file that has one entry; `undefined`, with the problems told, when it has another number of them. */
-export function decodeSingle<Schema extends DescMessage>(
-  schema: Schema,
+export function decodeSingle<T>(
+  read: ReadMessage<T>,
   bytes: Uint8Array,
-  options: { readonly kind: ImageKind; readonly problems: Problem[] },
-): MessageShape<Schema> | undefined {
-  const { kind, problems } = options;
+  { kind, problems }: DecodeOptions,
+): T | undefined {
   const before = problems.length;
   const [first, second] = splitFrames(bytes, kind, problems);
   if (problems.length > before) return undefined;
@@ -45,22 +36,18 @@ export function decodeSingle<Schema extends DescMessage>(
     problems.push({ where: `${kind.file}, entry 1, offset ${end}`, what: "the file has more than one entry" });
     return undefined;
   }
-  const decoded = decodeFrame(schema, first);
-  if (typeof decoded !== "string") return decoded;
+  const decoded = decodeFrame(read, first);
+  if (typeof decoded !== "string") return decoded.message;
   problems.push({ where: `${kind.file}, entry 0, offset ${first.offset}`, what: decoded });
   return undefined;
 }
 
 /** The message, or what is wrong with it. */
-function decodeFrame<Schema extends DescMessage>(schema: Schema, { payload }: Frame): MessageShape<Schema> | string {
-  let message: MessageShape<Schema>;
+function decodeFrame<T>(read: ReadMessage<T>, { payload }: Frame): { readonly message: T } | string {
   try {
-    message = fromBinary(schema, payload, OPTIONS);
+    return { message: read(new MessageReader(payload)) };
   } catch (cause) {
-    // Whatever protobuf-es throws here comes from the bytes, and has no type of its own.
+    // Whatever a reader throws comes from the bytes, and has no type of its own.
     return `the protobuf message is malformed: ${cause instanceof Error ? cause.message : String(cause)}`;
   }
-  const missing = missingField(schema, message);
-  if (missing === undefined) return message;
-  return `the required field "${missing}" is missing or has an unknown value`;
 }

@@ -1,15 +1,15 @@
-import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { ImageError, type Problem, SysError, throwProblems } from "../errors.ts";
-import { cgroup_entrySchema } from "../gen/cgroup_pb.ts";
-import { core_entrySchema } from "../gen/core_pb.ts";
-import { inventory_entrySchema } from "../gen/inventory_pb.ts";
-import { pstree_entrySchema } from "../gen/pstree_pb.ts";
-import { task_kobj_ids_entrySchema } from "../gen/task_kobj_ids_pb.ts";
+import { type CgroupEntry, readCgroupEntry } from "../gen/cgroup.ts";
+import { type CoreEntry, readCoreEntry } from "../gen/core.ts";
+import { type InventoryEntry, readInventoryEntry } from "../gen/inventory.ts";
+import { type PstreeEntry, readPstreeEntry } from "../gen/pstree.ts";
+import { readTaskKobjIdsEntry, type TaskKobjIdsEntry } from "../gen/task_kobj_ids.ts";
 import { readRegularFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
+import type { ReadMessage } from "../wire/message_reader.ts";
 import { decodeEntries, decodeSingle } from "./decode.ts";
 import { type ImageKind, splitFrames } from "./frame.ts";
-import type { CgroupEntry, CoreEntry, IdsEntry, Images, InventoryEntry, PstreeEntry } from "./images.ts";
+import type { Images } from "./images.ts";
 import { type ImageType, type ImageVersion, isImageVersion, magicsOf } from "./magic.ts";
 
 /** Reading ends here, so that a damaged list of a million threads is not answered with a million lines. */
@@ -66,7 +66,7 @@ function imageError(directory: string, problems: readonly Problem[]): ImageError
 }
 
 function readInventory(source: Source): InventoryEntry | undefined {
-  return readSingle(source, inventory_entrySchema, { type: "inventory", file: "inventory.img" });
+  return readSingle(source, readInventoryEntry, { type: "inventory", file: "inventory.img" });
 }
 
 function readPstree(source: Source): PstreeEntry[] {
@@ -74,7 +74,7 @@ function readPstree(source: Source): PstreeEntry[] {
   const bytes = readBytes(source, file);
   if (bytes === undefined) return [];
   const kind: ImageKind = { file, type: "pstree", version: source.version };
-  return decodeEntries(pstree_entrySchema, bytes, { kind, problems: source.problems });
+  return decodeEntries(readPstreeEntry, bytes, { kind, problems: source.problems });
 }
 
 function readCgroup(source: Source): CgroupEntry | undefined {
@@ -83,7 +83,7 @@ function readCgroup(source: Source): CgroupEntry | undefined {
   if (bytes === undefined || bytes.length === 0) return undefined;
   const kind: ImageKind = { file, type: "cgroup", version: source.version };
   if (bytes.length > 4 * magicsOf(kind.type, kind.version).length) {
-    return decodeSingle(cgroup_entrySchema, bytes, { kind, problems: source.problems });
+    return decodeSingle(readCgroupEntry, bytes, { kind, problems: source.problems });
   }
   // Magic only: its words are checked all the same.
   splitFrames(bytes, kind, source.problems);
@@ -92,7 +92,7 @@ function readCgroup(source: Source): CgroupEntry | undefined {
 
 function readTasks(source: Source, pstree: readonly PstreeEntry[]): Pick<Images, "cores" | "ids"> {
   const cores = new Map<number, CoreEntry>();
-  const ids = new Map<number, IdsEntry>();
+  const ids = new Map<number, TaskKobjIdsEntry>();
   const seen = new Set<number>();
   for (const entry of pstree) {
     if (isEnough(source)) break;
@@ -129,27 +129,27 @@ function readCore(
 ): CoreEntry | undefined {
   if (tid < 1 || tid > PID_MAX || seen.has(tid)) return cores.get(tid);
   seen.add(tid);
-  const core = readSingle(source, core_entrySchema, { type: "core", file: `core-${tid}.img` });
+  const core = readSingle(source, readCoreEntry, { type: "core", file: `core-${tid}.img` });
   if (core !== undefined) cores.set(tid, core);
   return core;
 }
 
-function readIds(source: Source, pid: number, core: CoreEntry): IdsEntry | undefined {
+function readIds(source: Source, pid: number, core: CoreEntry): TaskKobjIdsEntry | undefined {
   const file = `ids-${pid}.img`;
   const bytes = readBytes(source, file, { optional: core.ids !== undefined });
   if (bytes === undefined) return core.ids;
   const kind: ImageKind = { file, type: "ids", version: source.version };
-  return decodeSingle(task_kobj_ids_entrySchema, bytes, { kind, problems: source.problems });
+  return decodeSingle(readTaskKobjIdsEntry, bytes, { kind, problems: source.problems });
 }
 
-function readSingle<Schema extends DescMessage>(
+function readSingle<T>(
   source: Source,
-  schema: Schema,
+  read: ReadMessage<T>,
   { type, file }: { readonly type: ImageType; readonly file: string },
-): MessageShape<Schema> | undefined {
+): T | undefined {
   const bytes = readBytes(source, file);
   if (bytes === undefined) return undefined;
-  return decodeSingle(schema, bytes, { kind: { file, type, version: source.version }, problems: source.problems });
+  return decodeSingle(read, bytes, { kind: { file, type, version: source.version }, problems: source.problems });
 }
 
 /** The bytes of a file; `undefined` when it cannot be read, which is a problem unless it is optional and missing. */

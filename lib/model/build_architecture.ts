@@ -1,5 +1,5 @@
 import type { Problem } from "../errors.ts";
-import { core_entry_march as March } from "../gen/core_pb.ts";
+import { CoreEntryMarch as March } from "../gen/core.ts";
 import type { Images } from "../image/images.ts";
 import type { ArchitectureName } from "./checkpoint.ts";
 

@@ -1,5 +1,6 @@
 import { ImageError, type Problem } from "../errors.ts";
-import type { Images, InventoryEntry } from "../image/images.ts";
+import type { InventoryEntry } from "../gen/inventory.ts";
+import type { Images } from "../image/images.ts";
 import { buildArchitecture } from "./build_architecture.ts";
 import { buildControllers } from "./build_controllers.ts";
 import { buildNamespaces } from "./build_namespaces.ts";

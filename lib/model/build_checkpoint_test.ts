@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ImageError } from "../errors.ts";
-import { core_entry_march } from "../gen/core_pb.ts";
+import { core_entry_march } from "../../tests/gen/core_pb.ts";
 import {
   aCheckpoint,
   buildImages,
@@ -208,7 +208,6 @@ Deno.test("buildCheckpoint() refuses bad tasks", (t) =>
       tasks({ pid: 5, comm: "ä".repeat(8) }),
       /^core-5\.img, entry 0: the comm has 16 bytes, 15 is the most$/,
     ],
-    "comm of bytes that are not UTF-8": [tasks({ pid: 5, comm: "\uFFFD".repeat(15) })],
     "NUL in comm": [tasks({ pid: 5, comm: "a\0b" }), /^core-5\.img, entry 0: the comm "a\\u0000b" has a NUL$/],
     "long comm of a thread": [
       tasks({ pid: 5, threads: [{ tid: 6, comm: "x".repeat(16) }] }),
@@ -283,7 +282,6 @@ Deno.test("buildCheckpoint() refuses bad sets", (t) =>
     ],
     "a path that goes up": [oneTask({ sets: [{ id: 2, members: { cpu: "/a/../b" } }] }), /the component ".."/],
     "a path with NUL": [oneTask({ sets: [{ id: 2, members: { cpu: "/a\0" } }] }), /a NUL/],
-    "a path that is not UTF-8": [oneTask({ sets: [{ id: 2, members: { cpu: "/a\uFFFD" } }] }), /not UTF-8/],
     "a path with a final slash": [oneTask({ sets: [{ id: 2, members: { cpu: "/a/" } }] }), /an empty component/],
     "a long path": [oneTask({ sets: [{ id: 2, members: { cpu: "/a".repeat(100000) } }] }), /a path has 200000 bytes/],
     "a prefix longer than its path": [

@@ -1,11 +1,11 @@
 import type { Problem } from "../errors.ts";
-import type { ControllerEntry, DirectoryEntry, PermissionsEntry } from "../image/images.ts";
-import { joinPath } from "./cgroup_path.ts";
-import { fileNameProblem, hierarchyNameProblem, imagePathProblem, renderHierarchy } from "./check_names.ts";
+import type { CgControllerEntry, CgroupDirEntry, CgroupPerms } from "../gen/cgroup.ts";
+import { joinPath, nameProblem } from "./cgroup_path.ts";
+import { hierarchyNameProblem, imagePathProblem, renderHierarchy } from "./check_names.ts";
 import type { CgroupSet, ControllerTree, DumpedCgroup, Permissions, Property } from "./checkpoint.ts";
 import type { HierarchyName } from "./hierarchy.ts";
 
-/** Deepest nesting of directories in an image. protobuf-es itself ends at 100 messages. */
+/** Deepest nesting of directories in an image. The decoder itself ends at 100 messages. */
 const MAX_DEPTH = 64;
 
 /** CRIU leaves the permissions of this file uninitialised (`create_cgroup_prop`, criu/cgroup.c). */
@@ -21,7 +21,7 @@ interface Collection {
 
 /** The dumped directories of every hierarchy, sorted by its name; hierarchies are called as the sets call them. */
 export function buildControllers(
-  entries: readonly ControllerEntry[],
+  entries: readonly CgControllerEntry[],
   { sets, problems }: { readonly sets: Iterable<CgroupSet>; readonly problems: Problem[] },
 ): ControllerTree[] {
   const names = namesInSets(sets);
@@ -58,7 +58,7 @@ function sortedParts(name: string): string {
 }
 
 function collectDirectories(
-  heads: readonly DirectoryEntry[],
+  heads: readonly CgroupDirEntry[],
   { where, problems }: { readonly where: string; readonly problems: Problem[] },
 ): DumpedCgroup[] {
   const collection = { where, directories: new Map(), problems };
@@ -70,7 +70,7 @@ function collectDirectories(
 }
 
 function collectDirectory(
-  entry: DirectoryEntry,
+  entry: CgroupDirEntry,
   { path, depth, collection }: { readonly path: string; readonly depth: number; readonly collection: Collection },
 ): void {
   const { directories, problems } = collection;
@@ -89,19 +89,19 @@ function collectDirectory(
 }
 
 function buildDirectory(
-  { dirPerms, properties }: DirectoryEntry,
+  { dirPerms, properties }: CgroupDirEntry,
   { path, where, problems }: { readonly path: string; readonly where: string; readonly problems: Problem[] },
 ): DumpedCgroup {
   const built: Property[] = [];
   for (const { name, value, perms } of properties) {
-    const what = fileNameProblem(name);
+    const what = nameProblem(name);
     if (what !== undefined) problems.push({ where, what: `a property has ${what}` });
     built.push({ name, value, ...permissionsOf(name === WITHOUT_PERMISSIONS ? undefined : perms) });
   }
   return { path, ...permissionsOf(dirPerms), properties: built };
 }
 
-function permissionsOf(entry: PermissionsEntry | undefined): { permissions?: Permissions } {
+function permissionsOf(entry: CgroupPerms | undefined): { permissions?: Permissions } {
   if (entry === undefined) return {};
   return { permissions: { mode: entry.mode & 0o7777, uid: entry.uid, gid: entry.gid } };
 }

@@ -1,5 +1,6 @@
 import type { Problem } from "../errors.ts";
-import type { IdsEntry, Images } from "../image/images.ts";
+import type { TaskKobjIdsEntry } from "../gen/task_kobj_ids.ts";
+import type { Images } from "../image/images.ts";
 import type { CgroupSet, NamespaceKind, Task } from "./checkpoint.ts";
 
 const FIELDS = [
@@ -11,7 +12,7 @@ const FIELDS = [
   ["user", "userNsId"],
   ["cgroup", "cgroupNsId"],
   ["time", "timeNsId"],
-] as const satisfies readonly (readonly [NamespaceKind, keyof IdsEntry])[];
+] as const satisfies readonly (readonly [NamespaceKind, keyof TaskKobjIdsEntry])[];
 
 /** What tells of namespaces. */
 interface NamespaceFacts {
@@ -43,7 +44,7 @@ export function buildNamespaces({ inventory, ids }: Images, facts: NamespaceFact
 }
 
 /** The kinds in which two tasks differ. The fields are optional: 0, which is no id, says nothing. */
-function differingKinds(one: IdsEntry | undefined, other: IdsEntry | undefined): NamespaceKind[] {
+function differingKinds(one: TaskKobjIdsEntry | undefined, other: TaskKobjIdsEntry | undefined): NamespaceKind[] {
   if (one === undefined || other === undefined || one === other) return [];
   const kinds: NamespaceKind[] = [];
   for (const [kind, field] of FIELDS) {

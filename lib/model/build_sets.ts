@@ -1,5 +1,6 @@
 import type { Problem } from "../errors.ts";
-import type { CgroupSetEntry } from "../image/images.ts";
+import type { CgSetEntry } from "../gen/cgroup.ts";
+import { decodeText, encodeText } from "../text.ts";
 import { byteLength, hierarchyNameProblem, imagePathProblem, renderHierarchy } from "./check_names.ts";
 import type { CgroupSet, SetMember } from "./checkpoint.ts";
 
@@ -17,7 +18,7 @@ interface SetsContext {
  * The set of the dumping CRIU itself is left out should it be there: whoever has it stays with cgrestore.
  */
 export function buildSets(
-  entries: readonly CgroupSetEntry[],
+  entries: readonly CgSetEntry[],
   { ownSet, problems }: { readonly ownSet: number | undefined; readonly problems: Problem[] },
 ): Map<number, CgroupSet> {
   const context = { ownSet, problems, paths: new Map() };
@@ -46,11 +47,12 @@ function whereSet(id: number): string {
   return `cgroup.img, set ${id}`;
 }
 
-function buildSet({ id, ctls }: CgroupSetEntry, context: SetsContext): CgroupSet {
+function buildSet({ id, ctls }: CgSetEntry, context: SetsContext): CgroupSet {
   const members: SetMember[] = [];
   for (const { name, path, cgnsPrefix } of ctls) {
-    const root = cgnsPrefix === 0 ? undefined : leadingBytes(path, cgnsPrefix);
-    const what = pathProblem(path, context) ?? prefixProblem({ path, prefix: cgnsPrefix, root });
+    const prefix = cgnsPrefix ?? 0;
+    const root = prefix === 0 ? undefined : leadingBytes(path, prefix);
+    const what = pathProblem(path, context) ?? prefixProblem({ path, prefix, root });
     if (what !== undefined) {
       context.problems.push({ where: `${whereSet(id)}, hierarchy ${renderHierarchy(name)}`, what });
     }
@@ -67,7 +69,7 @@ function pathProblem(path: string, { paths }: SetsContext): string | undefined {
 /** The first `count` bytes of `path`, as far as they are whole characters. */
 function leadingBytes(path: string, count: number): string {
   if (byteLength(path) === path.length) return path.slice(0, count);
-  return new TextDecoder().decode(new TextEncoder().encode(path).subarray(0, count));
+  return decodeText(encodeText(path).subarray(0, count));
 }
 
 function prefixProblem(

@@ -1,5 +1,7 @@
 import type { Problem } from "../errors.ts";
-import type { CoreEntry, Images, PstreeEntry } from "../image/images.ts";
+import type { CoreEntry } from "../gen/core.ts";
+import type { PstreeEntry } from "../gen/pstree.ts";
+import type { Images } from "../image/images.ts";
 import { byteLength } from "./check_names.ts";
 import type { Task, Thread } from "./checkpoint.ts";
 import { orderTasks } from "./order_tasks.ts";
@@ -84,8 +86,8 @@ function buildTask(
     session: entry.sid,
     state: state ?? "alive",
     exitStatus: zombie ? tc.exitCode : 0,
-    stopSignal: state === "stopped" ? tc.stopSigno : 0,
-    childSubreaper: tc.childSubreaper,
+    stopSignal: state === "stopped" ? tc.stopSigno ?? 0 : 0,
+    childSubreaper: tc.childSubreaper ?? false,
     comm: tc.comm,
     ...(set === undefined ? {} : { set }),
     threads: zombie ? [] : buildThreads(entry, { where, comm: tc.comm, context }),
@@ -102,15 +104,13 @@ function isPid(number: number): boolean {
 }
 
 function checkComm(comm: string, where: string, problems: Problem[]): void {
-  // Bytes that are not UTF-8 have become characters of three bytes.
-  const bytes = byteLength(comm.replaceAll("\uFFFD", "?"));
+  const bytes = byteLength(comm);
   if (bytes > COMM_MAX) problems.push({ where, what: `the comm has ${bytes} bytes, ${COMM_MAX} is the most` });
   if (comm.includes("\0")) problems.push({ where, what: `the comm ${JSON.stringify(comm.slice(0, 80))} has a NUL` });
 }
 
 /** The set of a thread: since CRIU 3.18 with the thread, before that with the task. 0 is none. */
 function setOf({ threadCore, tc }: CoreEntry, where: string, { isSet, problems }: TasksContext): number | undefined {
-  // A field that is not in the image has its type's default, 0.
   const id = threadCore?.cgSet || tc?.cgSet || 0;
   if (id === 0) return undefined;
   if (!isSet(id)) problems.push({ where, what: `there is no cgroup set ${id} in cgroup.img` });
@@ -143,8 +143,7 @@ function buildThread(
     context.problems.push({ where: file, what: "the image is missing" });
     return undefined;
   }
-  // Absent, it is the empty string: so is the comm of a thread without one.
-  const own = core.threadCore?.comm || comm;
+  const own = core.threadCore?.comm ?? comm;
   checkComm(own, file, context.problems);
   const set = setOf(core, file, context);
   return { tid, comm: own, ...(set === undefined ? {} : { set }) };

@@ -3,6 +3,8 @@
  * but for the root itself, no `.` or `..`, no NUL.
  */
 
+import { encodeText } from "../text.ts";
+
 export const ROOT_PATH = "/";
 
 /** Longest name that cgroupfs takes for a directory (`NAME_MAX`, linux/limits.h). */
@@ -34,7 +36,7 @@ export function nameProblem(name: string): string | undefined {
   if (name === "." || name === "..") return `the component "${name}"`;
   if (name.includes("/")) return `a "/" in the name ${JSON.stringify(name)}`;
   if (name.includes("\0")) return `a NUL in the name ${JSON.stringify(name)}`;
-  if (new TextEncoder().encode(name).length > NAME_MAX) return `a name of more than ${NAME_MAX} bytes`;
+  if (encodeText(name).length > NAME_MAX) return `a name of more than ${NAME_MAX} bytes`;
   return undefined;
 }
 

@@ -1,11 +1,9 @@
-import { cgroupPathProblem, nameProblem } from "./cgroup_path.ts";
+import { encodeText } from "../text.ts";
+import { cgroupPathProblem } from "./cgroup_path.ts";
 import { describeHierarchy } from "./hierarchy.ts";
 
 /** Longest path, with its NUL, that the kernel shows and takes (`PATH_MAX`, linux/limits.h). */
 const PATH_MAX = 4096;
-
-/** What the decoder makes of bytes that are not UTF-8. */
-const REPLACEMENT = "\uFFFD";
 
 /** Longest name of a named hierarchy, with its NUL (`MAX_CGROUP_ROOT_NAMELEN`, linux/cgroup-defs.h). */
 const HIERARCHY_NAME_MAX = 64;
@@ -14,20 +12,11 @@ const HIERARCHY_NAME_MAX = 64;
 const CONTROLLER = /^[a-z][a-z0-9_]{0,31}$/;
 const NAMED = /^name=[A-Za-z0-9_.-]+$/;
 
-const ENCODER = new TextEncoder();
-
 /** What is wrong with the path of a cgroup in an image, or `undefined`. */
 export function imagePathProblem(path: string): string | undefined {
   const bytes = byteLength(path);
   if (bytes >= PATH_MAX) return `a path has ${bytes} bytes, more than the ${PATH_MAX - 1} that the kernel takes`;
-  if (path.includes(REPLACEMENT)) return `path ${JSON.stringify(path)} is not UTF-8`;
   return cgroupPathProblem(path);
-}
-
-/** What is wrong with the name of a cgroup file in an image, or `undefined`. */
-export function fileNameProblem(name: string): string | undefined {
-  if (name.includes(REPLACEMENT)) return `the name ${JSON.stringify(name)} is not UTF-8`;
-  return nameProblem(name);
 }
 
 /** What is wrong with the name of a hierarchy in an image, or `undefined`. It goes into the options of mount(2). */
@@ -48,8 +37,8 @@ export function renderHierarchy(name: string): string {
   return hierarchyNameProblem(name) === undefined ? describeHierarchy(name) : JSON.stringify(name.slice(0, 80));
 }
 
-/** Length of a text in UTF-8. */
+/** Length of a text in bytes. */
 export function byteLength(text: string): number {
   // deno-lint-ignore no-control-regex -- exactly the range in which bytes and characters are the same
-  return /^[\x00-\x7f]*$/.test(text) ? text.length : ENCODER.encode(text).length;
+  return /^[\x00-\x7f]*$/.test(text) ? text.length : encodeText(text).length;
 }

@@ -42,7 +42,7 @@ export interface Task {
   readonly stopSignal: number;
   /** Whether orphans among its descendants become its children (`PR_SET_CHILD_SUBREAPER`). */
   readonly childSubreaper: boolean;
-  /** 15 bytes at most; what is not UTF-8 in it is U+FFFD. */
+  /** 15 bytes at most. */
   readonly comm: string;
   /** Cgroup set of the leader; absent for zombies and in dumps without cgroups: stays where it is born. */
   readonly set?: number;

@@ -1,6 +1,9 @@
-/** Characters that move the cursor, start escape sequences or reorder the text: C0, DEL, C1, and bidi controls. */
+/**
+ * Characters that move the cursor, start escape sequences or reorder the text: C0, DEL, C1, and bidi controls; and
+ * bytes that are no text (lib/text.ts).
+ */
 // deno-lint-ignore no-control-regex
-const HARMFUL = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const HARMFUL = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udcff]/gu;
 
 /**
  * Text from an image or the kernel, safe to show on a terminal: what could drive the terminal is shown as `\x1b` or
@@ -19,7 +22,8 @@ export function printable(text: string): string {
 function escapeCharacter(character: string): string {
   if (character === "\n") return "\\n";
   if (character === "\t") return "\\t";
-  const code = character.charCodeAt(0);
+  const unit = character.charCodeAt(0);
+  const code = unit >= 0xdc80 ? unit - 0xdc00 : unit;
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
 }
 

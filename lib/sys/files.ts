@@ -1,11 +1,11 @@
 import { SysError } from "../errors.ts";
+import { decodeText } from "../text.ts";
 import { O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } from "./constants.ts";
 import type { Sys } from "./sys.ts";
 
 /** Files of a kernel or of a checkpoint's description are small; nothing we read whole comes near this. */
 const MAX_SIZE = 64 * 1024 * 1024;
 const FIRST_READ = 8192;
-const TEXT = new TextDecoder();
 
 /**
  * Reads a whole file. The size that fstat tells is not trusted: it is 0 for files of /proc.
@@ -46,14 +46,14 @@ function cannotRead(path: string, code: string, hint: string): SysError {
   return new SysError("read", code, `Cannot read "${path}"`, hint);
 }
 
-/** As `readFile`, as UTF-8 text. */
+/** As `readFile`, as text (`decodeText`). */
 export function readText(sys: Sys, path: string): string {
-  return TEXT.decode(readFile(sys, path));
+  return decodeText(readFile(sys, path));
 }
 
 /** Reads a whole file below the open directory `directory`, following no links (`Sys.openBeneath`). */
 export function readTextBeneath(sys: Sys, directory: number, path: string): string {
-  return TEXT.decode(readDescriptor(sys, sys.openBeneath(directory, path, O_RDONLY), path));
+  return decodeText(readDescriptor(sys, sys.openBeneath(directory, path, O_RDONLY), path));
 }
 
 /** Reads `fd` to its end, and closes it. */

@@ -1,6 +1,7 @@
 /** `Sys` on the running Linux kernel, through the C library. Every method belongs to the thread that opened it. */
 
 import { SysError } from "../errors.ts";
+import { decodeText, encodeText, encodeTextInto } from "../text.ts";
 import * as k from "./constants.ts";
 import { EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
 import { type Libc, openLibc } from "./libc.ts";
@@ -48,9 +49,6 @@ const REMEDY: Readonly<Record<string, string>> = {
   ENOSYS: "this kernel lacks the call, or a seccomp filter forbids it",
 };
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 /** Opens the kernel for the calling thread; the caller releases it, and uses it on this thread only. */
 export function openLinuxSys(): LinuxSys {
   return new LinuxSys(openLibc());
@@ -60,7 +58,7 @@ export function openLinuxSys(): LinuxSys {
  * The kernel itself.
  *
  * Paths must not contain NUL (EINVAL). Errors of calls on a descriptor name the file behind it, as proc(5) tells it.
- * A name in a directory that is not UTF-8 is read with U+FFFD, and will not be found again.
+ * Names that are not UTF-8 are as `decodeText` makes them, and are found again.
  */
 export class LinuxSys implements Sys, Disposable {
   readonly #libc: Libc;
@@ -190,7 +188,7 @@ export class LinuxSys implements Sys, Disposable {
     const length = this.#c.readlink(this.#encode("readlink", path), this.#transfer, TRANSFER_SIZE);
     const code = this.#code();
     if (length < 0) throw failure("readlink", code, `Cannot read the link ${quote(path)}`);
-    return decoder.decode(this.#transfer.subarray(0, length));
+    return decodeText(this.#transfer.subarray(0, length));
   }
 
   /** By statx(2), whose layout is the same on every architecture. */
@@ -281,7 +279,7 @@ export class LinuxSys implements Sys, Disposable {
     const made = this.#c.mkdtemp(path);
     const code = this.#code();
     if (made === null) throw failure("mkdtemp", code, `Cannot make a directory like ${quote(template)}`);
-    return decoder.decode(path.subarray(0, path.indexOf(0)));
+    return decodeText(path.subarray(0, path.indexOf(0)));
   }
 
   rmdir(path: string): void {
@@ -531,12 +529,12 @@ export class LinuxSys implements Sys, Disposable {
 
   /** `text` as a C string in the scratch memory for paths, good until the next path is encoded. */
   #encode(call: string, text: string): CString {
-    const { read, written } = encoder.encodeInto(text, this.#path);
-    if (read < text.length || written === PATH_SCRATCH) {
+    const length = encodeTextInto(text, this.#path);
+    if (length === undefined || length === PATH_SCRATCH) {
       throw new SysError(call, "ENAMETOOLONG", `Cannot use the path ${quote(`${text.slice(0, 80)}…`)}`);
     }
     if (text.includes("\0")) throw failure(call, EINVAL, `Cannot use the path ${quote(text)}`);
-    this.#path[written] = 0;
+    this.#path[length] = 0;
     return this.#path;
   }
 
@@ -544,7 +542,7 @@ export class LinuxSys implements Sys, Disposable {
   #nameOf(fd: number): string {
     if (fd === k.AT_FDCWD) return "the working directory";
     const length = this.#c.readlink(cString(`/proc/self/fd/${fd}`), this.#transfer, TRANSFER_SIZE);
-    return length > 0 ? quote(decoder.decode(this.#transfer.subarray(0, length))) : `file descriptor ${fd}`;
+    return length > 0 ? quote(decodeText(this.#transfer.subarray(0, length))) : `file descriptor ${fd}`;
   }
 
   /** `undefined` when there was nothing, or when a signal came first. */
@@ -674,7 +672,7 @@ function buildHandler(word: bigint): Uint8Array {
 function decodeEntries(records: Uint8Array<ArrayBuffer>, entries: DirectoryEntry[]): void {
   for (let at = 0; at < records.length;) {
     const length = (records[at + 16] ?? 0) | (records[at + 17] ?? 0) << 8;
-    const name = decoder.decode(records.subarray(at + 19, records.indexOf(0, at + 19)));
+    const name = decodeText(records.subarray(at + 19, records.indexOf(0, at + 19)));
     if (name !== "." && name !== "..") entries.push({ name, isDirectory: records[at + 18] === k.DT_DIR });
     at += length;
   }
@@ -691,7 +689,7 @@ function quote(text: string): string {
 
 /** What is written to cgroup files is short text, and belongs in the message. */
 function summarize(data: Uint8Array<ArrayBuffer>): string {
-  return data.length <= 64 ? quote(decoder.decode(data)) : `${data.length} bytes`;
+  return data.length <= 64 ? quote(decodeText(data)) : `${data.length} bytes`;
 }
 
 /** Guards every kill(2): FFI takes numbers modulo 2^32, and what is not positive would address whole groups. */
@@ -726,7 +724,7 @@ function words(count: number): BigUint64Array<ArrayBuffer> {
 }
 
 function cString(text: string): CString {
-  return encoder.encode(`${text}\0`);
+  return encodeText(`${text}\0`);
 }
 
 /** The caller keeps `memory` alive for as long as the address is used. */

@@ -1,3 +1,5 @@
+import { encodeText } from "../text.ts";
+
 /**
  * A system call for a tracee to make. An argument is a number, bytes or a structure that it shall point to, or the
  * address of another slot.
@@ -29,11 +31,9 @@ export interface CallPurpose {
   hint?(code: string): string | undefined;
 }
 
-const TEXT = new TextEncoder();
-
-/** `text` as C wants it: UTF-8 with a NUL at the end. */
+/** `text` as C wants it: its bytes with a NUL at the end. */
 export function cString(text: string): Uint8Array {
-  return TEXT.encode(`${text}\0`);
+  return encodeText(`${text}\0`);
 }
 
 /** Size of `struct clone_args` (linux/sched.h), with its eleven 64-bit fields. */

@@ -1,14 +1,26 @@
 import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { cg_controller_entrySchema, cg_set_entrySchema, cgroup_dir_entrySchema } from "../../lib/gen/cgroup_pb.ts";
-import { cgroup_entrySchema, cgroup_permsSchema } from "../../lib/gen/cgroup_pb.ts";
-import { core_entry_march, core_entrySchema } from "../../lib/gen/core_pb.ts";
-import { inventory_entrySchema } from "../../lib/gen/inventory_pb.ts";
-import { pstree_entrySchema } from "../../lib/gen/pstree_pb.ts";
-import { task_kobj_ids_entrySchema } from "../../lib/gen/task_kobj_ids_pb.ts";
-import type { CoreEntry, DirectoryEntry, IdsEntry, Images } from "../../lib/image/images.ts";
+import { readCgroupEntry } from "../../lib/gen/cgroup.ts";
+import { readCoreEntry } from "../../lib/gen/core.ts";
+import { readInventoryEntry } from "../../lib/gen/inventory.ts";
+import { readPstreeEntry } from "../../lib/gen/pstree.ts";
+import { readTaskKobjIdsEntry } from "../../lib/gen/task_kobj_ids.ts";
+import type { Images } from "../../lib/image/images.ts";
 import { type ImageType, magicsOf } from "../../lib/image/magic.ts";
 import { buildCheckpoint } from "../../lib/model/build_checkpoint.ts";
 import type { Checkpoint, Permissions } from "../../lib/model/checkpoint.ts";
+import { MessageReader, type ReadMessage } from "../../lib/wire/message_reader.ts";
+import {
+  cg_controller_entrySchema,
+  cg_set_entrySchema,
+  type cgroup_dir_entry,
+  cgroup_dir_entrySchema,
+  cgroup_entrySchema,
+  cgroup_permsSchema,
+} from "../gen/cgroup_pb.ts";
+import { type core_entry, core_entry_march, core_entrySchema } from "../gen/core_pb.ts";
+import { inventory_entrySchema } from "../gen/inventory_pb.ts";
+import { pstree_entrySchema } from "../gen/pstree_pb.ts";
+import { type task_kobj_ids_entry, task_kobj_ids_entrySchema } from "../gen/task_kobj_ids_pb.ts";
 
 /** A checkpoint in few words. What is left out has the default named here. */
 export interface ImagesDescription {
@@ -96,6 +108,24 @@ export function aCheckpoint(description: ImagesDescription): Checkpoint {
 
 /** The messages of a description, as `readImages` would return them. */
 export function buildImages(description: ImagesDescription): Images {
+  const { version, inventory, pstree, cores, ids, cgroup } = buildMessages(description);
+  function decode<Schema extends DescMessage, T>(schema: Schema, read: ReadMessage<T>): (m: MessageShape<Schema>) => T {
+    return (message) => read(new MessageReader(toBinary(schema, message)));
+  }
+  function decodeAll<Message, T>(messages: ReadonlyMap<number, Message>, decode: (message: Message) => T) {
+    return new Map([...messages].map(([id, message]) => [id, decode(message)]));
+  }
+  return {
+    version,
+    inventory: decode(inventory_entrySchema, readInventoryEntry)(inventory),
+    pstree: pstree.map(decode(pstree_entrySchema, readPstreeEntry)),
+    cores: decodeAll(cores, decode(core_entrySchema, readCoreEntry)),
+    ids: decodeAll(ids, decode(task_kobj_ids_entrySchema, readTaskKobjIdsEntry)),
+    ...cgroup === undefined ? {} : { cgroup: decode(cgroup_entrySchema, readCgroupEntry)(cgroup) },
+  };
+}
+
+function buildMessages(description: ImagesDescription) {
   const { tasks, sets, controllers, rootCgSet = 1, imgVersion = 2, rootIds = {} } = description;
   const root = tasks[0]?.pid ?? 0;
   // Backwards, so that of two tasks with the same pid the first one has the core.
@@ -103,14 +133,12 @@ export function buildImages(description: ImagesDescription): Images {
   const live = tasks.filter((task) => task.state !== "zombie" && task.idsInCore !== true);
   const ids = new Map(live.map((task) => [task.pid, buildIds(task.ids)]));
   for (const task of tasks) if (task.idsInCore === true) ids.set(task.pid, buildIds(task.ids));
-  const cgroup = sets === undefined && controllers === undefined ? {} : {
-    cgroup: create(cgroup_entrySchema, {
-      sets: (sets ?? []).map(buildSet),
-      controllers: (controllers ?? []).map(buildController),
-    }),
-  };
+  const cgroup = sets === undefined && controllers === undefined ? undefined : create(cgroup_entrySchema, {
+    sets: (sets ?? []).map(buildSet),
+    controllers: (controllers ?? []).map(buildController),
+  });
   return {
-    version: imgVersion === 1 ? 1 : 2,
+    version: imgVersion === 1 ? 1 as const : 2 as const,
     inventory: create(inventory_entrySchema, {
       imgVersion,
       ...(rootIds === null ? {} : { rootIds: buildIds(rootIds) }),
@@ -119,13 +147,13 @@ export function buildImages(description: ImagesDescription): Images {
     pstree: tasks.map((task, index) => buildPstreeEntry(task, { root, index })),
     cores,
     ids,
-    ...cgroup,
+    cgroup,
   };
 }
 
 /** The files of a description, by name. */
 export function encodeImages(description: ImagesDescription): Map<string, Uint8Array<ArrayBuffer>> {
-  const { version, inventory, pstree, cores, ids, cgroup } = buildImages(description);
+  const { version, inventory, pstree, cores, ids, cgroup } = buildMessages(description);
   const inCore = new Set(description.tasks.filter((task) => task.idsInCore === true).map((task) => task.pid));
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   function put<Schema extends DescMessage>(
@@ -188,7 +216,7 @@ function describedThread(thread: ThreadDescription | number): ThreadDescription 
 const STATES = { alive: 1, stopped: 3, zombie: 2 } as const;
 
 /** The core of the leader, and of all threads; what a zombie lists as threads has none. */
-function buildCores(task: TaskDescription): [number, CoreEntry][] {
+function buildCores(task: TaskDescription): [number, core_entry][] {
   const { state = "alive", set, oldSet, stopSignal, march = core_entry_march.X86_64 } = task;
   const leader = create(core_entrySchema, {
     mtype: march,
@@ -208,7 +236,7 @@ function buildCores(task: TaskDescription): [number, CoreEntry][] {
   });
   const others = (state === "zombie" ? [] : task.threads ?? []).map(describedThread).map((
     thread,
-  ): [number, CoreEntry] => [
+  ): [number, core_entry] => [
     thread.tid,
     create(core_entrySchema, { mtype: march, threadCore: threadCore(thread) }),
   ]);
@@ -224,7 +252,7 @@ function threadCore({ comm, set }: ThreadDescription) {
   };
 }
 
-function buildIds(ids: IdsDescription = {}): IdsEntry {
+function buildIds(ids: IdsDescription = {}): task_kobj_ids_entry {
   return create(task_kobj_ids_entrySchema, {
     vmId: 1,
     filesId: 1,
@@ -253,7 +281,7 @@ function buildController({ names, directories = [] }: ControllerDescription) {
   return create(cg_controller_entrySchema, { cnames: [...names], dirs: directories.map(buildDirectory) });
 }
 
-function buildDirectory({ name, children, properties, permissions }: DirectoryDescription): DirectoryEntry {
+function buildDirectory({ name, children, properties, permissions }: DirectoryDescription): cgroup_dir_entry {
   return create(cgroup_dir_entrySchema, {
     dirName: name,
     children: (children ?? []).map(buildDirectory),

@@ -1,7 +1,7 @@
 /** Tests that need more than every machine has. A test that cannot run says why, in a line that `scripts/test.ts` reads. */
 
 /** What a test can need of the machine. */
-export type Requirement = "root" | "criu" | "denort" | "vm" | "v1" | "v1-apart" | "v2" | "user-namespaces";
+export type Requirement = "root" | "cc" | "criu" | "denort" | "vm" | "v1" | "v1-apart" | "v2" | "user-namespaces";
 
 /** Spread into the options of `Deno.test`. */
 export interface Skip {
@@ -43,6 +43,7 @@ export function requires(name: string, ...requirements: readonly Requirement[]):
 /** For each requirement, why this machine does not have it, or undefined when it does. */
 const LACKS: Record<Requirement, () => string | undefined> = {
   root: () => (Deno.uid() === 0 ? undefined : "not root"),
+  cc: () => (runs("cc", ["--version"]) ? undefined : "no C compiler"),
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
   vm: () => (Deno.env.get("CGRESTORE_VM") ? undefined : "not in a VM"),

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file inventory.proto.
  */
 export const file_inventory: GenFile = /*@__PURE__*/
-  fileDesc("Cg9pbnZlbnRvcnkucHJvdG8SEGNncmVzdG9yZS5pbWFnZXMidAoPaW52ZW50b3J5X2VudHJ5EhMKC2ltZ192ZXJzaW9uGAEgAigNEjcKCHJvb3RfaWRzGAMgASgLMiUuY2dyZXN0b3JlLmltYWdlcy50YXNrX2tvYmpfaWRzX2VudHJ5EhMKC3Jvb3RfY2dfc2V0GAUgASgN", [file_task_kobj_ids]);
+  fileDesc("Cg9pbnZlbnRvcnkucHJvdG8SEGNncmVzdG9yZS5pbWFnZXMimAEKD2ludmVudG9yeV9lbnRyeRITCgtpbWdfdmVyc2lvbhgBIAIoDRI3Cghyb290X2lkcxgDIAEoCzIlLmNncmVzdG9yZS5pbWFnZXMudGFza19rb2JqX2lkc19lbnRyeRITCgtyb290X2NnX3NldBgFIAEoDRIPCgdsc210eXBlGAYgASgNEhEKCXRjcF9jbG9zZRgKIAEoCA", [file_task_kobj_ids]);
 
 /**
  * @generated from message cgrestore.images.inventory_entry
@@ -41,6 +41,20 @@ export type inventory_entry = Message<"cgrestore.images.inventory_entry"> & {
    * @generated from field: optional uint32 root_cg_set = 5;
    */
   rootCgSet: number;
+
+  /**
+   * 0 none, 1 SELinux, 2 AppArmor.
+   *
+   * @generated from field: optional uint32 lsmtype = 6;
+   */
+  lsmtype: number;
+
+  /**
+   * Whether established TCP connections were to be closed at the dump.
+   *
+   * @generated from field: optional bool tcp_close = 10;
+   */
+  tcpClose: boolean;
 };
 
 /**

@@ -1,0 +1,116 @@
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { decodeText } from "../text.ts";
+
+/** Deepest nesting of messages; directories of cgroups nest. */
+const MAX_DEPTH = 100;
+
+/** Bytes of a number that is exact as a sum of its parts: 49 bits, which addresses of tasks fit in. */
+const FAST_BYTES = 7;
+
+/** Reads the fields of one message, from its first byte to its last. */
+export type ReadMessage<T> = (reader: MessageReader) => T;
+
+/**
+ * Reads messages of the protobuf wire format; the generated decoders of `lib/gen` are written against it.
+ *
+ * Nothing is allocated by a size that the bytes tell. Bytes that are no such message make it throw an `Error` that
+ * says why, without saying where.
+ */
+export class MessageReader extends BinaryReader {
+  readonly #bytes: Uint8Array;
+  /** Where the message ends whose fields are being read. */
+  #end: number;
+  #depth = 0;
+
+  constructor(bytes: Uint8Array) {
+    super(bytes, decodeText);
+    this.#bytes = bytes;
+    this.#end = bytes.length;
+  }
+
+  /** The next field's number and wire type, as on the wire: `number << 3 | type`; 0 at the end of the message. */
+  nextTag(): number {
+    if (this.pos === this.#end) return 0;
+    const tag = this.uint32();
+    this.#checkPosition();
+    if (tag < 8) throw malformed("a field has the number 0");
+    return tag;
+  }
+
+  /** Passes over the value of a field that is not known. */
+  skipField(tag: number): void {
+    this.skip(tag & 7, tag >>> 3);
+    this.#checkPosition();
+  }
+
+  /** A message inside. */
+  message<T>(read: ReadMessage<T>): T {
+    if (this.#depth === MAX_DEPTH) throw malformed(`messages are nested more than ${MAX_DEPTH} deep (recursion)`);
+    const outer = this.#end;
+    const end = this.uint32() + this.pos;
+    if (end > outer) throw malformed("a message inside is longer than the one around it");
+    this.#depth++;
+    this.#end = end;
+    const message = read(this);
+    this.#checkPosition();
+    this.#depth--;
+    this.#end = outer;
+    return message;
+  }
+
+  /** A list of numbers that is written as one field. */
+  packed<T>(into: T[], read: () => T): void {
+    const end = this.uint32() + this.pos;
+    if (end > this.#end) throw malformed("a list is longer than the message around it");
+    while (this.pos < end) into.push(read());
+    if (this.pos !== end) throw malformed("a list ends within a number");
+  }
+
+  /** A field of 64 bits as a number: exact, or refused. */
+  number64(): number {
+    let value = 0;
+    for (let index = 0, unit = 1; index < FAST_BYTES; index++, unit *= 128) {
+      const byte = this.#bytes[this.pos + index] ?? 0;
+      value += (byte & 0x7f) * unit;
+      if (byte < 0x80) {
+        this.pos += index + 1;
+        return value;
+      }
+    }
+    return exactly(BigInt(this.uint64()));
+  }
+
+  /** The same for a signed field. */
+  signed64(): number {
+    return exactly(BigInt(this.int64()));
+  }
+
+  /** One of the values of a closed enum. */
+  oneOf<T extends number>(values: readonly T[], field: string): T {
+    const number = this.int32();
+    const value = values.find((one) => one === number);
+    if (value === undefined) throw malformed(`the field "${field}" has the unknown value ${number}`);
+    return value;
+  }
+
+  #checkPosition(): void {
+    if (this.pos > this.#end) throw malformed("a field ends behind its message");
+  }
+}
+
+/** Addresses of pages have 12 zero bits at their end, and are exact all the way up. */
+function exactly(value: bigint): number {
+  const number = Number(value);
+  if (BigInt(number) !== value) throw malformed(`the number ${value} is too large for its field`);
+  return number;
+}
+
+/** The error for a required field that is not there: `field` is `MESSAGE.FIELD`, as in the format's definition. */
+export function missingField(field: string): Error {
+  return malformed(`the required field "${field}" is missing`);
+}
+
+/** Part of a sentence: who knows the file says the rest. */
+function malformed(what: string): Error {
+  return new Error(what);
+}
