@@ -63,5 +63,5 @@ find_cache
 refuse_unless_private "$cache"
 [ -x "$cache/$key/deno" ] || unpack || exit
 export DENO_DIR="$cache/$key" DENO_NO_UPDATE_CHECK=1
-exec "$cache/$key/deno" run -A --v8-flags=--no-lazy --no-config --no-lock --no-remote --no-npm --no-check --cached-only "$cache/$key/cgrestore.js" "$@"
+exec "$cache/$key/deno" run -A --v8-flags=@V8_FLAGS@ --no-config --no-lock --no-remote --no-npm --no-check --cached-only "$cache/$key/cgrestore.js" "$@"
 exit 70

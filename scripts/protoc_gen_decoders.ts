@@ -4,7 +4,8 @@
  *
  * Unlike the modules of protoc-gen-es, these need no descriptors, whose evaluation would take a third of the time that
  * cgrestore takes to start; they refuse messages without their required fields; and a field that was not on the wire is
- * `undefined`, never its type's zero. Fields of 64 bits are `bigint`, or with `[jstype = JS_NUMBER]` exact numbers.
+ * `undefined`, never its type's zero. Fields of 64 bits are `bigint`, in lists `Words`, or with
+ * `[jstype = JS_NUMBER]` exact numbers.
  */
 import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence, FieldOptions_JSType } from "@bufbuild/protobuf/wkt";
@@ -20,16 +21,18 @@ import {
 interface Scalar {
   readonly type: "number" | "bigint" | "boolean" | "string" | "Uint8Array";
   readonly read: string;
+  /** Method that reads a run of them, for varints. */
+  readonly readRun?: string;
 }
 
 const SCALARS: Partial<Record<ScalarType, Scalar>> = {
-  [ScalarType.UINT32]: { type: "number", read: "uint32()" },
+  [ScalarType.UINT32]: { type: "number", read: "uint32()", readRun: "uint32s" },
   [ScalarType.INT32]: { type: "number", read: "int32()" },
   [ScalarType.SINT32]: { type: "number", read: "sint32()" },
   [ScalarType.BOOL]: { type: "boolean", read: "bool()" },
   [ScalarType.STRING]: { type: "string", read: "string()" },
   [ScalarType.BYTES]: { type: "Uint8Array", read: "bytes()" },
-  [ScalarType.UINT64]: { type: "bigint", read: "uint64() as bigint" },
+  [ScalarType.UINT64]: { type: "bigint", read: "uint64()", readRun: "uint64s" },
   [ScalarType.SINT64]: { type: "bigint", read: "sint64() as bigint" },
   [ScalarType.INT64]: { type: "bigint", read: "int64() as bigint" },
   [ScalarType.FIXED64]: { type: "bigint", read: "fixed64() as bigint" },
@@ -45,6 +48,7 @@ const FIXED_64 = 1;
 const LENGTH = 2;
 
 const READER = "../wire/message_reader.ts";
+const WORDS = "./../wire/words.ts";
 
 function generateTs(schema: Schema): void {
   for (const file of schema.files) {
@@ -64,6 +68,7 @@ function printEnum(f: GeneratedFile, one: DescEnum): void {
   for (const { name: key, number } of one.values) f.print("  ", key, ": ", number, ",");
   f.print("} as const;");
   f.print(f.export("type", name), ` = typeof ${name}[keyof typeof ${name}];`);
+  f.print("const all", name, " = Object.values(", name, ");");
   f.print();
 }
 
@@ -83,11 +88,7 @@ function printDecoder(f: GeneratedFile, message: DescMessage): void {
   const reader = f.import("MessageReader", `./${READER}`, true);
   f.print("/** Reads a `", message.name, "`. */");
   f.print(f.export("function", decoderName(message)), "(reader: ", reader, "): ", typeName(message), " {");
-  for (const field of message.fields) {
-    const { localName } = field;
-    if (field.fieldKind === "list") f.print("  const ", localName, ": ", ...elementType(f, field), "[] = [];");
-    else f.print("  let ", localName, ": ", ...fieldType(f, field), " | undefined;");
-  }
+  for (const field of message.fields) printVariables(f, field);
   f.print("  for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {");
   f.print("    switch (tag) {");
   for (const field of message.fields) printCases(f, field);
@@ -99,22 +100,55 @@ function printDecoder(f: GeneratedFile, message: DescMessage): void {
   for (const field of message.fields.filter(isRequired)) {
     f.print("  if (", field.localName, " === undefined) throw ", missing, "(", f.string(fieldName(field)), ");");
   }
-  f.print("  return { ", message.fields.map(({ localName }) => localName).join(", "), " };");
+  const words = f.import("Words", WORDS);
+  f.print("  return {");
+  for (const field of message.fields) {
+    const { localName } = field;
+    if (isWords(field)) f.print("    ", localName, ": new ", words, "(", localName, "),");
+    else f.print("    ", localName, ",");
+  }
+  f.print("  };");
   f.print("}");
   f.print();
 }
 
+function printVariables(f: GeneratedFile, field: DescField): void {
+  const { localName } = field;
+  if (field.fieldKind !== "list") {
+    f.print("  let ", localName, ": ", ...fieldType(f, field), " | undefined;");
+    return;
+  }
+  f.print("  const ", localName, ": ", ...isWords(field) ? ["number"] : elementType(f, field), "[] = [];");
+  if (field.message !== undefined) f.print("  let ", localName, "At = 0;");
+}
+
 function printCases(f: GeneratedFile, field: DescField): void {
-  const { localName, number } = field;
+  const { number } = field;
+  const tag = number << 3 | wireType(field);
   const value = readValue(f, field);
-  f.print("      case ", number << 3 | wireType(field), ":");
-  if (field.fieldKind === "list") f.print("        ", localName, ".push(", ...value, ");");
-  else f.print("        ", localName, " = ", ...value, ";");
+  f.print("      case ", tag, ":");
+  f.print("        ", ...readField(field, value, tag), ";");
   f.print("        break;");
   if (field.fieldKind !== "list" || wireType(field) === LENGTH) return;
   f.print("      case ", number << 3 | LENGTH, ":");
-  f.print("        reader.packed(", localName, ", () => ", ...value, ");");
+  // No tag is -1: one number at a time.
+  f.print("        reader.packed(() => ", ...readField(field, value, -1), ");");
   f.print("        break;");
+}
+
+function readField(field: DescField, value: readonly Printable[], tag: number): Printable[] {
+  const { localName } = field;
+  const run = field.fieldKind === "list" ? scalarOf(field)?.readRun : undefined;
+  if (run !== undefined) return [`reader.${run}(${tag}, ${localName})`];
+  if (field.fieldKind === "list" && field.message !== undefined) {
+    return [`${localName}At = reader.nextMessage(`, ...value, `, ${localName}, ${localName}At)`];
+  }
+  return field.fieldKind === "list" ? [localName, ".push(", ...value, ")"] : [localName, " = ", ...value];
+}
+
+/** Whether a field is a list of words, which `MessageReader` collects as halves. */
+function isWords(field: DescField): boolean {
+  return field.fieldKind === "list" && scalarOf(field)?.readRun === "uint64s";
 }
 
 function fieldName(field: DescField): string {
@@ -144,6 +178,7 @@ function scalarOf(field: DescField): Scalar | undefined {
 }
 
 function fieldType(f: GeneratedFile, field: DescField): Printable[] {
+  if (isWords(field)) return [f.import("Words", WORDS)];
   return field.fieldKind === "list" ? ["readonly ", ...elementType(f, field), "[]"] : elementType(f, field);
 }
 
@@ -159,12 +194,13 @@ function readValue(f: GeneratedFile, field: DescField): Printable[] {
   const scalar = scalarOf(field);
   if (scalar !== undefined) return [`reader.${scalar.read}`];
   if (field.enum !== undefined) {
-    return ["reader.oneOf(Object.values(", typeName(field.enum), "), ", f.string(fieldName(field)), ")"];
+    return [`reader.oneOf(all${typeName(field.enum)}, `, f.string(fieldName(field)), ")"];
   }
   const { message } = field;
   if (message === undefined) throw new Error(`Cannot generate "${fieldName(field)}": it has no type`);
   const name = decoderName(message);
-  return ["reader.message(", message.file === field.parent.file ? name : f.import(name, fileOf(message)), ")"];
+  const read = message.file === field.parent.file ? name : f.import(name, fileOf(message));
+  return field.fieldKind === "list" ? [read] : ["reader.message(", read, ")"];
 }
 
 function fileOf(desc: DescMessage | DescEnum): string {

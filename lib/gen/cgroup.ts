@@ -24,20 +24,25 @@ export interface CgroupEntry {
 /** Reads a `cgroup_entry`. */
 export function readCgroupEntry(reader: MessageReader): CgroupEntry {
   const sets: CgSetEntry[] = [];
+  let setsAt = 0;
   const controllers: CgControllerEntry[] = [];
+  let controllersAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 10:
-        sets.push(reader.message(readCgSetEntry));
+        setsAt = reader.nextMessage(readCgSetEntry, sets, setsAt);
         break;
       case 18:
-        controllers.push(reader.message(readCgControllerEntry));
+        controllersAt = reader.nextMessage(readCgControllerEntry, controllers, controllersAt);
         break;
       default:
         reader.skipField(tag);
     }
   }
-  return { sets, controllers };
+  return {
+    sets,
+    controllers,
+  };
 }
 
 /**
@@ -58,20 +63,24 @@ export interface CgSetEntry {
 export function readCgSetEntry(reader: MessageReader): CgSetEntry {
   let id: number | undefined;
   const ctls: CgMemberEntry[] = [];
+  let ctlsAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
         id = reader.uint32();
         break;
       case 18:
-        ctls.push(reader.message(readCgMemberEntry));
+        ctlsAt = reader.nextMessage(readCgMemberEntry, ctls, ctlsAt);
         break;
       default:
         reader.skipField(tag);
     }
   }
   if (id === undefined) throw missingField("cg_set_entry.id");
-  return { id, ctls };
+  return {
+    id,
+    ctls,
+  };
 }
 
 /**
@@ -118,7 +127,11 @@ export function readCgMemberEntry(reader: MessageReader): CgMemberEntry {
   }
   if (name === undefined) throw missingField("cg_member_entry.name");
   if (path === undefined) throw missingField("cg_member_entry.path");
-  return { name, path, cgnsPrefix };
+  return {
+    name,
+    path,
+    cgnsPrefix,
+  };
 }
 
 /**
@@ -141,19 +154,23 @@ export interface CgControllerEntry {
 export function readCgControllerEntry(reader: MessageReader): CgControllerEntry {
   const cnames: string[] = [];
   const dirs: CgroupDirEntry[] = [];
+  let dirsAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 10:
         cnames.push(reader.string());
         break;
       case 18:
-        dirs.push(reader.message(readCgroupDirEntry));
+        dirsAt = reader.nextMessage(readCgroupDirEntry, dirs, dirsAt);
         break;
       default:
         reader.skipField(tag);
     }
   }
-  return { cnames, dirs };
+  return {
+    cnames,
+    dirs,
+  };
 }
 
 /**
@@ -184,7 +201,9 @@ export interface CgroupDirEntry {
 export function readCgroupDirEntry(reader: MessageReader): CgroupDirEntry {
   let dirName: string | undefined;
   const children: CgroupDirEntry[] = [];
+  let childrenAt = 0;
   const properties: CgroupPropEntry[] = [];
+  let propertiesAt = 0;
   let dirPerms: CgroupPerms | undefined;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
@@ -192,10 +211,10 @@ export function readCgroupDirEntry(reader: MessageReader): CgroupDirEntry {
         dirName = reader.string();
         break;
       case 18:
-        children.push(reader.message(readCgroupDirEntry));
+        childrenAt = reader.nextMessage(readCgroupDirEntry, children, childrenAt);
         break;
       case 26:
-        properties.push(reader.message(readCgroupPropEntry));
+        propertiesAt = reader.nextMessage(readCgroupPropEntry, properties, propertiesAt);
         break;
       case 34:
         dirPerms = reader.message(readCgroupPerms);
@@ -205,7 +224,12 @@ export function readCgroupDirEntry(reader: MessageReader): CgroupDirEntry {
     }
   }
   if (dirName === undefined) throw missingField("cgroup_dir_entry.dir_name");
-  return { dirName, children, properties, dirPerms };
+  return {
+    dirName,
+    children,
+    properties,
+    dirPerms,
+  };
 }
 
 /**
@@ -248,7 +272,11 @@ export function readCgroupPropEntry(reader: MessageReader): CgroupPropEntry {
   }
   if (name === undefined) throw missingField("cgroup_prop_entry.name");
   if (value === undefined) throw missingField("cgroup_prop_entry.value");
-  return { name, value, perms };
+  return {
+    name,
+    value,
+    perms,
+  };
 }
 
 /**
@@ -294,6 +322,10 @@ export function readCgroupPerms(reader: MessageReader): CgroupPerms {
   if (mode === undefined) throw missingField("cgroup_perms.mode");
   if (uid === undefined) throw missingField("cgroup_perms.uid");
   if (gid === undefined) throw missingField("cgroup_perms.gid");
-  return { mode, uid, gid };
+  return {
+    mode,
+    uid,
+    gid,
+  };
 }
 

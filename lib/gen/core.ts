@@ -30,6 +30,7 @@ export const CoreEntryMarch = {
   RISCV64: 8,
 } as const;
 export type CoreEntryMarch = typeof CoreEntryMarch[keyof typeof CoreEntryMarch];
+const allCoreEntryMarch = Object.values(CoreEntryMarch);
 
 /**
  * @generated from message cgrestore.images.core_entry
@@ -69,7 +70,7 @@ export function readCoreEntry(reader: MessageReader): CoreEntry {
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
-        mtype = reader.oneOf(Object.values(CoreEntryMarch), "core_entry.mtype");
+        mtype = reader.oneOf(allCoreEntryMarch, "core_entry.mtype");
         break;
       case 18:
         threadInfo = reader.message(readThreadInfoX86);
@@ -88,7 +89,13 @@ export function readCoreEntry(reader: MessageReader): CoreEntry {
     }
   }
   if (mtype === undefined) throw missingField("core_entry.mtype");
-  return { mtype, threadInfo, tc, ids, threadCore };
+  return {
+    mtype,
+    threadInfo,
+    tc,
+    ids,
+    threadCore,
+  };
 }
 
 /**
@@ -202,6 +209,7 @@ export function readTaskCoreEntry(reader: MessageReader): TaskCoreEntry {
   let loginuid: number | undefined;
   let oomScoreAdj: number | undefined;
   const sigactions: SaEntry[] = [];
+  let sigactionsAt = 0;
   let childSubreaper: boolean | undefined;
   let stopSigno: number | undefined;
   let membarrierRegistrationMask: number | undefined;
@@ -220,7 +228,7 @@ export function readTaskCoreEntry(reader: MessageReader): TaskCoreEntry {
         flags = reader.uint32();
         break;
       case 40:
-        blkSigset = reader.uint64() as bigint;
+        blkSigset = reader.uint64();
         break;
       case 50:
         comm = reader.string();
@@ -250,7 +258,7 @@ export function readTaskCoreEntry(reader: MessageReader): TaskCoreEntry {
         oomScoreAdj = reader.int32();
         break;
       case 122:
-        sigactions.push(reader.message(readSaEntry));
+        sigactionsAt = reader.nextMessage(readSaEntry, sigactions, sigactionsAt);
         break;
       case 144:
         childSubreaper = reader.bool();
@@ -271,7 +279,26 @@ export function readTaskCoreEntry(reader: MessageReader): TaskCoreEntry {
   if (flags === undefined) throw missingField("task_core_entry.flags");
   if (blkSigset === undefined) throw missingField("task_core_entry.blk_sigset");
   if (comm === undefined) throw missingField("task_core_entry.comm");
-  return { taskState, exitCode, personality, flags, blkSigset, comm, timers, rlimits, cgSet, signalsS, oldSeccompMode, oldSeccompFilter, loginuid, oomScoreAdj, sigactions, childSubreaper, stopSigno, membarrierRegistrationMask };
+  return {
+    taskState,
+    exitCode,
+    personality,
+    flags,
+    blkSigset,
+    comm,
+    timers,
+    rlimits,
+    cgSet,
+    signalsS,
+    oldSeccompMode,
+    oldSeccompFilter,
+    loginuid,
+    oomScoreAdj,
+    sigactions,
+    childSubreaper,
+    stopSigno,
+    membarrierRegistrationMask,
+  };
 }
 
 /**
@@ -289,16 +316,19 @@ export interface TaskRlimitsEntry {
 /** Reads a `task_rlimits_entry`. */
 export function readTaskRlimitsEntry(reader: MessageReader): TaskRlimitsEntry {
   const rlimits: RlimitEntry[] = [];
+  let rlimitsAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 10:
-        rlimits.push(reader.message(readRlimitEntry));
+        rlimitsAt = reader.nextMessage(readRlimitEntry, rlimits, rlimitsAt);
         break;
       default:
         reader.skipField(tag);
     }
   }
-  return { rlimits };
+  return {
+    rlimits,
+  };
 }
 
 /**
@@ -322,10 +352,10 @@ export function readRlimitEntry(reader: MessageReader): RlimitEntry {
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
-        cur = reader.uint64() as bigint;
+        cur = reader.uint64();
         break;
       case 16:
-        max = reader.uint64() as bigint;
+        max = reader.uint64();
         break;
       default:
         reader.skipField(tag);
@@ -333,7 +363,10 @@ export function readRlimitEntry(reader: MessageReader): RlimitEntry {
   }
   if (cur === undefined) throw missingField("rlimit_entry.cur");
   if (max === undefined) throw missingField("rlimit_entry.max");
-  return { cur, max };
+  return {
+    cur,
+    max,
+  };
 }
 
 /**
@@ -428,7 +461,7 @@ export function readThreadCoreEntry(reader: MessageReader): ThreadCoreEntry {
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
-        futexRla = reader.uint64() as bigint;
+        futexRla = reader.uint64();
         break;
       case 16:
         futexRlaLen = reader.uint32();
@@ -443,7 +476,7 @@ export function readThreadCoreEntry(reader: MessageReader): ThreadCoreEntry {
         schedPrio = reader.uint32();
         break;
       case 48:
-        blkSigset = reader.uint64() as bigint;
+        blkSigset = reader.uint64();
         break;
       case 58:
         sas = reader.message(readThreadSasEntry);
@@ -478,7 +511,23 @@ export function readThreadCoreEntry(reader: MessageReader): ThreadCoreEntry {
   }
   if (futexRla === undefined) throw missingField("thread_core_entry.futex_rla");
   if (futexRlaLen === undefined) throw missingField("thread_core_entry.futex_rla_len");
-  return { futexRla, futexRlaLen, schedNice, schedPolicy, schedPrio, blkSigset, sas, pdeathSig, signalsP, creds, seccompMode, seccompFilter, comm, rseqEntry, cgSet };
+  return {
+    futexRla,
+    futexRlaLen,
+    schedNice,
+    schedPolicy,
+    schedPrio,
+    blkSigset,
+    sas,
+    pdeathSig,
+    signalsP,
+    creds,
+    seccompMode,
+    seccompFilter,
+    comm,
+    rseqEntry,
+    cgSet,
+  };
 }
 
 /**
@@ -509,10 +558,10 @@ export function readThreadSasEntry(reader: MessageReader): ThreadSasEntry {
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
-        ssSp = reader.uint64() as bigint;
+        ssSp = reader.uint64();
         break;
       case 16:
-        ssSize = reader.uint64() as bigint;
+        ssSize = reader.uint64();
         break;
       case 24:
         ssFlags = reader.uint32();
@@ -524,7 +573,11 @@ export function readThreadSasEntry(reader: MessageReader): ThreadSasEntry {
   if (ssSp === undefined) throw missingField("thread_sas_entry.ss_sp");
   if (ssSize === undefined) throw missingField("thread_sas_entry.ss_size");
   if (ssFlags === undefined) throw missingField("thread_sas_entry.ss_flags");
-  return { ssSp, ssSize, ssFlags };
+  return {
+    ssSp,
+    ssSize,
+    ssFlags,
+  };
 }
 
 /**
@@ -562,7 +615,7 @@ export function readRseqEntry(reader: MessageReader): RseqEntry {
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
-        rseqAbiPointer = reader.uint64() as bigint;
+        rseqAbiPointer = reader.uint64();
         break;
       case 16:
         rseqAbiSize = reader.uint32();
@@ -571,7 +624,7 @@ export function readRseqEntry(reader: MessageReader): RseqEntry {
         signature = reader.uint32();
         break;
       case 32:
-        rseqCsPointer = reader.uint64() as bigint;
+        rseqCsPointer = reader.uint64();
         break;
       default:
         reader.skipField(tag);
@@ -580,6 +633,11 @@ export function readRseqEntry(reader: MessageReader): RseqEntry {
   if (rseqAbiPointer === undefined) throw missingField("rseq_entry.rseq_abi_pointer");
   if (rseqAbiSize === undefined) throw missingField("rseq_entry.rseq_abi_size");
   if (signature === undefined) throw missingField("rseq_entry.signature");
-  return { rseqAbiPointer, rseqAbiSize, signature, rseqCsPointer };
+  return {
+    rseqAbiPointer,
+    rseqAbiSize,
+    signature,
+    rseqCsPointer,
+  };
 }
 

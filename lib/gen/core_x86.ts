@@ -6,6 +6,7 @@
 
 import type { MessageReader } from "../wire/message_reader.ts";
 import { missingField } from "../wire/message_reader.ts";
+import { Words } from "../wire/words.ts";
 
 /**
  * @generated from message cgrestore.images.thread_info_x86
@@ -35,10 +36,11 @@ export function readThreadInfoX86(reader: MessageReader): ThreadInfoX86 {
   let gpregs: UserX86RegsEntry | undefined;
   let fpregs: UserX86FpregsEntry | undefined;
   const tls: UserDescT[] = [];
+  let tlsAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
-        clearTidAddr = reader.uint64() as bigint;
+        clearTidAddr = reader.uint64();
         break;
       case 18:
         gpregs = reader.message(readUserX86RegsEntry);
@@ -47,7 +49,7 @@ export function readThreadInfoX86(reader: MessageReader): ThreadInfoX86 {
         fpregs = reader.message(readUserX86FpregsEntry);
         break;
       case 34:
-        tls.push(reader.message(readUserDescT));
+        tlsAt = reader.nextMessage(readUserDescT, tls, tlsAt);
         break;
       default:
         reader.skipField(tag);
@@ -56,7 +58,12 @@ export function readThreadInfoX86(reader: MessageReader): ThreadInfoX86 {
   if (clearTidAddr === undefined) throw missingField("thread_info_x86.clear_tid_addr");
   if (gpregs === undefined) throw missingField("thread_info_x86.gpregs");
   if (fpregs === undefined) throw missingField("thread_info_x86.fpregs");
-  return { clearTidAddr, gpregs, fpregs, tls };
+  return {
+    clearTidAddr,
+    gpregs,
+    fpregs,
+    tls,
+  };
 }
 
 /**
@@ -212,85 +219,85 @@ export function readUserX86RegsEntry(reader: MessageReader): UserX86RegsEntry {
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
-        r15 = reader.uint64() as bigint;
+        r15 = reader.uint64();
         break;
       case 16:
-        r14 = reader.uint64() as bigint;
+        r14 = reader.uint64();
         break;
       case 24:
-        r13 = reader.uint64() as bigint;
+        r13 = reader.uint64();
         break;
       case 32:
-        r12 = reader.uint64() as bigint;
+        r12 = reader.uint64();
         break;
       case 40:
-        bp = reader.uint64() as bigint;
+        bp = reader.uint64();
         break;
       case 48:
-        bx = reader.uint64() as bigint;
+        bx = reader.uint64();
         break;
       case 56:
-        r11 = reader.uint64() as bigint;
+        r11 = reader.uint64();
         break;
       case 64:
-        r10 = reader.uint64() as bigint;
+        r10 = reader.uint64();
         break;
       case 72:
-        r9 = reader.uint64() as bigint;
+        r9 = reader.uint64();
         break;
       case 80:
-        r8 = reader.uint64() as bigint;
+        r8 = reader.uint64();
         break;
       case 88:
-        ax = reader.uint64() as bigint;
+        ax = reader.uint64();
         break;
       case 96:
-        cx = reader.uint64() as bigint;
+        cx = reader.uint64();
         break;
       case 104:
-        dx = reader.uint64() as bigint;
+        dx = reader.uint64();
         break;
       case 112:
-        si = reader.uint64() as bigint;
+        si = reader.uint64();
         break;
       case 120:
-        di = reader.uint64() as bigint;
+        di = reader.uint64();
         break;
       case 128:
-        origAx = reader.uint64() as bigint;
+        origAx = reader.uint64();
         break;
       case 136:
-        ip = reader.uint64() as bigint;
+        ip = reader.uint64();
         break;
       case 144:
-        cs = reader.uint64() as bigint;
+        cs = reader.uint64();
         break;
       case 152:
-        flags = reader.uint64() as bigint;
+        flags = reader.uint64();
         break;
       case 160:
-        sp = reader.uint64() as bigint;
+        sp = reader.uint64();
         break;
       case 168:
-        ss = reader.uint64() as bigint;
+        ss = reader.uint64();
         break;
       case 176:
-        fsBase = reader.uint64() as bigint;
+        fsBase = reader.uint64();
         break;
       case 184:
-        gsBase = reader.uint64() as bigint;
+        gsBase = reader.uint64();
         break;
       case 192:
-        ds = reader.uint64() as bigint;
+        ds = reader.uint64();
         break;
       case 200:
-        es = reader.uint64() as bigint;
+        es = reader.uint64();
         break;
       case 208:
-        fs = reader.uint64() as bigint;
+        fs = reader.uint64();
         break;
       case 216:
-        gs = reader.uint64() as bigint;
+        gs = reader.uint64();
         break;
       case 224:
         mode = reader.uint32();
@@ -326,7 +333,36 @@ export function readUserX86RegsEntry(reader: MessageReader): UserX86RegsEntry {
   if (es === undefined) throw missingField("user_x86_regs_entry.es");
   if (fs === undefined) throw missingField("user_x86_regs_entry.fs");
   if (gs === undefined) throw missingField("user_x86_regs_entry.gs");
-  return { r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, origAx, ip, cs, flags, sp, ss, fsBase, gsBase, ds, es, fs, gs, mode };
+  return {
+    r15,
+    r14,
+    r13,
+    r12,
+    bp,
+    bx,
+    r11,
+    r10,
+    r9,
+    r8,
+    ax,
+    cx,
+    dx,
+    si,
+    di,
+    origAx,
+    ip,
+    cs,
+    flags,
+    sp,
+    ss,
+    fsBase,
+    gsBase,
+    ds,
+    es,
+    fs,
+    gs,
+    mode,
+  };
 }
 
 /**
@@ -414,10 +450,10 @@ export function readUserX86FpregsEntry(reader: MessageReader): UserX86FpregsEntr
         fop = reader.uint32();
         break;
       case 40:
-        rip = reader.uint64() as bigint;
+        rip = reader.uint64();
         break;
       case 48:
-        rdp = reader.uint64() as bigint;
+        rdp = reader.uint64();
         break;
       case 56:
         mxcsr = reader.uint32();
@@ -426,22 +462,22 @@ export function readUserX86FpregsEntry(reader: MessageReader): UserX86FpregsEntr
         mxcsrMask = reader.uint32();
         break;
       case 72:
-        stSpace.push(reader.uint32());
+        reader.uint32s(72, stSpace);
         break;
       case 74:
-        reader.packed(stSpace, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, stSpace));
         break;
       case 80:
-        xmmSpace.push(reader.uint32());
+        reader.uint32s(80, xmmSpace);
         break;
       case 82:
-        reader.packed(xmmSpace, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, xmmSpace));
         break;
       case 88:
-        padding.push(reader.uint32());
+        reader.uint32s(88, padding);
         break;
       case 90:
-        reader.packed(padding, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, padding));
         break;
       case 106:
         xsave = reader.message(readUserX86XsaveEntry);
@@ -458,7 +494,20 @@ export function readUserX86FpregsEntry(reader: MessageReader): UserX86FpregsEntr
   if (rdp === undefined) throw missingField("user_x86_fpregs_entry.rdp");
   if (mxcsr === undefined) throw missingField("user_x86_fpregs_entry.mxcsr");
   if (mxcsrMask === undefined) throw missingField("user_x86_fpregs_entry.mxcsr_mask");
-  return { cwd, swd, twd, fop, rip, rdp, mxcsr, mxcsrMask, stSpace, xmmSpace, padding, xsave };
+  return {
+    cwd,
+    swd,
+    twd,
+    fop,
+    rip,
+    rdp,
+    mxcsr,
+    mxcsrMask,
+    stSpace,
+    xmmSpace,
+    padding,
+    xsave,
+  };
 }
 
 /**
@@ -476,23 +525,23 @@ export interface UserX86XsaveEntry {
   /**
    * @generated from field: repeated uint64 bndreg_state = 3;
    */
-  readonly bndregState: readonly bigint[];
+  readonly bndregState: Words;
   /**
    * @generated from field: repeated uint64 bndcsr_state = 4;
    */
-  readonly bndcsrState: readonly bigint[];
+  readonly bndcsrState: Words;
   /**
    * @generated from field: repeated uint64 opmask_reg = 5;
    */
-  readonly opmaskReg: readonly bigint[];
+  readonly opmaskReg: Words;
   /**
    * @generated from field: repeated uint64 zmm_upper = 6;
    */
-  readonly zmmUpper: readonly bigint[];
+  readonly zmmUpper: Words;
   /**
    * @generated from field: repeated uint64 hi16_zmm = 7;
    */
-  readonly hi16Zmm: readonly bigint[];
+  readonly hi16Zmm: Words;
   /**
    * @generated from field: repeated uint32 pkru = 8;
    */
@@ -507,59 +556,59 @@ export interface UserX86XsaveEntry {
 export function readUserX86XsaveEntry(reader: MessageReader): UserX86XsaveEntry {
   let xstateBv: bigint | undefined;
   const ymmhSpace: number[] = [];
-  const bndregState: bigint[] = [];
-  const bndcsrState: bigint[] = [];
-  const opmaskReg: bigint[] = [];
-  const zmmUpper: bigint[] = [];
-  const hi16Zmm: bigint[] = [];
+  const bndregState: number[] = [];
+  const bndcsrState: number[] = [];
+  const opmaskReg: number[] = [];
+  const zmmUpper: number[] = [];
+  const hi16Zmm: number[] = [];
   const pkru: number[] = [];
   let cet: UserX86CetEntry | undefined;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
-        xstateBv = reader.uint64() as bigint;
+        xstateBv = reader.uint64();
         break;
       case 16:
-        ymmhSpace.push(reader.uint32());
+        reader.uint32s(16, ymmhSpace);
         break;
       case 18:
-        reader.packed(ymmhSpace, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, ymmhSpace));
         break;
       case 24:
-        bndregState.push(reader.uint64() as bigint);
+        reader.uint64s(24, bndregState);
         break;
       case 26:
-        reader.packed(bndregState, () => reader.uint64() as bigint);
+        reader.packed(() => reader.uint64s(-1, bndregState));
         break;
       case 32:
-        bndcsrState.push(reader.uint64() as bigint);
+        reader.uint64s(32, bndcsrState);
         break;
       case 34:
-        reader.packed(bndcsrState, () => reader.uint64() as bigint);
+        reader.packed(() => reader.uint64s(-1, bndcsrState));
         break;
       case 40:
-        opmaskReg.push(reader.uint64() as bigint);
+        reader.uint64s(40, opmaskReg);
         break;
       case 42:
-        reader.packed(opmaskReg, () => reader.uint64() as bigint);
+        reader.packed(() => reader.uint64s(-1, opmaskReg));
         break;
       case 48:
-        zmmUpper.push(reader.uint64() as bigint);
+        reader.uint64s(48, zmmUpper);
         break;
       case 50:
-        reader.packed(zmmUpper, () => reader.uint64() as bigint);
+        reader.packed(() => reader.uint64s(-1, zmmUpper));
         break;
       case 56:
-        hi16Zmm.push(reader.uint64() as bigint);
+        reader.uint64s(56, hi16Zmm);
         break;
       case 58:
-        reader.packed(hi16Zmm, () => reader.uint64() as bigint);
+        reader.packed(() => reader.uint64s(-1, hi16Zmm));
         break;
       case 64:
-        pkru.push(reader.uint32());
+        reader.uint32s(64, pkru);
         break;
       case 66:
-        reader.packed(pkru, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, pkru));
         break;
       case 74:
         cet = reader.message(readUserX86CetEntry);
@@ -569,7 +618,17 @@ export function readUserX86XsaveEntry(reader: MessageReader): UserX86XsaveEntry 
     }
   }
   if (xstateBv === undefined) throw missingField("user_x86_xsave_entry.xstate_bv");
-  return { xstateBv, ymmhSpace, bndregState, bndcsrState, opmaskReg, zmmUpper, hi16Zmm, pkru, cet };
+  return {
+    xstateBv,
+    ymmhSpace,
+    bndregState: new Words(bndregState),
+    bndcsrState: new Words(bndcsrState),
+    opmaskReg: new Words(opmaskReg),
+    zmmUpper: new Words(zmmUpper),
+    hi16Zmm: new Words(hi16Zmm),
+    pkru,
+    cet,
+  };
 }
 
 /**
@@ -593,10 +652,10 @@ export function readUserX86CetEntry(reader: MessageReader): UserX86CetEntry {
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
-        cet = reader.uint64() as bigint;
+        cet = reader.uint64();
         break;
       case 16:
-        ssp = reader.uint64() as bigint;
+        ssp = reader.uint64();
         break;
       default:
         reader.skipField(tag);
@@ -604,7 +663,10 @@ export function readUserX86CetEntry(reader: MessageReader): UserX86CetEntry {
   }
   if (cet === undefined) throw missingField("user_x86_cet_entry.cet");
   if (ssp === undefined) throw missingField("user_x86_cet_entry.ssp");
-  return { cet, ssp };
+  return {
+    cet,
+    ssp,
+  };
 }
 
 /**
@@ -711,6 +773,17 @@ export function readUserDescT(reader: MessageReader): UserDescT {
   if (limitInPages === undefined) throw missingField("user_desc_t.limit_in_pages");
   if (segNotPresent === undefined) throw missingField("user_desc_t.seg_not_present");
   if (usable === undefined) throw missingField("user_desc_t.usable");
-  return { entryNumber, baseAddr, limit, seg32bit, contentsH, contentsL, readExecOnly, limitInPages, segNotPresent, usable };
+  return {
+    entryNumber,
+    baseAddr,
+    limit,
+    seg32bit,
+    contentsH,
+    contentsL,
+    readExecOnly,
+    limitInPages,
+    segNotPresent,
+    usable,
+  };
 }
 

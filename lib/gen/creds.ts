@@ -139,37 +139,37 @@ export function readCredsEntry(reader: MessageReader): CredsEntry {
         fsgid = reader.uint32();
         break;
       case 72:
-        capInh.push(reader.uint32());
+        reader.uint32s(72, capInh);
         break;
       case 74:
-        reader.packed(capInh, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, capInh));
         break;
       case 80:
-        capPrm.push(reader.uint32());
+        reader.uint32s(80, capPrm);
         break;
       case 82:
-        reader.packed(capPrm, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, capPrm));
         break;
       case 88:
-        capEff.push(reader.uint32());
+        reader.uint32s(88, capEff);
         break;
       case 90:
-        reader.packed(capEff, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, capEff));
         break;
       case 96:
-        capBnd.push(reader.uint32());
+        reader.uint32s(96, capBnd);
         break;
       case 98:
-        reader.packed(capBnd, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, capBnd));
         break;
       case 104:
         secbits = reader.uint32();
         break;
       case 112:
-        groups.push(reader.uint32());
+        reader.uint32s(112, groups);
         break;
       case 114:
-        reader.packed(groups, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, groups));
         break;
       case 122:
         lsmProfile = reader.string();
@@ -184,10 +184,10 @@ export function readCredsEntry(reader: MessageReader): CredsEntry {
         noNewPrivs = reader.uint32();
         break;
       case 152:
-        capAmb.push(reader.uint32());
+        reader.uint32s(152, capAmb);
         break;
       case 154:
-        reader.packed(capAmb, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, capAmb));
         break;
       default:
         reader.skipField(tag);
@@ -202,6 +202,26 @@ export function readCredsEntry(reader: MessageReader): CredsEntry {
   if (fsuid === undefined) throw missingField("creds_entry.fsuid");
   if (fsgid === undefined) throw missingField("creds_entry.fsgid");
   if (secbits === undefined) throw missingField("creds_entry.secbits");
-  return { uid, gid, euid, egid, suid, sgid, fsuid, fsgid, capInh, capPrm, capEff, capBnd, secbits, groups, lsmProfile, lsmSockcreate, apparmorData, noNewPrivs, capAmb };
+  return {
+    uid,
+    gid,
+    euid,
+    egid,
+    suid,
+    sgid,
+    fsuid,
+    fsgid,
+    capInh,
+    capPrm,
+    capEff,
+    capBnd,
+    secbits,
+    groups,
+    lsmProfile,
+    lsmSockcreate,
+    apparmorData,
+    noNewPrivs,
+    capAmb,
+  };
 }
 

@@ -49,7 +49,7 @@ export function readEventfdFileEntry(reader: MessageReader): EventfdFileEntry {
         fown = reader.message(readFownEntry);
         break;
       case 32:
-        counter = reader.uint64() as bigint;
+        counter = reader.uint64();
         break;
       default:
         reader.skipField(tag);
@@ -59,7 +59,12 @@ export function readEventfdFileEntry(reader: MessageReader): EventfdFileEntry {
   if (flags === undefined) throw missingField("eventfd_file_entry.flags");
   if (fown === undefined) throw missingField("eventfd_file_entry.fown");
   if (counter === undefined) throw missingField("eventfd_file_entry.counter");
-  return { id, flags, fown, counter };
+  return {
+    id,
+    flags,
+    fown,
+    counter,
+  };
 }
 
 /**
@@ -90,6 +95,7 @@ export function readEventpollFileEntry(reader: MessageReader): EventpollFileEntr
   let flags: number | undefined;
   let fown: FownEntry | undefined;
   const tfd: EventpollTfdEntry[] = [];
+  let tfdAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
@@ -102,7 +108,7 @@ export function readEventpollFileEntry(reader: MessageReader): EventpollFileEntr
         fown = reader.message(readFownEntry);
         break;
       case 34:
-        tfd.push(reader.message(readEventpollTfdEntry));
+        tfdAt = reader.nextMessage(readEventpollTfdEntry, tfd, tfdAt);
         break;
       default:
         reader.skipField(tag);
@@ -111,7 +117,12 @@ export function readEventpollFileEntry(reader: MessageReader): EventpollFileEntr
   if (id === undefined) throw missingField("eventpoll_file_entry.id");
   if (flags === undefined) throw missingField("eventpoll_file_entry.flags");
   if (fown === undefined) throw missingField("eventpoll_file_entry.fown");
-  return { id, flags, fown, tfd };
+  return {
+    id,
+    flags,
+    fown,
+    tfd,
+  };
 }
 
 /**
@@ -169,16 +180,16 @@ export function readEventpollTfdEntry(reader: MessageReader): EventpollTfdEntry 
         events = reader.uint32();
         break;
       case 32:
-        data = reader.uint64() as bigint;
+        data = reader.uint64();
         break;
       case 40:
         dev = reader.uint32();
         break;
       case 48:
-        inode = reader.uint64() as bigint;
+        inode = reader.uint64();
         break;
       case 56:
-        pos = reader.uint64() as bigint;
+        pos = reader.uint64();
         break;
       default:
         reader.skipField(tag);
@@ -188,7 +199,15 @@ export function readEventpollTfdEntry(reader: MessageReader): EventpollTfdEntry 
   if (tfd === undefined) throw missingField("eventpoll_tfd_entry.tfd");
   if (events === undefined) throw missingField("eventpoll_tfd_entry.events");
   if (data === undefined) throw missingField("eventpoll_tfd_entry.data");
-  return { id, tfd, events, data, dev, inode, pos };
+  return {
+    id,
+    tfd,
+    events,
+    data,
+    dev,
+    inode,
+    pos,
+  };
 }
 
 /**
@@ -231,7 +250,7 @@ export function readSignalfdEntry(reader: MessageReader): SignalfdEntry {
         fown = reader.message(readFownEntry);
         break;
       case 32:
-        sigmask = reader.uint64() as bigint;
+        sigmask = reader.uint64();
         break;
       default:
         reader.skipField(tag);
@@ -241,7 +260,12 @@ export function readSignalfdEntry(reader: MessageReader): SignalfdEntry {
   if (flags === undefined) throw missingField("signalfd_entry.flags");
   if (fown === undefined) throw missingField("signalfd_entry.fown");
   if (sigmask === undefined) throw missingField("signalfd_entry.sigmask");
-  return { id, flags, fown, sigmask };
+  return {
+    id,
+    flags,
+    fown,
+    sigmask,
+  };
 }
 
 /**
@@ -317,7 +341,7 @@ export function readTimerfdEntry(reader: MessageReader): TimerfdEntry {
         clockid = reader.uint32();
         break;
       case 40:
-        ticks = reader.uint64() as bigint;
+        ticks = reader.uint64();
         break;
       case 48:
         settimeFlags = reader.uint32();
@@ -348,6 +372,17 @@ export function readTimerfdEntry(reader: MessageReader): TimerfdEntry {
   if (vnsec === undefined) throw missingField("timerfd_entry.vnsec");
   if (isec === undefined) throw missingField("timerfd_entry.isec");
   if (insec === undefined) throw missingField("timerfd_entry.insec");
-  return { id, flags, fown, clockid, ticks, settimeFlags, vsec, vnsec, isec, insec };
+  return {
+    id,
+    flags,
+    fown,
+    clockid,
+    ticks,
+    settimeFlags,
+    vsec,
+    vnsec,
+    isec,
+    insec,
+  };
 }
 

@@ -71,6 +71,12 @@ export function readFdinfoEntry(reader: MessageReader): FdinfoEntry {
   if (flags === undefined) throw missingField("fdinfo_entry.flags");
   if (type === undefined) throw missingField("fdinfo_entry.type");
   if (fd === undefined) throw missingField("fdinfo_entry.fd");
-  return { id, flags, type, fd, xattrSecuritySelinux };
+  return {
+    id,
+    flags,
+    type,
+    fd,
+    xattrSecuritySelinux,
+  };
 }
 

@@ -75,6 +75,13 @@ export function readFileLockEntry(reader: MessageReader): FileLockEntry {
   if (fd === undefined) throw missingField("file_lock_entry.fd");
   if (start === undefined) throw missingField("file_lock_entry.start");
   if (len === undefined) throw missingField("file_lock_entry.len");
-  return { flag, type, pid, fd, start, len };
+  return {
+    flag,
+    type,
+    pid,
+    fd,
+    start,
+    len,
+  };
 }
 

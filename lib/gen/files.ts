@@ -189,6 +189,25 @@ export function readFileEntry(reader: MessageReader): FileEntry {
   }
   if (type === undefined) throw missingField("file_entry.type");
   if (id === undefined) throw missingField("file_entry.id");
-  return { type, id, reg, isk, nsf, nlsk, efd, epfd, sgfd, tfd, ify, ext, usk, fifo, pipe, tty, memfd, pidfd };
+  return {
+    type,
+    id,
+    reg,
+    isk,
+    nsf,
+    nlsk,
+    efd,
+    epfd,
+    sgfd,
+    tfd,
+    ify,
+    ext,
+    usk,
+    fifo,
+    pipe,
+    tty,
+    memfd,
+    pidfd,
+  };
 }
 

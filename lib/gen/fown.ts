@@ -68,6 +68,12 @@ export function readFownEntry(reader: MessageReader): FownEntry {
   if (signum === undefined) throw missingField("fown_entry.signum");
   if (pidType === undefined) throw missingField("fown_entry.pid_type");
   if (pid === undefined) throw missingField("fown_entry.pid");
-  return { uid, euid, signum, pidType, pid };
+  return {
+    uid,
+    euid,
+    signum,
+    pidType,
+    pid,
+  };
 }
 

@@ -47,6 +47,10 @@ export function readFsEntry(reader: MessageReader): FsEntry {
   }
   if (cwdId === undefined) throw missingField("fs_entry.cwd_id");
   if (rootId === undefined) throw missingField("fs_entry.root_id");
-  return { cwdId, rootId, umask };
+  return {
+    cwdId,
+    rootId,
+    umask,
+  };
 }
 

@@ -75,6 +75,12 @@ export function readInventoryEntry(reader: MessageReader): InventoryEntry {
     }
   }
   if (imgVersion === undefined) throw missingField("inventory_entry.img_version");
-  return { imgVersion, rootIds, rootCgSet, lsmtype, tcpClose };
+  return {
+    imgVersion,
+    rootIds,
+    rootCgSet,
+    lsmtype,
+    tcpClose,
+  };
 }
 

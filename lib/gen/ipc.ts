@@ -103,10 +103,10 @@ export function readIpcVarEntry(reader: MessageReader): IpcVarEntry {
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
-        semCtls.push(reader.uint32());
+        reader.uint32s(8, semCtls);
         break;
       case 10:
-        reader.packed(semCtls, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, semCtls));
         break;
       case 16:
         msgCtlmax = reader.uint32();
@@ -121,10 +121,10 @@ export function readIpcVarEntry(reader: MessageReader): IpcVarEntry {
         autoMsgmni = reader.uint32();
         break;
       case 48:
-        shmCtlmax = reader.uint64() as bigint;
+        shmCtlmax = reader.uint64();
         break;
       case 56:
-        shmCtlall = reader.uint64() as bigint;
+        shmCtlall = reader.uint64();
         break;
       case 64:
         shmCtlmni = reader.uint32();
@@ -171,7 +171,25 @@ export function readIpcVarEntry(reader: MessageReader): IpcVarEntry {
   if (mqQueuesMax === undefined) throw missingField("ipc_var_entry.mq_queues_max");
   if (mqMsgMax === undefined) throw missingField("ipc_var_entry.mq_msg_max");
   if (mqMsgsizeMax === undefined) throw missingField("ipc_var_entry.mq_msgsize_max");
-  return { semCtls, msgCtlmax, msgCtlmnb, msgCtlmni, autoMsgmni, shmCtlmax, shmCtlall, shmCtlmni, shmRmidForced, mqQueuesMax, mqMsgMax, mqMsgsizeMax, mqMsgDefault, mqMsgsizeDefault, msgNextId, semNextId, shmNextId };
+  return {
+    semCtls,
+    msgCtlmax,
+    msgCtlmnb,
+    msgCtlmni,
+    autoMsgmni,
+    shmCtlmax,
+    shmCtlall,
+    shmCtlmni,
+    shmRmidForced,
+    mqQueuesMax,
+    mqMsgMax,
+    mqMsgsizeMax,
+    mqMsgDefault,
+    mqMsgsizeDefault,
+    msgNextId,
+    semNextId,
+    shmNextId,
+  };
 }
 
 /**
@@ -251,7 +269,15 @@ export function readIpcDescEntry(reader: MessageReader): IpcDescEntry {
   if (cgid === undefined) throw missingField("ipc_desc_entry.cgid");
   if (mode === undefined) throw missingField("ipc_desc_entry.mode");
   if (id === undefined) throw missingField("ipc_desc_entry.id");
-  return { key, uid, gid, cuid, cgid, mode, id };
+  return {
+    key,
+    uid,
+    gid,
+    cuid,
+    cgid,
+    mode,
+    id,
+  };
 }
 
 /**
@@ -302,7 +328,12 @@ export function readIpcShmEntry(reader: MessageReader): IpcShmEntry {
   }
   if (desc === undefined) throw missingField("ipc_shm_entry.desc");
   if (size === undefined) throw missingField("ipc_shm_entry.size");
-  return { desc, size, inPagemaps, hugetlbFlag };
+  return {
+    desc,
+    size,
+    inPagemaps,
+    hugetlbFlag,
+  };
 }
 
 /**
@@ -337,7 +368,10 @@ export function readIpcSemEntry(reader: MessageReader): IpcSemEntry {
   }
   if (desc === undefined) throw missingField("ipc_sem_entry.desc");
   if (nsems === undefined) throw missingField("ipc_sem_entry.nsems");
-  return { desc, nsems };
+  return {
+    desc,
+    nsems,
+  };
 }
 
 /**
@@ -381,7 +415,11 @@ export function readIpcMsgEntry(reader: MessageReader): IpcMsgEntry {
   if (desc === undefined) throw missingField("ipc_msg_entry.desc");
   if (qbytes === undefined) throw missingField("ipc_msg_entry.qbytes");
   if (qnum === undefined) throw missingField("ipc_msg_entry.qnum");
-  return { desc, qbytes, qnum };
+  return {
+    desc,
+    qbytes,
+    qnum,
+  };
 }
 
 /**
@@ -405,7 +443,7 @@ export function readIpcMsg(reader: MessageReader): IpcMsg {
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
-        mtype = reader.uint64() as bigint;
+        mtype = reader.uint64();
         break;
       case 16:
         msize = reader.uint32();
@@ -416,6 +454,9 @@ export function readIpcMsg(reader: MessageReader): IpcMsg {
   }
   if (mtype === undefined) throw missingField("ipc_msg.mtype");
   if (msize === undefined) throw missingField("ipc_msg.msize");
-  return { mtype, msize };
+  return {
+    mtype,
+    msize,
+  };
 }
 

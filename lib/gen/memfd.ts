@@ -68,7 +68,13 @@ export function readMemfdFileEntry(reader: MessageReader): MemfdFileEntry {
   if (pos === undefined) throw missingField("memfd_file_entry.pos");
   if (fown === undefined) throw missingField("memfd_file_entry.fown");
   if (inodeId === undefined) throw missingField("memfd_file_entry.inode_id");
-  return { id, flags, pos, fown, inodeId };
+  return {
+    id,
+    flags,
+    pos,
+    fown,
+    inodeId,
+  };
 }
 
 /**
@@ -147,7 +153,7 @@ export function readMemfdInodeEntry(reader: MessageReader): MemfdInodeEntry {
         seals = reader.uint32();
         break;
       case 56:
-        inodeId = reader.uint64() as bigint;
+        inodeId = reader.uint64();
         break;
       case 64:
         hugetlbFlag = reader.uint32();
@@ -166,6 +172,16 @@ export function readMemfdInodeEntry(reader: MessageReader): MemfdInodeEntry {
   if (shmid === undefined) throw missingField("memfd_inode_entry.shmid");
   if (seals === undefined) throw missingField("memfd_inode_entry.seals");
   if (inodeId === undefined) throw missingField("memfd_inode_entry.inode_id");
-  return { name, uid, gid, size, shmid, seals, inodeId, hugetlbFlag, mode };
+  return {
+    name,
+    uid,
+    gid,
+    size,
+    shmid,
+    seals,
+    inodeId,
+    hugetlbFlag,
+    mode,
+  };
 }
 

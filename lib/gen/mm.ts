@@ -4,6 +4,7 @@
 // @generated from file mm.proto (package cgrestore.images, syntax proto2)
 /* eslint-disable */
 
+import { Words } from "../wire/words.ts";
 import type { MessageReader } from "../wire/message_reader.ts";
 import { missingField } from "../wire/message_reader.ts";
 
@@ -66,7 +67,7 @@ export interface MmEntry {
    *
    * @generated from field: repeated uint64 mm_saved_auxv = 13;
    */
-  readonly mmSavedAuxv: readonly bigint[];
+  readonly mmSavedAuxv: Words;
   /**
    * @generated from field: repeated cgrestore.images.vma_entry vmas = 14;
    */
@@ -99,10 +100,12 @@ export function readMmEntry(reader: MessageReader): MmEntry {
   let mmEnvStart: number | undefined;
   let mmEnvEnd: number | undefined;
   let exeFileId: number | undefined;
-  const mmSavedAuxv: bigint[] = [];
+  const mmSavedAuxv: number[] = [];
   const vmas: VmaEntry[] = [];
+  let vmasAt = 0;
   let dumpable: number | undefined;
   const aios: AioRingEntry[] = [];
+  let aiosAt = 0;
   let thpDisabled: boolean | undefined;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
@@ -143,19 +146,19 @@ export function readMmEntry(reader: MessageReader): MmEntry {
         exeFileId = reader.uint32();
         break;
       case 104:
-        mmSavedAuxv.push(reader.uint64() as bigint);
+        reader.uint64s(104, mmSavedAuxv);
         break;
       case 106:
-        reader.packed(mmSavedAuxv, () => reader.uint64() as bigint);
+        reader.packed(() => reader.uint64s(-1, mmSavedAuxv));
         break;
       case 114:
-        vmas.push(reader.message(readVmaEntry));
+        vmasAt = reader.nextMessage(readVmaEntry, vmas, vmasAt);
         break;
       case 120:
         dumpable = reader.int32();
         break;
       case 130:
-        aios.push(reader.message(readAioRingEntry));
+        aiosAt = reader.nextMessage(readAioRingEntry, aios, aiosAt);
         break;
       case 136:
         thpDisabled = reader.bool();
@@ -176,7 +179,25 @@ export function readMmEntry(reader: MessageReader): MmEntry {
   if (mmEnvStart === undefined) throw missingField("mm_entry.mm_env_start");
   if (mmEnvEnd === undefined) throw missingField("mm_entry.mm_env_end");
   if (exeFileId === undefined) throw missingField("mm_entry.exe_file_id");
-  return { mmStartCode, mmEndCode, mmStartData, mmEndData, mmStartStack, mmStartBrk, mmBrk, mmArgStart, mmArgEnd, mmEnvStart, mmEnvEnd, exeFileId, mmSavedAuxv, vmas, dumpable, aios, thpDisabled };
+  return {
+    mmStartCode,
+    mmEndCode,
+    mmStartData,
+    mmEndData,
+    mmStartStack,
+    mmStartBrk,
+    mmBrk,
+    mmArgStart,
+    mmArgEnd,
+    mmEnvStart,
+    mmEnvEnd,
+    exeFileId,
+    mmSavedAuxv: new Words(mmSavedAuxv),
+    vmas,
+    dumpable,
+    aios,
+    thpDisabled,
+  };
 }
 
 /**
@@ -278,7 +299,7 @@ export function readVmaEntry(reader: MessageReader): VmaEntry {
         fd = reader.sint64() as bigint;
         break;
       case 72:
-        madv = reader.uint64() as bigint;
+        madv = reader.uint64();
         break;
       case 80:
         fdflags = reader.uint32();
@@ -295,7 +316,18 @@ export function readVmaEntry(reader: MessageReader): VmaEntry {
   if (flags === undefined) throw missingField("vma_entry.flags");
   if (status === undefined) throw missingField("vma_entry.status");
   if (fd === undefined) throw missingField("vma_entry.fd");
-  return { start, end, pgoff, shmid, prot, flags, status, fd, madv, fdflags };
+  return {
+    start,
+    end,
+    pgoff,
+    shmid,
+    prot,
+    flags,
+    status,
+    fd,
+    madv,
+    fdflags,
+  };
 }
 
 /**
@@ -339,6 +371,10 @@ export function readAioRingEntry(reader: MessageReader): AioRingEntry {
   if (id === undefined) throw missingField("aio_ring_entry.id");
   if (nrReq === undefined) throw missingField("aio_ring_entry.nr_req");
   if (ringLen === undefined) throw missingField("aio_ring_entry.ring_len");
-  return { id, nrReq, ringLen };
+  return {
+    id,
+    nrReq,
+    ringLen,
+  };
 }
 

@@ -174,6 +174,25 @@ export function readMntEntry(reader: MessageReader): MntEntry {
   if (mountpoint === undefined) throw missingField("mnt_entry.mountpoint");
   if (source === undefined) throw missingField("mnt_entry.source");
   if (options === undefined) throw missingField("mnt_entry.options");
-  return { fstype, mntId, rootDev, parentMntId, flags, root, mountpoint, source, options, sharedId, masterId, withPlugin, extMount, fsname, internalSharing, deleted, sbFlags, extKey };
+  return {
+    fstype,
+    mntId,
+    rootDev,
+    parentMntId,
+    flags,
+    root,
+    mountpoint,
+    source,
+    options,
+    sharedId,
+    masterId,
+    withPlugin,
+    extMount,
+    fsname,
+    internalSharing,
+    deleted,
+    sbFlags,
+    extKey,
+  };
 }
 

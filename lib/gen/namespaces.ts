@@ -39,7 +39,10 @@ export function readUtsnsEntry(reader: MessageReader): UtsnsEntry {
   }
   if (nodename === undefined) throw missingField("utsns_entry.nodename");
   if (domainname === undefined) throw missingField("utsns_entry.domainname");
-  return { nodename, domainname };
+  return {
+    nodename,
+    domainname,
+  };
 }
 
 /**
@@ -74,7 +77,10 @@ export function readTimensEntry(reader: MessageReader): TimensEntry {
   }
   if (monotonic === undefined) throw missingField("timens_entry.monotonic");
   if (boottime === undefined) throw missingField("timens_entry.boottime");
-  return { monotonic, boottime };
+  return {
+    monotonic,
+    boottime,
+  };
 }
 
 /**
@@ -109,7 +115,10 @@ export function readTimespec(reader: MessageReader): Timespec {
   }
   if (tvSec === undefined) throw missingField("timespec.tv_sec");
   if (tvNsec === undefined) throw missingField("timespec.tv_nsec");
-  return { tvSec, tvNsec };
+  return {
+    tvSec,
+    tvNsec,
+  };
 }
 
 /**
@@ -134,7 +143,9 @@ export function readPidnsEntry(reader: MessageReader): PidnsEntry {
         reader.skipField(tag);
     }
   }
-  return { extKey };
+  return {
+    extKey,
+  };
 }
 
 /**
@@ -154,20 +165,25 @@ export interface UsernsEntry {
 /** Reads a `userns_entry`. */
 export function readUsernsEntry(reader: MessageReader): UsernsEntry {
   const uidMap: UidGidExtent[] = [];
+  let uidMapAt = 0;
   const gidMap: UidGidExtent[] = [];
+  let gidMapAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 10:
-        uidMap.push(reader.message(readUidGidExtent));
+        uidMapAt = reader.nextMessage(readUidGidExtent, uidMap, uidMapAt);
         break;
       case 18:
-        gidMap.push(reader.message(readUidGidExtent));
+        gidMapAt = reader.nextMessage(readUidGidExtent, gidMap, gidMapAt);
         break;
       default:
         reader.skipField(tag);
     }
   }
-  return { uidMap, gidMap };
+  return {
+    uidMap,
+    gidMap,
+  };
 }
 
 /**
@@ -211,6 +227,10 @@ export function readUidGidExtent(reader: MessageReader): UidGidExtent {
   if (first === undefined) throw missingField("uid_gid_extent.first");
   if (lowerFirst === undefined) throw missingField("uid_gid_extent.lower_first");
   if (count === undefined) throw missingField("uid_gid_extent.count");
-  return { first, lowerFirst, count };
+  return {
+    first,
+    lowerFirst,
+    count,
+  };
 }
 

@@ -48,44 +48,60 @@ export interface NetnsEntry {
 /** Reads a `netns_entry`. */
 export function readNetnsEntry(reader: MessageReader): NetnsEntry {
   const defConf4: SysctlEntry[] = [];
+  let defConf4At = 0;
   const allConf4: SysctlEntry[] = [];
+  let allConf4At = 0;
   const defConf6: SysctlEntry[] = [];
+  let defConf6At = 0;
   const allConf6: SysctlEntry[] = [];
+  let allConf6At = 0;
   const nsids: NetnsId[] = [];
+  let nsidsAt = 0;
   let extKey: string | undefined;
   const unixConf: SysctlEntry[] = [];
+  let unixConfAt = 0;
   const ipv4Sysctl: SysctlEntry[] = [];
+  let ipv4SysctlAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 26:
-        defConf4.push(reader.message(readSysctlEntry));
+        defConf4At = reader.nextMessage(readSysctlEntry, defConf4, defConf4At);
         break;
       case 34:
-        allConf4.push(reader.message(readSysctlEntry));
+        allConf4At = reader.nextMessage(readSysctlEntry, allConf4, allConf4At);
         break;
       case 42:
-        defConf6.push(reader.message(readSysctlEntry));
+        defConf6At = reader.nextMessage(readSysctlEntry, defConf6, defConf6At);
         break;
       case 50:
-        allConf6.push(reader.message(readSysctlEntry));
+        allConf6At = reader.nextMessage(readSysctlEntry, allConf6, allConf6At);
         break;
       case 58:
-        nsids.push(reader.message(readNetnsId));
+        nsidsAt = reader.nextMessage(readNetnsId, nsids, nsidsAt);
         break;
       case 66:
         extKey = reader.string();
         break;
       case 74:
-        unixConf.push(reader.message(readSysctlEntry));
+        unixConfAt = reader.nextMessage(readSysctlEntry, unixConf, unixConfAt);
         break;
       case 82:
-        ipv4Sysctl.push(reader.message(readSysctlEntry));
+        ipv4SysctlAt = reader.nextMessage(readSysctlEntry, ipv4Sysctl, ipv4SysctlAt);
         break;
       default:
         reader.skipField(tag);
     }
   }
-  return { defConf4, allConf4, defConf6, allConf6, nsids, extKey, unixConf, ipv4Sysctl };
+  return {
+    defConf4,
+    allConf4,
+    defConf6,
+    allConf6,
+    nsids,
+    extKey,
+    unixConf,
+    ipv4Sysctl,
+  };
 }
 
 /**
@@ -127,7 +143,11 @@ export function readSysctlEntry(reader: MessageReader): SysctlEntry {
     }
   }
   if (type === undefined) throw missingField("sysctl_entry.type");
-  return { type, iarg, sarg };
+  return {
+    type,
+    iarg,
+    sarg,
+  };
 }
 
 /**
@@ -162,7 +182,10 @@ export function readNetnsId(reader: MessageReader): NetnsId {
   }
   if (targetNsId === undefined) throw missingField("netns_id.target_ns_id");
   if (netnsidValue === undefined) throw missingField("netns_id.netnsid_value");
-  return { targetNsId, netnsidValue };
+  return {
+    targetNsId,
+    netnsidValue,
+  };
 }
 
 /**
@@ -224,7 +247,9 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
   let name: string | undefined;
   let address: Uint8Array | undefined;
   const conf4: SysctlEntry[] = [];
+  let conf4At = 0;
   const conf6: SysctlEntry[] = [];
+  let conf6At = 0;
   let peerIfindex: number | undefined;
   let peerNsid: number | undefined;
   let master: number | undefined;
@@ -249,10 +274,10 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
         address = reader.bytes();
         break;
       case 74:
-        conf4.push(reader.message(readSysctlEntry));
+        conf4At = reader.nextMessage(readSysctlEntry, conf4, conf4At);
         break;
       case 82:
-        conf6.push(reader.message(readSysctlEntry));
+        conf6At = reader.nextMessage(readSysctlEntry, conf6, conf6At);
         break;
       case 96:
         peerIfindex = reader.uint32();
@@ -272,6 +297,18 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
   if (mtu === undefined) throw missingField("net_device_entry.mtu");
   if (flags === undefined) throw missingField("net_device_entry.flags");
   if (name === undefined) throw missingField("net_device_entry.name");
-  return { type, ifindex, mtu, flags, name, address, conf4, conf6, peerIfindex, peerNsid, master };
+  return {
+    type,
+    ifindex,
+    mtu,
+    flags,
+    name,
+    address,
+    conf4,
+    conf6,
+    peerIfindex,
+    peerNsid,
+    master,
+  };
 }
 

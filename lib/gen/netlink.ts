@@ -100,10 +100,10 @@ export function readNetlinkSkEntry(reader: MessageReader): NetlinkSkEntry {
         portid = reader.uint32();
         break;
       case 64:
-        groups.push(reader.uint32());
+        reader.uint32s(64, groups);
         break;
       case 66:
-        reader.packed(groups, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, groups));
         break;
       case 72:
         dstPortid = reader.uint32();
@@ -134,6 +134,19 @@ export function readNetlinkSkEntry(reader: MessageReader): NetlinkSkEntry {
   if (dstGroup === undefined) throw missingField("netlink_sk_entry.dst_group");
   if (fown === undefined) throw missingField("netlink_sk_entry.fown");
   if (opts === undefined) throw missingField("netlink_sk_entry.opts");
-  return { id, ino, protocol, state, flags, portid, groups, dstPortid, dstGroup, fown, opts, nsId };
+  return {
+    id,
+    ino,
+    protocol,
+    state,
+    flags,
+    portid,
+    groups,
+    dstPortid,
+    dstGroup,
+    fown,
+    opts,
+    nsId,
+  };
 }
 

@@ -8,6 +8,7 @@ import type { FownEntry } from "./fown.ts";
 import { readFownEntry } from "./fown.ts";
 import type { MessageReader } from "../wire/message_reader.ts";
 import { missingField } from "../wire/message_reader.ts";
+import { Words } from "../wire/words.ts";
 
 /**
  * @generated from message cgrestore.images.inotify_file_entry
@@ -37,6 +38,7 @@ export function readInotifyFileEntry(reader: MessageReader): InotifyFileEntry {
   let flags: number | undefined;
   let fown: FownEntry | undefined;
   const wd: InotifyWdEntry[] = [];
+  let wdAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
@@ -49,7 +51,7 @@ export function readInotifyFileEntry(reader: MessageReader): InotifyFileEntry {
         fown = reader.message(readFownEntry);
         break;
       case 42:
-        wd.push(reader.message(readInotifyWdEntry));
+        wdAt = reader.nextMessage(readInotifyWdEntry, wd, wdAt);
         break;
       default:
         reader.skipField(tag);
@@ -58,7 +60,12 @@ export function readInotifyFileEntry(reader: MessageReader): InotifyFileEntry {
   if (id === undefined) throw missingField("inotify_file_entry.id");
   if (flags === undefined) throw missingField("inotify_file_entry.flags");
   if (fown === undefined) throw missingField("inotify_file_entry.fown");
-  return { id, flags, fown, wd };
+  return {
+    id,
+    flags,
+    fown,
+    wd,
+  };
 }
 
 /**
@@ -110,7 +117,7 @@ export function readInotifyWdEntry(reader: MessageReader): InotifyWdEntry {
         id = reader.uint32();
         break;
       case 16:
-        iIno = reader.uint64() as bigint;
+        iIno = reader.uint64();
         break;
       case 24:
         mask = reader.uint32();
@@ -138,7 +145,15 @@ export function readInotifyWdEntry(reader: MessageReader): InotifyWdEntry {
   if (sDev === undefined) throw missingField("inotify_wd_entry.s_dev");
   if (wd === undefined) throw missingField("inotify_wd_entry.wd");
   if (fHandle === undefined) throw missingField("inotify_wd_entry.f_handle");
-  return { id, iIno, mask, ignoredMask, sDev, wd, fHandle };
+  return {
+    id,
+    iIno,
+    mask,
+    ignoredMask,
+    sDev,
+    wd,
+    fHandle,
+  };
 }
 
 /**
@@ -158,7 +173,7 @@ export interface FhEntry {
   /**
    * @generated from field: repeated uint64 handle = 3;
    */
-  readonly handle: readonly bigint[];
+  readonly handle: Words;
   /**
    * @generated from field: optional string path = 4;
    */
@@ -173,7 +188,7 @@ export interface FhEntry {
 export function readFhEntry(reader: MessageReader): FhEntry {
   let bytes: number | undefined;
   let type: number | undefined;
-  const handle: bigint[] = [];
+  const handle: number[] = [];
   let path: string | undefined;
   let mntId: number | undefined;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
@@ -185,10 +200,10 @@ export function readFhEntry(reader: MessageReader): FhEntry {
         type = reader.uint32();
         break;
       case 24:
-        handle.push(reader.uint64() as bigint);
+        reader.uint64s(24, handle);
         break;
       case 26:
-        reader.packed(handle, () => reader.uint64() as bigint);
+        reader.packed(() => reader.uint64s(-1, handle));
         break;
       case 34:
         path = reader.string();
@@ -202,6 +217,12 @@ export function readFhEntry(reader: MessageReader): FhEntry {
   }
   if (bytes === undefined) throw missingField("fh_entry.bytes");
   if (type === undefined) throw missingField("fh_entry.type");
-  return { bytes, type, handle, path, mntId };
+  return {
+    bytes,
+    type,
+    handle: new Words(handle),
+    path,
+    mntId,
+  };
 }
 

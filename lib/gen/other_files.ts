@@ -41,7 +41,10 @@ export function readExtFileEntry(reader: MessageReader): ExtFileEntry {
   }
   if (id === undefined) throw missingField("ext_file_entry.id");
   if (fown === undefined) throw missingField("ext_file_entry.fown");
-  return { id, fown };
+  return {
+    id,
+    fown,
+  };
 }
 
 /**
@@ -94,6 +97,11 @@ export function readNsFileEntry(reader: MessageReader): NsFileEntry {
   if (nsId === undefined) throw missingField("ns_file_entry.ns_id");
   if (nsCflag === undefined) throw missingField("ns_file_entry.ns_cflag");
   if (flags === undefined) throw missingField("ns_file_entry.flags");
-  return { id, nsId, nsCflag, flags };
+  return {
+    id,
+    nsId,
+    nsCflag,
+    flags,
+  };
 }
 

@@ -32,7 +32,9 @@ export function readPagemapHead(reader: MessageReader): PagemapHead {
     }
   }
   if (pagesId === undefined) throw missingField("pagemap_head.pages_id");
-  return { pagesId };
+  return {
+    pagesId,
+  };
 }
 
 /**
@@ -99,6 +101,12 @@ export function readPagemapEntry(reader: MessageReader): PagemapEntry {
   }
   if (vaddr === undefined) throw missingField("pagemap_entry.vaddr");
   if (compatNrPages === undefined) throw missingField("pagemap_entry.compat_nr_pages");
-  return { vaddr, compatNrPages, inParent, flags, nrPages };
+  return {
+    vaddr,
+    compatNrPages,
+    inParent,
+    flags,
+    nrPages,
+  };
 }
 

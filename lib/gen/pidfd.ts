@@ -68,6 +68,12 @@ export function readPidfdEntry(reader: MessageReader): PidfdEntry {
   if (flags === undefined) throw missingField("pidfd_entry.flags");
   if (nspid === undefined) throw missingField("pidfd_entry.nspid");
   if (fown === undefined) throw missingField("pidfd_entry.fown");
-  return { id, ino, flags, nspid, fown };
+  return {
+    id,
+    ino,
+    flags,
+    nspid,
+    fown,
+  };
 }
 

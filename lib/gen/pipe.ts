@@ -61,7 +61,12 @@ export function readPipeEntry(reader: MessageReader): PipeEntry {
   if (pipeId === undefined) throw missingField("pipe_entry.pipe_id");
   if (flags === undefined) throw missingField("pipe_entry.flags");
   if (fown === undefined) throw missingField("pipe_entry.fown");
-  return { id, pipeId, flags, fown };
+  return {
+    id,
+    pipeId,
+    flags,
+    fown,
+  };
 }
 
 /**
@@ -106,7 +111,11 @@ export function readFifoEntry(reader: MessageReader): FifoEntry {
   }
   if (id === undefined) throw missingField("fifo_entry.id");
   if (pipeId === undefined) throw missingField("fifo_entry.pipe_id");
-  return { id, pipeId, regfId };
+  return {
+    id,
+    pipeId,
+    regfId,
+  };
 }
 
 /**
@@ -151,6 +160,10 @@ export function readPipeDataEntry(reader: MessageReader): PipeDataEntry {
   }
   if (pipeId === undefined) throw missingField("pipe_data_entry.pipe_id");
   if (bytes === undefined) throw missingField("pipe_data_entry.bytes");
-  return { pipeId, bytes, size };
+  return {
+    pipeId,
+    bytes,
+    size,
+  };
 }
 

@@ -59,10 +59,10 @@ export function readPstreeEntry(reader: MessageReader): PstreeEntry {
         sid = reader.uint32();
         break;
       case 40:
-        threads.push(reader.uint32());
+        reader.uint32s(40, threads);
         break;
       case 42:
-        reader.packed(threads, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, threads));
         break;
       default:
         reader.skipField(tag);
@@ -72,6 +72,12 @@ export function readPstreeEntry(reader: MessageReader): PstreeEntry {
   if (ppid === undefined) throw missingField("pstree_entry.ppid");
   if (pgid === undefined) throw missingField("pstree_entry.pgid");
   if (sid === undefined) throw missingField("pstree_entry.sid");
-  return { pid, ppid, pgid, sid, threads };
+  return {
+    pid,
+    ppid,
+    pgid,
+    sid,
+    threads,
+  };
 }
 

@@ -116,10 +116,10 @@ export function readRegFileEntry(reader: MessageReader): RegFileEntry {
         mode = reader.uint32();
         break;
       case 88:
-        buildId.push(reader.uint32());
+        reader.uint32s(88, buildId);
         break;
       case 90:
-        reader.packed(buildId, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, buildId));
         break;
       case 96:
         checksum = reader.uint32();
@@ -139,6 +139,20 @@ export function readRegFileEntry(reader: MessageReader): RegFileEntry {
   if (pos === undefined) throw missingField("reg_file_entry.pos");
   if (fown === undefined) throw missingField("reg_file_entry.fown");
   if (name === undefined) throw missingField("reg_file_entry.name");
-  return { id, flags, pos, fown, name, mntId, size, ext, mode, buildId, checksum, checksumConfig, checksumParameter };
+  return {
+    id,
+    flags,
+    pos,
+    fown,
+    name,
+    mntId,
+    size,
+    ext,
+    mode,
+    buildId,
+    checksum,
+    checksumConfig,
+    checksumParameter,
+  };
 }
 

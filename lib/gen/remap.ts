@@ -49,7 +49,11 @@ export function readRemapFilePathEntry(reader: MessageReader): RemapFilePathEntr
   }
   if (origId === undefined) throw missingField("remap_file_path_entry.orig_id");
   if (remapId === undefined) throw missingField("remap_file_path_entry.remap_id");
-  return { origId, remapId, remapType };
+  return {
+    origId,
+    remapId,
+    remapType,
+  };
 }
 
 /**
@@ -132,7 +136,7 @@ export function readGhostFileEntry(reader: MessageReader): GhostFileEntry {
         dev = reader.uint32();
         break;
       case 40:
-        ino = reader.uint64() as bigint;
+        ino = reader.uint64();
         break;
       case 48:
         rdev = reader.uint32();
@@ -159,7 +163,19 @@ export function readGhostFileEntry(reader: MessageReader): GhostFileEntry {
   if (uid === undefined) throw missingField("ghost_file_entry.uid");
   if (gid === undefined) throw missingField("ghost_file_entry.gid");
   if (mode === undefined) throw missingField("ghost_file_entry.mode");
-  return { uid, gid, mode, dev, ino, rdev, atim, mtim, chunks, size, symlnkTarget };
+  return {
+    uid,
+    gid,
+    mode,
+    dev,
+    ino,
+    rdev,
+    atim,
+    mtim,
+    chunks,
+    size,
+    symlnkTarget,
+  };
 }
 
 /**
@@ -194,7 +210,10 @@ export function readGhostChunkEntry(reader: MessageReader): GhostChunkEntry {
   }
   if (len === undefined) throw missingField("ghost_chunk_entry.len");
   if (off === undefined) throw missingField("ghost_chunk_entry.off");
-  return { len, off };
+  return {
+    len,
+    off,
+  };
 }
 
 /**
@@ -229,6 +248,9 @@ export function readTimeval(reader: MessageReader): Timeval {
   }
   if (tvSec === undefined) throw missingField("timeval.tv_sec");
   if (tvUsec === undefined) throw missingField("timeval.tv_usec");
-  return { tvSec, tvUsec };
+  return {
+    tvSec,
+    tvUsec,
+  };
 }
 

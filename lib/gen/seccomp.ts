@@ -20,16 +20,19 @@ export interface SeccompEntry {
 /** Reads a `seccomp_entry`. */
 export function readSeccompEntry(reader: MessageReader): SeccompEntry {
   const seccompFilters: SeccompFilter[] = [];
+  let seccompFiltersAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 10:
-        seccompFilters.push(reader.message(readSeccompFilter));
+        seccompFiltersAt = reader.nextMessage(readSeccompFilter, seccompFilters, seccompFiltersAt);
         break;
       default:
         reader.skipField(tag);
     }
   }
-  return { seccompFilters };
+  return {
+    seccompFilters,
+  };
 }
 
 /**
@@ -71,6 +74,10 @@ export function readSeccompFilter(reader: MessageReader): SeccompFilter {
     }
   }
   if (filter === undefined) throw missingField("seccomp_filter.filter");
-  return { filter, prev, flags };
+  return {
+    filter,
+    prev,
+    flags,
+  };
 }
 

@@ -48,22 +48,22 @@ export function readSaEntry(reader: MessageReader): SaEntry {
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
-        sigaction = reader.uint64() as bigint;
+        sigaction = reader.uint64();
         break;
       case 16:
-        flags = reader.uint64() as bigint;
+        flags = reader.uint64();
         break;
       case 24:
-        restorer = reader.uint64() as bigint;
+        restorer = reader.uint64();
         break;
       case 32:
-        mask = reader.uint64() as bigint;
+        mask = reader.uint64();
         break;
       case 40:
         compatSigaction = reader.bool();
         break;
       case 48:
-        maskExtended = reader.uint64() as bigint;
+        maskExtended = reader.uint64();
         break;
       default:
         reader.skipField(tag);
@@ -73,7 +73,14 @@ export function readSaEntry(reader: MessageReader): SaEntry {
   if (flags === undefined) throw missingField("sa_entry.flags");
   if (restorer === undefined) throw missingField("sa_entry.restorer");
   if (mask === undefined) throw missingField("sa_entry.mask");
-  return { sigaction, flags, restorer, mask, compatSigaction, maskExtended };
+  return {
+    sigaction,
+    flags,
+    restorer,
+    mask,
+    compatSigaction,
+    maskExtended,
+  };
 }
 
 /**
@@ -89,16 +96,19 @@ export interface SignalQueueEntry {
 /** Reads a `signal_queue_entry`. */
 export function readSignalQueueEntry(reader: MessageReader): SignalQueueEntry {
   const signals: SiginfoEntry[] = [];
+  let signalsAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 10:
-        signals.push(reader.message(readSiginfoEntry));
+        signalsAt = reader.nextMessage(readSiginfoEntry, signals, signalsAt);
         break;
       default:
         reader.skipField(tag);
     }
   }
-  return { signals };
+  return {
+    signals,
+  };
 }
 
 /**
@@ -126,6 +136,8 @@ export function readSiginfoEntry(reader: MessageReader): SiginfoEntry {
     }
   }
   if (siginfo === undefined) throw missingField("siginfo_entry.siginfo");
-  return { siginfo };
+  return {
+    siginfo,
+  };
 }
 

@@ -32,6 +32,7 @@ export function readSkPacketEntry(reader: MessageReader): SkPacketEntry {
   let idFor: number | undefined;
   let length: number | undefined;
   const scm: ScmEntry[] = [];
+  let scmAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
@@ -41,7 +42,7 @@ export function readSkPacketEntry(reader: MessageReader): SkPacketEntry {
         length = reader.uint32();
         break;
       case 34:
-        scm.push(reader.message(readScmEntry));
+        scmAt = reader.nextMessage(readScmEntry, scm, scmAt);
         break;
       default:
         reader.skipField(tag);
@@ -49,7 +50,11 @@ export function readSkPacketEntry(reader: MessageReader): SkPacketEntry {
   }
   if (idFor === undefined) throw missingField("sk_packet_entry.id_for");
   if (length === undefined) throw missingField("sk_packet_entry.length");
-  return { idFor, length, scm };
+  return {
+    idFor,
+    length,
+    scm,
+  };
 }
 
 /**
@@ -76,16 +81,19 @@ export function readScmEntry(reader: MessageReader): ScmEntry {
         type = reader.uint32();
         break;
       case 16:
-        rights.push(reader.uint32());
+        reader.uint32s(16, rights);
         break;
       case 18:
-        reader.packed(rights, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, rights));
         break;
       default:
         reader.skipField(tag);
     }
   }
   if (type === undefined) throw missingField("scm_entry.type");
-  return { type, rights };
+  return {
+    type,
+    rights,
+  };
 }
 

@@ -172,7 +172,25 @@ export function readUnixSkEntry(reader: MessageReader): UnixSkEntry {
   if (fown === undefined) throw missingField("unix_sk_entry.fown");
   if (opts === undefined) throw missingField("unix_sk_entry.opts");
   if (name === undefined) throw missingField("unix_sk_entry.name");
-  return { id, ino, type, state, flags, uflags, backlog, peer, fown, opts, name, shutdown, filePerms, nameDir, deleted, nsId, mntId };
+  return {
+    id,
+    ino,
+    type,
+    state,
+    flags,
+    uflags,
+    backlog,
+    peer,
+    fown,
+    opts,
+    name,
+    shutdown,
+    filePerms,
+    nameDir,
+    deleted,
+    nsId,
+    mntId,
+  };
 }
 
 /**
@@ -216,7 +234,11 @@ export function readFilePermsEntry(reader: MessageReader): FilePermsEntry {
   if (mode === undefined) throw missingField("file_perms_entry.mode");
   if (uid === undefined) throw missingField("file_perms_entry.uid");
   if (gid === undefined) throw missingField("file_perms_entry.gid");
-  return { mode, uid, gid };
+  return {
+    mode,
+    uid,
+    gid,
+  };
 }
 
 /**
@@ -360,16 +382,16 @@ export function readInetSkEntry(reader: MessageReader): InetSkEntry {
         backlog = reader.uint32();
         break;
       case 88:
-        srcAddr.push(reader.uint32());
+        reader.uint32s(88, srcAddr);
         break;
       case 90:
-        reader.packed(srcAddr, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, srcAddr));
         break;
       case 96:
-        dstAddr.push(reader.uint32());
+        reader.uint32s(96, dstAddr);
         break;
       case 98:
-        reader.packed(dstAddr, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, dstAddr));
         break;
       case 106:
         fown = reader.message(readFownEntry);
@@ -411,7 +433,28 @@ export function readInetSkEntry(reader: MessageReader): InetSkEntry {
   if (backlog === undefined) throw missingField("inet_sk_entry.backlog");
   if (fown === undefined) throw missingField("inet_sk_entry.fown");
   if (opts === undefined) throw missingField("inet_sk_entry.opts");
-  return { id, ino, family, type, proto, state, srcPort, dstPort, flags, backlog, srcAddr, dstAddr, fown, opts, v6only, ipOpts, ifname, nsId, shutdown, tcpOpts };
+  return {
+    id,
+    ino,
+    family,
+    type,
+    proto,
+    state,
+    srcPort,
+    dstPort,
+    flags,
+    backlog,
+    srcAddr,
+    dstAddr,
+    fown,
+    opts,
+    v6only,
+    ipOpts,
+    ifname,
+    nsId,
+    shutdown,
+    tcpOpts,
+  };
 }
 
 /**
@@ -468,7 +511,13 @@ export function readIpOptsEntry(reader: MessageReader): IpOptsEntry {
         reader.skipField(tag);
     }
   }
-  return { freebind, raw, pktinfo, tos, ttl };
+  return {
+    freebind,
+    raw,
+    pktinfo,
+    tos,
+    ttl,
+  };
 }
 
 /**
@@ -511,16 +560,21 @@ export function readIpOptsRawEntry(reader: MessageReader): IpOptsRawEntry {
         checksum = reader.bool();
         break;
       case 32:
-        icmpvFilter.push(reader.uint32());
+        reader.uint32s(32, icmpvFilter);
         break;
       case 34:
-        reader.packed(icmpvFilter, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, icmpvFilter));
         break;
       default:
         reader.skipField(tag);
     }
   }
-  return { hdrincl, nodefrag, checksum, icmpvFilter };
+  return {
+    hdrincl,
+    nodefrag,
+    checksum,
+    icmpvFilter,
+  };
 }
 
 /**
@@ -577,7 +631,13 @@ export function readTcpOptsEntry(reader: MessageReader): TcpOptsEntry {
         reader.skipField(tag);
     }
   }
-  return { cork, nodelay, keepcnt, keepidle, keepintvl };
+  return {
+    cork,
+    nodelay,
+    keepcnt,
+    keepidle,
+    keepintvl,
+  };
 }
 
 /**
@@ -764,7 +824,7 @@ export function readSkOptsEntry(reader: MessageReader): SkOptsEntry {
         soFilter.push(reader.fixed64() as bigint);
         break;
       case 130:
-        reader.packed(soFilter, () => reader.fixed64() as bigint);
+        reader.packed(() => soFilter.push(reader.fixed64() as bigint));
         break;
       case 136:
         soReuseport = reader.bool();
@@ -803,6 +863,32 @@ export function readSkOptsEntry(reader: MessageReader): SkOptsEntry {
   if (soSndTmoUsec === undefined) throw missingField("sk_opts_entry.so_snd_tmo_usec");
   if (soRcvTmoSec === undefined) throw missingField("sk_opts_entry.so_rcv_tmo_sec");
   if (soRcvTmoUsec === undefined) throw missingField("sk_opts_entry.so_rcv_tmo_usec");
-  return { soSndbuf, soRcvbuf, soSndTmoSec, soSndTmoUsec, soRcvTmoSec, soRcvTmoUsec, reuseaddr, soPriority, soRcvlowat, soMark, soPasscred, soPasssec, soDontroute, soNoCheck, soBoundDev, soFilter, soReuseport, soBroadcast, soKeepalive, tcpKeepcnt, tcpKeepidle, tcpKeepintvl, soOobinline, soLinger, soBufLock };
+  return {
+    soSndbuf,
+    soRcvbuf,
+    soSndTmoSec,
+    soSndTmoUsec,
+    soRcvTmoSec,
+    soRcvTmoUsec,
+    reuseaddr,
+    soPriority,
+    soRcvlowat,
+    soMark,
+    soPasscred,
+    soPasssec,
+    soDontroute,
+    soNoCheck,
+    soBoundDev,
+    soFilter,
+    soReuseport,
+    soBroadcast,
+    soKeepalive,
+    tcpKeepcnt,
+    tcpKeepidle,
+    tcpKeepintvl,
+    soOobinline,
+    soLinger,
+    soBufLock,
+  };
 }
 

@@ -121,6 +121,19 @@ export function readTaskKobjIdsEntry(reader: MessageReader): TaskKobjIdsEntry {
   if (filesId === undefined) throw missingField("task_kobj_ids_entry.files_id");
   if (fsId === undefined) throw missingField("task_kobj_ids_entry.fs_id");
   if (sighandId === undefined) throw missingField("task_kobj_ids_entry.sighand_id");
-  return { vmId, filesId, fsId, sighandId, pidNsId, netNsId, ipcNsId, utsNsId, mntNsId, userNsId, cgroupNsId, timeNsId };
+  return {
+    vmId,
+    filesId,
+    fsId,
+    sighandId,
+    pidNsId,
+    netNsId,
+    ipcNsId,
+    utsNsId,
+    mntNsId,
+    userNsId,
+    cgroupNsId,
+    timeNsId,
+  };
 }
 

@@ -164,6 +164,24 @@ export function readTcpStreamEntry(reader: MessageReader): TcpStreamEntry {
   if (optMask === undefined) throw missingField("tcp_stream_entry.opt_mask");
   if (sndWscale === undefined) throw missingField("tcp_stream_entry.snd_wscale");
   if (mssClamp === undefined) throw missingField("tcp_stream_entry.mss_clamp");
-  return { inqLen, inqSeq, outqLen, outqSeq, optMask, sndWscale, mssClamp, rcvWscale, timestamp, cork, nodelay, unsqLen, sndWl1, sndWnd, maxWindow, rcvWnd, rcvWup };
+  return {
+    inqLen,
+    inqSeq,
+    outqLen,
+    outqSeq,
+    optMask,
+    sndWscale,
+    mssClamp,
+    rcvWscale,
+    timestamp,
+    cork,
+    nodelay,
+    unsqLen,
+    sndWl1,
+    sndWnd,
+    maxWindow,
+    rcvWnd,
+    rcvWup,
+  };
 }
 

@@ -35,6 +35,7 @@ export function readTaskTimersEntry(reader: MessageReader): TaskTimersEntry {
   let virt: ItimerEntry | undefined;
   let prof: ItimerEntry | undefined;
   const posix: PosixTimerEntry[] = [];
+  let posixAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 10:
@@ -47,7 +48,7 @@ export function readTaskTimersEntry(reader: MessageReader): TaskTimersEntry {
         prof = reader.message(readItimerEntry);
         break;
       case 34:
-        posix.push(reader.message(readPosixTimerEntry));
+        posixAt = reader.nextMessage(readPosixTimerEntry, posix, posixAt);
         break;
       default:
         reader.skipField(tag);
@@ -56,7 +57,12 @@ export function readTaskTimersEntry(reader: MessageReader): TaskTimersEntry {
   if (real === undefined) throw missingField("task_timers_entry.real");
   if (virt === undefined) throw missingField("task_timers_entry.virt");
   if (prof === undefined) throw missingField("task_timers_entry.prof");
-  return { real, virt, prof, posix };
+  return {
+    real,
+    virt,
+    prof,
+    posix,
+  };
 }
 
 /**
@@ -113,7 +119,12 @@ export function readItimerEntry(reader: MessageReader): ItimerEntry {
   if (iusec === undefined) throw missingField("itimer_entry.iusec");
   if (vsec === undefined) throw missingField("itimer_entry.vsec");
   if (vusec === undefined) throw missingField("itimer_entry.vusec");
-  return { isec, iusec, vsec, vusec };
+  return {
+    isec,
+    iusec,
+    vsec,
+    vusec,
+  };
 }
 
 /**
@@ -198,7 +209,7 @@ export function readPosixTimerEntry(reader: MessageReader): PosixTimerEntry {
         itSigevNotify = reader.uint32();
         break;
       case 40:
-        sivalPtr = reader.uint64() as bigint;
+        sivalPtr = reader.uint64();
         break;
       case 48:
         overrun = reader.uint32();
@@ -232,6 +243,18 @@ export function readPosixTimerEntry(reader: MessageReader): PosixTimerEntry {
   if (insec === undefined) throw missingField("posix_timer_entry.insec");
   if (vsec === undefined) throw missingField("posix_timer_entry.vsec");
   if (vnsec === undefined) throw missingField("posix_timer_entry.vnsec");
-  return { itId, clockId, siSigno, itSigevNotify, sivalPtr, overrun, isec, insec, vsec, vnsec, notifyThreadId };
+  return {
+    itId,
+    clockId,
+    siSigno,
+    itSigevNotify,
+    sivalPtr,
+    overrun,
+    isec,
+    insec,
+    vsec,
+    vnsec,
+    notifyThreadId,
+  };
 }
 

@@ -67,7 +67,13 @@ export function readTtyFileEntry(reader: MessageReader): TtyFileEntry {
   if (ttyInfoId === undefined) throw missingField("tty_file_entry.tty_info_id");
   if (flags === undefined) throw missingField("tty_file_entry.flags");
   if (fown === undefined) throw missingField("tty_file_entry.fown");
-  return { id, ttyInfoId, flags, fown, regfId };
+  return {
+    id,
+    ttyInfoId,
+    flags,
+    fown,
+    regfId,
+  };
 }
 
 /**
@@ -212,7 +218,23 @@ export function readTtyInfoEntry(reader: MessageReader): TtyInfoEntry {
   if (sid === undefined) throw missingField("tty_info_entry.sid");
   if (pgrp === undefined) throw missingField("tty_info_entry.pgrp");
   if (rdev === undefined) throw missingField("tty_info_entry.rdev");
-  return { id, type, locked, exclusive, packetMode, sid, pgrp, rdev, termios, termiosLocked, winsize, pty, dev, uid, gid };
+  return {
+    id,
+    type,
+    locked,
+    exclusive,
+    packetMode,
+    sid,
+    pgrp,
+    rdev,
+    termios,
+    termiosLocked,
+    winsize,
+    pty,
+    dev,
+    uid,
+    gid,
+  };
 }
 
 /**
@@ -238,7 +260,9 @@ export function readTtyPtyEntry(reader: MessageReader): TtyPtyEntry {
     }
   }
   if (index === undefined) throw missingField("tty_pty_entry.index");
-  return { index };
+  return {
+    index,
+  };
 }
 
 /**
@@ -313,10 +337,10 @@ export function readTermiosEntry(reader: MessageReader): TermiosEntry {
         cOspeed = reader.uint32();
         break;
       case 64:
-        cCc.push(reader.uint32());
+        reader.uint32s(64, cCc);
         break;
       case 66:
-        reader.packed(cCc, () => reader.uint32());
+        reader.packed(() => reader.uint32s(-1, cCc));
         break;
       default:
         reader.skipField(tag);
@@ -329,7 +353,16 @@ export function readTermiosEntry(reader: MessageReader): TermiosEntry {
   if (cLine === undefined) throw missingField("termios_entry.c_line");
   if (cIspeed === undefined) throw missingField("termios_entry.c_ispeed");
   if (cOspeed === undefined) throw missingField("termios_entry.c_ospeed");
-  return { cIflag, cOflag, cCflag, cLflag, cLine, cIspeed, cOspeed, cCc };
+  return {
+    cIflag,
+    cOflag,
+    cCflag,
+    cLflag,
+    cLine,
+    cIspeed,
+    cOspeed,
+    cCc,
+  };
 }
 
 /**
@@ -382,7 +415,12 @@ export function readWinsizeEntry(reader: MessageReader): WinsizeEntry {
   if (wsCol === undefined) throw missingField("winsize_entry.ws_col");
   if (wsXpixel === undefined) throw missingField("winsize_entry.ws_xpixel");
   if (wsYpixel === undefined) throw missingField("winsize_entry.ws_ypixel");
-  return { wsRow, wsCol, wsXpixel, wsYpixel };
+  return {
+    wsRow,
+    wsCol,
+    wsXpixel,
+    wsYpixel,
+  };
 }
 
 /**
@@ -417,6 +455,9 @@ export function readTtyDataEntry(reader: MessageReader): TtyDataEntry {
   }
   if (ttyId === undefined) throw missingField("tty_data_entry.tty_id");
   if (data === undefined) throw missingField("tty_data_entry.data");
-  return { ttyId, data };
+  return {
+    ttyId,
+    data,
+  };
 }
 

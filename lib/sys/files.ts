@@ -20,25 +20,45 @@ export function readFile(sys: Sys, path: string): Uint8Array<ArrayBuffer> {
  * As `readFile`, for the files of a checkpoint: refuses what is not a regular file, which could block us or never end,
  * and allocates no more than the file's size.
  *
+ * There are thousands of them, nearly all small: those are not asked for their size.
+ *
  * @throws {SysError} EINVAL for another kind of file, EFBIG above 64 MiB and for a file that grows meanwhile
  */
 export function readRegularFile(sys: Sys, path: string): Uint8Array<ArrayBuffer> {
+  // Without O_NONBLOCK, opening a FIFO would wait for a writer.
   const fd = sys.open(path, O_RDONLY | O_NONBLOCK);
   try {
-    const { mode, size } = sys.fstat(fd);
-    if ((mode & S_IFMT) !== S_IFREG) throw cannotRead(path, "EINVAL", "it is not a regular file");
-    if (size > MAX_SIZE) throw cannotRead(path, "EFBIG", `it has more than ${MAX_SIZE} bytes`);
-    // One byte more than expected, so that reading sees the end.
-    const buffer = new Uint8Array(new ArrayBuffer(size + 1));
-    let length = 0;
-    for (;;) {
-      const count = sys.read(fd, length === 0 ? buffer : buffer.subarray(length));
-      if (count === 0) return buffer.subarray(0, length);
-      length += count;
-      if (length > size) throw cannotRead(path, "EFBIG", "it grows while it is read");
-    }
+    const count = sys.read(fd, scratch);
+    const more = count === 0 || count === scratch.length ? 0 : sys.read(fd, scratch.subarray(count));
+    // What has no content may be a FIFO.
+    if (count > 0 && count < scratch.length && more === 0) return scratch.slice(0, count);
+    return readSized(sys, fd, { path, begin: scratch.subarray(0, count + more) });
   } finally {
     sys.close(fd);
+  }
+}
+
+/** Contents of one file at a time. */
+const scratch = new Uint8Array(new ArrayBuffer(FIRST_READ));
+
+/** Reads on, behind what has been read already. */
+function readSized(
+  sys: Sys,
+  fd: number,
+  { path, begin }: { readonly path: string; readonly begin: Uint8Array },
+): Uint8Array<ArrayBuffer> {
+  const { mode, size } = sys.fstat(fd);
+  if ((mode & S_IFMT) !== S_IFREG) throw cannotRead(path, "EINVAL", "it is not a regular file");
+  if (size > MAX_SIZE) throw cannotRead(path, "EFBIG", `it has more than ${MAX_SIZE} bytes`);
+  // One byte more than expected, so that reading sees the end.
+  const buffer = new Uint8Array(new ArrayBuffer(Math.max(size, begin.length) + 1));
+  buffer.set(begin);
+  let length = begin.length;
+  for (;;) {
+    const count = sys.read(fd, buffer.subarray(length));
+    if (count === 0) return buffer.subarray(0, length);
+    length += count;
+    if (length > size) throw cannotRead(path, "EFBIG", "it grows while it is read");
   }
 }
 

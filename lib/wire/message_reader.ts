@@ -58,12 +58,91 @@ export class MessageReader extends BinaryReader {
     return message;
   }
 
-  /** A list of numbers that is written as one field. */
-  packed<T>(into: T[], read: () => T): void {
+  /**
+   * A message of a list. One that has the same bytes as the one before is the same object: of the actions of all
+   * signals, most are.
+   *
+   * @param before what this returned for the message before; anything for the first
+   */
+  nextMessage<T>(read: ReadMessage<T>, into: T[], before: number): number {
+    const start = this.pos;
+    const last = into[into.length - 1];
+    if (last !== undefined && this.#isRepeated(start, before)) {
+      this.pos += 1 + (this.#bytes[start] ?? 0);
+      into.push(last);
+    } else into.push(this.message(read));
+    return start;
+  }
+
+  /** Whether a short message at `start`, its length included, is that at `before`. */
+  #isRepeated(start: number, before: number): boolean {
+    const bytes = this.#bytes;
+    const length = bytes[start] ?? 0x80;
+    if (length >= 0x80 || start + length >= this.#end) return false;
+    for (let at = 0; at <= length; at++) if (bytes[start + at] !== bytes[before + at]) return false;
+    return true;
+  }
+
+  /**
+   * A number of a list, and all that follow it at once in fields with the same tag: registers are hundreds of them,
+   * most of them zeros.
+   */
+  uint32s(tag: number, into: number[]): void {
+    const bytes = this.#bytes;
+    const end = this.#end;
+    const oneByteTag = tag < 0x80 ? tag : -1;
+    let at = this.pos;
+    for (;;) {
+      const byte = bytes[at++] ?? 0;
+      if (byte < 0x80) into.push(byte);
+      else {
+        this.pos = at - 1;
+        into.push(this.uint32());
+        at = this.pos;
+      }
+      if (at >= end || bytes[at] !== oneByteTag) break;
+      at++;
+    }
+    this.pos = at;
+  }
+
+  /** The same for numbers of 64 bits, each as its low and its high half. */
+  uint64s(tag: number, into: number[]): void {
+    const bytes = this.#bytes;
+    const end = this.#end;
+    const oneByteTag = tag < 0x80 ? tag : -1;
+    let at = this.pos;
+    for (;;) {
+      const byte = bytes[at++] ?? 0;
+      if (byte < 0x80) {
+        into.push(byte);
+        into.push(0);
+      } else {
+        this.pos = at - 1;
+        const value = this.uint64();
+        into.push(Number(value & 0xffff_ffffn), Number(value >> 32n));
+        at = this.pos;
+      }
+      if (at >= end || bytes[at] !== oneByteTag) break;
+      at++;
+    }
+    this.pos = at;
+  }
+
+  /** A list that is written as one field; `read` takes one element at least. */
+  packed(read: () => void): void {
     const end = this.uint32() + this.pos;
     if (end > this.#end) throw malformed("a list is longer than the message around it");
-    while (this.pos < end) into.push(read());
+    while (this.pos < end) read();
     if (this.pos !== end) throw malformed("a list ends within a number");
+  }
+
+  /** A field of 64 bits; nearly all of them in images are 0. */
+  override uint64(): bigint {
+    const byte = this.#bytes[this.pos] ?? 0;
+    if (byte >= 0x80) return BigInt(super.uint64());
+    this.pos++;
+    return byte === 0 ? 0n : BigInt(byte);
   }
 
   /** A field of 64 bits as a number: exact, or refused. */
@@ -77,7 +156,7 @@ export class MessageReader extends BinaryReader {
         return value;
       }
     }
-    return exactly(BigInt(this.uint64()));
+    return exactly(this.uint64());
   }
 
   /** The same for a signed field. */

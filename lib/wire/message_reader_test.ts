@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { readVmaEntry } from "../gen/mm.ts";
 import { readPagemapEntry } from "../gen/pagemap.ts";
 import { readPstreeEntry } from "../gen/pstree.ts";
+import { Words } from "./words.ts";
 import { MessageReader, type ReadMessage } from "./message_reader.ts";
 
 const GENERATED = new URL("../../tests/gen/", import.meta.url);
@@ -78,6 +79,13 @@ function plain(schema: DescMessage, message: Message): Record<string, unknown> {
       const isNumber = field.proto.options?.jstype === FieldOptions_JSType.JS_NUMBER;
       return typeof one === "bigint" && isNumber ? Number(one) : one;
     };
+    const isWords = field.fieldKind === "list" && field.scalar === ScalarType.UINT64;
+    if (isWords) {
+      return [
+        field.localName,
+        new Words([...value as bigint[]].flatMap((word) => [Number(word & 0xffff_ffffn), Number(word >> 32n)])),
+      ];
+    }
     return [field.localName, Array.isArray(value) ? value.map(convert) : convert(value)];
   }));
 }
@@ -129,7 +137,12 @@ Deno.test("number64() takes exact numbers only", async (t) => {
 
 Deno.test("packed lists are read as well, and must end with a number", () => {
   const required = [0x08, 1, 0x10, 0, 0x18, 1, 0x20, 1];
-  deepEqual(readPstreeEntry(new MessageReader(Uint8Array.from([...required, 0x2a, 3, 7, 0x80, 1]))).threads, [7, 128]);
+  deepEqual(readPstreeEntry(new MessageReader(Uint8Array.from([...required, 0x2a, 5, 7, 0, 0, 0x80, 1]))).threads, [
+    7,
+    0,
+    0,
+    128,
+  ]);
   throws(
     () => readPstreeEntry(new MessageReader(Uint8Array.from([...required, 0x2a, 2, 7, 0x80, 1]))),
     /ends within a number/,
