@@ -12,28 +12,36 @@ import {
 import { printable } from "./printable.ts";
 import { makeStyle } from "./style.ts";
 
-/** Verbosity from which on the causes of an error are told. */
-const CAUSES_FROM = 3;
+/** Verbosity from which on the causes of an error are told, and all of its problems. */
+const ALL_FROM = 3;
+
+/** Problems that are told without being asked for more. */
+const FEW = 50;
 
 /** How errors are told. */
 export interface ErrorOptions {
   readonly color: boolean;
-  /** `-v`: from 3 on with the causes. */
+  /** `-v`: from 3 on with the causes, and with all problems. */
   readonly verbosity: number;
 }
 
 /**
  * An error as text for people: what failed, every problem on a line of its own, and what caused it.
  *
- * The causes come with `-v`; those of an `UndoError` always, because its cause is why there was something to undo.
+ * Of very many problems the first are told, and how many more there are. The causes come with `-v`; those of an `UndoError` always, because its cause is why there was something to undo.
  * Anything but a `CgrestoreError` is a bug and comes with its stack.
  */
 export function renderError(error: unknown, options: ErrorOptions): string {
   const style = makeStyle(options.color);
   if (!(error instanceof CgrestoreError)) return renderBug(error, style.red("Bug:"));
   const lines = [`${style.red("Error:")} ${printableLines(error.message)}`];
-  for (const { where, what } of problemsOf(error)) lines.push(`  ${style.bold(printable(where))}: ${printable(what)}`);
-  if (options.verbosity >= CAUSES_FROM || error instanceof UndoError) {
+  const problems = problemsOf(error);
+  const told = options.verbosity >= ALL_FROM ? problems : problems.slice(0, FEW);
+  for (const { where, what } of told) lines.push(`  ${style.bold(printable(where))}: ${printable(what)}`);
+  if (told.length < problems.length) {
+    lines.push(`  … and ${problems.length - told.length} more: -v${ALL_FROM} tells all`);
+  }
+  if (options.verbosity >= ALL_FROM || error instanceof UndoError) {
     for (const cause of causesOf(error)) lines.push(...renderCause(cause));
   }
   if (error instanceof UsageError) lines.push('See "cgrestore help"');

@@ -26,6 +26,22 @@ Deno.test("renderError() tells", async (t) => {
         "  set 3: is not there",
       ].join("\n"),
     ],
+    [
+      "the first of many problems",
+      new PlanError("A", Array.from({ length: 60 }, (_, i) => ({ where: `task ${i}`, what: "bad" }))),
+      2,
+      [
+        "Error: A",
+        ...Array.from({ length: 50 }, (_, i) => `  task ${i}: bad`),
+        "  … and 10 more: -v3 tells all",
+      ].join("\n"),
+    ],
+    [
+      "all of many problems with -v",
+      new PlanError("A", Array.from({ length: 60 }, (_, i) => ({ where: `task ${i}`, what: "bad" }))),
+      3,
+      ["Error: A", ...Array.from({ length: 60 }, (_, i) => `  task ${i}: bad`)].join("\n"),
+    ],
     ["a call", SYS_ERROR, 2, 'Error: Cannot mount "cpu": EBUSY (unmount it)'],
     ["no cause without -v", new PlanError("A", [], { cause: SYS_ERROR }), 2, "Error: A"],
     [
