@@ -5,15 +5,15 @@ import { AT_REMOVEDIR, LOCK_EX, O_CLOEXEC, O_RDWR, O_WRONLY, SIGKILL } from "../
 import type { Sys } from "../sys/sys.ts";
 import type { Architecture, SyscallNumbers } from "../tracee/architecture.ts";
 import { reserveCoordinatorSlot, startCoordinator } from "../tracee/coordinator.ts";
-import { cString, type RemoteCall } from "../tracee/remote_call.ts";
-import { dataSize, Slots } from "../tracee/slots.ts";
+import { cString, dataSizeOf, type RemoteCall } from "../tracee/remote_call.ts";
+import { Slots } from "../tracee/slots.ts";
 import type { TraceeContext } from "../tracee/tracee.ts";
 import { FREEZERS } from "./cgroups.ts";
 import { type CgroupChange, encodeValue } from "./changes.ts";
 import { forEachAlways } from "./for_each_always.ts";
 import type { Yard } from "./yard.ts";
 
-const GUARD_BASE = 0x40000n;
+const GUARD_BASE = 0x40000;
 const PAGE_SIZE = 4096;
 const PR_SET_PDEATHSIG = 1;
 /** A task whose memory is gone is still in its cgroup for a moment. */
@@ -242,7 +242,7 @@ export class Guard {
   }
 
   #armCalls(calls: readonly RemoteCall[]): void {
-    const data = calls.flatMap((call) => call.arguments).reduce<number>((sum, one) => sum + dataSize(one), 0);
+    const data = dataSizeOf(calls);
     if (this.#next - calls.length < FIRST_UNDO || this.#data + data > this.#capacity.data) {
       throw new SysError("mmap", "ENOSPC", "Cannot hand over to the guard how to undo a change", "it is too large");
     }

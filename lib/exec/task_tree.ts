@@ -19,7 +19,7 @@ import { forEachAlways } from "./for_each_always.ts";
 import type { Targets } from "./targets.ts";
 
 /** Where the agent goes. Placeholders have nothing else in their address space. */
-const AGENT_BASE = 0x40000n;
+const AGENT_BASE = 0x40000;
 
 /** So many births are run in one go: while a maker makes the next ones, those made are set going. */
 const BIRTHS_PER_RUN = 64;

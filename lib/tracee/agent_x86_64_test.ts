@@ -48,7 +48,14 @@ Deno.test("the agent and agent_layout.ts agree on the slot", () => {
     [16, 24, 32, 8, 56, 64],
   );
   for (
-    const used of ["[r15+16], rbx", "rbx, [r15+24]", "[r15+r13+32]", "rdi, [r13+8]", "[r13+56], rax", "add r13, 64"]
+    const used of [
+      "[r15+16], rbx",
+      "rbx, [r15+24]",
+      "add r13, [r15+32]",
+      "rdi, [r13+8]",
+      "[r13+56], rax",
+      "add r13, 64",
+    ]
   ) {
     equal(text.includes(used), true, used);
   }

@@ -12,13 +12,13 @@ const PTRACE_O_TRACESYSGOOD = 0x1;
 /** Whatever becomes of us, no tracee survives. */
 const PTRACE_O_EXITKILL = 0x100000;
 
-const PAGE = 4096n;
-const PROT_READ_WRITE = 3n;
-const PROT_READ_EXEC = 5n;
-const MAP_SHARED = 0x01n;
-const MAP_PRIVATE = 0x02n;
-const MAP_ANONYMOUS = 0x20n;
-const MAP_FIXED_NOREPLACE = 0x100000n;
+const PAGE = 4096;
+const PROT_READ_WRITE = 3;
+const PROT_READ_EXEC = 5;
+const MAP_SHARED = 0x01;
+const MAP_PRIVATE = 0x02;
+const MAP_ANONYMOUS = 0x20;
+const MAP_FIXED_NOREPLACE = 0x100000;
 const HIGHEST_SIGNAL = 64;
 const SIGKILL = 9;
 const SIGSTOP = 19;
@@ -35,7 +35,7 @@ export interface Coordinator {
 
 export interface CoordinatorOptions {
   /** Where the agent and the slots go: a page-aligned address that is free in every task to come. */
-  readonly base: bigint;
+  readonly base: number;
   /** Descriptors that the coordinator keeps, and its descendants inherit; ascending. */
   readonly keep: readonly number[];
   /** Told the pid as soon as there is one, so that it can be ended whatever happens next. */
@@ -113,29 +113,29 @@ function withGadget(stub: Uint8Array, architecture: Architecture): Uint8Array {
 function installAgent(tracee: Tracee, memory: number, { base, agentFile }: CoordinatorOptions): void {
   const { sys, architecture, slots } = tracee.context;
   const { mmap, mprotect } = architecture.syscall;
-  const single = (number: number, ...args: bigint[]) => callByRegisters(tracee, number, args);
-  const agentMapping = MAP_PRIVATE | MAP_FIXED_NOREPLACE | (agentFile === undefined ? MAP_ANONYMOUS : 0n);
-  single(mmap, base, PAGE, PROT_READ_WRITE, agentMapping, BigInt(agentFile ?? -1), 0n);
-  single(mmap, base + PAGE, BigInt(slots.size), PROT_READ_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, BigInt(memory), 0n);
-  sys.writeMemory(tracee.pid, base, architecture.agent);
+  const single = (number: number, ...args: number[]) => callByRegisters(tracee, number, args);
+  const agentMapping = MAP_PRIVATE | MAP_FIXED_NOREPLACE | (agentFile === undefined ? MAP_ANONYMOUS : 0);
+  single(mmap, base, PAGE, PROT_READ_WRITE, agentMapping, agentFile ?? -1, 0);
+  single(mmap, base + PAGE, slots.size, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, memory, 0);
+  sys.writeMemory(tracee.pid, BigInt(base), architecture.agent);
   single(mprotect, base, PAGE, PROT_READ_EXEC);
   const registers = readRegisters(tracee);
-  registers[architecture.register.instruction] = base + BigInt(architecture.park);
-  registers[architecture.register.slot] = slots.address(tracee.slot);
+  registers[architecture.register.instruction] = BigInt(base + architecture.park);
+  registers[architecture.register.slot] = BigInt(slots.address(tracee.slot));
   writeRegisters(tracee, registers);
   sys.ptraceContinue(tracee.pid, 0);
   tracee.waitParked();
 }
 
 /** One system call through the gadget in the program, before there is shared memory. */
-function callByRegisters(tracee: Tracee, number: number, args: readonly bigint[]): void {
+function callByRegisters(tracee: Tracee, number: number, args: readonly number[]): void {
   const { sys, architecture } = tracee.context;
   const { register } = architecture;
   const registers = readRegisters(tracee);
   const stubSize = architecture.stub(0).length;
   registers[register.instruction] = PROGRAM_BASE + BigInt(CODE_OFFSET + stubSize + architecture.gadget);
   registers[register.number] = BigInt(number);
-  register.arguments.forEach((index, i) => registers[index] = BigInt.asUintN(64, args[i] ?? 0n));
+  register.arguments.forEach((index, i) => registers[index] = BigInt.asUintN(64, BigInt(args[i] ?? 0)));
   writeRegisters(tracee, registers);
   sys.ptraceContinue(tracee.pid, 0);
   tracee.waitParked();
@@ -157,7 +157,7 @@ function writeRegisters(tracee: Tracee, registers: BigUint64Array): void {
 }
 
 /** Empties the address space, the descriptor table and the signal state of what cgrestore handed down. */
-function cleanCalls(tracee: Tracee, keep: number[], base: bigint, architecture: Architecture): RemoteCall[] {
+function cleanCalls(tracee: Tracee, keep: number[], base: number, architecture: Architecture): RemoteCall[] {
   const { syscall } = architecture;
   const purpose = (call: string) => ({ call, attempt: () => "Cannot set up the coordinator" });
   const calls: RemoteCall[] = unwantedMappings(tracee, base).map(([start, size]) => (
@@ -202,13 +202,13 @@ export function reserveCoordinatorSlot(slots: Slots, kept: number, more = { entr
 }
 
 /** Everything that is mapped but the agent and the slots: start and size. proc_pid_maps(5). */
-function unwantedMappings(tracee: Tracee, base: bigint): [bigint, bigint][] {
-  const end = base + PAGE + BigInt(tracee.context.slots.size);
-  const found: [bigint, bigint][] = [];
+function unwantedMappings(tracee: Tracee, base: number): [number, number][] {
+  const end = base + PAGE + tracee.context.slots.size;
+  const found: [number, number][] = [];
   for (const line of readText(tracee.context.sys, `/proc/${tracee.pid}/maps`).split("\n")) {
     const match = /^([0-9a-f]+)-([0-9a-f]+) /.exec(line);
     if (match === null || line.endsWith("[vsyscall]")) continue;
-    const [from, to] = [BigInt(`0x${match[1]}`), BigInt(`0x${match[2]}`)];
+    const [from, to] = [Number(`0x${match[1]}`), Number(`0x${match[2]}`)];
     if (from < base || to > end) found.push([from, to - from]);
   }
   return found;

@@ -1,26 +1,47 @@
 import { encodeText } from "../text.ts";
 
 /**
- * A system call for a tracee to make. An argument is a number, bytes or a structure that it shall point to, or the
- * address of another slot.
+ * A system call for a tracee to make. An argument is a number, something that it shall point to, or the address of
+ * another slot.
  */
 export interface RemoteCall {
   readonly number: number;
   readonly arguments: readonly RemoteArgument[];
+  /** The only result that is right, where not failing is not enough: bytes read, a number that was asked for. */
+  readonly expected?: number;
   /** What the call is for, told when it fails: attempt, object, and a hint that may depend on the errno. */
   readonly purpose: CallPurpose;
 }
 
-export type RemoteArgument = number | bigint | Uint8Array | SlotReference | CloneReference;
+export type RemoteArgument =
+  | number
+  | bigint
+  | Uint8Array
+  | SlotReference
+  | CloneReference
+  | StructReference
+  | OutputReference;
+
+/** The address of the slot with this index. */
+export interface SlotReference {
+  readonly slot: number;
+}
 
 /** The address of a `struct clone_args`. */
 export interface CloneReference {
   readonly clone: CloneArguments;
 }
 
-/** The address of the slot with this index. */
-export interface SlotReference {
-  readonly slot: number;
+/** The address of a structure that has pointers in it. */
+export interface StructReference {
+  readonly struct: Uint8Array;
+  /** At each offset goes the address of these bytes. */
+  readonly pointers: readonly (readonly [offset: number, target: Uint8Array])[];
+}
+
+/** The address of memory for the call to write to; it is copied to `output` when the table has been run. */
+export interface OutputReference {
+  readonly output: Uint8Array;
 }
 
 export interface CallPurpose {
@@ -58,4 +79,25 @@ export function writeCloneArguments(memory: DataView, address: bigint, clone: Cl
   memory.setBigUint64(72, chosen ? 1n : 0n, true); // set_tid_size
   memory.setBigUint64(80, BigInt(clone.cgroup), true);
   memory.setInt32(CLONE_ARGS_SIZE, clone.tid, true);
+}
+
+/** Room that an argument needs besides its word, in bytes. */
+export function dataSize(argument: RemoteArgument): number {
+  if (typeof argument !== "object" || "slot" in argument) return 0;
+  if (argument instanceof Uint8Array) return rounded(argument.length);
+  if ("clone" in argument) return rounded(CLONE_ARGS_SIZE + 4);
+  if ("output" in argument) return rounded(argument.output.length);
+  return argument.pointers.reduce((sum, [, target]) => sum + rounded(target.length), rounded(argument.struct.length));
+}
+
+/** `size` up to a multiple of 8: everything begins at a word. */
+export function rounded(size: number): number {
+  return Math.ceil(size / 8) * 8;
+}
+
+/** Room that the arguments of `calls` need besides their words, in bytes. */
+export function dataSizeOf(calls: readonly RemoteCall[]): number {
+  let size = 0;
+  for (const call of calls) for (const argument of call.arguments) size += dataSize(argument);
+  return size;
 }

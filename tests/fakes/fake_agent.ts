@@ -77,18 +77,19 @@ export function* agentProgram(
     if (count < 0n) { for (;;) yield { kind: "hold" }; }
     let index = word(SLOT_START).getBigInt64(0, true);
     while (index < count) {
-      const entry = SLOT_TABLE + Number(index) * ENTRY_SIZE;
-      const number = Number(word(entry + ENTRY_NUMBER).getBigInt64(0, true));
-      const args = Array.from({ length: 6 }, (_, i) => word(entry + ENTRY_ARGUMENTS + 8 * i).getBigUint64(0, true));
+      const entry = word(SLOT_TABLE).getBigUint64(0, true) + index * BigInt(ENTRY_SIZE);
+      const field = (offset: number) => task.leader.memory.view(entry + BigInt(offset), 8);
+      const number = Number(field(ENTRY_NUMBER).getBigInt64(0, true));
+      const args = Array.from({ length: 6 }, (_, i) => field(ENTRY_ARGUMENTS + 8 * i).getBigUint64(0, true));
       const run = start(task, number, args);
       let result = run();
       for (; result === undefined; result = run()) yield { kind: "blocked" };
       if (!task.isAlive) return;
-      word(entry + ENTRY_RESULT).setBigInt64(0, BigInt(result), true);
+      field(ENTRY_RESULT).setBigInt64(0, BigInt(result), true);
       index++;
       yield { kind: "ready" };
       const hasFailed = result < 0 && result >= -4095;
-      if (hasFailed && (word(SLOT_FLAGS).getBigInt64(0, true) & FLAG_KEEP_GOING) === 0n) break;
+      if (hasFailed && (word(SLOT_FLAGS).getBigInt64(0, true) & BigInt(FLAG_KEEP_GOING)) === 0n) break;
     }
     word(SLOT_EXECUTED).setBigInt64(0, index, true);
     yield { kind: "signal", signal: SIGTRAP };
