@@ -17,7 +17,7 @@ const IMPORTS: Readonly<Record<string, Allowed>> = {
   wire: { values: [], types: [] },
   gen: { values: ["wire"], types: [] },
   image: { values: ["gen", "wire", "sys/files.ts"], types: ["sys/sys.ts"] },
-  model: { values: ["gen"], types: ["image"] },
+  model: { values: ["gen", "wire"], types: ["image"] },
   host: { values: ["model", "sys"], types: [] },
   plan: { values: ["model"], types: ["host"] },
   sys: { values: [], types: [] },

@@ -168,6 +168,12 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "Restore and verify, and then undo everything",
   },
   {
+    name: "placeholders",
+    kind: "flag",
+    commands: PLANNING,
+    help: "Make the tasks without memory, files and the like: asleep, but in their cgroups",
+  },
+  {
     name: "dry-run",
     kind: "flag",
     commands: RESTORING,

@@ -69,6 +69,7 @@ function readPlanOptions(reader: Reader): PlanOptions {
     onMissing: reader.choice("on-missing", ON_MISSING) ?? "fail",
     pidNamespace: reader.flag("pid-namespace") ?? false,
     shellJob: reader.flag("shell-job") ?? false,
+    placeholders: reader.flag("placeholders") ?? false,
   };
 }
 

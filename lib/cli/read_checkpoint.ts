@@ -4,10 +4,10 @@ import type { Checkpoint } from "../model/checkpoint.ts";
 import type { Sys } from "../sys/sys.ts";
 
 /**
- * The checkpoint in a directory of images.
+ * The checkpoint in a directory of images, with what its tasks hold unless they are to be placeholders.
  *
  * @throws {ImageError} with everything that is wrong with it; {SysError} when it cannot be read
  */
-export function readCheckpoint(sys: Sys, images: string): Checkpoint {
-  return buildCheckpoint(readImages(sys, images));
+export function readCheckpoint(sys: Sys, images: string, { placeholders = false } = {}): Checkpoint {
+  return buildCheckpoint(readImages(sys, images, { contents: !placeholders }));
 }

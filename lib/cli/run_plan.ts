@@ -8,7 +8,8 @@ import { readCheckpoint } from "./read_checkpoint.ts";
 
 /** Shows what a restore would do on this host, and does nothing. Returns the exit status. */
 export function runPlan(invocation: PlanInvocation, sys: Sys, output: Output): number {
-  const { plan } = planForHost(sys, readCheckpoint(sys, invocation.images), invocation.planOptions);
+  const checkpoint = readCheckpoint(sys, invocation.images, invocation.planOptions);
+  const { plan } = planForHost(sys, checkpoint, invocation.planOptions);
   const color = wantsColor(output, invocation.color);
   output.out(invocation.json ? renderJson("plan", plan) : renderPlan(plan, { color }));
   return 0;

@@ -22,7 +22,7 @@ const PIDFILE_MODE = 0o600;
 export function runRestore(invocation: RestoreInvocation, sys: Sys, output: LoggedOutput): number {
   sys.catchSignals();
   const begin = performance.now();
-  const checkpoint = readCheckpoint(sys, invocation.images);
+  const checkpoint = readCheckpoint(sys, invocation.images, invocation.planOptions);
   const read = performance.now();
   output.log.info(`Read ${checkpoint.tasks.length} tasks and ${checkpoint.sets.size} cgroup sets`);
   const { plan, host } = planForHost(sys, checkpoint, invocation.planOptions);
@@ -82,7 +82,7 @@ function restoreWithYard(context: RestoreContext, firstPlan: Plan): Omit<Restore
     writes: plan.counts.writes,
     createdInPlace: plan.counts.createdInPlace,
     rehearsed: invocation.rehearse,
-    contents: "placeholders",
+    contents: plan.contents === undefined ? "placeholders" : "restored",
     notes,
   };
 }

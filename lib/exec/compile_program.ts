@@ -95,9 +95,9 @@ export function compileEnding(context: CompileContext, ending: Ending): RemoteCa
   }
 }
 
-/** Closes every descriptor: nothing of ours, nor of our caller, is left open in a task. */
-export function compileCloseAll(numbers: SyscallNumbers, pid: number): RemoteCall {
-  return call("close_range", numbers.close_range, [0, 0xffff_ffff, 0], () => `Cannot close the files of task ${pid}`);
+/** Closes every descriptor below `end`: nothing of ours, nor of our caller, is left open in a task. */
+export function compileCloseAll(numbers: SyscallNumbers, pid: number, end: number): RemoteCall {
+  return call("close_range", numbers.close_range, [0, end - 1, 0], () => `Cannot close the files of task ${pid}`);
 }
 
 /** Makes the next child the first of a new pid namespace. */

@@ -175,11 +175,16 @@ export class Guard {
     this.#kept = kept;
     const { entries, data } = this.#capacity;
     const used = reserveCoordinatorSlot(this.#slots, kept.length, { entries: entries + FIRST_UNDO + 1, data });
-    const context: TraceeContext = { sys: this.#sys, architecture, slots: this.#slots, pending: new Map() };
+    const context: TraceeContext = {
+      sys: this.#sys,
+      architecture,
+      slots: this.#slots,
+      base: GUARD_BASE,
+      pending: new Map(),
+    };
     for (const fd of kept) this.#sys.setCloseOnExec(fd, false);
     try {
       const { tracee, release } = startCoordinator(context, {
-        base: GUARD_BASE,
         keep: kept,
         onSpawn: (pid) => this.#pid = pid,
         mayOutliveUs: true,

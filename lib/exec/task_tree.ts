@@ -1,4 +1,5 @@
 import { SysError } from "../errors.ts";
+import type { ContentsPlan } from "../plan/contents/contents_plan.ts";
 import { COORDINATOR, type Ending, type Plan, type TaskProgram, type TaskStep } from "../plan/plan.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
@@ -15,11 +16,14 @@ import {
   compileNewPidNamespace,
   compileStep,
 } from "./compile_program.ts";
+import { ContentsRun } from "./contents/restore_contents.ts";
 import { forEachAlways } from "./for_each_always.ts";
 import type { Targets } from "./targets.ts";
 
-/** Where the agent goes. Placeholders have nothing else in their address space. */
+/** Where the agent goes in placeholders, which have nothing else in their address space. */
 const AGENT_BASE = 0x40000;
+/** All descriptors are below it. */
+const DESCRIPTORS_END = 2 ** 32;
 
 /** So many births are run in one go: while a maker makes the next ones, those made are set going. */
 const BIRTHS_PER_RUN = 64;
@@ -57,6 +61,7 @@ export class TaskTree {
   readonly #context: TraceeContext;
   readonly #compile: CompileContext;
   readonly #actors = new Map<number, Actor>();
+  readonly #contents: ContentsRun | undefined;
   #coordinatorPid: number | undefined;
   #coordinator: Coordinator | undefined;
 
@@ -64,19 +69,26 @@ export class TaskTree {
     this.#sys = sys;
     this.#plan = plan;
     this.#options = options;
-    this.#context = { sys, architecture: options.architecture, slots: new Slots(), pending: new Map() };
+    this.#context = {
+      sys,
+      architecture: options.architecture,
+      slots: new Slots(),
+      base: plan.contents?.free.start ?? AGENT_BASE,
+      pending: new Map(),
+    };
+    this.#contents = plan.contents === undefined ? undefined : this.#prepareContents(plan.contents);
     this.#compile = this.#prepareActors();
   }
 
   /** Makes every task and thread, each in its place and with its session; then does the plan's endings. */
   create(): void {
     const coordinator = startCoordinator(this.#context, {
-      base: AGENT_BASE,
       keep: this.#options.targets.descriptors,
       onSpawn: (pid) => this.#coordinatorPid = pid,
       agentFile: this.#options.agentFile,
     });
     this.#coordinator = coordinator;
+    this.#contents?.prepare();
     for (const actor of this.#actors.values()) {
       if (actor.id === COORDINATOR) continue;
       this.#context.slots.load(actor.slot, actor.calls);
@@ -89,6 +101,7 @@ export class TaskTree {
     this.#followBirths(first);
     for (const ending of this.#plan.endings) this.#end(ending);
     this.#closeLeftOpen();
+    this.#contents?.restore();
   }
 
   /** The pid by which this host knows a task or thread of the plan. */
@@ -105,11 +118,16 @@ export class TaskTree {
       const isStopped = task.state === "stopped" || (task.state === "alive" && leaveStopped);
       if (isStopped) this.#sys.kill(this.hostPid(task.pid), SIGSTOP);
     }
+    if (this.#contents !== undefined) this.#contents.release();
+    else this.#releasePlaceholders();
+    if (this.#coordinatorPid !== undefined) this.#killAndReap([this.#coordinatorPid]);
+    this.#coordinator?.release();
+  }
+
+  #releasePlaceholders(): void {
     for (const actor of this.#actors.values()) {
       if (actor.id !== COORDINATOR && !actor.ended) actor.tracee?.release(0);
     }
-    if (this.#coordinatorPid !== undefined) this.#killAndReap([this.#coordinatorPid]);
-    this.#coordinator?.release();
   }
 
   /** Ends all that has been made, and waits until it is gone. */
@@ -124,6 +142,33 @@ export class TaskTree {
 
   // -- making ------------------------------------------------------------------------------------------------------
 
+  #prepareContents(contents: ContentsPlan): ContentsRun {
+    this.#context.slots.reserveArena(ContentsRun.arenaSize(contents));
+    const comms = this.#comms();
+    return new ContentsRun(contents, {
+      context: this.#context,
+      coordinator: () => this.#traceeOf(COORDINATOR),
+      traceeOf: (id) => this.#traceeOf(id),
+      nameOf: (id) => `task ${id} "${comms.get(id) ?? "?"}"`,
+      taken: this.#options.targets.descriptors,
+      checkpoint: this.#options.checkpoint,
+    });
+  }
+
+  #traceeOf(id: number): Tracee {
+    const tracee = id === COORDINATOR ? this.#coordinator?.tracee : this.#actor(id).tracee;
+    if (tracee === undefined) throw new RangeError(`Cannot use task ${id}: it has not been made`);
+    return tracee;
+  }
+
+  /** Names of tasks and threads. */
+  #comms(): Map<number, string> {
+    return new Map(this.#plan.tasks.flatMap((task) => [
+      [task.pid, task.comm] as const,
+      ...task.threads.map((thread) => [thread.tid, thread.comm] as const),
+    ]));
+  }
+
   #prepareActors(): CompileContext {
     const { slots, architecture } = this.#context;
     const { targets } = this.#options;
@@ -131,10 +176,7 @@ export class TaskTree {
     // Slots are numbered in the order of `ids`: the coordinator has the first.
     const ids = [COORDINATOR, ...this.#plan.tasks.flatMap((task) => [task.pid, ...task.threads.map((t) => t.tid)])];
     const slotOf = new Map(ids.map((id, slot) => [id, slot]));
-    const comms = new Map(this.#plan.tasks.flatMap((task) => [
-      [task.pid, task.comm] as const,
-      ...task.threads.map((thread) => [thread.tid, thread.comm] as const),
-    ]));
+    const comms = this.#comms();
     const context: CompileContext = {
       numbers: architecture.syscall,
       attachTarget: (step) => targets.attachTarget(step),
@@ -149,7 +191,7 @@ export class TaskTree {
       this.#actors.set(COORDINATOR, { ...actor, calls, births: [undefined, ...actor.births] });
     }
     for (const task of this.#plan.tasks) {
-      const closing = closesLater(task) ? [] : [compileCloseAll(context.numbers, task.pid)];
+      const closing = closesLater(task) ? [] : [compileCloseAll(context.numbers, task.pid, this.#descriptorsEnd)];
       this.#addActor(context, task.pid, task.steps, closing);
       for (const thread of task.threads) this.#addActor(context, thread.tid, thread.steps, []);
     }
@@ -226,8 +268,14 @@ export class TaskTree {
   #closeLeftOpen(): void {
     for (const task of this.#plan.tasks) {
       const actor = this.#actor(task.pid);
-      if (closesLater(task) && !actor.ended) actor.tracee?.run([compileCloseAll(this.#compile.numbers, task.pid)]);
+      if (!closesLater(task) || actor.ended) continue;
+      actor.tracee?.run([compileCloseAll(this.#compile.numbers, task.pid, this.#descriptorsEnd)]);
     }
+  }
+
+  /** Where the descriptors begin by which the tasks get their own. */
+  get #descriptorsEnd(): number {
+    return this.#contents?.firstDescriptor ?? DESCRIPTORS_END;
   }
 
   #actor(id: number): Actor {

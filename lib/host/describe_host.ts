@@ -2,8 +2,11 @@ import { type HierarchyName, UNIFIED } from "../model/hierarchy.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
+import { describeComponents } from "./describe_components.ts";
 import { capabilityNames } from "./capability_names.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
+import { describeFiles } from "./describe_files.ts";
+import { describeOwnState } from "./describe_own_state.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
 import { type CgroupMount, parseMountinfo } from "./parse_mountinfo.ts";
 import { parseProcCgroup } from "./parse_proc_cgroup.ts";
@@ -34,6 +37,9 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     kernel: [major, minor],
     machine: describeMachine(sys),
     capabilities: capabilityNames(/^CapEff:\s*([0-9a-f]+)$/m.exec(readText(sys, "/proc/self/status"))?.[1] ?? "0"),
+    components: describeComponents(sys, questions.components),
+    own: describeOwnState(sys),
+    files: describeFiles(sys, questions.files),
   };
 }
 

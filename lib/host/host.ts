@@ -23,6 +23,40 @@ export interface Host {
   readonly machine: string;
   /** Names of the capabilities in cgrestore's effective set: `CAP_SYS_ADMIN`. */
   readonly capabilities: ReadonlySet<string>;
+  /** Those components of XSAVE's area that were asked for and that this processor has enabled, by number. */
+  readonly components: ReadonlyMap<number, { readonly offset: number; readonly size: number }>;
+  /** What cgrestore itself is like, and the tasks are born like. */
+  readonly own: OwnState;
+  /** Those of the files asked for that exist, by path; links are followed. */
+  readonly files: ReadonlyMap<string, HostFile>;
+}
+
+export interface OwnState {
+  readonly uids: readonly [real: number, effective: number, saved: number, fs: number];
+  readonly gids: readonly [real: number, effective: number, saved: number, fs: number];
+  /** Ascending. */
+  readonly groups: readonly number[];
+  /** Masks of capabilities. */
+  readonly inheritable: bigint;
+  readonly permitted: bigint;
+  readonly effective: bigint;
+  readonly bounding: bigint;
+  readonly ambient: bigint;
+  readonly noNewPrivileges: boolean;
+  readonly nice: number;
+  /** SCHED_* of sched(7) */
+  readonly policy: number;
+  readonly oomScoreAdjustment: number;
+  /** By resource number; RLIM_INFINITY is 2⁶⁴ − 1. */
+  readonly limits: readonly { readonly soft: bigint; readonly hard: bigint }[];
+}
+
+export interface HostFile {
+  /** st_mode, with the file's type. */
+  readonly mode: number;
+  readonly size: number;
+  /** GNU build id in hexadecimal; absent when it was not asked for, or the file has none. */
+  readonly buildId?: string;
 }
 
 export interface Hierarchy {
@@ -67,4 +101,8 @@ export interface HostQuestions {
   readonly helpers: number;
   /** Paths of cgroups of interest, by the host's own name of the hierarchy. */
   readonly cgroups: ReadonlyMap<HierarchyName, readonly string[]>;
+  /** Numbers of components of XSAVE's area. */
+  readonly components: readonly number[];
+  /** Paths of files, with whether their build id matters. */
+  readonly files: ReadonlyMap<string, boolean>;
 }

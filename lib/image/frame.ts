@@ -27,23 +27,25 @@ const WORD = 4;
  * @param problems takes what is wrong; the frames before a damage are returned nevertheless
  */
 export function splitFrames(bytes: Uint8Array, kind: ImageKind, problems: Problem[]): Frame[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const start = checkMagics(view, kind, problems);
   const frames: Frame[] = [];
-  if (start === undefined) return frames;
-  let at = start;
-  while (at < bytes.length) {
-    const left = bytes.length - at - WORD;
-    const size = left < 0 ? 0 : view.getUint32(at, true);
-    const what = sizeProblem(size, left);
-    if (what !== undefined) {
-      problems.push({ where: `${kind.file}, entry ${frames.length}, offset ${at}`, what });
+  for (let at = firstEntry(bytes, kind, problems); at !== undefined && at < bytes.length;) {
+    const frame = frameAt(bytes, at);
+    if (typeof frame === "string") {
+      problems.push({ where: `${kind.file}, entry ${frames.length}, offset ${at}`, what: frame });
       return frames;
     }
-    frames.push({ offset: at + WORD, payload: bytes.subarray(at + WORD, at + WORD + size) });
-    at += WORD + size;
+    frames.push(frame);
+    at = frame.offset + frame.payload.length;
   }
   return frames;
+}
+
+/** The entry that begins at `at`, or what is wrong with it. */
+export function frameAt(bytes: Uint8Array, at: number): Frame | string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const left = bytes.length - at - WORD;
+  const size = left < 0 ? 0 : view.getUint32(at, true);
+  return sizeProblem(size, left) ?? { offset: at + WORD, payload: bytes.subarray(at + WORD, at + WORD + size) };
 }
 
 function sizeProblem(size: number, left: number): string | undefined {
@@ -55,7 +57,12 @@ function sizeProblem(size: number, left: number): string | undefined {
 }
 
 /** Where the first entry begins, or `undefined` when the file does not begin as it should. */
-function checkMagics(view: DataView, { file, type, version }: ImageKind, problems: Problem[]): number | undefined {
+export function firstEntry(
+  bytes: Uint8Array,
+  { file, type, version }: ImageKind,
+  problems: Problem[],
+): number | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (view.byteLength === 0) {
     problems.push({ where: file, what: "the file is empty" });
     return undefined;

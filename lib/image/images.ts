@@ -3,6 +3,7 @@ import type { CoreEntry } from "../gen/core.ts";
 import type { InventoryEntry } from "../gen/inventory.ts";
 import type { PstreeEntry } from "../gen/pstree.ts";
 import type { TaskKobjIdsEntry } from "../gen/task_kobj_ids.ts";
+import type { ContentImages } from "./content_images.ts";
 import type { ImageVersion } from "./magic.ts";
 
 /** The decoded images of a checkpoint: each message complete by itself, nothing yet compared with anything else. */
@@ -18,4 +19,6 @@ export interface Images {
   readonly ids: ReadonlyMap<number, TaskKobjIdsEntry>;
   /** Absent when there is nothing to say about cgroups. */
   readonly cgroup?: CgroupEntry;
+  /** Absent when it was not asked for. */
+  readonly contents?: ContentImages;
 }

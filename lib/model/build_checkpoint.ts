@@ -2,6 +2,7 @@ import { ImageError, type Problem } from "../errors.ts";
 import type { InventoryEntry } from "../gen/inventory.ts";
 import type { Images } from "../image/images.ts";
 import { buildArchitecture } from "./build_architecture.ts";
+import { buildContents } from "./build_contents.ts";
 import { buildControllers } from "./build_controllers.ts";
 import { buildNamespaces } from "./build_namespaces.ts";
 import { buildSets } from "./build_sets.ts";
@@ -23,11 +24,14 @@ export function buildCheckpoint(images: Images): Checkpoint {
   const tasks = buildTasks(images, { isSet, problems });
   const namespaces = buildNamespaces(images, { tasks, sets, problems });
   const architecture = buildArchitecture(cores, problems);
+  const contents = images.contents === undefined
+    ? {}
+    : { contents: buildContents({ images: { ...images, contents: images.contents }, tasks, problems }) };
   if (problems.length > 0 || architecture === undefined) {
     throw new ImageError("Cannot use the checkpoint: its images contradict themselves or each other", problems);
   }
   const own = ownSet === undefined ? {} : { ownSet };
-  return { imageVersion: version, architecture, ...own, tasks, sets, controllers, namespaces };
+  return { imageVersion: version, architecture, ...own, tasks, sets, controllers, namespaces, ...contents };
 }
 
 /** The set of the dumping CRIU; absent in unprivileged dumps. */

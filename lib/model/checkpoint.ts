@@ -1,3 +1,4 @@
+import type { Contents } from "./contents.ts";
 import type { HierarchyName } from "./hierarchy.ts";
 
 /**
@@ -21,6 +22,8 @@ export interface Checkpoint {
   readonly controllers: readonly ControllerTree[];
   /** Namespaces in which the tasks lived and the dumping CRIU did not. */
   readonly namespaces: ReadonlySet<NamespaceKind>;
+  /** What the tasks hold; absent when that was not read. */
+  readonly contents?: Contents;
 }
 
 /** As CRIU's images call them (`march` of images/core.proto), in lower case. */

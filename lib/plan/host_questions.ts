@@ -24,7 +24,27 @@ export function hostQuestions(
     pids: [...pids].sort((a, b) => a - b),
     helpers: missing.length + SPARE_HELPERS,
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
+    components: componentsOfInterest(checkpoint),
+    files: filesOfInterest(checkpoint),
   };
+}
+
+/** Those that some thread used. */
+function componentsOfInterest({ contents }: Checkpoint): number[] {
+  const numbers = new Set<number>();
+  for (const { registers } of contents?.threads.values() ?? []) {
+    for (const number of registers.floating?.components.keys() ?? []) numbers.add(number);
+  }
+  return [...numbers].sort((a, b) => a - b);
+}
+
+/** All that are opened by name, with whether their build id is known. */
+function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
+  const files = new Map<string, boolean>();
+  for (const file of contents?.files.values() ?? []) {
+    if (file.kind === "path") files.set(file.path, file.buildId !== undefined || files.get(file.path) === true);
+  }
+  return files;
 }
 
 function cgroupsOfInterest(

@@ -1,4 +1,5 @@
 import type { HierarchyName } from "../model/hierarchy.ts";
+import type { ContentsPlan } from "./contents/contents_plan.ts";
 
 /**
  * A plan: all that a restore will do, as plain data in the order in which it is done. `planRestore` makes it without
@@ -27,6 +28,8 @@ export interface Plan {
   readonly expectedTasks: readonly ExpectedTask[];
   /** Whether the tasks are made in a new pid namespace. */
   readonly newPidNamespace: boolean;
+  /** What gives the tasks what they held; absent for placeholders. */
+  readonly contents?: ContentsPlan;
   readonly counts: PlanCounts;
   /** What the user should know, and nothing is wrong about: "net_cls is not on this host, no task had a place in it". */
   readonly notes: readonly string[];
@@ -201,6 +204,8 @@ export interface PlanOptions {
   readonly pidNamespace: boolean;
   /** `--shell-job`. */
   readonly shellJob: boolean;
+  /** `--placeholders`: tasks without contents. */
+  readonly placeholders: boolean;
 }
 
 export const MANAGE_MODES = ["none", "props", "soft", "full", "strict", "ignore"] as const;

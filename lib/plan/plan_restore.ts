@@ -4,8 +4,9 @@ import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { type HierarchyMapping, mapHierarchies } from "./map_hierarchies.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
+import { planContents } from "./contents/plan_contents.ts";
 import { planCgroups } from "./plan_cgroups.ts";
-import { planTasks } from "./plan_tasks.ts";
+import { planTasks, type TasksPlan } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
 
 /**
@@ -24,10 +25,12 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     places: mapping.places,
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
   }, options);
+  const contents = planTaskContents(checkpoint, host, tasks);
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,
     ...tasks.problems,
+    ...contents?.problems ?? [],
   ]);
   const steps = [...cgroups.before, ...cgroups.after, ...cgroups.freezes];
   return {
@@ -42,9 +45,18 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     places: tasks.places,
     expectedTasks: tasks.expectedTasks,
     newPidNamespace: tasks.newPidNamespace,
+    ...contents === undefined ? {} : { contents: contents.plan },
     counts: tasks.counts,
     notes: [...mapping.notes, ...cgroups.notes, ...tasks.notes, ...notesOnNamespaces(checkpoint)],
   };
+}
+
+/** Absent for placeholders: then the checkpoint was read without its contents. */
+function planTaskContents({ contents }: Checkpoint, host: Host, { tasks }: Pick<TasksPlan, "tasks">) {
+  if (contents === undefined) return undefined;
+  const programs = tasks.filter(({ role }) => role === "task");
+  const threads = new Map(programs.map((program) => [program.pid, program.threads.map(({ tid }) => tid)]));
+  return planContents({ contents, host, order: programs.map(({ pid }) => pid), threads });
 }
 
 /** Where the root unshares its cgroup namespace; empty: where it is born. Absent without such a namespace. */

@@ -38,6 +38,22 @@ export function readRegularFile(sys: Sys, path: string): Uint8Array<ArrayBuffer>
   }
 }
 
+/** The first 8 KiB of a regular file, and its size. */
+export function readBeginning(sys: Sys, path: string): { bytes: Uint8Array<ArrayBuffer>; size: number } {
+  const fd = sys.open(path, O_RDONLY | O_NONBLOCK);
+  try {
+    const { mode, size } = sys.fstat(fd);
+    if ((mode & S_IFMT) !== S_IFREG) throw cannotRead(path, "EINVAL", "it is not a regular file");
+    let length = 0;
+    for (let count = 1; count > 0 && length < scratch.length; length += count) {
+      count = sys.read(fd, scratch.subarray(length));
+    }
+    return { bytes: scratch.slice(0, length), size };
+  } finally {
+    sys.close(fd);
+  }
+}
+
 /** Contents of one file at a time. */
 const scratch = new Uint8Array(new ArrayBuffer(FIRST_READ));
 

@@ -76,12 +76,14 @@ export class LinuxSys implements Sys, Disposable {
   readonly #waitStatus = new Int32Array(new ArrayBuffer(64));
   readonly #localVector = words(2);
   readonly #remoteVector = words(2);
+  readonly #signalMask = words(1);
   /** Fields, because posix_spawn reads them through addresses that do not keep them alive. */
   readonly #programName = cString("cgrestore");
   readonly #argv = words(2);
   readonly #envp = words(1);
 
   #handlers: SignalHandlers | undefined;
+  #cpuid: CpuidFunction | undefined;
   readonly #savedActions = new Map<number, BigUint64Array<ArrayBuffer>>();
   readonly #savedMask = words(16);
   #timer: bigint | undefined;
@@ -196,13 +198,14 @@ export class LinuxSys implements Sys, Disposable {
     const result = this.#c.statx(fd, this.#emptyPath, k.AT_EMPTY_PATH, k.STATX_WANTED, this.#statx);
     const code = this.#code();
     if (result !== 0) throw failure("statx", code, `Cannot look at ${this.#nameOf(fd)}`);
-    const view = this.#statxView;
-    return {
-      mode: view.getUint16(28, true),
-      uid: view.getUint32(20, true),
-      gid: view.getUint32(24, true),
-      size: Number(view.getBigUint64(40, true)),
-    };
+    return this.#fileStatus();
+  }
+
+  stat(path: string): FileStatus {
+    const result = this.#c.statx(k.AT_FDCWD, this.#encode("statx", path), 0, k.STATX_WANTED, this.#statx);
+    const code = this.#code();
+    if (result !== 0) throw failure("statx", code, `Cannot look at ${quote(path)}`);
+    return this.#fileStatus();
   }
 
   fileSystemType(fd: number): number {
@@ -455,6 +458,45 @@ export class LinuxSys implements Sys, Disposable {
     if (result !== 0) throw failure("ptrace(PTRACE_SETREGS)", code, `Cannot set the registers of task ${pid}`);
   }
 
+  ptraceSyscall(pid: number): void {
+    const result = this.#c.ptrace(k.PTRACE_SYSCALL, pid, 0n, 0n);
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_SYSCALL)", code, `Cannot continue task ${pid} to a system call`);
+  }
+
+  ptraceSetOptions(pid: number, options: number): void {
+    const result = this.#c.ptrace(k.PTRACE_SETOPTIONS, pid, 0n, BigInt(options));
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_SETOPTIONS)", code, `Cannot set ptrace options of task ${pid}`);
+  }
+
+  ptraceSetSignalMask(pid: number, mask: bigint): void {
+    this.#signalMask[0] = mask;
+    const result = this.#c.ptrace_buffer(k.PTRACE_SETSIGMASK, pid, 8n, this.#signalMask);
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_SETSIGMASK)", code, `Cannot set the signal mask of task ${pid}`);
+  }
+
+  ptraceGetRegisterSet(pid: number, type: number, buffer: Uint8Array): number {
+    const scratch = this.#transfer.subarray(0, buffer.length);
+    this.#localVector[0] = this.#transferAddress;
+    this.#localVector[1] = BigInt(buffer.length);
+    const result = this.#c.ptrace_buffer(k.PTRACE_GETREGSET, pid, BigInt(type), this.#localVector);
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_GETREGSET)", code, `Cannot read registers of task ${pid}`);
+    buffer.set(scratch);
+    return Number(this.#localVector[1]);
+  }
+
+  ptraceSetRegisterSet(pid: number, type: number, data: Uint8Array): void {
+    this.#transfer.set(data);
+    this.#localVector[0] = this.#transferAddress;
+    this.#localVector[1] = BigInt(data.length);
+    const result = this.#c.ptrace_buffer(k.PTRACE_SETREGSET, pid, BigInt(type), this.#localVector);
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_SETREGSET)", code, `Cannot set registers of task ${pid}`);
+  }
+
   /**
    * A caught signal ends a wait once: after the EINTR, or after `caughtSignal` has told of it, waits wait again.
    *
@@ -479,6 +521,28 @@ export class LinuxSys implements Sys, Disposable {
       const result = this.#waitOnce(target, 0);
       if (result !== undefined) return result;
     }
+  }
+
+  // ---- the processor
+
+  cpuid(leaf: number, subleaf: number): readonly [number, number, number, number] {
+    if (Deno.build.arch !== "x86_64") return [0, 0, 0, 0];
+    this.#cpuid ??= this.#makeCpuid();
+    const registers = new Uint32Array(new ArrayBuffer(64));
+    this.#cpuid.call(leaf, subleaf, registers);
+    const [eax = 0, ebx = 0, ecx = 0, edx = 0] = registers;
+    return [eax, ebx, ecx, edx];
+  }
+
+  #makeCpuid(): CpuidFunction {
+    const code = this.#mapPage();
+    new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(code, PAGE)).set(CPUID_CODE);
+    const result = this.#c.mprotect(code, BigInt(PAGE), k.PROT_READ | k.PROT_EXEC);
+    const failed = this.#code();
+    if (result !== 0) throw failure("mprotect", failed, "Cannot ask the processor what it has");
+    const address = Deno.UnsafePointer.create<typeof CPUID_DECLARATION>(Deno.UnsafePointer.value(code));
+    if (address === null) throw new Error("Cannot call code at address 0");
+    return new Deno.UnsafeFnPointer(address, CPUID_DECLARATION);
   }
 
   // ---- ourselves
@@ -525,6 +589,17 @@ export class LinuxSys implements Sys, Disposable {
 
   #code(): number {
     return this.#errno[0] ?? 0;
+  }
+
+  /** What the last statx(2) has found. */
+  #fileStatus(): FileStatus {
+    const view = this.#statxView;
+    return {
+      mode: view.getUint16(28, true),
+      uid: view.getUint32(20, true),
+      gid: view.getUint32(24, true),
+      size: Number(view.getBigUint64(40, true)),
+    };
   }
 
   /** `text` as a C string in the scratch memory for paths, good until the next path is encoded. */
@@ -635,11 +710,24 @@ export class LinuxSys implements Sys, Disposable {
     const page = this.#c.mmap(0n, BigInt(PAGE), k.PROT_READ | k.PROT_WRITE, k.MAP_PRIVATE | k.MAP_ANONYMOUS, -1, 0n);
     const code = this.#code();
     if (page !== null && Deno.UnsafePointer.value(page) !== MAP_FAILED) return page;
-    throw failure("mmap", code, "Cannot map memory for the signal handlers");
+    throw failure("mmap", code, "Cannot map a page of memory");
   }
 }
 
 type CString = Uint8Array<ArrayBuffer>;
+
+type CpuidFunction = Deno.UnsafeFnPointer<typeof CPUID_DECLARATION>;
+
+const CPUID_DECLARATION = {
+  parameters: ["u32", /* leaf */ "u32", /* sub-leaf */ "buffer" /* uint32_t[4] */],
+  result: "void",
+} as const satisfies Deno.ForeignFunction;
+
+/** push rbx; mov eax, edi; mov ecx, esi; mov r8, rdx; cpuid; mov [r8], eax … [r8+12], edx; pop rbx; ret */
+const CPUID_CODE = Uint8Array.of(
+  ...[0x53, 0x89, 0xf8, 0x89, 0xf1, 0x49, 0x89, 0xd0, 0x0f, 0xa2],
+  ...[0x41, 0x89, 0x00, 0x41, 0x89, 0x58, 0x04, 0x41, 0x89, 0x48, 0x08, 0x41, 0x89, 0x50, 0x0c, 0x5b, 0xc3],
+);
 
 interface SignalHandlers {
   /** Of the handler that sets CAUGHT_WORD; the one that sets TICK_WORD follows it by HANDLER_SIZE. */

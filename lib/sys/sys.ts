@@ -18,6 +18,8 @@ export interface Sys {
   readDirectory(fd: number): DirectoryEntry[];
   readLink(path: string): string;
   fstat(fd: number): FileStatus;
+  /** stat(2): links are followed. */
+  stat(path: string): FileStatus;
   /** `f_type` of fstatfs(2). */
   fileSystemType(fd: number): number;
   mkdirat(directory: number, path: string, mode: number): void;
@@ -71,6 +73,16 @@ export interface Sys {
   /** PTRACE_GETREGS into `registers`, `struct user_regs_struct` as 27 words. */
   ptraceGetRegisters(pid: number, registers: BigUint64Array): void;
   ptraceSetRegisters(pid: number, registers: BigUint64Array): void;
+  /** PTRACE_SYSCALL: continues to the next entry to or exit from a system call. */
+  ptraceSyscall(pid: number): void;
+  /** PTRACE_SETOPTIONS. */
+  ptraceSetOptions(pid: number, options: number): void;
+  /** PTRACE_SETSIGMASK: bit N − 1 blocks signal N. */
+  ptraceSetSignalMask(pid: number, mask: bigint): void;
+  /** PTRACE_GETREGSET into `buffer`; returns how much of it was filled. */
+  ptraceGetRegisterSet(pid: number, type: number, buffer: Uint8Array): number;
+  /** PTRACE_SETREGSET. */
+  ptraceSetRegisterSet(pid: number, type: number, data: Uint8Array): void;
   /**
    * Waits for a change of one child or tracee (waitpid(2), __WALL), or of any with `pid` -1.
    *
@@ -78,6 +90,10 @@ export interface Sys {
    * nothing. A signal caught meanwhile ends the wait with EINTR.
    */
   wait(pid: number, timeoutMs: number): WaitResult | undefined;
+
+  // ---- the processor
+  /** CPUID: eax, ebx, ecx and edx for a leaf and its sub-leaf; zeros where the processor has no such instruction. */
+  cpuid(leaf: number, subleaf: number): readonly [number, number, number, number];
 
   // ---- ourselves
   /** The name of an errno: `"EBUSY"`. */

@@ -1,4 +1,5 @@
 import type { Architecture } from "./architecture.ts";
+import { SYSCALLS_X86_64 } from "./syscalls_x86_64.ts";
 
 /**
  * The agent for x86-64, instruction by instruction. r15 is the slot, r14 its count, rbx the index, r13 the entry; no
@@ -84,6 +85,7 @@ export const X86_64: Architecture = {
   registerCount: 27,
   register: {
     slot: 0,
+    entry: 5,
     result: 10,
     number: 10,
     originalNumber: 15,
@@ -91,32 +93,7 @@ export const X86_64: Architecture = {
     stack: 19,
     arguments: [14, 13, 12, 7, 9, 8],
   },
-  syscall: {
-    write: 1,
-    close: 3,
-    mmap: 9,
-    mprotect: 10,
-    munmap: 11,
-    rt_sigaction: 13,
-    rt_sigprocmask: 14,
-    pause: 34,
-    nanosleep: 35,
-    wait4: 61,
-    kill: 62,
-    flock: 73,
-    umask: 95,
-    setpgid: 109,
-    setsid: 112,
-    prctl: 157,
-    exit_group: 231,
-    openat: 257,
-    fchownat: 260,
-    unlinkat: 263,
-    fchmodat: 268,
-    unshare: 272,
-    clone3: 435,
-    close_range: 436,
-  },
+  syscall: SYSCALLS_X86_64,
 };
 
 function assemble(listing: readonly (readonly [string, string])[]): Uint8Array<ArrayBuffer> {

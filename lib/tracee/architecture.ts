@@ -1,5 +1,6 @@
 import { SysError } from "../errors.ts";
 import { X86_64 } from "./agent_x86_64.ts";
+import type { SYSCALLS_X86_64 } from "./syscalls_x86_64.ts";
 
 /** All that depends on the processor, in one place: what runs inside a tracee, and how it is addressed. */
 export interface Architecture {
@@ -21,6 +22,8 @@ export interface Architecture {
     readonly instruction: number;
     readonly stack: number;
     readonly slot: number;
+    /** Where the agent keeps the index of the entry that it runs. */
+    readonly entry: number;
     readonly number: number;
     /** Tells the kernel that no system call is to be restarted, when set to -1. */
     readonly originalNumber: number;
@@ -30,33 +33,8 @@ export interface Architecture {
   readonly syscall: SyscallNumbers;
 }
 
-/** System call numbers (asm/unistd.h). */
-export interface SyscallNumbers {
-  readonly write: number;
-  readonly close: number;
-  readonly mmap: number;
-  readonly mprotect: number;
-  readonly munmap: number;
-  readonly rt_sigaction: number;
-  readonly rt_sigprocmask: number;
-  readonly nanosleep: number;
-  readonly kill: number;
-  readonly flock: number;
-  readonly wait4: number;
-  readonly exit_group: number;
-  readonly setpgid: number;
-  readonly setsid: number;
-  readonly prctl: number;
-  readonly openat: number;
-  readonly fchownat: number;
-  readonly unlinkat: number;
-  readonly fchmodat: number;
-  readonly unshare: number;
-  readonly umask: number;
-  readonly clone3: number;
-  readonly close_range: number;
-  readonly pause: number;
-}
+/** System call numbers by name (asm/unistd.h). */
+export type SyscallNumbers = Readonly<Record<keyof typeof SYSCALLS_X86_64, number>>;
 
 /**
  * The architecture of this host.

@@ -34,8 +34,6 @@ export interface Coordinator {
 }
 
 export interface CoordinatorOptions {
-  /** Where the agent and the slots go: a page-aligned address that is free in every task to come. */
-  readonly base: number;
   /** Descriptors that the coordinator keeps, and its descendants inherit; ascending. */
   readonly keep: readonly number[];
   /** Told the pid as soon as there is one, so that it can be ended whatever happens next. */
@@ -53,7 +51,8 @@ export interface CoordinatorOptions {
  * Starts the coordinator: a process with nothing in its address space but the agent and the slots, default signal
  * actions, umask 0, and no descriptors but those it was told to keep.
  *
- * `slots` must have been measured, the coordinator's own slot first; they are bound to the shared memory here.
+ * Agent and slots go to the context's base, which must be free in every task to come. The slots must have been
+ * measured, the coordinator's own first; they are bound to the shared memory here.
  */
 export function startCoordinator(context: TraceeContext, options: CoordinatorOptions): Coordinator {
   const { sys, slots, architecture } = context;
@@ -64,12 +63,12 @@ export function startCoordinator(context: TraceeContext, options: CoordinatorOpt
     try {
       sys.ftruncate(memory, slots.size);
       shared = sys.mapShared(memory, slots.size);
-      slots.bind(shared.bytes, options.base + PAGE);
+      slots.bind(shared.bytes, context.base + PAGE);
       const pid = spawnSeized(context, options);
       sys.setCloseOnExec(memory, true);
       const tracee = new Tracee(context, pid, 0);
       installAgent(tracee, memory, options);
-      tracee.run(cleanCalls(tracee, [...options.keep], options.base, architecture));
+      tracee.run(cleanCalls(tracee, [...options.keep], architecture));
       return { tracee, release };
     } finally {
       sys.close(memory);
@@ -110,8 +109,8 @@ function withGadget(stub: Uint8Array, architecture: Architecture): Uint8Array {
 }
 
 /** Maps the agent and the slots at their address, and enters the agent there. */
-function installAgent(tracee: Tracee, memory: number, { base, agentFile }: CoordinatorOptions): void {
-  const { sys, architecture, slots } = tracee.context;
+function installAgent(tracee: Tracee, memory: number, { agentFile }: CoordinatorOptions): void {
+  const { sys, architecture, slots, base } = tracee.context;
   const { mmap, mprotect } = architecture.syscall;
   const single = (number: number, ...args: number[]) => callByRegisters(tracee, number, args);
   const agentMapping = MAP_PRIVATE | MAP_FIXED_NOREPLACE | (agentFile === undefined ? MAP_ANONYMOUS : 0);
@@ -157,10 +156,10 @@ function writeRegisters(tracee: Tracee, registers: BigUint64Array): void {
 }
 
 /** Empties the address space, the descriptor table and the signal state of what cgrestore handed down. */
-function cleanCalls(tracee: Tracee, keep: number[], base: number, architecture: Architecture): RemoteCall[] {
+function cleanCalls(tracee: Tracee, keep: number[], architecture: Architecture): RemoteCall[] {
   const { syscall } = architecture;
   const purpose = (call: string) => ({ call, attempt: () => "Cannot set up the coordinator" });
-  const calls: RemoteCall[] = unwantedMappings(tracee, base).map(([start, size]) => (
+  const calls: RemoteCall[] = unwantedMappings(tracee).map(([start, size]) => (
     { number: syscall.munmap, arguments: [start, size], purpose: purpose("munmap") }
   ));
   const noAction = new Uint8Array(32);
@@ -202,8 +201,9 @@ export function reserveCoordinatorSlot(slots: Slots, kept: number, more = { entr
 }
 
 /** Everything that is mapped but the agent and the slots: start and size. proc_pid_maps(5). */
-function unwantedMappings(tracee: Tracee, base: number): [number, number][] {
-  const end = base + PAGE + tracee.context.slots.size;
+function unwantedMappings(tracee: Tracee): [number, number][] {
+  const { base, slots } = tracee.context;
+  const end = base + PAGE + slots.size;
   const found: [number, number][] = [];
   for (const line of readText(tracee.context.sys, `/proc/${tracee.pid}/maps`).split("\n")) {
     const match = /^([0-9a-f]+)-([0-9a-f]+) /.exec(line);

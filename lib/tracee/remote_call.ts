@@ -72,6 +72,7 @@ export interface CloneArguments {
 
 /** Writes `struct clone_args` at the start of `memory`, which the child's creator sees at `address`. */
 export function writeCloneArguments(memory: DataView, address: bigint, clone: CloneArguments): void {
+  for (let at = 0; at < CLONE_ARGS_SIZE; at += 8) memory.setBigUint64(at, 0n, true);
   const chosen = clone.tid !== 0;
   memory.setBigUint64(0, clone.flags, true);
   memory.setBigUint64(32, BigInt(clone.exitSignal), true);

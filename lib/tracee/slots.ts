@@ -201,6 +201,12 @@ export class Slots {
     return this.#word(this.#table(slot).entries + index * ENTRY_SIZE + ENTRY_RESULT);
   }
 
+  /** The argument words of an entry. */
+  argumentsOf(slot: number, index: number): number[] {
+    const start = this.#table(slot).entries + index * ENTRY_SIZE + ENTRY_ARGUMENTS;
+    return Array.from({ length: 6 }, (_, i) => this.#word(start + 8 * i));
+  }
+
   /** Copies what calls have written to where they were asked to. */
   collect(slot: number): void {
     for (const { offset, to } of this.#outputs.get(slot) ?? []) {

@@ -79,10 +79,14 @@ Deno.test("load() points set_tid of clone_args at the tid behind it, or at nothi
     call(435, { clone: { flags: 0x2_0000_2000n, exitSignal: 17, tid, cgroup: 9 } }, CLONE_ARGS_SIZE)
   );
   const bound = new Bound([[clone(77), clone(0)]]);
+  // What was there before must not become part of it.
+  bound.slots.load(0, [call(1, new Uint8Array(192).fill(0xff))]);
+  bound.slots.load(0, [clone(77), clone(0)]);
   const read = (index: number) => {
     const args = Number(bound.argument(0, index, 0)) - BASE;
     const word = (offset: number) => bound.view.getBigUint64(args + offset, true);
     const tid = word(64) === 0n ? 0 : bound.view.getInt32(Number(word(64)) - BASE, true);
+    deepEqual([8, 16, 24, 40, 48, 56].map(word), Array(6).fill(0n));
     return [word(0), word(32), word(72), word(80), tid];
   };
   deepEqual(read(0), [0x2_0000_2000n, 17n, 1n, 9n, 77]);

@@ -1,5 +1,5 @@
 import { SysError } from "../errors.ts";
-import type { Sys } from "../sys/sys.ts";
+import type { Sys, WaitResult } from "../sys/sys.ts";
 import { exitCode, exited, ptraceEvent, stopped, stopSignal, termSignal } from "../sys/wait_status.ts";
 import type { Architecture } from "./architecture.ts";
 import type { RemoteCall } from "./remote_call.ts";
@@ -16,6 +16,8 @@ export interface TraceeContext {
   readonly sys: Sys;
   readonly architecture: Architecture;
   readonly slots: Slots;
+  /** Where the agent is, in each of them: a page-aligned address. */
+  readonly base: number;
   /** Changes of tracees that were waited for before their turn, by pid; a wait looks here first. */
   readonly pending: Map<number, number>;
 }
@@ -27,12 +29,17 @@ export interface TraceeContext {
  */
 export class Tracee {
   #calls: readonly RemoteCall[] = [];
+  /** The entry that the last run began with. */
+  #start = 0;
+  /** How long the last run may take. */
+  #patience = RUN_TIMEOUT_MS;
 
   constructor(readonly context: TraceeContext, readonly pid: number, readonly slot: number) {}
 
   /** Takes over a task that was born with CLONE_PTRACE, and lets it run the table `calls` that its slot holds. */
   adopt(calls: readonly RemoteCall[]): void {
     this.#calls = calls;
+    this.#start = 0;
     const status = this.#waitStatus();
     if (!stopped(status)) throw this.#ended(status);
     this.context.sys.ptraceContinue(this.pid, 0);
@@ -41,11 +48,14 @@ export class Tracee {
   /** Continues with entries `start` to `end` of the table that the slot already holds. */
   resume(calls: readonly RemoteCall[], start: number, end: number): void {
     this.#calls = calls;
+    this.#start = start;
     this.context.slots.select(this.slot, start, end);
     this.context.sys.ptraceContinue(this.pid, 0);
   }
 
-  start(calls: readonly RemoteCall[]): void {
+  /** Runs a table; `patience` is how long that may take, in milliseconds. */
+  start(calls: readonly RemoteCall[], patience = RUN_TIMEOUT_MS): void {
+    this.#patience = patience;
     this.context.slots.load(this.slot, calls);
     this.resume(calls, 0, calls.length);
   }
@@ -64,6 +74,20 @@ export class Tracee {
     if (result < 0 && result >= -4095) throw this.#failed(last, -result);
     if (last + 1 !== end) {
       throw new SysError("ptrace", "EPROTO", `Cannot tell what task ${this.pid} did: ${last + 1} of ${end} calls`);
+    }
+    this.#checkResults(end);
+    slots.collect(this.slot);
+    this.#patience = RUN_TIMEOUT_MS;
+  }
+
+  #checkResults(end: number): void {
+    for (let index = this.#start; index < end; index++) {
+      const call = this.#calls[index];
+      if (call?.expected === undefined) continue;
+      const result = this.context.slots.result(this.slot, index);
+      if (result === call.expected) continue;
+      const found = `it is ${result}, and should be ${call.expected}`;
+      throw new SysError(call.purpose.call, "EPROTO", call.purpose.attempt(), call.purpose.hint?.("EPROTO") ?? found);
     }
   }
 
@@ -109,9 +133,32 @@ export class Tracee {
       this.context.pending.delete(this.pid);
       return early;
     }
-    const result = this.context.sys.wait(this.pid, RUN_TIMEOUT_MS);
+    const result = this.#wait();
     if (result === undefined) throw new SysError("waitpid", "EPROTO", `Cannot wait for task ${this.pid}`);
     return result.status;
+  }
+
+  /** A call that blocks for ever must not make us wait for ever. */
+  #wait(): WaitResult | undefined {
+    const { sys } = this.context;
+    try {
+      return sys.wait(this.pid, this.#patience);
+    } catch (error) {
+      if (!(error instanceof SysError) || error.code !== "ETIMEDOUT") throw error;
+      const call = this.#calls[this.#currentEntry()];
+      if (call === undefined) throw error;
+      throw new SysError(call.purpose.call, "ETIMEDOUT", call.purpose.attempt(), "it blocks", { cause: error });
+    }
+  }
+
+  /** The entry that the agent is running; it is stopped for that. */
+  #currentEntry(): number {
+    const { sys, architecture } = this.context;
+    sys.ptraceInterrupt(this.pid);
+    sys.wait(this.pid, RUN_TIMEOUT_MS);
+    const registers = new BigUint64Array(new ArrayBuffer(8 * architecture.registerCount));
+    sys.ptraceGetRegisters(this.pid, registers);
+    return Number(registers[architecture.register.entry]);
   }
 
   #failed(index: number, errno: number): SysError {

@@ -1,0 +1,149 @@
+import type { FillStep, Handle, MemoryStep, TaskContents } from "../../plan/contents/contents_plan.ts";
+import { cString, type RemoteCall } from "../../tracee/remote_call.ts";
+import { fetch } from "./compile_descriptors.ts";
+import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
+
+const AT_FDCWD = -100;
+const O_RDONLY = 0;
+const MAP_FIXED_NOREPLACE = 0x10_0000;
+const ARCH_MAP_VDSO_64 = 0x2003;
+const PR_SET_MM = 35;
+const PR_SET_MM_MAP = 14;
+const PR_SET_THP_DISABLE = 41;
+/** `struct prctl_mm_map` (linux/prctl.h): eleven addresses, auxv, its size and the executable's descriptor. */
+const MM_MAP_SIZE = 104;
+const MM_MAP_AUXV = 88;
+const MM_MAP_AUXV_SIZE = 96;
+const MM_MAP_EXE = 100;
+
+interface MemoryContext extends ContentsContext {
+  readonly pid: number;
+  /** Descriptors of the files that this task uses, while its memory is made. */
+  readonly files: ReadonlyMap<Handle | string, number>;
+}
+
+/**
+ * The memory of a task, whose other descriptors are `taken`. The files it needs are opened first, and closed at the
+ * end.
+ */
+export function compileMemory(
+  context: ContentsContext,
+  { pid, memory, hugePagesDisabled }: TaskContents,
+  taken: readonly number[],
+): RemoteCall[] {
+  const lowest = new LowestDescriptors(taken);
+  const files = new Map<Handle | string, number>();
+  const calls: RemoteCall[] = [];
+  if (hugePagesDisabled) {
+    const attempt = `Cannot keep huge pages from task ${pid}`;
+    calls.push(remoteCall(context, "prctl", [PR_SET_THP_DISABLE, 1, 0, 0, 0], { attempt }));
+  }
+  for (const step of memory) {
+    const key = fileOf(step);
+    if (key === undefined || files.has(key)) continue;
+    const fd = lowest.take();
+    files.set(key, fd);
+    calls.push(typeof key === "string" ? openPages(context, key, fd) : fetch(context, key, fd));
+  }
+  for (const step of memory) calls.push(compileStep({ ...context, pid, files }, step));
+  for (const fd of files.values()) {
+    calls.push(remoteCall(context, "close", [fd], { attempt: `Cannot close a file in task ${pid}` }));
+  }
+  return calls;
+}
+
+/** The file that a step needs: an open file of the coordinator, or one of pages by its path. */
+function fileOf(step: MemoryStep): Handle | string | undefined {
+  switch (step.kind) {
+    case "map":
+      return step.handle;
+    case "fill":
+      return step.file;
+    case "set-layout":
+      return step.executable;
+    default:
+      return undefined;
+  }
+}
+
+/** By the task itself: in trees of thousands, each would have the files of all others otherwise. */
+function openPages(context: ContentsContext, path: string, fd: number): RemoteCall {
+  const attempt = `Cannot open the pages "${path}"`;
+  return remoteCall(context, "openat", [AT_FDCWD, cString(path), O_RDONLY], { attempt, expected: fd });
+}
+
+function compileStep(context: MemoryContext, step: MemoryStep): RemoteCall {
+  const { pid } = context;
+  switch (step.kind) {
+    case "map": {
+      const { start, size, protection, flags, handle, offset } = step;
+      const fd = handle === undefined ? -1 : context.files.get(handle) ?? -1;
+      return remoteCall(context, "mmap", [start, size, protection, flags | MAP_FIXED_NOREPLACE, fd, offset], {
+        attempt: `Cannot map ${describe(step)} of task ${pid}`,
+        hints: MAP_HINTS,
+        expected: start,
+      });
+    }
+    case "unmap":
+      return remoteCall(context, "munmap", [step.start, step.size], { attempt: `Cannot unmap ${describe(step)}` });
+    case "map-vdso":
+      return remoteCall(context, "arch_prctl", [ARCH_MAP_VDSO_64, step.start], {
+        attempt: `Cannot map the vdso of task ${pid}`,
+        hints: { EINVAL: "the kernel was made without CONFIG_CHECKPOINT_RESTORE" },
+      });
+    case "fill":
+      return fill(context, step);
+    case "protect":
+      return remoteCall(context, "mprotect", [step.start, step.size, step.protection], {
+        attempt: `Cannot protect ${describe(step)} of task ${pid}`,
+      });
+    case "advise":
+      return remoteCall(context, "madvise", [step.start, step.size, step.advice], {
+        attempt: `Cannot give advice ${step.advice} for ${describe(step)} of task ${pid}`,
+        hints: { EINVAL: "this kernel does not know the advice" },
+      });
+    case "set-layout":
+      return setLayout(context, step);
+  }
+}
+
+const MAP_HINTS = {
+  ENOMEM: "there is too little memory, or the limit of mappings is too low: see the sysctl vm.max_map_count",
+  EAGAIN: "more memory is locked than RLIMIT_MEMLOCK allows",
+  EPERM: "that address is below the sysctl vm.mmap_min_addr, or the file system does not allow programs",
+  ENODEV: "its file cannot be mapped",
+};
+
+function describe({ start, size }: { readonly start: number; readonly size: number }): string {
+  return `the memory at ${start.toString(16)}-${(start + size).toString(16)}`;
+}
+
+function fill(context: MemoryContext, { file, offset, ranges }: FillStep): RemoteCall {
+  const size = ranges.reduce((sum, number, index) => sum + (index % 2 === 1 ? number : 0), 0);
+  const args = [context.files.get(file) ?? -1, words(...ranges), ranges.length / 2, offset, 0];
+  return remoteCall(context, "preadv", args, {
+    attempt: `Cannot read ${size} bytes of pages from "${file}" into task ${context.pid}`,
+    hints: { EFAULT: "a limit of memory was reached, or the file is shorter than its pagemap says" },
+    expected: size,
+  });
+}
+
+function setLayout(context: MemoryContext, step: Extract<MemoryStep, { kind: "set-layout" }>): RemoteCall {
+  const { layout, auxv, executable } = step;
+  const struct = new Uint8Array(MM_MAP_SIZE);
+  struct.set(words(
+    ...[layout.startCode, layout.endCode, layout.startData, layout.endData, layout.startBrk, layout.brk],
+    ...[layout.startStack, layout.argStart, layout.argEnd, layout.envStart, layout.envEnd],
+  ));
+  const view = new DataView(struct.buffer);
+  view.setUint32(MM_MAP_AUXV_SIZE, auxv.length, true);
+  view.setUint32(MM_MAP_EXE, context.files.get(executable) ?? -1, true);
+  const pointers = [[MM_MAP_AUXV, auxv]] as const;
+  return remoteCall(context, "prctl", [PR_SET_MM, PR_SET_MM_MAP, { struct, pointers }, MM_MAP_SIZE, 0], {
+    attempt: `Cannot set executable and layout of task ${context.pid}`,
+    hints: {
+      EINVAL: "the kernel does not accept the dumped addresses, or was made without CONFIG_CHECKPOINT_RESTORE",
+      EPERM: "that needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN",
+    },
+  });
+}

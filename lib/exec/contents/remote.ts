@@ -1,0 +1,86 @@
+import type { Handle } from "../../plan/contents/contents_plan.ts";
+import type { SyscallNumbers } from "../../tracee/architecture.ts";
+import type { RemoteArgument, RemoteCall } from "../../tracee/remote_call.ts";
+
+/** What compiling contents to system calls has to know. */
+export interface ContentsContext {
+  readonly numbers: SyscallNumbers;
+  /** Descriptor, in every task and in the coordinator, of a pidfd of the coordinator: the first of ours. */
+  readonly base: number;
+  /** Name of a task or thread, for messages. */
+  readonly nameOf: (id: number) => string;
+}
+
+/** The coordinator's descriptor of an open file. */
+export function descriptorOf({ base }: Pick<ContentsContext, "base">, handle: Handle): number {
+  return base + 1 + handle;
+}
+
+/** What a call is for, and what to say when it fails. */
+export interface Purpose {
+  /** `Cannot open "/a"` */
+  readonly attempt: string;
+  readonly hints?: Readonly<Record<string, string>>;
+  /** The only right result. */
+  readonly expected?: number;
+}
+
+/** Makes calls by name. */
+export function remoteCall(
+  { numbers }: Pick<ContentsContext, "numbers">,
+  name: keyof SyscallNumbers,
+  args: readonly RemoteArgument[],
+  { attempt, hints, expected }: Purpose,
+): RemoteCall {
+  return {
+    number: numbers[name],
+    arguments: args,
+    ...expected === undefined ? {} : { expected },
+    purpose: { call: name, attempt: () => attempt, hint: (code) => hints?.[code] },
+  };
+}
+
+/**
+ * The descriptors that the kernel will give in a process, which are always the lowest that are free: so tables can be
+ * made before they are run.
+ */
+export class LowestDescriptors {
+  readonly #taken: Set<number>;
+
+  /** @param taken those that are open already */
+  constructor(taken: Iterable<number>) {
+    this.#taken = new Set(taken);
+  }
+
+  /** The descriptor of the next file that is opened. */
+  take(): number {
+    const fd = this.peek();
+    this.#taken.add(fd);
+    return fd;
+  }
+
+  peek(): number {
+    let fd = 0;
+    while (this.#taken.has(fd)) fd++;
+    return fd;
+  }
+
+  /** A descriptor that was chosen, as by dup3(2). */
+  occupy(fd: number): void {
+    this.#taken.add(fd);
+  }
+
+  release(fd: number): void {
+    this.#taken.delete(fd);
+  }
+}
+
+/** Words in memory, little-endian. */
+export function words(...values: readonly (bigint | number)[]): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(BigUint64Array.from(values, (value) => BigInt.asUintN(64, BigInt(value))).buffer);
+}
+
+/** 32-bit numbers in memory, little-endian. */
+export function integers(...values: readonly number[]): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Uint32Array.from(values, (value) => value >>> 0).buffer);
+}

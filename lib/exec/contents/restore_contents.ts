@@ -1,0 +1,234 @@
+import type { ContentsPlan, TaskContents, ThreadContents } from "../../plan/contents/contents_plan.ts";
+import type { FileStep } from "../../plan/contents/file_step.ts";
+import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
+import { callBetweenStops, unmapAgent } from "../../tracee/last_steps.ts";
+import { dataSizeOf, type RemoteCall } from "../../tracee/remote_call.ts";
+import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
+import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
+import { compileFileStep } from "./compile_files.ts";
+import { compileMemory } from "./compile_memory.ts";
+import { compileAction, compileLimits, compileTaskState, isLate } from "./compile_state.ts";
+import { compileThread, type ThreadContext } from "./compile_thread.ts";
+import { LowestDescriptors, remoteCall, words } from "./remote.ts";
+import { RegisterWriter } from "./write_registers.ts";
+
+const RLIMIT_NOFILE = 7;
+const PTRACE_O_TRACESYSGOOD = 0x1;
+const PTRACE_O_EXITKILL = 0x10_0000;
+const PTRACE_O_SUSPEND_SECCOMP = 1 << 21;
+const ALL_SIGNALS = 2n ** 64n - 1n;
+
+/** Descriptors that are kept free below ours, for files while they are made. */
+const SPARE_DESCRIPTORS = 16;
+/** Behind the agent's page and the shared memory, where things are mapped for a while. */
+const SCRATCH_OFFSET = 2 ** 38;
+
+/** A table takes so many milliseconds at most, and so many more for each MiB that it reads. */
+const PATIENCE_MS = 10_000;
+const PATIENCE_PER_MIB_MS = 100;
+
+/** Memory for tables: more is used in several rounds. */
+const MAX_ARENA = 64 * 2 ** 20;
+/** What a table of a task or thread takes beyond what is counted, and what moves at once through the coordinator. */
+const BASE_SIZE = 16384;
+const COORDINATOR_SIZE = 2 ** 20;
+
+export interface ContentsOptions {
+  readonly context: TraceeContext;
+  readonly coordinator: () => Tracee;
+  /** The tracee of a task or thread. */
+  readonly traceeOf: (id: number) => Tracee;
+  readonly nameOf: (id: number) => string;
+  /** Descriptors that the coordinator has. */
+  readonly taken: readonly number[];
+  /** Called between steps; throws when the user wants an end. */
+  readonly checkpoint: () => void;
+}
+
+/** Gives the tasks of a tree what they held, as a plan says; the tasks exist and are parked in their agents. */
+export class ContentsRun {
+  readonly #plan: ContentsPlan;
+  readonly #options: ContentsOptions;
+  readonly #context: ThreadContext;
+
+  constructor(plan: ContentsPlan, options: ContentsOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    const base = Math.max(plan.firstDescriptor, ...options.taken.map((fd) => fd + 1)) + SPARE_DESCRIPTORS;
+    const { architecture } = options.context;
+    this.#context = {
+      numbers: architecture.syscall,
+      base,
+      nameOf: options.nameOf,
+      ownBounding: plan.ownBounding,
+      choosesTimerIds: plan.choosesTimerIds,
+    };
+  }
+
+  /** Descriptors below this are free for others until the tasks get their own. */
+  get firstDescriptor(): number {
+    return this.#context.base;
+  }
+
+  /** Room that the tables need, in the best case all of them at the same time. */
+  static arenaSize(plan: ContentsPlan): number {
+    let size = COORDINATOR_SIZE;
+    for (const { memory, descriptors, actions, timers, pendingSignals, threads } of plan.tasks) {
+      size += BASE_SIZE + ENTRY_SIZE * (memory.length + 3 * descriptors.length + 2 * timers.posix.length);
+      size += (ENTRY_SIZE + 32) * actions.length + (ENTRY_SIZE + 128) * pendingSignals.length;
+      for (const step of memory) if (step.kind === "fill") size += 8 * step.ranges.length;
+      for (const thread of threads) size += BASE_SIZE + (ENTRY_SIZE + 128) * thread.pendingSignals.length;
+    }
+    return Math.min(size, MAX_ARENA);
+  }
+
+  /** Makes the files that are mapped, and what the tasks inherit: before any task is made. */
+  prepare(): void {
+    this.#raiseLimit();
+    const { base, numbers } = this.#context;
+    const coordinator = this.#options.coordinator();
+    const lowest = new LowestDescriptors(this.#options.taken);
+    const fd = lowest.take();
+    const purpose = { attempt: "Cannot open the coordinator" };
+    coordinator.run([
+      remoteCall({ numbers }, "pidfd_open", [coordinator.pid, 0], { ...purpose, expected: fd }),
+      remoteCall({ numbers }, "dup3", [fd, base, 0], purpose),
+      remoteCall({ numbers }, "close", [fd], purpose),
+    ]);
+    this.#makeFiles(this.#plan.mappedFiles);
+  }
+
+  /** Everything else, when all tasks are there; in the end their registers are theirs, and they wait to be let go. */
+  restore(): void {
+    this.#makeFiles(this.#plan.files);
+    this.#runTables(this.#plan.tasks.map((task) => [task.pid, this.#compileTask(task)]));
+    this.#suspendSeccomp();
+    this.#runTables(this.#plan.tasks.flatMap((task) => (
+      task.threads.map((
+        thread,
+        index,
+      ): [number, RemoteCall[]] => [thread.tid, compileThread(this.#context, thread, { task, isLeader: index === 0 })])
+    )));
+    this.#options.context.slots.clearArena();
+    const writer = new RegisterWriter(this.#options.context, this.#plan.components);
+    for (const task of this.#plan.tasks) this.#leave(task, writer);
+  }
+
+  /** Lets every thread run. */
+  release(): void {
+    const { sys } = this.#options.context;
+    for (const { threads } of this.#plan.tasks) {
+      for (const { tid } of threads) sys.ptraceDetach(this.#options.traceeOf(tid).pid, 0);
+    }
+  }
+
+  /** The coordinator holds the open files of all tasks. */
+  #raiseLimit(): void {
+    const coordinator = this.#options.coordinator();
+    const needed = BigInt(this.#context.base + 1 + this.#plan.handles);
+    const before = new Uint8Array(16);
+    const attempt = `Cannot open ${needed} files at once`;
+    const hints = { EPERM: "that needs CAP_SYS_RESOURCE, or a higher limit: ulimit -n", EINVAL: "see fs.nr_open" };
+    const limit = (...args: RemoteCall["arguments"]) => (
+      remoteCall(this.#context, "prlimit64", [0, RLIMIT_NOFILE, ...args], { attempt, hints })
+    );
+    coordinator.run([limit(0, { output: before })]);
+    const [soft = 0n, hard = 0n] = new BigUint64Array(before.buffer);
+    if (soft >= needed) return;
+    coordinator.run([limit(words(needed, hard > needed ? hard : needed), 0)]);
+  }
+
+  #makeFiles(steps: readonly FileStep[]): void {
+    const context = {
+      ...this.#context,
+      lowest: new LowestDescriptors(this.#options.taken),
+      scratch: this.#plan.free.start + SCRATCH_OFFSET,
+    };
+    this.#runInPieces(this.#options.coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
+  }
+
+  #compileTask(task: TaskContents): RemoteCall[] {
+    return [
+      ...compileMemory(this.#context, task, []),
+      ...compileTaskState(this.#context, task),
+      ...compileDirectories(this.#context, task),
+      ...compileDescriptors(this.#context, task),
+      ...compileLimits(this.#context, task),
+    ];
+  }
+
+  /** Runs tables in different tasks at the same time, as many as the shared memory has room for. */
+  #runTables(tables: readonly (readonly [id: number, calls: RemoteCall[]])[]): void {
+    const { context: { slots }, traceeOf } = this.#options;
+    const running: Tracee[] = [];
+    const gather = () => {
+      for (const tracee of running.splice(0)) tracee.finish();
+      slots.clearArena();
+    };
+    for (const [id, calls] of tables) {
+      this.#options.checkpoint();
+      const tracee = traceeOf(id);
+      if (!slots.hasRoom(tracee.slot, calls)) gather();
+      if (slots.hasRoom(tracee.slot, calls)) {
+        tracee.start(calls, patienceFor(calls));
+        running.push(tracee);
+      } else this.#runInPieces(tracee, calls);
+    }
+    gather();
+  }
+
+  /** Runs a table of any length in one task, while no other is running. */
+  #runInPieces(tracee: Tracee, calls: readonly RemoteCall[]): void {
+    const { slots } = this.#options.context;
+    for (let start = 0; start < calls.length;) {
+      this.#options.checkpoint();
+      slots.clearArena();
+      const end = Math.max(start + 1, slots.pieceEnd(calls, start));
+      const piece = calls.slice(start, end);
+      tracee.start(piece, patienceFor(piece));
+      tracee.finish();
+      start = end;
+    }
+    slots.clearArena();
+  }
+
+  /** So that our own last calls get through the filters of the tasks. */
+  #suspendSeccomp(): void {
+    const { context: { sys }, traceeOf } = this.#options;
+    for (const { threads } of this.#plan.tasks) {
+      for (const { tid, seccomp } of threads) {
+        if (seccomp.length === 0) continue;
+        const options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP;
+        sys.ptraceSetOptions(traceeOf(tid).pid, options);
+      }
+    }
+  }
+
+  #leave(task: TaskContents, writer: RegisterWriter): void {
+    const { context: { sys }, traceeOf, nameOf } = this.#options;
+    const leader = traceeOf(task.pid);
+    for (const { tid } of task.threads) sys.ptraceSetSignalMask(traceeOf(tid).pid, ALL_SIGNALS);
+    for (const action of task.actions.filter(isLate)) {
+      callBetweenStops(leader, compileAction(this.#context, action, nameOf(task.pid)));
+    }
+    unmapAgent(leader);
+    for (const thread of task.threads) this.#setThread(thread, writer);
+  }
+
+  #setThread(thread: ThreadContents, writer: RegisterWriter): void {
+    const { context: { sys }, traceeOf } = this.#options;
+    const { pid } = traceeOf(thread.tid);
+    writer.write(pid, thread.registers);
+    if (thread.rseq !== undefined && thread.rseq.section !== 0n) {
+      // The kernel forgets it while the agent runs; it lies behind two 32-bit numbers (linux/rseq.h).
+      sys.writeMemory(pid, thread.rseq.address + 8n, words(thread.rseq.section));
+    }
+    sys.ptraceSetSignalMask(pid, thread.signalMask);
+  }
+}
+
+/** How long a table may take: reading pages may need a slow disk. */
+function patienceFor(calls: readonly RemoteCall[]): number {
+  const bytes = calls.reduce((sum, { purpose, expected }) => sum + (purpose.call === "preadv" ? expected ?? 0 : 0), 0);
+  return PATIENCE_MS + dataSizeOf(calls) / 2 ** 20 * PATIENCE_PER_MIB_MS + bytes / 2 ** 20 * PATIENCE_PER_MIB_MS;
+}

@@ -1,0 +1,66 @@
+import type { FdinfoEntry } from "../gen/fdinfo.ts";
+import type { FileLockEntry } from "../gen/file_lock.ts";
+import type { FileEntry } from "../gen/files.ts";
+import type { FsEntry } from "../gen/fs.ts";
+import type { MemfdInodeEntry } from "../gen/memfd.ts";
+import type { MmEntry } from "../gen/mm.ts";
+import type { PagemapEntry } from "../gen/pagemap.ts";
+import type { PipeDataEntry } from "../gen/pipe.ts";
+import type { GhostFileEntry, RemapFilePathEntry } from "../gen/remap.ts";
+import type { SeccompFilter } from "../gen/seccomp.ts";
+import type { SkPacketEntry } from "../gen/sk_queue.ts";
+import type { TtyDataEntry, TtyInfoEntry } from "../gen/tty.ts";
+
+/** A message, and the bytes that follow it in its file. */
+export interface WithBytes<T> {
+  readonly entry: T;
+  readonly bytes: Uint8Array;
+}
+
+/** Which pages of an address space or a segment a checkpoint has, and where. */
+export interface Pagemap {
+  /** Of the file, for problems: `pagemap-7.img`, and with its directory in incremental checkpoints. */
+  readonly name: string;
+  /** Path of the file of pages, as this process opens it. */
+  readonly pagesFile: string;
+  readonly entries: readonly PagemapEntry[];
+  /** The pagemap of the same name in the checkpoint before this one. */
+  readonly parent: Pagemap | undefined;
+}
+
+/** A ghost file: one that had no name any more. */
+export interface GhostImage {
+  readonly entry: GhostFileEntry;
+  /** Path of its image, as this process opens it. */
+  readonly path: string;
+  /** Where in its image the content begins. */
+  readonly offset: number;
+  /** Size of the image. */
+  readonly size: number;
+}
+
+/** The images of what the tasks hold, decoded. */
+export interface ContentImages {
+  /** By pid. */
+  readonly spaces: ReadonlyMap<number, MmEntry>;
+  /** By pid; without an entry for a task that has no pages. */
+  readonly pagemaps: ReadonlyMap<number, Pagemap>;
+  /** By pid. */
+  readonly fs: ReadonlyMap<number, FsEntry>;
+  /** Descriptors by the id of their table (`files_id`). */
+  readonly tables: ReadonlyMap<number, readonly FdinfoEntry[]>;
+  readonly files: readonly FileEntry[];
+  /** Pages of shared memory, by the segment's id; a segment without any is not among them. */
+  readonly segments: ReadonlyMap<number, Pagemap>;
+  readonly memfds: readonly MemfdInodeEntry[];
+  readonly pipeData: readonly WithBytes<PipeDataEntry>[];
+  readonly fifoData: readonly WithBytes<PipeDataEntry>[];
+  readonly packets: readonly WithBytes<SkPacketEntry>[];
+  readonly terminals: readonly TtyInfoEntry[];
+  readonly terminalData: readonly TtyDataEntry[];
+  readonly remaps: readonly RemapFilePathEntry[];
+  /** By the id that `remaps` has. */
+  readonly ghosts: ReadonlyMap<number, GhostImage>;
+  readonly locks: readonly FileLockEntry[];
+  readonly filters: readonly SeccompFilter[];
+}

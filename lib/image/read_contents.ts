@@ -1,0 +1,128 @@
+import { type FdinfoEntry, readFdinfoEntry } from "../gen/fdinfo.ts";
+import { readFileLockEntry } from "../gen/file_lock.ts";
+import { readFileEntry } from "../gen/files.ts";
+import { type FsEntry, readFsEntry } from "../gen/fs.ts";
+import { type MemfdInodeEntry, readMemfdInodeEntry } from "../gen/memfd.ts";
+import { type MmEntry, readMmEntry } from "../gen/mm.ts";
+import { readPagemapEntry, readPagemapHead } from "../gen/pagemap.ts";
+import { readPipeDataEntry } from "../gen/pipe.ts";
+import { readGhostFileEntry, readRemapFilePathEntry, type RemapFilePathEntry } from "../gen/remap.ts";
+import { readSeccompEntry } from "../gen/seccomp.ts";
+import { readSkPacketEntry } from "../gen/sk_queue.ts";
+import { readTtyDataEntry, readTtyInfoEntry } from "../gen/tty.ts";
+import type { ContentImages, GhostImage, Pagemap } from "./content_images.ts";
+import { decodeFirst } from "./decode.ts";
+import { splitFrames } from "./frame.ts";
+import type { ImageSource } from "./image_source.ts";
+import type { Images } from "./images.ts";
+import { MessageReader } from "../wire/message_reader.ts";
+
+/** Longest chain of incremental checkpoints. */
+const MAX_PARENTS = 1000;
+
+/** `VMA_ANON_SHARED` of criu/include/image.h: the mapping's `shmid` is a segment of shared memory. */
+const ANON_SHARED = 1 << 8;
+
+/** `remap_type` of a ghost file (images/remap-file-path.proto). */
+const GHOST = 1;
+
+/** Reads the images of what the live tasks of a tree hold; problems go to `source`. */
+export function readContents(source: ImageSource, tree: Pick<Images, "cores" | "ids">): ContentImages {
+  const spaces = new Map<number, MmEntry>();
+  const pagemaps = new Map<number, Pagemap>();
+  const fs = new Map<number, FsEntry>();
+  const tables = new Map<number, FdinfoEntry[]>();
+  for (const [pid, { filesId }] of tree.ids) {
+    if (source.isHopeless) break;
+    put(spaces, pid, source.single(readMmEntry, { type: "mm", file: `mm-${pid}.img` }));
+    put(pagemaps, pid, readPagemap(source, `pagemap-${pid}.img`));
+    put(fs, pid, source.single(readFsEntry, { type: "fs", file: `fs-${pid}.img` }));
+    if (tables.has(filesId)) continue;
+    tables.set(filesId, source.optionalEntries(readFdinfoEntry, { type: "fdinfo", file: `fdinfo-${filesId}.img` }));
+  }
+  const memfds = source.optionalEntries(readMemfdInodeEntry, { type: "memfd", file: "memfd.img" });
+  const remaps = source.optionalEntries(readRemapFilePathEntry, { type: "remap-fpath", file: "remap-fpath.img" });
+  return {
+    spaces,
+    pagemaps,
+    fs,
+    tables,
+    files: source.optionalEntries(readFileEntry, { type: "files", file: "files.img" }),
+    segments: readSegments(source, spaces.values(), memfds),
+    memfds,
+    ...readQueues(source),
+    terminals: source.optionalEntries(readTtyInfoEntry, { type: "tty-info", file: "tty-info.img" }),
+    terminalData: source.optionalEntries(readTtyDataEntry, { type: "tty-data", file: "tty-data.img" }),
+    remaps,
+    ghosts: readGhosts(source, remaps),
+    locks: source.optionalEntries(readFileLockEntry, { type: "filelocks", file: "filelocks.img" }),
+    filters: source.optionalSingle(readSeccompEntry, { type: "seccomp", file: "seccomp.img" })?.seccompFilters ?? [],
+  };
+}
+
+function put<T>(map: Map<number, T>, key: number, value: T | undefined): void {
+  if (value !== undefined) map.set(key, value);
+}
+
+function readQueues(source: ImageSource): Pick<ContentImages, "pipeData" | "fifoData" | "packets"> {
+  const pipe = { read: readPipeDataEntry, sizeOf: (entry: { bytes: number }) => entry.bytes };
+  const packet = { read: readSkPacketEntry, sizeOf: (entry: { length: number }) => entry.length };
+  return {
+    pipeData: source.entriesWithBytes(pipe, { type: "pipes-data", file: "pipes-data.img" }),
+    fifoData: source.entriesWithBytes(pipe, { type: "fifo-data", file: "fifo-data.img" }),
+    packets: source.entriesWithBytes(packet, { type: "sk-queues", file: "sk-queues.img" }),
+  };
+}
+
+/**
+ * Reads a pagemap: a head, which names the file of pages, and an entry for each run of pages. Pages that are in the
+ * parent checkpoint are looked up there, in the pagemap of the same name, and so on.
+ */
+function readPagemap(source: ImageSource, file: string, depth = 0): Pagemap | undefined {
+  const bytes = source.bytes(file, { optional: true });
+  if (bytes === undefined) return undefined;
+  const { problems } = source;
+  const kind = source.kindOf({ type: "pagemap", file });
+  const head = decodeFirst(readPagemapHead, bytes, { kind, problems });
+  if (head === undefined) return undefined;
+  const entries = splitFrames(bytes, kind, problems).slice(1).flatMap(({ offset, payload }, index) => {
+    try {
+      return [readPagemapEntry(new MessageReader(payload))];
+    } catch (error) {
+      const what = `the protobuf message is malformed: ${error instanceof Error ? error.message : error}`;
+      source.complain(`${file}, entry ${index + 1}, offset ${offset}`, what);
+      return [];
+    }
+  });
+  const needsParent = entries.some(({ inParent, flags = 0 }) => inParent === true || (flags & 1) !== 0);
+  if (depth === MAX_PARENTS) source.complain(file, `the chain of parent checkpoints is longer than ${MAX_PARENTS}`);
+  const parent = needsParent && depth < MAX_PARENTS ? readPagemap(source.parent(), file, depth + 1) : undefined;
+  const pagesFile = `${source.directory}/pages-${head.entry.pagesId}.img`;
+  return { name: `${"parent/".repeat(depth)}${file}`, pagesFile, entries, parent };
+}
+
+/** The pages of all segments of shared memory that are mapped, or are the content of a memfd. */
+function readSegments(
+  source: ImageSource,
+  spaces: Iterable<MmEntry>,
+  memfds: readonly MemfdInodeEntry[],
+): Map<number, Pagemap> {
+  const ids = new Set(memfds.map(({ shmid }) => shmid));
+  for (const { vmas } of spaces) for (const vma of vmas) if ((vma.status & ANON_SHARED) !== 0) ids.add(vma.shmid);
+  const segments = new Map<number, Pagemap>();
+  for (const id of ids) put(segments, id, readPagemap(source, `pagemap-shmem-${id}.img`));
+  return segments;
+}
+
+function readGhosts(source: ImageSource, remaps: readonly RemapFilePathEntry[]): Map<number, GhostImage> {
+  const ghosts = new Map<number, GhostImage>();
+  for (const { remapType, remapId } of remaps) {
+    if (remapType !== GHOST || ghosts.has(remapId)) continue;
+    const file = `ghost-file-${remapId.toString(16)}.img`;
+    const found = source.first(readGhostFileEntry, { type: "ghost-file", file });
+    if (found === undefined) continue;
+    const { entry, end: offset, size } = found;
+    ghosts.set(remapId, { entry, path: `${source.directory}/${file}`, offset, size });
+  }
+  return ghosts;
+}

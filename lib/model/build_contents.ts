@@ -1,0 +1,153 @@
+import type { Problem } from "../errors.ts";
+import type { ContentImages } from "../image/content_images.ts";
+import type { Images } from "../image/images.ts";
+import type { Segment } from "./address_space.ts";
+import { buildAddressSpace } from "./build_address_space.ts";
+import { buildOpenFiles } from "./build_open_files.ts";
+import { buildPages } from "./build_pages.ts";
+import { buildTaskState } from "./build_task_state.ts";
+import { buildThreadState } from "./build_thread_state.ts";
+import type { Task } from "./checkpoint.ts";
+import type { Contents, FileLock, SeccompFilter } from "./contents.ts";
+import type { Descriptor, OpenFile } from "./open_file.ts";
+import type { TaskState, ThreadState } from "./task_state.ts";
+
+/** What the building of contents has to know. */
+export interface ContentsContext {
+  readonly images: Pick<Images, "cores" | "ids"> & { readonly contents: ContentImages };
+  readonly tasks: readonly Task[];
+  readonly problems: Problem[];
+}
+
+/** What the live tasks hold. References that lead nowhere are problems. */
+export function buildContents(context: ContentsContext): Contents {
+  const { images: { contents }, problems } = context;
+  const files = buildOpenFiles({ images: contents, problems });
+  const { tasks, threads } = buildTasksAndThreads(context);
+  const result: Contents = {
+    tasks,
+    threads,
+    files,
+    tables: buildTables(contents, problems),
+    segments: buildSegments(contents, tasks.values(), problems),
+    filters: contents.filters.map(buildFilter),
+    locks: buildLocks(contents, problems),
+  };
+  checkReferences(result, problems);
+  return result;
+}
+
+function buildTasksAndThreads({ images, tasks, problems }: ContentsContext): Pick<Contents, "tasks" | "threads"> {
+  const states = new Map<number, TaskState>();
+  const threads = new Map<number, ThreadState>();
+  const { cores, ids, contents } = images;
+  for (const task of tasks) {
+    if (task.state === "zombie") continue;
+    const { pid } = task;
+    const core = cores.get(pid);
+    const kinds = ids.get(pid);
+    const mm = contents.spaces.get(pid);
+    const fs = contents.fs.get(pid);
+    // What is missing has been told.
+    if (core?.tc === undefined || kinds === undefined || mm === undefined || fs === undefined) continue;
+    const memory = buildAddressSpace(mm, { pid, pagemap: contents.pagemaps.get(pid), problems });
+    states.set(pid, buildTaskState(core.tc, { pid, core, ids: kinds, fs, memory, problems }));
+    for (const tid of [pid, ...task.threads.map((thread) => thread.tid)]) {
+      const own = cores.get(tid);
+      const state = own && buildThreadState(own, { tid, leader: core.tc, problems });
+      if (state !== undefined) threads.set(tid, state);
+    }
+  }
+  return { tasks: states, threads };
+}
+
+function buildTables({ tables }: ContentImages, problems: Problem[]): Map<number, Descriptor[]> {
+  const built = new Map<number, Descriptor[]>();
+  for (const [id, entries] of tables) {
+    const descriptors = entries.map(({ fd, id: file, flags }) => ({ fd, file, closeOnExec: (flags & 1) !== 0 }));
+    descriptors.sort((a, b) => a.fd - b.fd);
+    descriptors.forEach(({ fd }, index) => {
+      if (fd !== descriptors[index + 1]?.fd) return;
+      problems.push({ where: `fdinfo-${id}.img`, what: `descriptor ${fd} occurs more than once` });
+    });
+    built.set(id, descriptors);
+  }
+  return built;
+}
+
+/** A mapped segment is as large as the mappings of it reach; a memfd says its size itself. */
+function buildSegments(
+  images: ContentImages,
+  tasks: Iterable<TaskState>,
+  problems: Problem[],
+): Map<number, Segment> {
+  const sizes = new Map<number, number>(images.memfds.map(({ shmid, size }) => [shmid, size]));
+  for (const { memory } of tasks) {
+    for (const { start, end, content } of memory.mappings) {
+      if (content.kind !== "segment") continue;
+      sizes.set(content.segment, Math.max(sizes.get(content.segment) ?? 0, content.offset + end - start));
+    }
+  }
+  return new Map([...sizes].map(([id, size]) => {
+    const pagemap = images.segments.get(id);
+    return [id, { size, pages: pagemap === undefined ? [] : buildPages(pagemap, problems) }];
+  }));
+}
+
+function buildFilter({ filter, prev, flags }: ContentImages["filters"][number]): SeccompFilter {
+  return { program: filter, ...prev === undefined ? {} : { previous: prev }, flags: flags ?? 0 };
+}
+
+/** `flag` of images/file-lock.proto (criu/include/file-lock.h). */
+const LOCK_KINDS: ReadonlyMap<number, FileLock["kind"]> = new Map([
+  [1, "posix"],
+  [2, "flock"],
+  [4, "ofd"],
+  [8, "lease"],
+]);
+
+function buildLocks({ locks }: ContentImages, problems: Problem[]): FileLock[] {
+  return locks.flatMap(({ flag, type, pid, fd, start, len: length }, index) => {
+    const kind = LOCK_KINDS.get(flag);
+    if (kind !== undefined) return [{ kind, type, pid, fd, start, length }];
+    problems.push({ where: `filelocks.img, entry ${index}`, what: `the kind ${flag} is unknown` });
+    return [];
+  });
+}
+
+/** Everything that is referred to must be there. */
+function checkReferences(contents: Contents, problems: Problem[]): void {
+  const { tasks, threads, files, tables, filters } = contents;
+  for (const [table, descriptors] of tables) {
+    for (const { fd, file } of descriptors) {
+      if (!files.has(file)) problems.push({ where: `fdinfo-${table}.img, descriptor ${fd}`, what: noFile(file) });
+    }
+  }
+  for (const [pid, { memory, directories }] of tasks) {
+    const isPath = (id: number) => files.get(id)?.kind === "path";
+    if (!isPath(memory.executable)) problems.push({ where: `mm-${pid}.img`, what: noFile(memory.executable) });
+    for (const id of [directories.working, directories.root]) {
+      if (!isPath(id)) problems.push({ where: `fs-${pid}.img`, what: noFile(id) });
+    }
+    for (const { content } of memory.mappings) {
+      if (content.kind !== "file" || isMappable(files.get(content.file))) continue;
+      problems.push({ where: `mm-${pid}.img`, what: `it maps file ${content.file}, which files.img does not have` });
+    }
+  }
+  for (const [tid, { seccomp }] of threads) {
+    if (seccomp.mode !== "filter" || filters[seccomp.filter] !== undefined) continue;
+    problems.push({ where: `core-${tid}.img`, what: `seccomp.img has no filter ${seccomp.filter}` });
+  }
+  filters.forEach(({ previous }, index) => {
+    if (previous === undefined || previous < index) return;
+    problems.push({ where: `seccomp.img, filter ${index}`, what: `it is installed upon filter ${previous}` });
+  });
+}
+
+function noFile(id: number): string {
+  return `file ${id} is not in files.img, or of another kind`;
+}
+
+function isMappable(file: OpenFile | undefined): boolean {
+  return file?.kind === "path" || file?.kind === "memfd";
+}

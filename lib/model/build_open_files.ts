@@ -1,0 +1,62 @@
+import type { Problem } from "../errors.ts";
+import type { FileEntry } from "../gen/files.ts";
+import type { FownEntry } from "../gen/fown.ts";
+import type { ContentImages } from "../image/content_images.ts";
+import { buildEpollFile, buildEventFile, buildSignalFile, buildTimerFile } from "./files/build_event_files.ts";
+import { buildMemoryFile } from "./files/build_memory_file.ts";
+import { buildPathFile } from "./files/build_path_file.ts";
+import { buildFifoFile, buildPipeFile } from "./files/build_pipe_file.ts";
+import { buildUnixSocket } from "./files/build_unix_socket.ts";
+import type { OpenFile, SignalOwner } from "./open_file.ts";
+
+/** `fd_types` of images/fdinfo.proto that there is no message for here. */
+const UNKNOWN: ReadonlyMap<number, string> = new Map([
+  [4, "an internet socket"],
+  [8, "an inotify instance"],
+  [10, "a packet socket"],
+  [11, "a terminal"],
+  [12, "a fanotify instance"],
+  [13, "a netlink socket"],
+  [14, "a namespace"],
+  [15, "a tun device"],
+  [16, "an external file"],
+  [19, "a BPF map"],
+  [20, "a pidfd"],
+]);
+
+/** What the building of open files has to know. */
+export interface FilesContext {
+  readonly images: ContentImages;
+  readonly problems: Problem[];
+}
+
+/** The open files of files.img, by id. */
+export function buildOpenFiles(context: FilesContext): Map<number, OpenFile> {
+  const files = new Map<number, OpenFile>();
+  for (const [index, entry] of context.images.files.entries()) {
+    const where = `files.img, entry ${index}`;
+    if (files.has(entry.id)) context.problems.push({ where, what: `file ${entry.id} occurs more than once` });
+    files.set(entry.id, buildOpenFile(entry, where, context));
+  }
+  return files;
+}
+
+function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): OpenFile {
+  const { id } = entry;
+  if (entry.reg !== undefined) return buildPathFile(id, entry.reg, { ...context, where });
+  if (entry.pipe !== undefined) return buildPipeFile(id, entry.pipe, context);
+  if (entry.fifo !== undefined) return buildFifoFile(id, entry.fifo, context);
+  if (entry.efd !== undefined) return buildEventFile(id, entry.efd);
+  if (entry.epfd !== undefined) return buildEpollFile(id, entry.epfd);
+  if (entry.sgfd !== undefined) return buildSignalFile(id, entry.sgfd);
+  if (entry.tfd !== undefined) return buildTimerFile(id, entry.tfd);
+  if (entry.memfd !== undefined) return buildMemoryFile(id, entry.memfd, { ...context, where });
+  if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk);
+  return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
+}
+
+/** Who is signalled, if anybody is. */
+export function buildOwner(fown: FownEntry): { readonly owner?: SignalOwner } {
+  const { uid, euid: effectiveUid, signum: signal, pidType: kind, pid } = fown;
+  return pid === 0 && signal === 0 ? {} : { owner: { kind, pid, signal, uid, effectiveUid } };
+}

@@ -1,0 +1,82 @@
+import type { Problem } from "../errors.ts";
+import type { ThreadInfoX86, UserX86FpregsEntry, UserX86RegsEntry, UserX86XsaveEntry } from "../gen/core_x86.ts";
+import { Words } from "../wire/words.ts";
+import type { FloatingRegisters, Registers } from "./task_state.ts";
+
+/** `user_x86_regs_mode` of images/core-x86.proto. */
+const COMPAT = 2;
+
+const LEGACY_SIZE = 512;
+const ST_SPACE = 32;
+const ST_WORDS = 32;
+const XMM_SPACE = 160;
+const XMM_WORDS = 64;
+
+/** Component 1; it and component 0 are in the legacy area. */
+const SSE = 1;
+/** Components of the supervisor (processor trace, PASID, CET of the kernel, HDC, …) that a thread does not own. */
+const NOT_OURS: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 15, 16]);
+
+/** The registers of a thread on x86-64. */
+export function buildRegisters(info: ThreadInfoX86, where: string, problems: Problem[]): Registers {
+  return {
+    general: buildGeneral(info.gpregs),
+    isCompat: info.gpregs.mode === COMPAT,
+    floating: buildFloating(info.fpregs, where, problems),
+    hasSegments: info.tls.some(({ segNotPresent }) => !segNotPresent),
+  };
+}
+
+/** The image lists them in the order of `struct user_regs_struct`. */
+function buildGeneral(r: UserX86RegsEntry): BigUint64Array<ArrayBuffer> {
+  return BigUint64Array.of(
+    ...[r.r15, r.r14, r.r13, r.r12, r.bp, r.bx, r.r11, r.r10, r.r9, r.r8, r.ax, r.cx, r.dx, r.si, r.di],
+    ...[r.origAx, r.ip, r.cs, r.flags, r.sp, r.ss, r.fsBase, r.gsBase, r.ds, r.es, r.fs, r.gs],
+  );
+}
+
+function buildFloating(entry: UserX86FpregsEntry, where: string, problems: Problem[]): FloatingRegisters {
+  const legacy = new Uint8Array(LEGACY_SIZE);
+  const view = new DataView(legacy.buffer);
+  view.setUint16(0, entry.cwd, true);
+  view.setUint16(2, entry.swd, true);
+  view.setUint16(4, entry.twd, true);
+  view.setUint16(6, entry.fop, true);
+  view.setBigUint64(8, entry.rip, true);
+  view.setBigUint64(16, entry.rdp, true);
+  view.setUint32(24, entry.mxcsr, true);
+  view.setUint32(28, entry.mxcsrMask, true);
+  const spaces = [[ST_SPACE, entry.stSpace, ST_WORDS], [XMM_SPACE, entry.xmmSpace, XMM_WORDS]] as const;
+  for (const [at, words, limit] of spaces) {
+    if (words.length > limit) {
+      problems.push({ where, what: `there are ${words.length} words of registers for ${limit}` });
+    } else words.forEach((word, index) => view.setUint32(at + 4 * index, word, true));
+  }
+  const components = entry.xsave === undefined ? new Map<number, never>() : buildComponents(entry.xsave);
+  return { legacy, components, lost: entry.xsave === undefined ? [] : lostComponents(entry.xsave, components) };
+}
+
+/** Components that were in use and that images have no field for: of AMX, for one. */
+function lostComponents({ xstateBv }: UserX86XsaveEntry, found: ReadonlyMap<number, unknown>): number[] {
+  const numbers = Array.from({ length: 64 }, (_, number) => number);
+  return numbers.filter((number) => (
+    number > SSE && !NOT_OURS.has(number) && (xstateBv >> BigInt(number) & 1n) === 1n && !found.has(number)
+  ));
+}
+
+/** Only those that XSTATE_BV says are in use: the others are in their initial state, whatever the image has of them. */
+function buildComponents(xsave: UserX86XsaveEntry): Map<number, Uint8Array<ArrayBuffer>> {
+  const lists: readonly (readonly [number, readonly number[] | Words])[] = [
+    [2, xsave.ymmhSpace],
+    [3, xsave.bndregState],
+    [4, xsave.bndcsrState],
+    [5, xsave.opmaskReg],
+    [6, xsave.zmmUpper],
+    [7, xsave.hi16Zmm],
+    [9, xsave.pkru],
+  ];
+  const used = lists.filter(([number, list]) => list.length > 0 && (xsave.xstateBv >> BigInt(number) & 1n) === 1n);
+  return new Map(used.map(([number, list]) => {
+    return [number, list instanceof Words ? list.toBytes() : new Uint8Array(new Uint32Array(list).buffer)];
+  }));
+}

@@ -1,0 +1,92 @@
+import type { RegFileEntry } from "../../gen/regfile.ts";
+import type { RemapFilePathEntry, Timeval } from "../../gen/remap.ts";
+import type { GhostImage } from "../../image/content_images.ts";
+import { buildOwner, type FilesContext } from "../build_open_files.ts";
+import type { GhostFile, PathFile, Remap } from "./path_file.ts";
+
+/** `remap_type` of images/remap-file-path.proto. */
+const LINKED = 0;
+const GHOST = 1;
+
+/** Longest path, with its NUL, that the kernel takes (`PATH_MAX`, linux/limits.h). */
+const PATH_MAX = 4096;
+
+type Context = FilesContext & { readonly where: string };
+
+export function buildPathFile(id: number, entry: RegFileEntry, context: Context): PathFile {
+  const path = normalize(entry.name);
+  const what = pathProblem(path);
+  if (what !== undefined) context.problems.push({ where: context.where, what });
+  return {
+    kind: "path",
+    id,
+    flags: entry.flags,
+    ...buildOwner(entry.fown),
+    path,
+    position: entry.pos,
+    ...entry.size === undefined ? {} : { size: entry.size },
+    ...entry.mode === undefined ? {} : { mode: entry.mode },
+    ...entry.buildId.length === 0 ? {} : { buildId: describeBuildId(entry.buildId) },
+    ...entry.mntId === undefined || entry.mntId === -1 ? {} : { mount: entry.mntId },
+    isExternal: entry.ext ?? false,
+    ...buildRemap(id, context),
+  };
+}
+
+/** CRIU leaves the first slash away where it opens a file relative to its mount. */
+function normalize(name: string): string {
+  return name.startsWith("/") ? name : `/${name}`;
+}
+
+function pathProblem(path: string): string | undefined {
+  if (path.includes("\0")) return `the path ${JSON.stringify(path)} has a NUL`;
+  return path.length < PATH_MAX ? undefined : `a path has more than ${PATH_MAX - 1} bytes`;
+}
+
+/** CRIU keeps the build id in words, the first byte of each the lowest one (`store_validation_data_build_id`). */
+function describeBuildId(words: readonly number[]): string {
+  const bytes = new Uint8Array(new Uint32Array(words).buffer);
+  return bytes.toHex();
+}
+
+function buildRemap(id: number, context: Context): { readonly remap?: Remap } {
+  const entry = context.images.remaps.find(({ origId }) => origId === id);
+  if (entry === undefined) return {};
+  const remap = remapOf(entry, context);
+  return remap === undefined ? {} : { remap };
+}
+
+/** Old dumps have no type: there a ghost's id has its highest bit set (criu/files-reg.c). */
+function remapOf({ remapId, remapType }: RemapFilePathEntry, context: Context): Remap | undefined {
+  const { images, problems, where } = context;
+  const type = remapType ?? LINKED;
+  if (type === LINKED) {
+    const link = images.files.find((file) => file.id === remapId)?.reg;
+    if (link !== undefined) return { kind: "linked", path: normalize(link.name) };
+    problems.push({ where, what: `it is linked to file ${remapId}, which is not in files.img` });
+    return undefined;
+  }
+  if (type !== GHOST) return { kind: "dead-task", pid: remapId };
+  const ghost = images.ghosts.get(remapId);
+  // What is wrong with the ghost's own image has been told.
+  return ghost === undefined ? undefined : { kind: "ghost", ghost: buildGhost(remapId, ghost) };
+}
+
+function buildGhost(id: number, { entry, path, offset, size: imageSize }: GhostImage): GhostFile {
+  return {
+    id,
+    uid: entry.uid,
+    gid: entry.gid,
+    mode: entry.mode,
+    device: entry.rdev ?? 0,
+    ...entry.atim === undefined ? {} : { accessTime: timeOf(entry.atim) },
+    ...entry.mtim === undefined ? {} : { changeTime: timeOf(entry.mtim) },
+    size: entry.size ?? imageSize - offset,
+    ...entry.symlnkTarget === undefined ? {} : { target: entry.symlnkTarget },
+    image: { path, offset, size: imageSize, isChunked: entry.chunks ?? false },
+  };
+}
+
+function timeOf({ tvSec, tvUsec }: Timeval): [number, number] {
+  return [tvSec, tvUsec];
+}

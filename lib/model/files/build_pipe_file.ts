@@ -1,0 +1,24 @@
+import type { FifoEntry, PipeDataEntry, PipeEntry } from "../../gen/pipe.ts";
+import type { WithBytes } from "../../image/content_images.ts";
+import { buildOwner, type FilesContext } from "../build_open_files.ts";
+import type { FifoFile, PipeContent, PipeFile } from "./pipe_file.ts";
+
+export function buildPipeFile(id: number, { pipeId, flags, fown }: PipeEntry, { images }: FilesContext): PipeFile {
+  return { kind: "pipe", id, flags, ...buildOwner(fown), pipe: buildContent(pipeId, images.pipeData) };
+}
+
+export function buildFifoFile(
+  id: number,
+  { pipeId, regfId }: FifoEntry,
+  { images }: FilesContext,
+): FifoFile {
+  const named = regfId ?? id;
+  const flags = images.files.find((file) => file.id === named)?.reg?.flags ?? 0;
+  return { kind: "fifo", id, flags, pipe: buildContent(pipeId, images.fifoData), named };
+}
+
+function buildContent(id: number, data: readonly WithBytes<PipeDataEntry>[]): PipeContent {
+  const found = data.find(({ entry }) => entry.pipeId === id);
+  const capacity = found?.entry.size;
+  return { id, bytes: found?.bytes ?? new Uint8Array(), ...capacity === undefined ? {} : { capacity } };
+}

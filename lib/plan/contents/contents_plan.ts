@@ -1,0 +1,134 @@
+import type { Layout } from "../../model/address_space.ts";
+import type { Credentials, Registers, Rseq, SignalAction, ThreadState, Timers } from "../../model/task_state.ts";
+import type { FileStep } from "./file_step.ts";
+
+/** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
+export interface ContentsPlan {
+  /** Addresses that no task uses: the agent's, and all that a restore maps for a while. */
+  readonly free: { readonly start: number; readonly end: number };
+  /** Descriptors from here on are ours, in every task and in the coordinator: no task has one of these numbers. */
+  readonly firstDescriptor: number;
+  /** Files that are mapped; made by the coordinator before any task is. */
+  readonly mappedFiles: readonly FileStep[];
+  /** The other files; made by the coordinator when all tasks are there. */
+  readonly files: readonly FileStep[];
+  /** How many open files there are in all. */
+  readonly handles: number;
+  /** Where this processor keeps the components of XSAVE's area that are restored, by number. */
+  readonly components: ReadonlyMap<number, { readonly offset: number; readonly size: number }>;
+  /** Whether the kernel lets the ids of timers be chosen; else they are counted up to. */
+  readonly choosesTimerIds: boolean;
+  /** Capabilities that tasks are born with in their bounding set, as a mask. */
+  readonly ownBounding: bigint;
+  /** Makers before the tasks they make. */
+  readonly tasks: readonly TaskContents[];
+}
+
+/**
+ * Number of an open file among those of the coordinator: its descriptor there is `firstDescriptor` + 1 + handle.
+ * The first of ours is a pidfd of the coordinator, by which tasks get them.
+ */
+export type Handle = number;
+
+export interface TaskContents {
+  readonly pid: number;
+  readonly memory: readonly MemoryStep[];
+  /** By ascending descriptor. Empty for a task whose table belongs to another one. */
+  readonly descriptors: readonly DescriptorStep[];
+  /** Absent for a task that shares its directories with one that sets them. */
+  readonly directories?: { readonly working: Handle; readonly root: Handle | undefined; readonly umask: number };
+  readonly hugePagesDisabled: boolean;
+  readonly personality: number;
+  readonly actions: readonly SignalAction[];
+  /** Those that differ from cgrestore's own. */
+  readonly limits: readonly LimitStep[];
+  /** Absent where it is cgrestore's own, or unknown. */
+  readonly oomScoreAdjustment?: number;
+  readonly loginUid?: number;
+  /** Commands of membarrier(2), as a mask. */
+  readonly membarrier: number;
+  readonly timers: Timers;
+  readonly pendingSignals: readonly Uint8Array[];
+  /** PR_SET_DUMPABLE, after credentials have changed; absent when the image does not say. */
+  readonly dumpable?: number;
+  /** The leader first. */
+  readonly threads: readonly ThreadContents[];
+}
+
+/** setrlimit(2) */
+export interface LimitStep {
+  readonly resource: number;
+  readonly soft: bigint;
+  readonly hard: bigint;
+}
+
+export interface ThreadContents {
+  readonly tid: number;
+  readonly registers: Registers;
+  readonly clearTid: bigint;
+  readonly robustList: ThreadState["robustList"];
+  readonly signalMask: bigint;
+  readonly pendingSignals: readonly Uint8Array[];
+  readonly alternateStack?: ThreadState["alternateStack"];
+  readonly rseq?: Rseq;
+  /** Absent where it is cgrestore's own. */
+  readonly scheduling?: ThreadState["scheduling"];
+  /** Absent where they are cgrestore's own, or unknown. */
+  readonly credentials?: Credentials;
+  readonly parentDeathSignal: number;
+  /** Filters to install, the oldest first; `"strict"` for that mode. */
+  readonly seccomp: "strict" | readonly SeccompStep[];
+}
+
+/** seccomp(2) with SECCOMP_SET_MODE_FILTER. */
+export interface SeccompStep {
+  readonly program: Uint8Array;
+  readonly flags: number;
+}
+
+export interface DescriptorStep {
+  readonly fd: number;
+  readonly handle: Handle;
+  readonly closeOnExec: boolean;
+}
+
+/** One thing done to the memory of a task, by itself. Addresses and sizes are bytes of whole pages. */
+export type MemoryStep =
+  | MapStep
+  | { readonly kind: "unmap"; readonly start: number; readonly size: number }
+  /** The vdso and its data, at an address of the dumped task. */
+  | { readonly kind: "map-vdso"; readonly start: number }
+  /** Reads consecutive bytes of a file into pages. */
+  | FillStep
+  | { readonly kind: "protect"; readonly start: number; readonly size: number; readonly protection: number }
+  /** madvise(2) */
+  | { readonly kind: "advise"; readonly start: number; readonly size: number; readonly advice: number }
+  /** PR_SET_MM_MAP */
+  | {
+    readonly kind: "set-layout";
+    readonly layout: Layout;
+    readonly auxv: Uint8Array<ArrayBuffer>;
+    readonly executable: Handle;
+  };
+
+export interface MapStep {
+  readonly kind: "map";
+  readonly start: number;
+  readonly size: number;
+  /** PROT_* while pages are filled. */
+  readonly protection: number;
+  /** MAP_* without MAP_FIXED_NOREPLACE. */
+  readonly flags: number;
+  /** Absent for anonymous memory. */
+  readonly handle?: Handle;
+  readonly offset: number;
+}
+
+export interface FillStep {
+  readonly kind: "fill";
+  /** Path of the file of pages. */
+  readonly file: string;
+  readonly offset: number;
+  /** Address and size, one after the other, of each range; not more than fit in one preadv(2). */
+  readonly ranges: readonly number[];
+}

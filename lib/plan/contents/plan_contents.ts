@@ -1,0 +1,160 @@
+import type { Problem } from "../../errors.ts";
+import type { Host } from "../../host/host.ts";
+import { PAGE_SIZE, type Range } from "../../model/address_space.ts";
+import type { Contents } from "../../model/contents.ts";
+import type { TaskState } from "../../model/task_state.ts";
+import type { ContentsPlan, DescriptorStep, Handle, TaskContents } from "./contents_plan.ts";
+import { FilePlanner } from "./file_handles.ts";
+import { planFile, planMappedFile } from "./plan_files.ts";
+import { planMemory } from "./plan_memory.ts";
+import { planTaskState, planThread } from "./plan_state.ts";
+
+/** What planning contents has to know. */
+export interface ContentsQuestions {
+  readonly contents: Contents;
+  readonly host: Host;
+  /** Pids in the order in which the tasks are made. */
+  readonly order: readonly number[];
+  /** Tids of the threads of each task, without the leader. */
+  readonly threads: ReadonlyMap<number, readonly number[]>;
+}
+
+/** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
+const BLOCK = 2 ** 40;
+/** Tasks have 47 bits of addresses (Documentation/arch/x86/x86_64/mm.rst), the last of which we leave alone. */
+const LAST_BLOCK = 2 ** 7 - 1;
+/** Kept free at both ends: a heap may need to grow, and a stack. */
+const MARGIN = 2 ** 30;
+/** First kernel with PR_TIMER_CREATE_RESTORE_IDS. */
+const CHOSEN_TIMER_IDS = [6, 16] as const;
+
+/** How far behind the agent things are mapped for a while. */
+const SCRATCH = 2 ** 38;
+
+/** Plans what gives the tasks of a tree what they held. */
+export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
+  const problems: Problem[] = [];
+  const { contents, host, order } = questions;
+  const numbers = { next: 0 };
+  const mapped = new FilePlanner(contents, host, problems, numbers);
+  const others = new FilePlanner(contents, host, problems, numbers);
+  const free = findFreeRange(contents);
+  if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
+  const draft: Draft = {
+    ...{ questions, mapped, others, problems },
+    scratch: free.start + SCRATCH,
+    emptySegments: new Set(contents.segments.keys()),
+    tables: new Set(),
+  };
+  const tasks = order.flatMap((pid) => planTask(draft, pid));
+  const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
+  return {
+    plan: {
+      free,
+      firstDescriptor,
+      mappedFiles: mapped.steps,
+      files: others.steps,
+      handles: numbers.next,
+      components: host.components,
+      choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
+      ownBounding: host.own.bounding,
+      tasks,
+    },
+    problems,
+  };
+}
+
+function isAtLeast([major, minor]: readonly [number, number], [wanted, least]: readonly [number, number]): boolean {
+  return major > wanted || major === wanted && minor >= least;
+}
+
+interface Draft {
+  readonly questions: ContentsQuestions;
+  readonly mapped: FilePlanner;
+  readonly others: FilePlanner;
+  readonly problems: Problem[];
+  readonly scratch: number;
+  readonly emptySegments: Set<number>;
+  /** Tables that a task planned before has. */
+  readonly tables: Set<number>;
+}
+
+function planTask(draft: Draft, pid: number): TaskContents[] {
+  const { contents, host, threads } = draft.questions;
+  const state = contents.tasks.get(pid);
+  if (state === undefined) return [];
+  return [{
+    pid,
+    memory: planTaskMemory(draft, pid, state),
+    descriptors: planDescriptors(draft, pid, state.table),
+    directories: planDirectories(draft, pid, state),
+    ...planTaskState(state, host),
+    threads: [pid, ...threads.get(pid) ?? []].flatMap((tid) => {
+      const thread = contents.threads.get(tid);
+      return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems: draft.problems })];
+    }),
+  }];
+}
+
+function planTaskMemory({ questions, mapped, ...draft }: Draft, pid: number, state: TaskState) {
+  const holder = `task ${pid}, memory`;
+  return planMemory(state.memory, {
+    ...draft,
+    pid,
+    fileHandle: (file, openFlags) => planMappedFile(mapped, { file, openFlags }, holder),
+    executable: planMappedFile(mapped, { file: state.memory.executable, openFlags: 0 }, `task ${pid}, executable`),
+    segments: questions.contents.segments,
+    segmentHandle: (segment) => planSegment(mapped, segment),
+  });
+}
+
+function planSegment(planner: FilePlanner, segment: number): Handle {
+  const { handle, isNew } = planner.handle(`segment ${segment}`);
+  const size = Math.ceil((planner.contents.segments.get(segment)?.size ?? 0) / PAGE_SIZE) * PAGE_SIZE;
+  if (isNew) planner.steps.push({ kind: "make-segment", handle, what: `shared memory ${segment}`, size });
+  return handle;
+}
+
+function planDescriptors({ questions, others, tables }: Draft, pid: number, table: number): DescriptorStep[] {
+  if (tables.has(table)) return [];
+  tables.add(table);
+  return (questions.contents.tables.get(table) ?? []).flatMap(({ fd, file, closeOnExec }) => {
+    const handle = planFile(others, file, `task ${pid}, descriptor ${fd}`);
+    return handle === undefined ? [] : [{ fd, handle, closeOnExec }];
+  });
+}
+
+const O_DIRECTORY = 0o200000;
+const O_PATH = 0o10000000;
+
+function planDirectories({ questions, mapped }: Draft, pid: number, { directories }: TaskState) {
+  const { working, root, umask } = directories;
+  const isRoot = questions.contents.files.get(root)?.kind === "path" && pathOf(questions.contents, root) === "/";
+  const open = (file: number, what: string) => (
+    planMappedFile(mapped, { file, openFlags: O_DIRECTORY | O_PATH }, `task ${pid}, ${what}`) ?? 0
+  );
+  return {
+    working: open(working, "working directory"),
+    root: isRoot ? undefined : open(root, "root directory"),
+    umask,
+  };
+}
+
+function pathOf({ files }: Contents, id: number): string | undefined {
+  const file = files.get(id);
+  return file?.kind === "path" ? file.path : undefined;
+}
+
+/** The lowest block of addresses in which no task has anything. */
+function findFreeRange({ tasks }: Contents): Range {
+  const taken = new Set([0]);
+  for (const { memory } of tasks.values()) {
+    for (const { start, end } of memory.mappings) {
+      for (let block = Math.floor(start / BLOCK); block < LAST_BLOCK && block * BLOCK < end; block++) taken.add(block);
+    }
+  }
+  let block = 1;
+  while (taken.has(block)) block++;
+  if (block >= LAST_BLOCK) return { start: 0, end: 0 };
+  return { start: block * BLOCK + MARGIN, end: (block + 1) * BLOCK - MARGIN };
+}

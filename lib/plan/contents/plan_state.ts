@@ -1,0 +1,106 @@
+import type { Problem } from "../../errors.ts";
+import type { Host, OwnState } from "../../host/host.ts";
+import type { Contents } from "../../model/contents.ts";
+import type { Credentials, TaskState, ThreadState } from "../../model/task_state.ts";
+import type { LimitStep, SeccompStep, TaskContents, ThreadContents } from "./contents_plan.ts";
+
+/** The part of a task's contents that is neither memory nor files. */
+export type StateOfTask = Omit<TaskContents, "pid" | "memory" | "descriptors" | "directories" | "threads">;
+
+/** RLIMIT_NOFILE: the coordinator raises it, so it is never inherited as it should be. */
+const RLIMIT_NOFILE = 7;
+
+/** What cgrestore has itself is inherited, and need not be set. */
+export function planTaskState(state: TaskState, { own }: Pick<Host, "own">): StateOfTask {
+  const { oomScoreAdjustment, loginUid, memory } = state;
+  return {
+    hugePagesDisabled: memory.hugePagesDisabled,
+    personality: state.personality,
+    actions: state.actions,
+    limits: planLimits(state, own),
+    ...oomScoreAdjustment === undefined || oomScoreAdjustment === own.oomScoreAdjustment ? {} : { oomScoreAdjustment },
+    ...loginUid === undefined ? {} : { loginUid },
+    membarrier: state.membarrier,
+    timers: state.timers,
+    pendingSignals: state.pendingSignals,
+    ...memory.dumpable === undefined ? {} : { dumpable: memory.dumpable },
+  };
+}
+
+function planLimits({ limits }: TaskState, own: OwnState): LimitStep[] {
+  return limits.flatMap(({ soft, hard }, resource) => {
+    const inherited = own.limits[resource];
+    const isSame = inherited?.soft === soft && inherited.hard === hard && resource !== RLIMIT_NOFILE;
+    return isSame ? [] : [{ resource, soft, hard }];
+  });
+}
+
+/** What planning the state of a thread has to know. */
+export interface ThreadQuestions {
+  readonly pid: number;
+  readonly tid: number;
+  readonly contents: Contents;
+  readonly host: Pick<Host, "own" | "components">;
+  readonly problems: Problem[];
+}
+
+/** The contents of a thread; what cannot be restored of it is told. */
+export function planThread(state: ThreadState, questions: ThreadQuestions): ThreadContents {
+  const { pid, tid, contents, host: { own, components }, problems } = questions;
+  const where = tid === pid ? `task ${pid}` : `thread ${tid} of task ${pid}`;
+  const { registers } = state;
+  if (registers.isCompat) problems.push({ where, what: "it runs a program of 32 bits, which cannot be restored" });
+  if (registers.hasSegments) problems.push({ where, what: "it has segments for 32 bits, which cannot be restored" });
+  const lost = registers.floating?.lost ?? [];
+  if (lost.length > 0) {
+    problems.push({ where, what: `it used state ${lost.join(", ")} of the processor, which the images do not have` });
+  }
+  for (const number of registers.floating?.components.keys() ?? []) {
+    if (components.has(number)) continue;
+    problems.push({ where, what: `it used state ${number} of the processor (XSAVE), which this one does not have` });
+  }
+  const { scheduling, credentials } = state;
+  const isOwnScheduling = scheduling.policy === own.policy && scheduling.nice === own.nice && scheduling.policy === 0;
+  return {
+    tid,
+    registers,
+    clearTid: state.clearTid,
+    robustList: state.robustList,
+    signalMask: state.signalMask,
+    pendingSignals: state.pendingSignals,
+    ...state.alternateStack === undefined ? {} : { alternateStack: state.alternateStack },
+    ...state.rseq === undefined ? {} : { rseq: state.rseq },
+    ...isOwnScheduling ? {} : { scheduling },
+    ...credentials === undefined || isOwn(credentials, own) ? {} : { credentials },
+    parentDeathSignal: state.parentDeathSignal,
+    seccomp: planSeccomp(state, contents),
+  };
+}
+
+/** Filters from the oldest to the newest. */
+function planSeccomp({ seccomp }: ThreadState, { filters }: Contents): ThreadContents["seccomp"] {
+  if (seccomp.mode !== "filter") return seccomp.mode === "strict" ? "strict" : [];
+  const steps: SeccompStep[] = [];
+  for (let index: number | undefined = seccomp.filter; index !== undefined;) {
+    const filter: Contents["filters"][number] | undefined = filters[index];
+    if (filter === undefined) break;
+    steps.push({ program: filter.program, flags: filter.flags });
+    index = filter.previous;
+  }
+  return steps.reverse();
+}
+
+/** Whether credentials are those that cgrestore's descendants have anyway. */
+function isOwn(credentials: Credentials, own: OwnState): boolean {
+  const { uid, effectiveUid, savedUid, fsUid, gid, effectiveGid, savedGid, fsGid } = credentials;
+  const isSameList = (one: readonly number[], other: readonly number[]) => (
+    one.length === other.length && one.every((number, index) => number === other[index])
+  );
+  return isSameList([uid, effectiveUid, savedUid, fsUid], own.uids) &&
+    isSameList([gid, effectiveGid, savedGid, fsGid], own.gids) &&
+    isSameList(credentials.groups.toSorted((a, b) => a - b), own.groups) &&
+    credentials.inheritable === own.inheritable && credentials.permitted === own.permitted &&
+    credentials.effective === own.effective && credentials.bounding === own.bounding &&
+    credentials.ambient === own.ambient && credentials.secureBits === 0 &&
+    credentials.noNewPrivileges === own.noNewPrivileges;
+}
