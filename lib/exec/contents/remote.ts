@@ -9,6 +9,10 @@ export interface ContentsContext {
   readonly base: number;
   /** Name of a task or thread, for messages. */
   readonly nameOf: (id: number) => string;
+  /** Capabilities that a new task has in its bounding set. */
+  readonly ownBounding: bigint;
+  /** Whether the kernel lets the ids of timers be chosen (Linux 6.16); else they are counted up to. */
+  readonly choosesTimerIds: boolean;
 }
 
 /** The coordinator's descriptor of an open file. */

@@ -5,11 +5,13 @@ import { callBetweenStops, unmapAgent } from "../../tracee/last_steps.ts";
 import { dataSizeOf, type RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
-import { compileFileStep } from "./compile_files.ts";
+import { compileFileStep } from "./files/compile_file_step.ts";
 import { compileMemory } from "./compile_memory.ts";
-import { compileAction, compileLimits, compileTaskState, isLate } from "./compile_state.ts";
-import { compileThread, type ThreadContext } from "./compile_thread.ts";
-import { LowestDescriptors, remoteCall, words } from "./remote.ts";
+import { compileTaskState } from "./compile_task_state.ts";
+import { compileThread } from "./compile_thread.ts";
+import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
+import { compileAction, isLate } from "./state/actions.ts";
+import { compileLimits } from "./state/limits.ts";
 import { RegisterWriter } from "./write_registers.ts";
 
 const RLIMIT_NOFILE = 7;
@@ -49,7 +51,7 @@ export interface ContentsOptions {
 export class ContentsRun {
   readonly #plan: ContentsPlan;
   readonly #options: ContentsOptions;
-  readonly #context: ThreadContext;
+  readonly #context: ContentsContext;
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
@@ -95,12 +97,12 @@ export class ContentsRun {
       remoteCall({ numbers }, "dup3", [fd, base, 0], purpose),
       remoteCall({ numbers }, "close", [fd], purpose),
     ]);
-    this.#makeFiles(this.#plan.mappedFiles);
+    this.#makeFiles(this.#plan.earlyFiles);
   }
 
   /** Everything else, when all tasks are there; in the end their registers are theirs, and they wait to be let go. */
   restore(): void {
-    this.#makeFiles(this.#plan.files);
+    this.#makeFiles(this.#plan.lateFiles);
     this.#runTables(this.#plan.tasks.map((task) => [task.pid, this.#compileTask(task)]));
     this.#suspendSeccomp();
     this.#runTables(this.#plan.tasks.flatMap((task) => (

@@ -1,5 +1,6 @@
 import type { Layout } from "../../model/address_space.ts";
 import type { Credentials, Registers, Rseq, SignalAction, ThreadState, Timers } from "../../model/task_state.ts";
+import type { ExpectedFile } from "./expected_file.ts";
 import type { FileStep } from "./file_step.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
@@ -8,12 +9,14 @@ export interface ContentsPlan {
   readonly free: { readonly start: number; readonly end: number };
   /** Descriptors from here on are ours, in every task and in the coordinator: no task has one of these numbers. */
   readonly firstDescriptor: number;
-  /** Files that are mapped; made by the coordinator before any task is. */
-  readonly mappedFiles: readonly FileStep[];
+  /** Files that are mapped and the like; made by the coordinator before any task is. */
+  readonly earlyFiles: readonly FileStep[];
   /** The other files; made by the coordinator when all tasks are there. */
-  readonly files: readonly FileStep[];
+  readonly lateFiles: readonly FileStep[];
   /** How many open files there are in all. */
   readonly handles: number;
+  /** What is true of them in the end, as far as descriptors refer to them. */
+  readonly expectedFiles: ReadonlyMap<Handle, ExpectedFile>;
   /** Where this processor keeps the components of XSAVE's area that are restored, by number. */
   readonly components: ReadonlyMap<number, { readonly offset: number; readonly size: number }>;
   /** Whether the kernel lets the ids of timers be chosen; else they are counted up to. */

@@ -1,11 +1,13 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import { PAGE_SIZE, type Range } from "../../model/address_space.ts";
+import type { Range } from "../../model/address_space.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { TaskState } from "../../model/task_state.ts";
-import type { ContentsPlan, DescriptorStep, Handle, TaskContents } from "./contents_plan.ts";
-import { FilePlanner } from "./file_handles.ts";
-import { planFile, planMappedFile } from "./plan_files.ts";
+import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
+import { FilePlanner } from "./file_planner.ts";
+import { planSegment } from "./files/plan_segment.ts";
+import { planFile } from "./plan_file.ts";
+import { planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory } from "./plan_memory.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
 
@@ -35,13 +37,11 @@ const SCRATCH = 2 ** 38;
 export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
   const problems: Problem[] = [];
   const { contents, host, order } = questions;
-  const numbers = { next: 0 };
-  const mapped = new FilePlanner(contents, host, problems, numbers);
-  const others = new FilePlanner(contents, host, problems, numbers);
+  const files = new FilePlanner(contents, host, problems);
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
   const draft: Draft = {
-    ...{ questions, mapped, others, problems },
+    ...{ questions, files, problems },
     scratch: free.start + SCRATCH,
     emptySegments: new Set(contents.segments.keys()),
     tables: new Set(),
@@ -52,9 +52,10 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
     plan: {
       free,
       firstDescriptor,
-      mappedFiles: mapped.steps,
-      files: others.steps,
-      handles: numbers.next,
+      earlyFiles: files.early,
+      lateFiles: files.late,
+      handles: files.count,
+      expectedFiles: files.expected,
       components: host.components,
       choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
       ownBounding: host.own.bounding,
@@ -70,8 +71,7 @@ function isAtLeast([major, minor]: readonly [number, number], [wanted, least]: r
 
 interface Draft {
   readonly questions: ContentsQuestions;
-  readonly mapped: FilePlanner;
-  readonly others: FilePlanner;
+  readonly files: FilePlanner;
   readonly problems: Problem[];
   readonly scratch: number;
   readonly emptySegments: Set<number>;
@@ -96,30 +96,23 @@ function planTask(draft: Draft, pid: number): TaskContents[] {
   }];
 }
 
-function planTaskMemory({ questions, mapped, ...draft }: Draft, pid: number, state: TaskState) {
+function planTaskMemory({ questions, files, ...draft }: Draft, pid: number, state: TaskState) {
   const holder = `task ${pid}, memory`;
   return planMemory(state.memory, {
     ...draft,
     pid,
-    fileHandle: (file, openFlags) => planMappedFile(mapped, { file, openFlags }, holder),
-    executable: planMappedFile(mapped, { file: state.memory.executable, openFlags: 0 }, `task ${pid}, executable`),
+    fileHandle: (file, openFlags) => planMappedFile(files, { file, openFlags }, holder),
+    executable: planMappedFile(files, { file: state.memory.executable, openFlags: 0 }, `task ${pid}, executable`),
     segments: questions.contents.segments,
-    segmentHandle: (segment) => planSegment(mapped, segment),
+    segmentHandle: (segment) => planSegment(files, segment),
   });
 }
 
-function planSegment(planner: FilePlanner, segment: number): Handle {
-  const { handle, isNew } = planner.handle(`segment ${segment}`);
-  const size = Math.ceil((planner.contents.segments.get(segment)?.size ?? 0) / PAGE_SIZE) * PAGE_SIZE;
-  if (isNew) planner.steps.push({ kind: "make-segment", handle, what: `shared memory ${segment}`, size });
-  return handle;
-}
-
-function planDescriptors({ questions, others, tables }: Draft, pid: number, table: number): DescriptorStep[] {
+function planDescriptors({ questions, files, tables }: Draft, pid: number, table: number): DescriptorStep[] {
   if (tables.has(table)) return [];
   tables.add(table);
   return (questions.contents.tables.get(table) ?? []).flatMap(({ fd, file, closeOnExec }) => {
-    const handle = planFile(others, file, `task ${pid}, descriptor ${fd}`);
+    const handle = planFile(files, file, `task ${pid}, descriptor ${fd}`);
     return handle === undefined ? [] : [{ fd, handle, closeOnExec }];
   });
 }
@@ -127,11 +120,11 @@ function planDescriptors({ questions, others, tables }: Draft, pid: number, tabl
 const O_DIRECTORY = 0o200000;
 const O_PATH = 0o10000000;
 
-function planDirectories({ questions, mapped }: Draft, pid: number, { directories }: TaskState) {
+function planDirectories({ questions, files }: Draft, pid: number, { directories }: TaskState) {
   const { working, root, umask } = directories;
   const isRoot = questions.contents.files.get(root)?.kind === "path" && pathOf(questions.contents, root) === "/";
   const open = (file: number, what: string) => (
-    planMappedFile(mapped, { file, openFlags: O_DIRECTORY | O_PATH }, `task ${pid}, ${what}`) ?? 0
+    planMappedFile(files, { file, openFlags: O_DIRECTORY | O_PATH }, `task ${pid}, ${what}`) ?? 0
   );
   return {
     working: open(working, "working directory"),

@@ -1,0 +1,20 @@
+import type { TaskContents } from "../../plan/contents/contents_plan.ts";
+import type { RemoteCall } from "../../tracee/remote_call.ts";
+import { type ContentsContext, remoteCall } from "./remote.ts";
+import { compileAction, isLate } from "./state/actions.ts";
+import { compileMembarrier } from "./state/membarrier.ts";
+import { writeProcFile } from "./state/proc_file.ts";
+
+/** What a task's threads share besides memory and files; the leader does it, before the threads do theirs. */
+export function compileTaskState(context: ContentsContext, task: TaskContents): RemoteCall[] {
+  const name = context.nameOf(task.pid);
+  return [
+    ...task.personality === 0
+      ? []
+      : [remoteCall(context, "personality", [task.personality], { attempt: `Cannot set the personality of ${name}` })],
+    ...task.actions.filter((action) => !isLate(action)).map((action) => compileAction(context, action, name)),
+    ...writeProcFile(context, { file: "oom_score_adj", value: task.oomScoreAdjustment, name }),
+    ...writeProcFile(context, { file: "loginuid", value: task.loginUid, name }),
+    ...compileMembarrier(context, task, name),
+  ];
+}

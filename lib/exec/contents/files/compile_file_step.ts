@@ -1,0 +1,21 @@
+import type { FileStep } from "../../../plan/contents/file_step.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
+import type { FilesContext } from "./file_calls.ts";
+import { makeEventfd } from "./make_eventfd.ts";
+import { makePipe } from "./make_pipe.ts";
+import { makeSegment } from "./make_segment.ts";
+import { openPath } from "./open_path.ts";
+
+/** The calls that make the files of one step, each at its own descriptor; none is left open besides. */
+export function compileFileStep(context: FilesContext, step: FileStep): RemoteCall[] {
+  switch (step.kind) {
+    case "open-path":
+      return openPath(context, step);
+    case "make-pipe":
+      return makePipe(context, step);
+    case "make-eventfd":
+      return makeEventfd(context, step);
+    case "make-segment":
+      return makeSegment(context, step);
+  }
+}

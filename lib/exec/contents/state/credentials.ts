@@ -1,0 +1,48 @@
+import type { Credentials } from "../../../model/task_state.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
+import { type ContentsContext, integers, remoteCall } from "../remote.ts";
+
+const PR_CAPBSET_DROP = 24;
+const PR_SET_SECUREBITS = 28;
+const PR_SET_NO_NEW_PRIVS = 38;
+const PR_CAP_AMBIENT = 47;
+const PR_CAP_AMBIENT_RAISE = 2;
+const SECBIT_NO_SETUID_FIXUP = 1 << 2;
+const CAPABILITY_VERSION_3 = 0x2008_0522;
+
+/** In an order in which no step takes away what the next one needs (capabilities(7)). */
+export function compileCredentials(context: ContentsContext, credentials: Credentials, name: string): RemoteCall[] {
+  const purpose = {
+    attempt: `Cannot set the credentials of ${name}`,
+    hints: { EPERM: "that needs CAP_SETUID, CAP_SETGID and CAP_SETPCAP", EINVAL: "an id is not mapped here" },
+  };
+  const call = (name: Parameters<typeof remoteCall>[1], ...args: RemoteCall["arguments"]) => (
+    remoteCall(context, name, args, purpose)
+  );
+  const c = credentials;
+  return [
+    call("setgroups", c.groups.length, integers(...c.groups)),
+    // Else capabilities would go with the uid.
+    call("prctl", PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0),
+    call("setresuid", c.uid, c.effectiveUid, c.savedUid),
+    call("setfsuid", c.fsUid),
+    call("setresgid", c.gid, c.effectiveGid, c.savedGid),
+    call("setfsgid", c.fsGid),
+    call("prctl", PR_SET_SECUREBITS, c.secureBits, 0, 0, 0),
+    ...bitsOf(context.ownBounding & ~c.bounding).map((bit) => call("prctl", PR_CAPBSET_DROP, bit, 0, 0, 0)),
+    call("capset", integers(CAPABILITY_VERSION_3, 0), capabilities(c)),
+    ...bitsOf(c.ambient).map((bit) => call("prctl", PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, bit, 0, 0)),
+    ...c.noNewPrivileges ? [call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)] : [],
+  ];
+}
+
+/** Two of `struct __user_cap_data_struct`: effective, permitted and inheritable, the low words first. */
+function capabilities({ effective, permitted, inheritable }: Credentials): Uint8Array {
+  const masks = [effective, permitted, inheritable];
+  const halves = [0n, 32n].flatMap((shift) => masks.map((mask) => Number(mask >> shift & 0xffff_ffffn)));
+  return integers(...halves);
+}
+
+function bitsOf(mask: bigint): number[] {
+  return Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => (mask >> BigInt(bit) & 1n) === 1n);
+}

@@ -1,0 +1,17 @@
+/** What /proc must say of a descriptor of an open file when it has been restored (proc_pid_fd(5), proc_pid_fdinfo(5)). */
+export interface ExpectedFile {
+  /** `"/usr/bin/sleep"`, or with `isPrefix` the beginning of it: `"pipe:["`. */
+  readonly link: string;
+  readonly isPrefix?: boolean;
+  /**
+   * What the open file is opened on: descriptors with the same have one link, and those with another one another.
+   * Absent: not compared.
+   */
+  readonly object?: string;
+  /** Status flags and access mode. */
+  readonly flags: number;
+  /** Absent: not compared. */
+  readonly position?: number;
+  /** Further lines of fdinfo, in which every run of white space is one space: `"eventfd-count: 5"`. */
+  readonly lines?: readonly string[];
+}

@@ -1,0 +1,60 @@
+import type { Problem } from "../../errors.ts";
+import type { Host } from "../../host/host.ts";
+import type { Contents } from "../../model/contents.ts";
+import type { Handle } from "./contents_plan.ts";
+import type { ExpectedFile } from "./expected_file.ts";
+import type { FileStep } from "./file_step.ts";
+
+/** What planning files works with, and what comes of it. One for each restore. */
+export class FilePlanner {
+  /** Files that can be made before any task is. */
+  readonly early: FileStep[] = [];
+  /** Files that are made when all tasks are there. */
+  readonly late: FileStep[] = [];
+  readonly expected = new Map<Handle, ExpectedFile>();
+  readonly #handles = new Map<string, Handle>();
+  #count: Handle = 0;
+
+  constructor(
+    readonly contents: Contents,
+    readonly host: Pick<Host, "files">,
+    readonly problems: Problem[],
+  ) {}
+
+  /** How many handles there are. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The handle that is known by `key`; a new one, whose step the caller adds, when there is none. */
+  handle(key: string): { readonly handle: Handle; readonly isNew: boolean } {
+    const known = this.#handles.get(key);
+    if (known !== undefined) return { handle: known, isNew: false };
+    const handle = this.#count++;
+    this.#handles.set(key, handle);
+    return { handle, isNew: true };
+  }
+
+  /** The handle of an open file of the checkpoint, which is not known yet. */
+  fileHandle(id: number, expected: ExpectedFile): Handle {
+    const { handle } = this.handle(fileKey(id));
+    this.expected.set(handle, expected);
+    return handle;
+  }
+
+  /** The handle of an open file that has been planned. */
+  get(key: string): Handle | undefined {
+    return this.#handles.get(key);
+  }
+
+  /** Tells that something cannot be restored. */
+  refuse(where: string, what: string): undefined {
+    this.problems.push({ where, what });
+    return undefined;
+  }
+}
+
+/** How an open file is known to the planner. */
+export function fileKey(id: number): string {
+  return `file ${id}`;
+}

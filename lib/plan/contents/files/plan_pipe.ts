@@ -1,0 +1,29 @@
+import type { PipeFile } from "../../../model/files/pipe_file.ts";
+import type { OpenFile } from "../../../model/open_file.ts";
+import type { Handle } from "../contents_plan.ts";
+import { fileKey, type FilePlanner } from "../file_planner.ts";
+import type { StepBase } from "../file_step.ts";
+
+/** Makes a pipe with all its ends. */
+export interface PipeStep extends StepBase {
+  readonly kind: "make-pipe";
+  readonly ends: readonly { readonly handle: Handle; readonly flags: number }[];
+  readonly bytes: Uint8Array;
+  readonly capacity: number | undefined;
+}
+
+/** All ends of a pipe are made together. */
+export function planPipe(planner: FilePlanner, { id, pipe }: PipeFile): Handle | undefined {
+  const what = `pipe ${pipe.id}`;
+  const ends = [...planner.contents.files.values()].filter((file) => isEndOf(file, pipe.id)).map((file) => ({
+    handle: planner.fileHandle(file.id, { link: "pipe:[", isPrefix: true, object: what, flags: file.flags }),
+    flags: file.flags,
+  }));
+  const { bytes, capacity } = pipe;
+  planner.late.push({ kind: "make-pipe", what, ends, bytes, capacity });
+  return planner.get(fileKey(id));
+}
+
+function isEndOf(file: OpenFile, pipe: number): file is PipeFile {
+  return file.kind === "pipe" && file.pipe.id === pipe;
+}

@@ -1,0 +1,34 @@
+import type { OpenFile } from "../../model/open_file.ts";
+import type { Handle } from "./contents_plan.ts";
+import { fileKey, type FilePlanner } from "./file_planner.ts";
+import { planEventfd } from "./files/plan_eventfd.ts";
+import { planPath } from "./files/plan_path.ts";
+import { planPipe } from "./files/plan_pipe.ts";
+
+/**
+ * The handle of an open file, whose making is planned here unless it has been already; `undefined`, with the problem
+ * told, for what cannot be restored.
+ *
+ * @param holder who has it, for problems: `task 77, descriptor 5`
+ */
+export function planFile(planner: FilePlanner, id: number, holder: string): Handle | undefined {
+  const known = planner.get(fileKey(id));
+  if (known !== undefined) return known;
+  const file = planner.contents.files.get(id);
+  return file === undefined ? undefined : planNewFile(planner, file, holder);
+}
+
+function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Handle | undefined {
+  switch (file.kind) {
+    case "path":
+      return planPath(planner, file, holder);
+    case "pipe":
+      return planPipe(planner, file);
+    case "eventfd":
+      return planEventfd(planner, file);
+    case "unknown":
+      return planner.refuse(holder, `${file.what} cannot be restored`);
+    default:
+      return planner.refuse(holder, `a file of kind ${file.kind} cannot be restored`);
+  }
+}
