@@ -285,7 +285,7 @@ export async function waitUntil(condition: () => boolean, otherwise: string): Pr
 export function choosePids(count: number): number {
   // The pid that was given last, proc_loadavg(5).
   const last = Number(Deno.readTextFileSync("/proc/loadavg").trim().split(" ").at(-1));
-  const used = [...usedPids()];
+  const used = [...listUsedPids()];
   for (let base = 30_000 - count; base >= 2000; base -= 10) {
     const isFar = last < base - 1500 || last >= base + count;
     if (isFar && used.every((pid) => pid < base || pid >= base + count)) return base;
@@ -293,7 +293,8 @@ export function choosePids(count: number): number {
   throw new Error(`Cannot find ${count} free pids in a row`);
 }
 
-function usedPids(): Set<number> {
+/** Every number that is in use as a process, thread, group or session. */
+export function listUsedPids(): Set<number> {
   const used = new Set<number>();
   for (const { name } of Deno.readDirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;

@@ -104,6 +104,7 @@ export class ContentsRun {
   restore(): void {
     this.#makeFiles(this.#plan.lateFiles);
     this.#runTables(this.#plan.tasks.map((task) => [task.pid, this.#compileTask(task)]));
+    this.#makeFiles(this.#plan.lastFiles);
     this.#suspendSeccomp();
     this.#runTables(this.#plan.tasks.flatMap((task) => (
       task.threads.map((

@@ -13,6 +13,8 @@ export interface ContentsPlan {
   readonly earlyFiles: readonly FileStep[];
   /** The other files; made by the coordinator when all tasks are there. */
   readonly lateFiles: readonly FileStep[];
+  /** What the coordinator does to files when all tasks have what they hold. */
+  readonly lastFiles: readonly FileStep[];
   /** How many open files there are in all. */
   readonly handles: number;
   /** What is true of them in the end, as far as descriptors refer to them. */

@@ -11,6 +11,8 @@ export class FilePlanner {
   readonly early: FileStep[] = [];
   /** Files that are made when all tasks are there. */
   readonly late: FileStep[] = [];
+  /** What is done to files when all tasks have what they hold. */
+  readonly last: FileStep[] = [];
   readonly expected = new Map<Handle, ExpectedFile>();
   readonly #handles = new Map<string, Handle>();
   #count: Handle = 0;
@@ -40,6 +42,12 @@ export class FilePlanner {
     const { handle } = this.handle(fileKey(id));
     this.expected.set(handle, expected);
     return handle;
+  }
+
+  /** Makes a handle known by one more key, with what is expected of descriptors of it. */
+  know(key: string, handle: Handle, expected: ExpectedFile): void {
+    this.#handles.set(key, handle);
+    this.expected.set(handle, expected);
   }
 
   /** The handle of an open file that has been planned. */

@@ -1,10 +1,19 @@
 import type { EventfdStep } from "./files/plan_eventfd.ts";
+import type { AdjustStep, MemfdStep, ReopenStep, SealStep } from "./files/plan_memory_file.ts";
 import type { OpenPathStep } from "./files/plan_path.ts";
 import type { PipeStep } from "./files/plan_pipe.ts";
 import type { SegmentStep } from "./files/plan_segment.ts";
 
 /** How one open file, or several that belong together, are made in the coordinator. */
-export type FileStep = OpenPathStep | PipeStep | EventfdStep | SegmentStep;
+export type FileStep =
+  | OpenPathStep
+  | PipeStep
+  | EventfdStep
+  | SegmentStep
+  | MemfdStep
+  | ReopenStep
+  | AdjustStep
+  | SealStep;
 
 /** What every step has. */
 export interface StepBase {

@@ -1,14 +1,16 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import type { Range } from "../../model/address_space.ts";
+import type { MappingContent, Range } from "../../model/address_space.ts";
 import type { Contents } from "../../model/contents.ts";
+import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
 import { FilePlanner } from "./file_planner.ts";
+import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { planFile } from "./plan_file.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
-import { planMemory } from "./plan_memory.ts";
+import { planMemory, type SharedMemory } from "./plan_memory.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
 
 /** What planning contents has to know. */
@@ -54,6 +56,7 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
       firstDescriptor,
       earlyFiles: files.early,
       lateFiles: files.late,
+      lastFiles: files.last,
       handles: files.count,
       expectedFiles: files.expected,
       components: host.components,
@@ -83,10 +86,11 @@ function planTask(draft: Draft, pid: number): TaskContents[] {
   const { contents, host, threads } = draft.questions;
   const state = contents.tasks.get(pid);
   if (state === undefined) return [];
+  const descriptors = planDescriptors(draft, pid, state.table);
   return [{
     pid,
     memory: planTaskMemory(draft, pid, state),
-    descriptors: planDescriptors(draft, pid, state.table),
+    descriptors,
     directories: planDirectories(draft, pid, state),
     ...planTaskState(state, host),
     threads: [pid, ...threads.get(pid) ?? []].flatMap((tid) => {
@@ -105,7 +109,26 @@ function planTaskMemory({ questions, files, ...draft }: Draft, pid: number, stat
     executable: planMappedFile(files, { file: state.memory.executable, openFlags: 0 }, `task ${pid}, executable`),
     segments: questions.contents.segments,
     segmentHandle: (segment) => planSegment(files, segment),
+    sharedBy: (content) => sharedBy(files, content),
+    held: heldMemory(files, questions.contents.tables.get(state.table) ?? []),
   });
+}
+
+function sharedBy(files: FilePlanner, content: MappingContent): SharedMemory | undefined {
+  if (content.kind === "segment") return { segment: content.segment, handle: planSegment(files, content.segment) };
+  return content.kind === "file" ? memoryOf(files, content.file) : undefined;
+}
+
+/** The content of a memfd that has been planned. */
+function memoryOf(files: FilePlanner, id: number): SharedMemory | undefined {
+  const file = files.contents.files.get(id);
+  if (file?.kind !== "memfd") return undefined;
+  const handle = writableInode(files, file.inode);
+  return handle === undefined ? undefined : { segment: file.inode.segment, handle };
+}
+
+function heldMemory(files: FilePlanner, descriptors: readonly Descriptor[]): SharedMemory[] {
+  return descriptors.flatMap(({ file }) => memoryOf(files, file) ?? []);
 }
 
 function planDescriptors({ questions, files, tables }: Draft, pid: number, table: number): DescriptorStep[] {

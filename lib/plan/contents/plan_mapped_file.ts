@@ -1,5 +1,6 @@
 import type { Handle } from "./contents_plan.ts";
 import type { FilePlanner } from "./file_planner.ts";
+import { planMemoryUse } from "./files/plan_memory_file.ts";
 import { planPathUse } from "./files/plan_path.ts";
 
 /**
@@ -20,6 +21,8 @@ export function planMappedFile(
       return undefined;
     case "path":
       return planPathUse(planner, file, { openFlags, holder });
+    case "memfd":
+      return planMemoryUse(planner, file, openFlags);
     default:
       return planner.refuse(holder, `a mapping of a file of kind ${file?.kind} cannot be restored`);
   }

@@ -1,5 +1,12 @@
 import type { Problem } from "../../errors.ts";
-import { type AddressSpace, type Mapping, PAGE_SIZE, type PageRun, type Segment } from "../../model/address_space.ts";
+import {
+  type AddressSpace,
+  type Mapping,
+  type MappingContent,
+  PAGE_SIZE,
+  type PageRun,
+  type Segment,
+} from "../../model/address_space.ts";
 import { cut } from "../../model/build_pages.ts";
 import type { Handle, MemoryStep } from "./contents_plan.ts";
 
@@ -23,11 +30,21 @@ export interface MemoryContext {
   readonly executable: Handle | undefined;
   readonly segments: ReadonlyMap<number, Segment>;
   readonly segmentHandle: (segment: number) => Handle;
+  /** The shared memory that a mapping shows; `undefined` where it shows something else. */
+  readonly sharedBy: (content: MappingContent) => SharedMemory | undefined;
+  /** Shared memory that the task holds by descriptors. */
+  readonly held: readonly SharedMemory[];
   /** Segments whose content no task planned before has filled; what is filled here is taken out. */
   readonly emptySegments: Set<number>;
   /** Where a segment can be mapped for a while. */
   readonly scratch: number;
   readonly problems: Problem[];
+}
+
+/** A segment, and a handle by which it can be mapped as a whole, for writing. */
+export interface SharedMemory {
+  readonly segment: number;
+  readonly handle: Handle;
 }
 
 /**
@@ -156,21 +173,25 @@ function* piecesOf({ address, offset, count }: PageRun): Generator<{ address: nu
   }
 }
 
-/** Fills the segments that this task is the first to map, through a mapping of the whole segment. */
+/** Fills the shared memory that no task before this one has. */
 function fillSegments(mappings: readonly Mapping[], context: MemoryContext): MemoryStep[] {
-  return mappings.flatMap(({ content }): MemoryStep[] => {
-    if (content.kind !== "segment" || !context.emptySegments.delete(content.segment)) return [];
-    const segment = context.segments.get(content.segment);
-    if (segment === undefined || segment.pages.length === 0) return [];
-    const size = Math.ceil(segment.size / PAGE_SIZE) * PAGE_SIZE;
-    const start = context.scratch;
-    const handle = context.segmentHandle(content.segment);
-    return [
-      { kind: "map", start, size, protection: PROT_READ_WRITE, flags: MAP_SHARED, handle, offset: 0 },
-      ...planFills(segment.pages.map((run) => ({ ...run, address: run.address + start }))),
-      { kind: "unmap", start, size },
-    ];
-  });
+  const mapped = mappings.flatMap(({ content }) => context.sharedBy(content) ?? []);
+  return [...mapped, ...context.held].flatMap((shared) => fillShared(shared, context));
+}
+
+/** Fills shared memory through a mapping of all of it, unless that has been planned already. */
+export function fillShared(
+  { segment, handle }: SharedMemory,
+  { emptySegments, segments, scratch: start }: Pick<MemoryContext, "emptySegments" | "segments" | "scratch">,
+): MemoryStep[] {
+  const { size: bytes = 0, pages = [] } = segments.get(segment) ?? {};
+  if (!emptySegments.delete(segment) || pages.length === 0) return [];
+  const size = Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
+  return [
+    { kind: "map", start, size, protection: PROT_READ_WRITE, flags: MAP_SHARED, handle, offset: 0 },
+    ...planFills(pages.map((run) => ({ ...run, address: run.address + start }))),
+    { kind: "unmap", start, size },
+  ];
 }
 
 function setLayout({ layout, auxv }: AddressSpace, { executable }: MemoryContext): MemoryStep[] {

@@ -2,6 +2,7 @@ import type { FileStep } from "../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import type { FilesContext } from "./file_calls.ts";
 import { makeEventfd } from "./make_eventfd.ts";
+import { adjust, makeMemfd, reopen, seal } from "./make_memfd.ts";
 import { makePipe } from "./make_pipe.ts";
 import { makeSegment } from "./make_segment.ts";
 import { openPath } from "./open_path.ts";
@@ -17,5 +18,13 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return makeEventfd(context, step);
     case "make-segment":
       return makeSegment(context, step);
+    case "make-memfd":
+      return makeMemfd(context, step);
+    case "reopen":
+      return reopen(context, step);
+    case "adjust":
+      return adjust(context, step);
+    case "seal":
+      return seal(context, step);
   }
 }

@@ -1,0 +1,4 @@
+import { testProgram } from "./support/test_program.ts";
+
+testProgram({ program: "pipes", what: "pipes with bytes in them, across tasks" });
+testProgram({ program: "path_files", what: "regular files, directories, devices and O_PATH" });

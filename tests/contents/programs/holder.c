@@ -1,0 +1,180 @@
+/*
+ * `holder spawn PID PROGRAM DIRECTORY` starts a program as a session leader with the pid PID; `holder PROGRAM
+ * DIRECTORY` is that program. It writes DIRECTORY/ready, waits for DIRECTORY/go, and writes DIRECTORY/result: "ok", or
+ * a line for each check that failed.
+ */
+#include "holder.h"
+#include <linux/sched.h>
+
+extern const struct program *const __start_programs[];
+extern const struct program *const __stop_programs[];
+
+const char *directory;
+/* Shared with children, so that their checks count. */
+static struct {
+	int length;
+	char text[8000];
+} *report;
+static pid_t root;
+
+const char *path_of(const char *name)
+{
+	static char paths[8][512];
+	static int next;
+	char *path = paths[next++ % 8];
+	snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
+	return path;
+}
+
+long must(long result, const char *what, const char *file, int line)
+{
+	if (result != -1)
+		return result;
+	fprintf(stderr, "%s:%d: %s: %s\n", file, line, what, strerror(errno));
+	exit(1);
+}
+
+void check_that(bool holds, const char *what, const char *file, int line)
+{
+	if (holds)
+		return;
+	int room = sizeof(report->text) - report->length;
+	int written = snprintf(report->text + report->length, room, "%s:%d: %s (errno %d)\n", file, line, what, errno);
+	report->length += written < room ? written : room - 1;
+}
+
+void sleep_ms(long milliseconds)
+{
+	struct timespec left = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+	while (nanosleep(&left, &left) == -1 && errno == EINTR)
+		;
+}
+
+static void write_file(const char *name, const char *text, size_t length)
+{
+	/* It must be whole when it is seen. */
+	char temporary[512];
+	snprintf(temporary, sizeof(temporary), "%s.new", name);
+	int fd = MUST(open(path_of(temporary), O_WRONLY | O_CREAT | O_TRUNC, 0644));
+	MUST(write(fd, text, length));
+	close(fd);
+	MUST(rename(path_of(temporary), path_of(name)));
+}
+
+void ready(void)
+{
+	write_file("ready", "", 0);
+}
+
+bool may_go(void)
+{
+	return access(path_of("go"), F_OK) == 0;
+}
+
+void ready_and_wait(void)
+{
+	ready();
+	while (!may_go())
+		sleep_ms(5);
+}
+
+/* Where the C library keeps the tid of this thread: a child made without it needs the right one there. */
+static void *tid_address(void)
+{
+	void *address = NULL;
+	MUST(prctl(PR_GET_TID_ADDRESS, &address));
+	return address;
+}
+
+static pid_t clone_as(pid_t pid)
+{
+	struct clone_args args = {
+		.flags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+		.child_tid = (uintptr_t)tid_address(),
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+	return MUST(syscall(SYS_clone3, &args, sizeof(args)));
+}
+
+pid_t fork_as(int number)
+{
+	fflush(NULL);
+	return clone_as(root + number);
+}
+
+void next_tid(int number)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d", root + number - 1);
+	int fd = MUST(open("/proc/sys/kernel/ns_last_pid", O_WRONLY));
+	MUST(write(fd, text, length));
+	close(fd);
+}
+
+void end_child(void)
+{
+	_exit(0);
+}
+
+void join_child(pid_t pid)
+{
+	int status = -1;
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK(status == 0);
+}
+
+static const struct program *find(const char *name)
+{
+	for (const struct program *const *entry = __start_programs; entry < __stop_programs; entry++)
+		if (strcmp((*entry)->name, name) == 0)
+			return *entry;
+	fprintf(stderr, "there is no program \"%s\"\n", name);
+	exit(2);
+}
+
+static int spawn(pid_t pid, char **arguments)
+{
+	if (clone_as(pid) != 0)
+		return 0;
+	MUST(setsid());
+	int null = MUST(open("/dev/null", O_RDWR));
+	int errors = MUST(open(path_of("err"), O_WRONLY | O_CREAT | O_APPEND, 0644));
+	MUST(dup2(null, 0));
+	MUST(dup2(null, 1));
+	MUST(dup2(errors, 2));
+	MUST(close_range(3, ~0U, 0));
+	MUST(execv("/proc/self/exe", arguments));
+	return 1;
+}
+
+static void run(const struct program *program)
+{
+	root = getpid();
+	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (report == MAP_FAILED)
+		exit(1);
+	program->run();
+	if (report->length == 0)
+		write_file("result", "ok\n", 3);
+	else
+		write_file("result", report->text, report->length);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 5 && strcmp(argv[1], "spawn") == 0) {
+		directory = argv[4];
+		char *arguments[] = {argv[0], argv[3], argv[4], NULL};
+		find(argv[3]);
+		return spawn(atoi(argv[2]), arguments);
+	}
+	if (argc != 3) {
+		fprintf(stderr, "usage: holder [spawn PID] PROGRAM DIRECTORY\n");
+		return 2;
+	}
+	directory = argv[2];
+	run(find(argv[1]));
+	return 0;
+}

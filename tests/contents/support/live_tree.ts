@@ -1,0 +1,183 @@
+import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
+import { SysError } from "../../../lib/errors.ts";
+import { type Run, runCgrestore } from "../../support/run_cgrestore.ts";
+import { type PidReservation, reservePids } from "../../support/reserve_pids.ts";
+import { taskExists, waitUntil } from "../../support/kernel_state.ts";
+import { criuPath } from "../../support/skip.ts";
+import { describeTree, listTree, type TreeDescription } from "./describe_tree.ts";
+
+const sys = openLinuxSys();
+
+/** How a task is started that is to be dumped. */
+export interface Start {
+  /** Starts the root task with the pid `first`, as a session leader whose files are its own; returns when it runs. */
+  readonly command: (tree: LiveTree) => readonly string[];
+}
+
+/**
+ * A tree of real tasks: started, dumped, restored, and ended when this is disposed.
+ *
+ * It has a directory of its own, whose state at the dump is put back before each restore. The test process becomes a
+ * child subreaper, so that all tasks end as its children, which it reaps.
+ */
+export class LiveTree implements AsyncDisposable {
+  readonly #pids: PidReservation;
+  /** For the tasks' own files. */
+  readonly directory: string;
+  readonly #images: string;
+  #dumps = 0;
+
+  private constructor(pids: PidReservation, directory: string, images: string) {
+    this.#pids = pids;
+    this.directory = directory;
+    this.#images = images;
+  }
+
+  static async create(): Promise<LiveTree> {
+    sys.setChildSubreaper(true);
+    const directory = await Deno.makeTempDir({ prefix: "cgr-tree-" });
+    return new LiveTree(reservePids(), directory, await Deno.makeTempDir({ prefix: "cgr-images-" }));
+  }
+
+  /** Pid of the root task: the first of those that are reserved. */
+  get root(): number {
+    return this.#pids.first;
+  }
+
+  /** Starts the root task with a command that returns when it has been started. */
+  async start(command: readonly string[]): Promise<void> {
+    const { code, err } = await runProgram(command);
+    if (code !== 0) throw new Error(`Cannot start ${command.join(" ")}: status ${code}\n${err}`);
+  }
+
+  /** Waits until the tasks say that they are ready. */
+  async ready(): Promise<void> {
+    await waitUntil(() => this.has("ready") || !isAlive(this.root), "the program is not ready after 10 s");
+    if (!this.has("ready")) throw new Error(`The program has ended early: ${this.errors()}`);
+  }
+
+  describe(): TreeDescription {
+    return describeTree(this.root);
+  }
+
+  /** Dumps the tasks, which are gone then; returns the directory of the images. */
+  async dump(options: readonly string[] = []): Promise<string> {
+    const images = `${this.#images}/${++this.#dumps}`;
+    await Deno.mkdir(images);
+    const args = ["dump", "-t", String(this.root), "-D", images, "-o", "dump.log", "-v4", ...options];
+    const { code } = await runProgram([criuPath(), ...args]);
+    if (code !== 0) throw new Error(`Cannot dump: ${lastErrors(`${images}/dump.log`)}`);
+    await this.#reapAll();
+    await this.#saveDirectory();
+    return images;
+  }
+
+  /** Restores with cgrestore; the tasks run when this returns. */
+  async restore(images: string, options: readonly string[] = []): Promise<Run> {
+    await this.#putDirectoryBack();
+    return await runCgrestore(["restore", "--images", images, "--restore-detached", "-v1", ...options]);
+  }
+
+  /** Restores with CRIU. */
+  async restoreWithCriu(images: string, options: readonly string[] = []): Promise<Run> {
+    await this.#putDirectoryBack();
+    const args = ["restore", "-d", "-D", images, "-o", "restore.log", "-v4", ...options];
+    const run = await runProgram([criuPath(), ...args]);
+    return run.code === 0 ? run : { ...run, err: lastErrors(`${images}/restore.log`) };
+  }
+
+  /** Lets the tasks go on; returns what they found, `"ok"` when all was as it should be. */
+  async finish(): Promise<string> {
+    await Deno.writeTextFile(`${this.directory}/go`, "");
+    await waitUntil(() => this.has("result") || !isAlive(this.root), "the program has not finished after 10 s");
+    if (!this.has("result")) return `the program has ended early: ${this.errors()}`;
+    return Deno.readTextFileSync(`${this.directory}/result`).trim();
+  }
+
+  has(name: string): boolean {
+    try {
+      Deno.statSync(`${this.directory}/${name}`);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
+  errors(): string {
+    return this.has("err") ? Deno.readTextFileSync(`${this.directory}/err`) : "";
+  }
+
+  /** Ends the tasks, if there are any, and waits until they are gone. */
+  async kill(): Promise<void> {
+    if (!taskExists(this.root)) return await this.#reapAll();
+    // The pid is reserved: whatever has it is what was started or restored here.
+    for (const pid of listTree(this.root).toReversed()) killTask(pid);
+    await this.#reapAll();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    this.#pids[Symbol.dispose]();
+    await Deno.remove(this.#images, { recursive: true });
+    await Deno.remove(this.directory, { recursive: true });
+  }
+
+  async #reapAll(): Promise<void> {
+    await waitUntil(() => {
+      for (let pid = this.root; pid < this.root + 32; pid++) reap(pid);
+      for (let pid = this.root; pid < this.root + 32; pid++) if (taskExists(pid)) return false;
+      return true;
+    }, "the tasks are still there");
+  }
+
+  async #saveDirectory(): Promise<void> {
+    await runProgram(["rm", "-rf", `${this.#images}/saved`]);
+    await runProgram(["cp", "-a", this.directory, `${this.#images}/saved`]);
+  }
+
+  /** The directory itself stays the same. */
+  async #putDirectoryBack(): Promise<void> {
+    await runProgram(["find", this.directory, "-mindepth", "1", "-delete"]);
+    await runProgram(["cp", "-a", `${this.#images}/saved/.`, this.directory]);
+  }
+}
+
+function killTask(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Takes the end of a child of ours, if it has ended. */
+function reap(pid: number): void {
+  try {
+    sys.wait(pid, 0);
+  } catch (error) {
+    if (!(error instanceof SysError) || error.code !== "ECHILD") throw error;
+  }
+}
+
+/** Whether a task exists and is no zombie. */
+function isAlive(pid: number): boolean {
+  try {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    return stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) !== "Z";
+  } catch {
+    // It is gone, whatever the error is called.
+    return false;
+  }
+}
+
+async function runProgram([command = "", ...args]: readonly string[]): Promise<Run> {
+  const child = new Deno.Command(command, { args, stdin: "null", stdout: "piped", stderr: "piped" });
+  const { code, stdout, stderr } = await child.output();
+  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+}
+
+function lastErrors(log: string): string {
+  const lines = Deno.readTextFileSync(log).split("\n");
+  return lines.filter((line) => /Error|Warn.*(unsupported|Unable)/.test(line)).slice(-8).join("\n");
+}

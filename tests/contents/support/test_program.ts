@@ -1,0 +1,70 @@
+/** Tests that dump a program with CRIU, restore it with cgrestore, and compare it with what it was. */
+import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
+import { type Requirement, requires } from "../../support/skip.ts";
+import { compileHolder } from "./compile_holder.ts";
+import { compareTrees } from "./describe_tree.ts";
+import { LiveTree } from "./live_tree.ts";
+
+export interface ProgramTest {
+  /** A program of `tests/contents/programs`. */
+  readonly program: string;
+  /** What is shown by it: `"pipes with bytes in them"`. */
+  readonly what: string;
+  /** Further options of `criu dump`. */
+  readonly dump?: readonly string[];
+  /** Further options of both restores. */
+  readonly restore?: readonly string[];
+  /** Further options for cgrestore. */
+  readonly cgrestore?: readonly string[];
+  /** Keys of what may differ from before the dump although CRIU restores it, with why in the test's file. */
+  readonly mayDiffer?: RegExp;
+  /** CRIU itself cannot restore it, or restores it wrongly; with the reason. */
+  readonly criuFails?: string;
+  readonly needs?: readonly Requirement[];
+}
+
+/** Dumps a program, restores it with cgrestore and with CRIU, and compares. */
+export function testProgram(test: ProgramTest): void {
+  const name = `${test.program}: ${test.what}`;
+  Deno.test({
+    name,
+    ...requires(name, "root", "cc", "criu", ...test.needs ?? []),
+    async fn(t) {
+      const holder = await compileHolder();
+      await using tree = await LiveTree.create();
+      await tree.start([holder, "spawn", String(tree.root), test.program, tree.directory]);
+      await tree.ready();
+      const before = tree.describe();
+      const images = await tree.dump(test.dump);
+      const ours = new Map<string, string>();
+      await t.step("cgrestore", async () => {
+        const { code, err } = await tree.restore(images, [...test.restore ?? [], ...test.cgrestore ?? []]);
+        assertEqual(err, "");
+        assertEqual(code, 0);
+        for (const [key, difference] of compareTrees(before, tree.describe())) ours.set(key, difference);
+        assertEqual(await tree.finish(), "ok");
+        await tree.kill();
+      });
+      await t.step("not more differences than CRIU", async () => {
+        const theirs = test.criuFails === undefined
+          ? await differencesOfCriu(tree, { images, before, test })
+          : new Map();
+        const more = [...ours].filter(([key]) => !theirs.has(key) && !test.mayDiffer?.test(key));
+        assertEquals(more.map(([key, difference]) => `${key}: ${difference}`), []);
+      });
+    },
+  });
+}
+
+async function differencesOfCriu(
+  tree: LiveTree,
+  { images, before, test }: { images: string; before: ReturnType<LiveTree["describe"]>; test: ProgramTest },
+): Promise<Map<string, string>> {
+  const { code, err } = await tree.restoreWithCriu(images, test.restore);
+  assertEqual(err, "");
+  assertEqual(code, 0);
+  const theirs = compareTrees(before, tree.describe());
+  assertEqual(await tree.finish(), "ok");
+  await tree.kill();
+  return theirs;
+}

@@ -1,0 +1,45 @@
+import { listUsedPids } from "./kernel_state.ts";
+
+/** How many neighbouring pids a reservation has. */
+export const RESERVED_PIDS = 32;
+
+const FIRST = 3000;
+const LAST = 19_999;
+/** So many pids may be given to others while a test runs. */
+const MARGIN = 1500;
+const CLAIMS = "/tmp/cgr-pids";
+
+/** Pids for a test alone; other tests that run at the same time get other ones. */
+export interface PidReservation extends Disposable {
+  readonly first: number;
+}
+
+/** Reserves `RESERVED_PIDS` pids that nothing uses, and that the kernel will not give to others soon. */
+export function reservePids(): PidReservation {
+  Deno.mkdirSync(CLAIMS, { recursive: true });
+  const blocks = Math.floor((LAST + 1 - FIRST) / RESERVED_PIDS);
+  const start = Math.floor(Math.random() * blocks);
+  for (let tries = 0; tries < blocks; tries++) {
+    const first = FIRST + (start + tries) % blocks * RESERVED_PIDS;
+    if (!isFree(first)) continue;
+    const claim = claimBlock(first);
+    if (claim !== undefined) return { first, [Symbol.dispose]: () => claim.close() };
+  }
+  throw new Error(`Cannot find ${RESERVED_PIDS} free pids in a row`);
+}
+
+/** An open file with a lock, which ends with us: no reservation outlives its test. */
+function claimBlock(first: number): Deno.FsFile | undefined {
+  const file = Deno.openSync(`${CLAIMS}/${first}`, { read: true, write: true, create: true });
+  if (file.tryLockSync(true)) return file;
+  file.close();
+  return undefined;
+}
+
+function isFree(first: number): boolean {
+  // The pid that was given last, proc_loadavg(5).
+  const last = Number(Deno.readTextFileSync("/proc/loadavg").trim().split(" ").at(-1));
+  if (last >= first - MARGIN && last < first + RESERVED_PIDS) return false;
+  for (const pid of listUsedPids()) if (pid >= first && pid < first + RESERVED_PIDS) return false;
+  return true;
+}
