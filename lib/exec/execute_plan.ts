@@ -4,6 +4,7 @@ import type { CgroupStep, LateMove, Plan } from "../plan/plan.ts";
 import type { Sys } from "../sys/sys.ts";
 import type { Architecture } from "../tracee/architecture.ts";
 import { verifyCgroups } from "../verify/verify_cgroups.ts";
+import { verifyContents } from "../verify/contents/verify_contents.ts";
 import { verifyTasks } from "../verify/verify_tasks.ts";
 import { type CgroupContext, describeCgroup, executeCgroupStep } from "./cgroups.ts";
 import { Guard, needsGuard } from "./guard.ts";
@@ -97,6 +98,7 @@ class PlanRun {
     const hostPid = (id: number) => this.#hostPid(id);
     const problems: Problem[] = [
       ...verifyTasks({ sys: this.#sys, hostPid }, this.#plan),
+      ...this.#plan.contents === undefined ? [] : verifyContents({ sys: this.#sys, hostPid }, this.#plan.contents),
       ...verifyCgroups(this.#sys, steps, {
         root: (hierarchy) => yard.root(hierarchy),
         skipped: (step) => this.#skipped.has(step),

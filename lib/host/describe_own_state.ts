@@ -1,11 +1,12 @@
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
+import { parseStatus, type ProcStatus } from "./parse_status.ts";
 import type { OwnState } from "./host.ts";
 
 /** What cgrestore itself is like, as far as its descendants inherit it. */
 export function describeOwnState(sys: Sys): OwnState {
   return {
-    ...parseStatus(readText(sys, "/proc/self/status")),
+    ...fromStatus(parseStatus(readText(sys, "/proc/self/status"))),
     ...parseScheduling(readText(sys, "/proc/self/stat")),
     oomScoreAdjustment: Number(readText(sys, "/proc/self/oom_score_adj")),
     limits: parseLimits(readText(sys, "/proc/self/limits")),
@@ -14,20 +15,13 @@ export function describeOwnState(sys: Sys): OwnState {
 
 type FromStatus = Omit<OwnState, "nice" | "policy" | "oomScoreAdjustment" | "limits">;
 
-/** Reads `/proc/PID/status` (proc_pid_status(5)). */
-export function parseStatus(text: string): FromStatus {
-  const lines = new Map(
-    text.split("\n").map((line) => {
-      const colon = line.indexOf(":");
-      return [line.slice(0, colon), line.slice(colon + 1).trim()] as const;
-    }),
-  );
-  const numbers = (name: string) => (lines.get(name) ?? "").split(/\s+/).filter((word) => word !== "").map(Number);
+/** What a status tells of them. */
+function fromStatus({ words, mask }: ProcStatus): FromStatus {
+  const numbers = (name: string) => words(name).map(Number);
   const four = (name: string): [number, number, number, number] => {
     const [real = 0, effective = 0, saved = 0, fs = 0] = numbers(name);
     return [real, effective, saved, fs];
   };
-  const mask = (name: string) => BigInt(`0x${lines.get(name) ?? "0"}`);
   return {
     uids: four("Uid"),
     gids: four("Gid"),
@@ -37,7 +31,7 @@ export function parseStatus(text: string): FromStatus {
     effective: mask("CapEff"),
     bounding: mask("CapBnd"),
     ambient: mask("CapAmb"),
-    noNewPrivileges: lines.get("NoNewPrivs") === "1",
+    noNewPrivileges: words("NoNewPrivs")[0] === "1",
   };
 }
 

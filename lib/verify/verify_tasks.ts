@@ -52,7 +52,7 @@ function verifyThread(
 }
 
 /** Collects differences; a task that cannot be read is one. */
-function reading(where: string, observe: () => string[]): Problem[] {
+export function reading(where: string, observe: () => string[]): Problem[] {
   try {
     return observe().map((what) => ({ where, what }));
   } catch (error) {

@@ -36,7 +36,7 @@ export function compileThread(
     ...isLeader ? queueSignals(context, task.pendingSignals, { tgid: task.pid, tid: undefined, name }) : [],
     ...queueSignals(context, thread.pendingSignals, { tgid: task.pid, tid: thread.tid, name }),
     ...compileSeccomp(context, thread, name),
-    ...thread.credentials === undefined ? [] : compileCredentials(context, thread.credentials, name),
+    ...compileCredentials(context, thread, name),
     ...isLeader ? compileDumpable(context, task, name) : [],
     ...compileDeathSignal(context, thread, name),
     ...isLeader ? compileIntervalTimers(context, task, name) : [],

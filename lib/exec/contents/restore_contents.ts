@@ -75,7 +75,7 @@ export class ContentsRun {
   /** Room that the tables need, in the best case all of them at the same time. */
   static arenaSize(plan: ContentsPlan): number {
     let size = COORDINATOR_SIZE;
-    for (const { memory, descriptors, actions, timers, pendingSignals, threads } of plan.tasks) {
+    for (const { memory, descriptors = [], actions, timers, pendingSignals, threads } of plan.tasks) {
       size += BASE_SIZE + ENTRY_SIZE * (memory.length + 3 * descriptors.length + 2 * timers.posix.length);
       size += (ENTRY_SIZE + 32) * actions.length + (ENTRY_SIZE + 128) * pendingSignals.length;
       for (const step of memory) if (step.kind === "fill") size += 8 * step.ranges.length;

@@ -1,6 +1,7 @@
 import type { Layout } from "../../model/address_space.ts";
 import type { Credentials, Registers, Rseq, SignalAction, ThreadState, Timers } from "../../model/task_state.ts";
 import type { ExpectedFile } from "./expected_file.ts";
+import type { ExpectedMapping } from "./expected_mapping.ts";
 import type { FileStep } from "./file_step.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
@@ -38,8 +39,11 @@ export type Handle = number;
 export interface TaskContents {
   readonly pid: number;
   readonly memory: readonly MemoryStep[];
-  /** By ascending descriptor. Empty for a task whose table belongs to another one. */
-  readonly descriptors: readonly DescriptorStep[];
+  readonly expectedMappings: readonly ExpectedMapping[];
+  /** What /proc/PID/exe must say; absent: not compared. */
+  readonly executable?: string;
+  /** By ascending descriptor. Absent for a task whose table belongs to another one. */
+  readonly descriptors?: readonly DescriptorStep[];
   /** Absent for a task that shares its directories with one that sets them. */
   readonly directories?: { readonly working: Handle; readonly root: Handle | undefined; readonly umask: number };
   readonly hugePagesDisabled: boolean;
@@ -78,8 +82,10 @@ export interface ThreadContents {
   readonly rseq?: Rseq;
   /** Absent where it is cgrestore's own. */
   readonly scheduling?: ThreadState["scheduling"];
-  /** Absent where they are cgrestore's own, or unknown. */
+  /** Absent where the image has none. */
   readonly credentials?: Credentials;
+  /** Whether they differ from cgrestore's own, which are inherited. */
+  readonly changesCredentials: boolean;
   readonly parentDeathSignal: number;
   /** Filters to install, the oldest first; `"strict"` for that mode. */
   readonly seccomp: "strict" | readonly SeccompStep[];

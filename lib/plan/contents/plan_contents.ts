@@ -5,6 +5,7 @@ import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
+import { expectMappings } from "./expected_mapping.ts";
 import { FilePlanner } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
@@ -90,7 +91,9 @@ function planTask(draft: Draft, pid: number): TaskContents[] {
   return [{
     pid,
     memory: planTaskMemory(draft, pid, state),
-    descriptors,
+    expectedMappings: expectMappings(state.memory, contents),
+    ...executableOf(contents, state),
+    ...descriptors === undefined ? {} : { descriptors },
     directories: planDirectories(draft, pid, state),
     ...planTaskState(state, host),
     threads: [pid, ...threads.get(pid) ?? []].flatMap((tid) => {
@@ -98,6 +101,12 @@ function planTask(draft: Draft, pid: number): TaskContents[] {
       return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems: draft.problems })];
     }),
   }];
+}
+
+/** What the link to it says, where its name has not gone. */
+function executableOf(contents: Contents, { memory }: TaskState): Pick<TaskContents, "executable"> {
+  const file = contents.files.get(memory.executable);
+  return file?.kind === "path" && file.remap === undefined ? { executable: file.path } : {};
 }
 
 function planTaskMemory({ questions, files, ...draft }: Draft, pid: number, state: TaskState) {
@@ -131,10 +140,11 @@ function heldMemory(files: FilePlanner, descriptors: readonly Descriptor[]): Sha
   return descriptors.flatMap(({ file }) => memoryOf(files, file) ?? []);
 }
 
-function planDescriptors({ questions, files, tables }: Draft, pid: number, table: number): DescriptorStep[] {
-  if (tables.has(table)) return [];
+/** Absent for a table that a task planned before has as well. */
+function planDescriptors({ questions, files, tables }: Draft, pid: number, table: number) {
+  if (tables.has(table)) return undefined;
   tables.add(table);
-  return (questions.contents.tables.get(table) ?? []).flatMap(({ fd, file, closeOnExec }) => {
+  return (questions.contents.tables.get(table) ?? []).flatMap(({ fd, file, closeOnExec }): DescriptorStep[] => {
     const handle = planFile(files, file, `task ${pid}, descriptor ${fd}`);
     return handle === undefined ? [] : [{ fd, handle, closeOnExec }];
   });

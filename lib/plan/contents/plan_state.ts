@@ -5,7 +5,10 @@ import type { Credentials, TaskState, ThreadState } from "../../model/task_state
 import type { LimitStep, SeccompStep, TaskContents, ThreadContents } from "./contents_plan.ts";
 
 /** The part of a task's contents that is neither memory nor files. */
-export type StateOfTask = Omit<TaskContents, "pid" | "memory" | "descriptors" | "directories" | "threads">;
+export type StateOfTask = Omit<
+  TaskContents,
+  "pid" | "memory" | "expectedMappings" | "executable" | "descriptors" | "directories" | "threads"
+>;
 
 /** RLIMIT_NOFILE: the coordinator raises it, so it is never inherited as it should be. */
 const RLIMIT_NOFILE = 7;
@@ -71,7 +74,8 @@ export function planThread(state: ThreadState, questions: ThreadQuestions): Thre
     ...state.alternateStack === undefined ? {} : { alternateStack: state.alternateStack },
     ...state.rseq === undefined ? {} : { rseq: state.rseq },
     ...isOwnScheduling ? {} : { scheduling },
-    ...credentials === undefined || isOwn(credentials, own) ? {} : { credentials },
+    ...credentials === undefined ? {} : { credentials },
+    changesCredentials: credentials !== undefined && !isOwn(credentials, own),
     parentDeathSignal: state.parentDeathSignal,
     seccomp: planSeccomp(state, contents),
   };

@@ -2,6 +2,7 @@
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
 import { type Requirement, requires } from "../../support/skip.ts";
 import { compileHolder } from "./compile_holder.ts";
+import { describeImages } from "./describe_images.ts";
 import { compareTrees } from "./describe_tree.ts";
 import { LiveTree } from "./live_tree.ts";
 
@@ -18,6 +19,8 @@ export interface ProgramTest {
   readonly cgrestore?: readonly string[];
   /** Keys of what may differ from before the dump although CRIU restores it, with why in the test's file. */
   readonly mayDiffer?: RegExp;
+  /** The same for what the images of a second dump say. */
+  readonly mayDifferInImages?: RegExp;
   /** CRIU itself cannot restore it, or restores it wrongly; with the reason. */
   readonly criuFails?: string;
   readonly needs?: readonly Requirement[];
@@ -36,14 +39,23 @@ export function testProgram(test: ProgramTest): void {
       await tree.ready();
       const before = tree.describe();
       const images = await tree.dump(test.dump);
+      const options = [...test.restore ?? [], ...test.cgrestore ?? []];
       const ours = new Map<string, string>();
       await t.step("cgrestore", async () => {
-        const { code, err } = await tree.restore(images, [...test.restore ?? [], ...test.cgrestore ?? []]);
+        const { code, err } = await tree.restore(images, options);
         assertEqual(err, "");
         assertEqual(code, 0);
         for (const [key, difference] of compareTrees(before, tree.describe())) ours.set(key, difference);
         assertEqual(await tree.finish(), "ok");
         await tree.kill();
+      });
+      await t.step("a second dump says the same", async () => {
+        const { code, err } = await tree.restore(images, [...options, "--leave-stopped"]);
+        assertEqual(err, "");
+        assertEqual(code, 0);
+        const differences = compareTrees(describeImages(images), describeImages(await tree.dump(test.dump)));
+        const unexpected = [...differences].filter(([key]) => !test.mayDifferInImages?.test(key));
+        assertEquals(unexpected.map(([key, difference]) => `${key}: ${difference}`), []);
       });
       await t.step("not more differences than CRIU", async () => {
         const theirs = test.criuFails === undefined

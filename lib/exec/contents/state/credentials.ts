@@ -1,4 +1,5 @@
 import type { Credentials } from "../../../model/task_state.ts";
+import type { ThreadContents } from "../../../plan/contents/contents_plan.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, integers, remoteCall } from "../remote.ts";
 
@@ -11,7 +12,12 @@ const SECBIT_NO_SETUID_FIXUP = 1 << 2;
 const CAPABILITY_VERSION_3 = 0x2008_0522;
 
 /** In an order in which no step takes away what the next one needs (capabilities(7)). */
-export function compileCredentials(context: ContentsContext, credentials: Credentials, name: string): RemoteCall[] {
+export function compileCredentials(
+  context: ContentsContext,
+  { credentials: c, changesCredentials }: ThreadContents,
+  name: string,
+): RemoteCall[] {
+  if (c === undefined || !changesCredentials) return [];
   const purpose = {
     attempt: `Cannot set the credentials of ${name}`,
     hints: { EPERM: "that needs CAP_SETUID, CAP_SETGID and CAP_SETPCAP", EINVAL: "an id is not mapped here" },
@@ -19,7 +25,6 @@ export function compileCredentials(context: ContentsContext, credentials: Creden
   const call = (name: Parameters<typeof remoteCall>[1], ...args: RemoteCall["arguments"]) => (
     remoteCall(context, name, args, purpose)
   );
-  const c = credentials;
   return [
     call("setgroups", c.groups.length, integers(...c.groups)),
     // Else capabilities would go with the uid.

@@ -1,3 +1,4 @@
+import { signalOf } from "../../../model/siginfo.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, remoteCall } from "../remote.ts";
 
@@ -16,9 +17,4 @@ export function queueSignals(
     if (tid === undefined) return remoteCall(context, "rt_sigqueueinfo", [tgid, signal, siginfo], purpose);
     return remoteCall(context, "rt_tgsigqueueinfo", [tgid, tid, signal, siginfo], purpose);
   });
-}
-
-/** `si_signo` of a siginfo_t. */
-export function signalOf(siginfo: Uint8Array): number {
-  return new DataView(siginfo.buffer, siginfo.byteOffset).getInt32(0, true);
 }

@@ -1,0 +1,28 @@
+/** A line of `/proc/PID/maps` (proc_pid_maps(5)). */
+export interface MapsLine {
+  readonly start: number;
+  readonly end: number;
+  /** `"rw-p"` */
+  readonly access: string;
+  readonly offset: number;
+  /** A path, with ` (deleted)` behind it when that has gone; `"[heap]"` and the like; or empty. */
+  readonly name: string;
+}
+
+const LINE = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) \S+ \d+ *(.*)$/;
+
+/** The mappings of a task, by ascending address. */
+export function parseMaps(text: string): MapsLine[] {
+  return text.split("\n").flatMap((line) => {
+    const match = LINE.exec(line);
+    if (match === null) return [];
+    const [, start = "", end = "", access = "", offset = "", name = ""] = match;
+    const number = (digits: string) => parseInt(digits, 16);
+    return [{ start: number(start), end: number(end), access, offset: number(offset), name: unescapeNewline(name) }];
+  });
+}
+
+/** The kernel writes only newlines otherwise than they are (fs/proc/task_mmu.c). */
+function unescapeNewline(name: string): string {
+  return name.includes("\\012") ? name.replaceAll("\\012", "\n") : name;
+}

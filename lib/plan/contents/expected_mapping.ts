@@ -1,0 +1,50 @@
+import type { AddressSpace, Mapping } from "../../model/address_space.ts";
+import type { Contents } from "../../model/contents.ts";
+import type { OpenFile } from "../../model/open_file.ts";
+
+/** What /proc/PID/maps must say of a mapping (proc_pid_maps(5)); neighbours may be told as one. */
+export interface ExpectedMapping {
+  readonly start: number;
+  readonly end: number;
+  /** `"rw-p"` */
+  readonly access: string;
+  /** In the file; 0 for anonymous memory. */
+  readonly offset: number;
+  /** The file; `""` for anonymous memory, whose name the kernel chooses; absent: not compared. */
+  readonly name?: string;
+}
+
+/** What the kernel must say of an address space; addresses outside of the 47 bits of tasks are left out. */
+export function expectMappings({ mappings }: AddressSpace, contents: Contents): ExpectedMapping[] {
+  return mappings.filter(({ content }) => content.kind !== "vsyscall").map((mapping) => {
+    const name = nameOf(mapping, contents);
+    const { start, end, content } = mapping;
+    const offset = "offset" in content ? content.offset : 0;
+    return { start, end, access: accessOf(mapping), offset, ...name === undefined ? {} : { name } };
+  });
+}
+
+function accessOf({ protection, content }: Mapping): string {
+  const isShared = content.kind === "segment" || content.kind === "sysv" || content.kind === "file" && content.isShared;
+  const letters = ["r", "w", "x"].map((letter, bit) => (protection >> bit & 1) === 1 ? letter : "-");
+  return letters.join("") + (isShared ? "s" : "p");
+}
+
+function nameOf({ content }: Mapping, { files }: Contents): string | undefined {
+  switch (content.kind) {
+    case "anonymous":
+      return "";
+    case "vdso":
+      return "[vdso]";
+    case "segment":
+      return "/dev/zero (deleted)";
+    case "file":
+      return fileName(files.get(content.file));
+    default:
+      return undefined;
+  }
+}
+
+function fileName(file: OpenFile | undefined): string | undefined {
+  return file?.kind === "path" && file.remap === undefined ? file.path : undefined;
+}

@@ -1,0 +1,35 @@
+import type { Problem } from "../../errors.ts";
+import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
+import { readText } from "../../sys/files.ts";
+import { reading, type TaskObserver } from "../verify_tasks.ts";
+import { DescriptorComparison } from "./verify_descriptors.ts";
+import { compareMappings } from "./verify_mappings.ts";
+import { compareThread } from "./verify_thread.ts";
+
+/** Reads what the tasks hold again, and tells what differs from the plan. The tasks must not run meanwhile. */
+export function verifyContents(observer: TaskObserver, plan: ContentsPlan): Problem[] {
+  const descriptors = new DescriptorComparison(observer.sys, plan);
+  return plan.tasks.flatMap((task) => [
+    ...verifyTask(observer, task, descriptors),
+    ...task.threads.flatMap((thread) => (
+      reading(thread.tid === task.pid ? `task ${task.pid}` : `thread ${thread.tid} of task ${task.pid}`, () => {
+        const directory = `/proc/${observer.hostPid(task.pid)}/task/${observer.hostPid(thread.tid)}`;
+        return compareThread(task, thread, readText(observer.sys, `${directory}/status`));
+      })
+    )),
+  ]);
+}
+
+function verifyTask({ sys, hostPid }: TaskObserver, task: TaskContents, descriptors: DescriptorComparison): Problem[] {
+  const directory = `/proc/${hostPid(task.pid)}`;
+  return reading(`task ${task.pid}`, () => [
+    ...compareMappings(task.expectedMappings, readText(sys, `${directory}/maps`)),
+    ...task.descriptors === undefined ? [] : descriptors.compare(directory, task.descriptors),
+    ...compareLink("its executable", task.executable, sys.readLink(`${directory}/exe`)),
+  ]);
+}
+
+function compareLink(what: string, expected: string | undefined, actual: string): string[] {
+  if (expected === undefined || expected === actual) return [];
+  return [`${what} is ${JSON.stringify(actual)}, and should be ${JSON.stringify(expected)}`];
+}

@@ -1,0 +1,82 @@
+import type { ContentsPlan, DescriptorStep } from "../../plan/contents/contents_plan.ts";
+import type { ExpectedFile } from "../../plan/contents/expected_file.ts";
+import { O_DIRECTORY, O_RDONLY } from "../../sys/constants.ts";
+import { readText } from "../../sys/files.ts";
+import type { Sys } from "../../sys/sys.ts";
+
+const O_CLOEXEC = 0o2000000;
+/** Flags that mean nothing on 64 bits, and that only opening by name sets. */
+const O_LARGEFILE = 0o100000;
+
+/** Compares descriptors of all tasks with a plan: two of one object must be so in different tasks as well. */
+export class DescriptorComparison {
+  /** Links by object, and objects by link. */
+  readonly #links = new Map<string, string>();
+  readonly #objects = new Map<string, string>();
+
+  constructor(readonly sys: Sys, readonly plan: Pick<ContentsPlan, "expectedFiles">) {}
+
+  /** How the descriptors of the task with this directory of /proc differ from what they should be. */
+  compare(directory: string, descriptors: readonly DescriptorStep[]): string[] {
+    const found = this.#list(`${directory}/fd`);
+    const differences = descriptors.flatMap((step) => {
+      if (!found.delete(step.fd)) return [`descriptor ${step.fd} is missing`];
+      return this.#compareOne(directory, step).map((what) => `descriptor ${step.fd}: ${what}`);
+    });
+    return [...differences, ...[...found].map((fd) => `descriptor ${fd} is too much`)];
+  }
+
+  #list(path: string): Set<number> {
+    const fd = this.sys.open(path, O_RDONLY | O_DIRECTORY);
+    try {
+      return new Set(this.sys.readDirectory(fd).map(({ name }) => Number(name)));
+    } finally {
+      this.sys.close(fd);
+    }
+  }
+
+  #compareOne(directory: string, { fd, handle, closeOnExec }: DescriptorStep): string[] {
+    const expected = this.plan.expectedFiles.get(handle);
+    if (expected === undefined) return [];
+    const link = this.sys.readLink(`${directory}/fd/${fd}`);
+    const info = parseInfo(readText(this.sys, `${directory}/fdinfo/${fd}`));
+    return [...this.#compareLink(expected, link), ...compareInfo(expected, info, closeOnExec)];
+  }
+
+  #compareLink({ link: expected, isPrefix = false, object }: ExpectedFile, link: string): string[] {
+    const isRight = isPrefix ? link.startsWith(expected) : link === expected;
+    if (!isRight) return [`it is ${JSON.stringify(link)}, and should be ${JSON.stringify(expected)}`];
+    if (object === undefined) return [];
+    const [knownLink, knownObject] = [this.#links.get(object) ?? link, this.#objects.get(link) ?? object];
+    this.#links.set(object, knownLink);
+    this.#objects.set(link, knownObject);
+    if (knownLink !== link) return [`it is ${link}, and should be ${knownLink}, which is ${object}`];
+    return knownObject === object ? [] : [`it is ${link}, which is ${knownObject}, and should be ${object}`];
+  }
+}
+
+interface FileInfo {
+  readonly flags: number;
+  readonly position: number;
+  readonly lines: ReadonlySet<string>;
+}
+
+/** Reads /proc/PID/fdinfo/FD (proc_pid_fdinfo(5)); flags are octal. */
+function parseInfo(text: string): FileInfo {
+  const lines = text.split("\n").map((line) => line.replace(/\s+/g, " ").trim());
+  const value = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? "0";
+  return { flags: parseInt(value("flags"), 8), position: Number(value("pos")), lines: new Set(lines) };
+}
+
+function compareInfo(expected: ExpectedFile, { flags, position, lines }: FileInfo, closeOnExec: boolean): string[] {
+  const differences: string[] = [];
+  const wanted = expected.flags & ~(O_CLOEXEC | O_LARGEFILE);
+  const actual = flags & ~(O_CLOEXEC | O_LARGEFILE);
+  if (actual !== wanted) differences.push(`its flags are 0${actual.toString(8)}, and should be 0${wanted.toString(8)}`);
+  if (((flags & O_CLOEXEC) !== 0) !== closeOnExec) differences.push(`close-on-exec is ${!closeOnExec}`);
+  if (expected.position !== undefined && position !== expected.position) {
+    differences.push(`its position is ${position}, and should be ${expected.position}`);
+  }
+  for (const line of expected.lines ?? []) if (!lines.has(line)) differences.push(`"${line}" is missing in fdinfo`);
+  return differences;
+}

@@ -1,0 +1,68 @@
+import { parseStatus, type ProcStatus } from "../../host/parse_status.ts";
+import { signalOf } from "../../model/siginfo.ts";
+import type { Credentials, SignalAction } from "../../model/task_state.ts";
+import type { TaskContents, ThreadContents } from "../../plan/contents/contents_plan.ts";
+
+const SIG_IGN = 1n;
+const SECCOMP_MODES = { disabled: 0, strict: 1, filter: 2 } as const;
+
+/** How credentials and signals of a thread, as `/proc/PID/task/TID/status` tells them, differ from what they should be. */
+export function compareThread(task: TaskContents, thread: ThreadContents, text: string): string[] {
+  const status = parseStatus(text);
+  return [
+    ...compareSignals(task, thread, status),
+    ...thread.credentials === undefined ? [] : compareCredentials(thread.credentials, status),
+    ...difference("the mode of seccomp", String(SECCOMP_MODES[seccompOf(thread)]), status.words("Seccomp").join()),
+  ];
+}
+
+function seccompOf({ seccomp }: ThreadContents): keyof typeof SECCOMP_MODES {
+  if (seccomp === "strict") return seccomp;
+  return seccomp.length === 0 ? "disabled" : "filter";
+}
+
+function compareSignals(task: TaskContents, thread: ThreadContents, status: ProcStatus): string[] {
+  const ignored = maskOf(task.actions.filter(({ handler }) => handler === SIG_IGN));
+  const caught = maskOf(task.actions.filter(({ handler }) => handler > SIG_IGN));
+  return [
+    ...differentMasks("blocked signals", thread.signalMask, status.mask("SigBlk")),
+    ...differentMasks("ignored signals", ignored, status.mask("SigIgn")),
+    ...differentMasks("caught signals", caught, status.mask("SigCgt")),
+    ...missingSignals("pending signals", thread.pendingSignals, status.mask("SigPnd")),
+    ...missingSignals("pending signals of the task", task.pendingSignals, status.mask("ShdPnd")),
+  ];
+}
+
+function maskOf(actions: readonly SignalAction[]): bigint {
+  return actions.reduce((mask, { signal }) => mask | 1n << BigInt(signal - 1), 0n);
+}
+
+/** More may be pending by now: a timer has run out, somebody has sent one. */
+function missingSignals(what: string, expected: readonly Uint8Array[], actual: bigint): string[] {
+  const mask = expected.reduce((sum, siginfo) => sum | 1n << BigInt(signalOf(siginfo) - 1), 0n);
+  return differentMasks(what, mask, actual & mask);
+}
+
+function compareCredentials(credentials: Credentials, status: ProcStatus): string[] {
+  const { uid, effectiveUid, savedUid, fsUid, gid, effectiveGid, savedGid, fsGid } = credentials;
+  const sorted = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b).join(" ");
+  return [
+    ...difference("its uids", [uid, effectiveUid, savedUid, fsUid].join(" "), status.words("Uid").join(" ")),
+    ...difference("its gids", [gid, effectiveGid, savedGid, fsGid].join(" "), status.words("Gid").join(" ")),
+    ...difference("its groups", sorted(credentials.groups), sorted(status.words("Groups").map(Number))),
+    ...differentMasks("inheritable capabilities", credentials.inheritable, status.mask("CapInh")),
+    ...differentMasks("permitted capabilities", credentials.permitted, status.mask("CapPrm")),
+    ...differentMasks("effective capabilities", credentials.effective, status.mask("CapEff")),
+    ...differentMasks("bounding capabilities", credentials.bounding, status.mask("CapBnd")),
+    ...differentMasks("ambient capabilities", credentials.ambient, status.mask("CapAmb")),
+    ...difference("no_new_privs", credentials.noNewPrivileges ? "1" : "0", status.words("NoNewPrivs").join()),
+  ];
+}
+
+function differentMasks(what: string, expected: bigint, actual: bigint): string[] {
+  return expected === actual ? [] : [`${what} are ${actual.toString(16)}, and should be ${expected.toString(16)}`];
+}
+
+function difference(what: string, expected: string, actual: string): string[] {
+  return expected === actual ? [] : [`${what} is ${JSON.stringify(actual)}, and should be ${JSON.stringify(expected)}`];
+}
