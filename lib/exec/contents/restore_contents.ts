@@ -97,14 +97,20 @@ export class ContentsRun {
       remoteCall({ numbers }, "dup3", [fd, base, 0], purpose),
       remoteCall({ numbers }, "close", [fd], purpose),
     ]);
-    this.#makeFiles(this.#plan.earlyFiles);
+    this.#makeFiles(this.#plan.earlyFiles, this.#options.taken);
   }
 
   /** Everything else, when all tasks are there; in the end their registers are theirs, and they wait to be let go. */
   restore(): void {
-    this.#makeFiles(this.#plan.lateFiles);
+    // No other numbers than ours are taken then: some files need a number for a while.
+    this.#options.coordinator().run([
+      remoteCall(this.#context, "close_range", [0, this.#context.base - 1, 0], {
+        attempt: "Cannot close the coordinator's files",
+      }),
+    ]);
+    this.#makeFiles(this.#plan.lateFiles, []);
     this.#runTables(this.#plan.tasks.map((task) => [task.pid, this.#compileTask(task)]));
-    this.#makeFiles(this.#plan.lastFiles);
+    this.#makeFiles(this.#plan.lastFiles, []);
     this.#suspendSeccomp();
     this.#runTables(this.#plan.tasks.flatMap((task) => (
       task.threads.map((
@@ -141,10 +147,10 @@ export class ContentsRun {
     coordinator.run([limit(words(needed, hard > needed ? hard : needed), 0)]);
   }
 
-  #makeFiles(steps: readonly FileStep[]): void {
+  #makeFiles(steps: readonly FileStep[], taken: readonly number[]): void {
     const context = {
       ...this.#context,
-      lowest: new LowestDescriptors(this.#options.taken),
+      lowest: new LowestDescriptors(taken),
       scratch: this.#plan.free.start + SCRATCH_OFFSET,
     };
     this.#runInPieces(this.#options.coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
