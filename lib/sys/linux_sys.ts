@@ -160,6 +160,16 @@ export class LinuxSys implements Sys, Disposable {
     }
   }
 
+  pread(fd: number, buffer: Uint8Array, offset: number): number {
+    const memory = unshared(buffer);
+    for (;;) {
+      const count = this.#c.pread64(fd, memory, BigInt(memory.length), BigInt(offset));
+      const code = this.#code();
+      if (count >= 0) return count;
+      if (code !== EINTR) throw failure("pread", code, `Cannot read ${this.#nameOf(fd)}`);
+    }
+  }
+
   write(fd: number, data: Uint8Array): number {
     const memory = unshared(data);
     for (;;) {
@@ -202,10 +212,26 @@ export class LinuxSys implements Sys, Disposable {
   }
 
   stat(path: string): FileStatus {
-    const result = this.#c.statx(k.AT_FDCWD, this.#encode("statx", path), 0, k.STATX_WANTED, this.#statx);
+    this.#lookAt(path, 0, k.STATX_WANTED);
+    return this.#fileStatus();
+  }
+
+  lstat(path: string): FileStatus {
+    this.#lookAt(path, k.AT_SYMLINK_NOFOLLOW, k.STATX_WANTED);
+    return this.#fileStatus();
+  }
+
+  identity(path: string): string {
+    this.#lookAt(path, 0, k.STATX_INO);
+    const view = this.#statxView;
+    const [major, minor] = [view.getUint32(136, true), view.getUint32(140, true)];
+    return `${major}:${minor}:${view.getBigUint64(32, true)}`;
+  }
+
+  #lookAt(path: string, flags: number, mask: number): void {
+    const result = this.#c.statx(k.AT_FDCWD, this.#encode("statx", path), flags, mask, this.#statx);
     const code = this.#code();
     if (result !== 0) throw failure("statx", code, `Cannot look at ${quote(path)}`);
-    return this.#fileStatus();
   }
 
   fileSystemType(fd: number): number {

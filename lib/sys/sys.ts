@@ -12,6 +12,8 @@ export interface Sys {
   close(fd: number): void;
   /** Reads once, up to the buffer's length; 0 at the end of the file. EINTR is retried. */
   read(fd: number, buffer: Uint8Array): number;
+  /** As `read`, from an offset in the file on, whatever its position. */
+  pread(fd: number, buffer: Uint8Array, offset: number): number;
   /** Writes once; returns what the kernel took. EINTR is retried. */
   write(fd: number, data: Uint8Array): number;
   /** Names and kinds in a directory, without `.` and `..`, in the kernel's order. */
@@ -20,6 +22,10 @@ export interface Sys {
   fstat(fd: number): FileStatus;
   /** stat(2): links are followed. */
   stat(path: string): FileStatus;
+  /** As `stat`, of a symbolic link itself. */
+  lstat(path: string): FileStatus;
+  /** What a path leads to, by its device and inode: equal for two paths of one file. */
+  identity(path: string): string;
   /** `f_type` of fstatfs(2). */
   fileSystemType(fd: number): number;
   mkdirat(directory: number, path: string, mode: number): void;

@@ -11,7 +11,7 @@ export interface ExpectedFile {
   /** Status flags and access mode. */
   readonly flags: number;
   /** Absent: not compared. */
-  readonly position?: number;
+  readonly position?: number | bigint;
   /** Further lines of fdinfo, in which every run of white space is one space: `"eventfd-count: 5"`. */
   readonly lines?: readonly string[];
 }

@@ -57,7 +57,7 @@ export class DescriptorComparison {
 
 interface FileInfo {
   readonly flags: number;
-  readonly position: number;
+  readonly position: bigint;
   readonly lines: ReadonlySet<string>;
 }
 
@@ -65,7 +65,7 @@ interface FileInfo {
 function parseInfo(text: string): FileInfo {
   const lines = text.split("\n").map((line) => line.replace(/\s+/g, " ").trim());
   const value = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? "0";
-  return { flags: parseInt(value("flags"), 8), position: Number(value("pos")), lines: new Set(lines) };
+  return { flags: parseInt(value("flags"), 8), position: BigInt(value("pos")), lines: new Set(lines) };
 }
 
 function compareInfo(expected: ExpectedFile, { flags, position, lines }: FileInfo, closeOnExec: boolean): string[] {
@@ -74,7 +74,7 @@ function compareInfo(expected: ExpectedFile, { flags, position, lines }: FileInf
   const actual = flags & ~(O_CLOEXEC | O_LARGEFILE);
   if (actual !== wanted) differences.push(`its flags are 0${actual.toString(8)}, and should be 0${wanted.toString(8)}`);
   if (((flags & O_CLOEXEC) !== 0) !== closeOnExec) differences.push(`close-on-exec is ${!closeOnExec}`);
-  if (expected.position !== undefined && position !== expected.position) {
+  if (expected.position !== undefined && position !== BigInt(expected.position)) {
     differences.push(`its position is ${position}, and should be ${expected.position}`);
   }
   for (const line of expected.lines ?? []) if (!lines.has(line)) differences.push(`"${line}" is missing in fdinfo`);

@@ -22,7 +22,7 @@ export function openPath(context: FilesContext, { handle, path, flags, position 
       hints: OPEN_HINTS,
       expected: fd,
     });
-    if (position === 0 || (flags & O_PATH) !== 0) return [open];
+    if (position === undefined || position === 0n || (flags & O_PATH) !== 0) return [open];
     return [open, remoteCall(context, "lseek", [fd, position, SEEK_SET], { attempt: `Cannot seek in "${path}"` })];
   });
 }

@@ -10,7 +10,8 @@ export interface OpenPathStep extends StepBase {
   readonly handle: Handle;
   readonly path: string;
   readonly flags: number;
-  readonly position: number;
+  /** Absent: where it is after opening. */
+  readonly position?: bigint;
 }
 
 const O_CREAT = 0o100;
@@ -25,8 +26,9 @@ export function planPath(planner: FilePlanner, file: PathFile, holder: string): 
   if (refuseStrange(planner, file, holder)) return undefined;
   checkPath(planner, file, holder);
   const { id, path, flags, position } = file;
-  const handle = planner.fileHandle(id, { link: path, object: path, flags, position });
-  planner.late.push({ kind: "open-path", handle, what: path, path, flags: flags & ~ACTS | O_NOCTTY, position });
+  const at = position === undefined ? {} : { position };
+  const handle = planner.fileHandle(id, { link: path, object: path, flags, ...at });
+  planner.late.push({ kind: "open-path", handle, what: path, path, flags: flags & ~ACTS | O_NOCTTY, ...at });
   return handle;
 }
 
@@ -42,7 +44,7 @@ export function planPathUse(
   const { handle, isNew } = planner.handle(`use ${flags} ${path}`);
   if (!isNew) return handle;
   checkPath(planner, file, holder);
-  planner.early.push({ kind: "open-path", handle, what: path, path, flags, position: 0 });
+  planner.early.push({ kind: "open-path", handle, what: path, path, flags });
   return handle;
 }
 
