@@ -37,8 +37,11 @@ export interface CompileContext {
   readonly commOf: (id: number) => string;
 }
 
+/** A step that is one system call. */
+export type SingleStep = Exclude<TaskStep, { readonly kind: "restore-memory" }>;
+
 /** The system call that carries out `step` in the task `pid`. */
-export function compileStep(context: CompileContext, pid: number, step: TaskStep): RemoteCall {
+export function compileStep(context: CompileContext, pid: number, step: SingleStep): RemoteCall {
   const { numbers } = context;
   switch (step.kind) {
     case "attach":

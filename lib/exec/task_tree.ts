@@ -133,6 +133,7 @@ export class TaskTree {
   /** Ends all that has been made, and waits until it is gone. */
   kill(): void {
     try {
+      this.#contents?.close();
       this.#killAndReap(this.#everyPid());
       this.#killUnknown();
     } finally {
@@ -199,11 +200,14 @@ export class TaskTree {
   }
 
   #addActor(context: CompileContext, id: number, steps: readonly TaskStep[], closing: readonly RemoteCall[]): void {
-    const calls = steps.map((step) => compileStep(context, id, step));
+    const calls: RemoteCall[] = [];
+    const births: (number | undefined)[] = [];
+    for (const step of steps) {
+      if (step.kind === "restore-memory") calls.push(...this.#contents?.compileMemory(id) ?? []);
+      else calls.push(compileStep(context, id, step));
+      births[calls.length - 1] = bornBy(step);
+    }
     calls.push(...closing);
-    const births = steps.map((step) => (
-      step.kind === "create-task" ? step.pid : step.kind === "create-thread" ? step.tid : undefined
-    ));
     const slot = id === COORDINATOR ? 0 : this.#context.slots.measure(calls);
     this.#actors.set(id, { id, calls, births, slot, ended: false });
   }
@@ -373,6 +377,12 @@ const REAP_PAUSE_MS = 1;
 const QUIET_ROUNDS = 100;
 /** For wait: any child or tracee. */
 const ANY = -1;
+
+/** Whom a step makes. */
+function bornBy(step: TaskStep): number | undefined {
+  if (step.kind === "create-task") return step.pid;
+  return step.kind === "create-thread" ? step.tid : undefined;
+}
 
 /** Where the run that begins with entry `start` ends: after so many births, or with the table. */
 function runEnd(actor: Actor, start: number): number {

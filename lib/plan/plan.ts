@@ -141,7 +141,9 @@ export type TaskStep =
   /** setpgid(0, group): its own pid makes a new group. */
   | { readonly kind: "set-group"; readonly group: number }
   | { readonly kind: "unshare-cgroup-namespace" }
-  | { readonly kind: "set-child-subreaper"; readonly on: boolean };
+  | { readonly kind: "set-child-subreaper"; readonly on: boolean }
+  /** Its memory is restored before it makes other tasks, which inherit it. */
+  | { readonly kind: "restore-memory" };
 
 export type ThreadStep = Attach | { readonly kind: "set-name"; readonly comm: string };
 

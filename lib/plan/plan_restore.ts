@@ -4,9 +4,10 @@ import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { type HierarchyMapping, mapHierarchies } from "./map_hierarchies.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
+import { Inheritance } from "./contents/inheritance.ts";
 import { planContents } from "./contents/plan_contents.ts";
 import { planCgroups } from "./plan_cgroups.ts";
-import { planTasks, type TasksPlan } from "./plan_tasks.ts";
+import { planTasks, type TaskQuestions, type TasksPlan } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
 
 /**
@@ -19,11 +20,13 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
   const wholeHost = { ...host, hierarchies: mapping.hierarchies };
   const cgroups = planCgroups({ checkpoint, host, mapping }, options);
   const namespaceRoot = namespaceRootOf(checkpoint, mapping);
+  const findFillers = fillersOf(checkpoint);
   const tasks = planTasks({
     checkpoint,
     host: wholeHost,
     places: mapping.places,
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
+    ...findFillers === undefined ? {} : { findFillers },
   }, options);
   const contents = planTaskContents(checkpoint, host, tasks);
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
@@ -54,9 +57,14 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
 /** Absent for placeholders: then the checkpoint was read without its contents. */
 function planTaskContents({ contents }: Checkpoint, host: Host, { tasks }: Pick<TasksPlan, "tasks">) {
   if (contents === undefined) return undefined;
-  const programs = tasks.filter(({ role }) => role === "task");
-  const threads = new Map(programs.map((program) => [program.pid, program.threads.map(({ tid }) => tid)]));
-  return planContents({ contents, host, order: programs.map(({ pid }) => pid), threads });
+  return planContents({ contents, host, programs: tasks });
+}
+
+/** Whose memory is restored before others are made. */
+function fillersOf({ contents }: Checkpoint): TaskQuestions["findFillers"] {
+  if (contents === undefined) return undefined;
+  const inheritance = new Inheritance(contents);
+  return (makers) => inheritance.findFillers(makers);
 }
 
 /** Where the root unshares its cgroup namespace; empty: where it is born. Absent without such a namespace. */
