@@ -110,8 +110,9 @@ export function compileNewPidNamespace(numbers: SyscallNumbers): RemoteCall {
 
 function compileBirth(context: CompileContext, step: Extract<TaskStep, { kind: "create-task" }>): RemoteCall {
   const sibling = step.as === "sibling";
+  const relation = (sibling ? CLONE_PARENT : 0) | (step.sharesDescriptors === true ? CLONE_FILES : 0);
   return compileClone(context, step.pid, "task", {
-    flags: BigInt(CLONE_PTRACE | (sibling ? CLONE_PARENT : 0)) | (step.into === undefined ? 0n : CLONE_INTO_CGROUP),
+    flags: BigInt(CLONE_PTRACE | relation) | (step.into === undefined ? 0n : CLONE_INTO_CGROUP),
     // With CLONE_PARENT the child gets its maker's exit signal, and must not ask for one (clone(2)).
     exitSignal: sibling ? 0 : SIGCHLD,
     tid: step.pid,

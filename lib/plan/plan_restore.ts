@@ -3,11 +3,12 @@ import type { Host } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { type HierarchyMapping, mapHierarchies } from "./map_hierarchies.ts";
-import type { Plan, PlanOptions } from "./plan.ts";
+import type { Plan, PlanOptions, TaskProgram } from "./plan.ts";
 import { Inheritance } from "./contents/inheritance.ts";
+import { planSharing } from "./contents/plan_sharing.ts";
 import { planContents } from "./contents/plan_contents.ts";
 import { planCgroups } from "./plan_cgroups.ts";
-import { planTasks, type TaskQuestions, type TasksPlan } from "./plan_tasks.ts";
+import { planTasks, type TaskQuestions } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
 
 /**
@@ -28,7 +29,8 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
     ...findFillers === undefined ? {} : { findFillers },
   }, options);
-  const contents = planTaskContents(checkpoint, host, tasks);
+  const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
+  const contents = planTaskContents(checkpoint, host, programs);
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,
@@ -40,7 +42,7 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     hierarchies: planYard(mapping, usedHierarchies(mapping, steps)),
     cgroups: cgroups.before,
     coordinator: [{ kind: "create-task", pid: checkpoint.tasks[0]?.pid ?? 0, as: "sibling" }],
-    tasks: tasks.tasks,
+    tasks: programs,
     endings: tasks.endings,
     lateMoves: tasks.lateMoves,
     properties: cgroups.after,
@@ -55,9 +57,8 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */
-function planTaskContents({ contents }: Checkpoint, host: Host, { tasks }: Pick<TasksPlan, "tasks">) {
-  if (contents === undefined) return undefined;
-  return planContents({ contents, host, programs: tasks });
+function planTaskContents({ contents }: Checkpoint, host: Host, programs: readonly TaskProgram[]) {
+  return contents === undefined ? undefined : planContents({ contents, host, programs });
 }
 
 /** Whose memory is restored before others are made. */

@@ -115,7 +115,9 @@ export class ContentsRun {
       }),
     ]);
     this.#makeFiles(this.#plan.lateFiles, []);
-    this.#runTables(this.#plan.tasks.map((task) => [task.pid, this.#compileTask(task)]));
+    // Those that share their descriptors would get each other's numbers for the files that they open for a while.
+    for (const task of this.#plan.tasks.filter(sharesDescriptors)) this.#runTables([this.#compileTask(task)]);
+    this.#runTables(this.#plan.tasks.filter((task) => !sharesDescriptors(task)).map((task) => this.#compileTask(task)));
     this.close();
     this.#makeFiles(this.#plan.lastFiles, []);
     this.#suspendSeccomp();
@@ -168,14 +170,14 @@ export class ContentsRun {
     this.#runInPieces(this.#options.coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
   }
 
-  #compileTask(task: TaskContents): RemoteCall[] {
-    return [
+  #compileTask(task: TaskContents): [number, RemoteCall[]] {
+    return [task.pid, [
       ...task.isFiller ? [] : compileMemory(this.#context, task, []),
       ...compileTaskState(this.#context, task),
       ...compileDirectories(this.#context, task),
       ...compileDescriptors(this.#context, task),
       ...compileLimits(this.#context, task),
-    ];
+    ]];
   }
 
   /** Runs tables in different tasks at the same time, as many as the shared memory has room for. */
@@ -245,4 +247,9 @@ export class ContentsRun {
     }
     sys.ptraceSetSignalMask(pid, thread.signalMask);
   }
+}
+
+/** Whether another task has the descriptors of this one, and makes them. */
+function sharesDescriptors({ descriptors }: TaskContents): boolean {
+  return descriptors === undefined;
 }

@@ -15,6 +15,7 @@ import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
+import { sharingProblems } from "./plan_sharing.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
 
 /** What planning contents has to know. */
@@ -39,7 +40,7 @@ const SCRATCH = 2 ** 38;
 
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
-  const problems: Problem[] = [];
+  const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
   const { contents, host, programs } = questions;
   const files = new FilePlanner(contents, host, problems);
   const free = findFreeRange(contents);
