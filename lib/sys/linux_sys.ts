@@ -474,6 +474,12 @@ export class LinuxSys implements Sys, Disposable {
     if (result !== 0) throw failure("ptrace(PTRACE_SYSCALL)", code, `Cannot continue task ${pid} to a system call`);
   }
 
+  ptraceStep(pid: number): void {
+    const result = this.#c.ptrace(k.PTRACE_SINGLESTEP, pid, 0n, 0n);
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_SINGLESTEP)", code, `Cannot let task ${pid} do one step`);
+  }
+
   ptraceSetOptions(pid: number, options: number): void {
     const result = this.#c.ptrace(k.PTRACE_SETOPTIONS, pid, 0n, BigInt(options));
     const code = this.#code();

@@ -77,6 +77,8 @@ export interface Sys {
   ptraceSetRegisters(pid: number, registers: BigUint64Array): void;
   /** PTRACE_SYSCALL: continues to the next entry to or exit from a system call. */
   ptraceSyscall(pid: number): void;
+  /** PTRACE_SINGLESTEP: continues for one instruction. */
+  ptraceStep(pid: number): void;
   /** PTRACE_SETOPTIONS. */
   ptraceSetOptions(pid: number, options: number): void;
   /** PTRACE_SETSIGMASK: bit N − 1 blocks signal N. */
