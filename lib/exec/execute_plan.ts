@@ -116,6 +116,7 @@ class PlanRun {
   commit(): Outcome {
     const alive = this.#plan.expectedTasks.filter((task) => task.state !== "zombie");
     this.#guard?.armKill(alive.map((task) => this.#hostPid(task.pid)));
+    this.#notes.push(...this.#tree?.removeObsoleteNames() ?? []);
     this.#tree?.release(this.#options.leaveStopped);
     this.#guard?.end();
     this.#journal.forget();

@@ -90,7 +90,7 @@ export class TaskTree {
   /** Makes every task and thread, each in its place and with its session; then does the plan's endings. */
   create(): void {
     const coordinator = startCoordinator(this.#context, {
-      keep: this.#options.targets.descriptors,
+      keep: this.#kept,
       onSpawn: (pid) => this.#coordinatorPid = pid,
       agentFile: this.#options.agentFile,
     });
@@ -106,6 +106,7 @@ export class TaskTree {
     coordinator.tracee.start(first.calls);
     coordinator.tracee.finish();
     this.#followBirths(first);
+    this.#contents?.openHelperFiles();
     for (const ending of this.#plan.endings) this.#end(ending);
     this.#closeLeftOpen();
     this.#contents?.restore();
@@ -142,6 +143,11 @@ export class TaskTree {
     this.#contents?.removeNames();
   }
 
+  /** Removes the names that the dump has made; returns what was wrong. Before `release`. */
+  removeObsoleteNames(): string[] {
+    return this.#contents?.removeObsoleteNames() ?? [];
+  }
+
   /** Ends all that has been made, and waits until it is gone. */
   kill(): void {
     try {
@@ -163,7 +169,7 @@ export class TaskTree {
       coordinator: () => this.#traceeOf(COORDINATOR),
       traceeOf: (id) => this.#traceeOf(id),
       nameOf: (id) => `task ${id} "${comms.get(id) ?? "?"}"`,
-      taken: this.#options.targets.descriptors,
+      taken: this.#kept,
       checkpoint: this.#options.checkpoint,
     });
   }
@@ -185,7 +191,7 @@ export class TaskTree {
   #prepareActors(): CompileContext {
     const { slots, architecture } = this.#context;
     const { targets } = this.#options;
-    reserveCoordinatorSlot(slots, targets.descriptors.length);
+    reserveCoordinatorSlot(slots, this.#kept.length);
     // Slots are numbered in the order of `ids`: the coordinator has the first.
     const ids = [COORDINATOR, ...this.#plan.tasks.flatMap((task) => [task.pid, ...task.threads.map((t) => t.tid)])];
     const slotOf = new Map(ids.map((id, slot) => [id, slot]));
@@ -294,6 +300,12 @@ export class TaskTree {
     return threads.some((thread) => thread.steps.some((step) => step.kind === "attach")) ||
       steps.some((step) => step.kind === "create-task" && step.sharesDescriptors === true) ||
       this.#sharers.has(pid);
+  }
+
+  /** Descriptors that the coordinator is started with: of cgroups, and those that the user hands over; ascending. */
+  get #kept(): number[] {
+    const inherited = this.#plan.contents?.inherited ?? [];
+    return [...new Set([...this.#options.targets.descriptors, ...inherited])].sort((a, b) => a - b);
   }
 
   /** Where the descriptors begin by which the tasks get their own. */

@@ -1,26 +1,47 @@
 import { SysError } from "../errors.ts";
+import { S_IFLNK, S_IFMT } from "../sys/constants.ts";
 import { readBeginning } from "../sys/files.ts";
-import type { Sys } from "../sys/sys.ts";
+import type { FileStatus, Sys } from "../sys/sys.ts";
 import { orUndefined } from "./describe_cgroups.ts";
-import type { HostFile } from "./host.ts";
+import type { FileQuestion, HostFile } from "./host.ts";
 import { parseBuildId } from "./parse_build_id.ts";
 
 /** What a path that leads nowhere answers. */
 const ABSENT = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"];
 
-/** Those of the files that exist, by path; `wanted` says for each whether its build id matters. */
-export function describeFiles(sys: Sys, wanted: ReadonlyMap<string, boolean>): Map<string, HostFile> {
+/** Those of the files that exist, by path. */
+export function describeFiles(sys: Sys, wanted: ReadonlyMap<string, FileQuestion>): Map<string, HostFile> {
   const found = new Map<string, HostFile>();
-  for (const [path, wantsBuildId] of wanted) {
-    const status = orUndefined(ABSENT, () => sys.stat(path));
-    if (status === undefined) continue;
-    const buildId = wantsBuildId ? describeBuildId(sys, path) : undefined;
-    found.set(path, { mode: status.mode, size: status.size, ...buildId === undefined ? {} : { buildId } });
+  for (const [path, question] of wanted) {
+    const file = describeFile(sys, path, question);
+    if (file !== undefined) found.set(path, file);
   }
   return found;
 }
 
-function describeBuildId(sys: Sys, path: string): string | undefined {
+function describeFile(sys: Sys, path: string, { buildId, link: wantsLink }: FileQuestion): HostFile | undefined {
+  const link = wantsLink ? describeLink(sys, path) : undefined;
+  const status = orUndefined(ABSENT, () => sys.stat(path));
+  if (status === undefined) return link === undefined ? undefined : { ...link, link };
+  const id = buildId ? describeBuildId(sys, path) : undefined;
+  return {
+    ...modeAndSize(status),
+    ...id === undefined ? {} : { buildId: id },
+    ...link === undefined ? {} : { link },
+  };
+}
+
+function describeLink(sys: Sys, path: string): HostFile | undefined {
+  const status = orUndefined(ABSENT, () => sys.lstat(path));
+  return status !== undefined && (status.mode & S_IFMT) === S_IFLNK ? modeAndSize(status) : undefined;
+}
+
+function modeAndSize({ mode, size }: FileStatus): Pick<HostFile, "mode" | "size"> {
+  return { mode, size };
+}
+
+/** The GNU build id of a file that can be read. */
+export function describeBuildId(sys: Sys, path: string): string | undefined {
   try {
     return parseBuildId(readBeginning(sys, path).bytes);
   } catch (error) {

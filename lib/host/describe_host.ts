@@ -5,6 +5,7 @@ import type { Sys } from "../sys/sys.ts";
 import { describeComponents } from "./describe_components.ts";
 import { capabilityNames } from "./capability_names.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
+import { describeDescriptors } from "./describe_descriptors.ts";
 import { describeFiles } from "./describe_files.ts";
 import { describeOwnState } from "./describe_own_state.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
@@ -40,6 +41,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     components: describeComponents(sys, questions.components),
     own: describeOwnState(sys),
     files: describeFiles(sys, questions.files),
+    inherited: describeDescriptors(sys, questions.inherited),
   };
 }
 

@@ -29,6 +29,8 @@ export interface Host {
   readonly own: OwnState;
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
+  /** Those of the descriptors asked for that cgrestore was started with. */
+  readonly inherited: ReadonlyMap<number, HostDescriptor>;
 }
 
 export interface OwnState {
@@ -57,6 +59,19 @@ export interface HostFile {
   readonly size: number;
   /** GNU build id in hexadecimal; absent when it was not asked for, or the file has none. */
   readonly buildId?: string;
+  /**
+   * The symbolic link that the path itself is; absent when it is none, or was not asked for. One that leads nowhere is
+   * the file as well.
+   */
+  readonly link?: HostFile;
+}
+
+/** A descriptor of cgrestore's own. */
+export interface HostDescriptor extends Omit<HostFile, "link"> {
+  /** What its link in /proc says: `"pipe:[77]"` (proc_pid_fd(5)). */
+  readonly name: string;
+  /** Status flags and access mode. */
+  readonly flags: number;
 }
 
 export interface Hierarchy {
@@ -103,6 +118,14 @@ export interface HostQuestions {
   readonly cgroups: ReadonlyMap<HierarchyName, readonly string[]>;
   /** Numbers of components of XSAVE's area. */
   readonly components: readonly number[];
-  /** Paths of files, with whether their build id matters. */
-  readonly files: ReadonlyMap<string, boolean>;
+  /** Paths of files, with what matters of each besides type, mode and size. */
+  readonly files: ReadonlyMap<string, FileQuestion>;
+  /** Descriptors of cgrestore's own. */
+  readonly inherited: readonly number[];
+}
+
+export interface FileQuestion {
+  readonly buildId: boolean;
+  /** Whether it matters if the path is a symbolic link itself. */
+  readonly link: boolean;
 }

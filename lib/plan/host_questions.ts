@@ -1,6 +1,7 @@
 import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
+import { deadTasksOf, fileQuestions } from "./contents/file_questions.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
 
@@ -14,18 +15,19 @@ const SPARE_HELPERS = 8;
 export function hostQuestions(
   checkpoint: Checkpoint,
   hierarchies: readonly Hierarchy[],
-  options: Pick<PlanOptions, "mode" | "roots" | "onMissing">,
+  options: Pick<PlanOptions, "mode" | "roots" | "onMissing" | "inheritedFiles">,
 ): HostQuestions {
   const tasks = new Set(checkpoint.tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
   const leaders = new Set(checkpoint.tasks.flatMap(({ group, session }) => [group, session]));
-  const pids = new Set([...tasks, ...leaders].filter((pid) => pid > 0));
+  const pids = new Set([...tasks, ...leaders, ...deadTasksOf(checkpoint.contents)].filter((pid) => pid > 0));
   const missing = [...leaders].filter((pid) => pid > 0 && !tasks.has(pid));
   return {
     pids: [...pids].sort((a, b) => a - b),
     helpers: missing.length + SPARE_HELPERS,
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
     components: componentsOfInterest(checkpoint),
-    files: filesOfInterest(checkpoint),
+    files: fileQuestions(checkpoint.contents),
+    inherited: options.inheritedFiles.map(({ fd }) => fd),
   };
 }
 
@@ -36,15 +38,6 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
     for (const number of registers.floating?.components.keys() ?? []) numbers.add(number);
   }
   return [...numbers].sort((a, b) => a - b);
-}
-
-/** All that are opened by name, with whether their build id is known. */
-function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
-  const files = new Map<string, boolean>();
-  for (const file of contents?.files.values() ?? []) {
-    if (file.kind === "path") files.set(file.path, file.buildId !== undefined || files.get(file.path) === true);
-  }
-  return files;
 }
 
 function cgroupsOfInterest(

@@ -32,7 +32,7 @@ export class MadeNames {
     const names = [...this.#names].reverse();
     this.#names.clear();
     forEachAlways(names, ([path, isDirectory]) => {
-      const relative = path.replace(/^\/+/, "");
+      const relative = relativeToRoot(path);
       try {
         if (isDirectory) sys.rmdirat(root, relative);
         else sys.unlinkat(root, relative);
@@ -42,4 +42,9 @@ export class MadeNames {
       }
     });
   }
+}
+
+/** An absolute path as it is beneath a descriptor of the root directory. */
+export function relativeToRoot(path: string): string {
+  return path.replace(/^\/+/, "");
 }

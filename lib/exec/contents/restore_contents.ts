@@ -11,7 +11,7 @@ import { compileMemory } from "./compile_memory.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
 import { Departure } from "./departure.ts";
-import { MadeNames } from "./made_names.ts";
+import { MadeNames, relativeToRoot } from "./made_names.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { compileLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
@@ -108,6 +108,11 @@ export class ContentsRun {
     this.#makeFiles(this.#plan.earlyFiles, this.#options.taken);
   }
 
+  /** Opens files of tasks that have ended, while helpers stand in for these. */
+  openHelperFiles(): void {
+    this.#makeFiles(this.#plan.helperFiles, this.#options.taken);
+  }
+
   /** Everything else, when all tasks are there; in the end their registers are theirs, and they wait to be let go. */
   restore(): void {
     // No other numbers than ours are taken then: some files need a number for a while.
@@ -144,13 +149,37 @@ export class ContentsRun {
     }
   }
 
-  /** Removes all names that were made for open files; the coordinator, in whose root directory they are, lives. */
+  /** Removes all names that were made for open files, while the coordinator lives. */
   removeNames(): void {
-    if (this.#names.isEmpty) return;
+    if (!this.#names.isEmpty) this.#inRoot((root) => this.#names.removeAll(this.#options.context.sys, root));
+  }
+
+  /**
+   * Removes the names that the dump has made, because nobody needs them once the tasks run; while the coordinator
+   * lives. Those that stay do no harm: what was wrong is returned.
+   */
+  removeObsoleteNames(): string[] {
+    const { obsoleteNames } = this.#plan;
+    if (obsoleteNames.length === 0) return [];
+    return this.#inRoot((root) =>
+      obsoleteNames.flatMap((path) => {
+        try {
+          this.#options.context.sys.unlinkat(root, relativeToRoot(path));
+          return [];
+        } catch (error) {
+          if (!(error instanceof SysError)) throw error;
+          return [`the name ${JSON.stringify(path)}, which the dump has made, stays: ${error.message}`];
+        }
+      })
+    );
+  }
+
+  /** Names are removed where they were made: in the root directory of the coordinator. */
+  #inRoot<T>(action: (root: number) => T): T {
     const { context: { sys }, coordinator } = this.#options;
     const root = sys.open(`/proc/${coordinator().pid}/root`, O_PATH | O_DIRECTORY);
     try {
-      this.#names.removeAll(sys, root);
+      return action(root);
     } finally {
       sys.close(root);
     }

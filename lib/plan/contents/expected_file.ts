@@ -4,7 +4,7 @@ export interface ExpectedFile {
   readonly link: string;
   readonly isPrefix?: boolean;
   /**
-   * What the open file is opened on: descriptors with the same have one link, and those with another one another.
+   * What the open file is opened on: descriptors with the same have one inode, and those with another one another.
    * Absent: not compared.
    */
   readonly object?: string;

@@ -1,6 +1,4 @@
 import type { AddressSpace, Mapping } from "../../model/address_space.ts";
-import type { Contents } from "../../model/contents.ts";
-import type { OpenFile } from "../../model/open_file.ts";
 
 /** What /proc/PID/maps must say of a mapping (proc_pid_maps(5)); neighbours may be told as one. */
 export interface ExpectedMapping {
@@ -14,10 +12,17 @@ export interface ExpectedMapping {
   readonly name?: string;
 }
 
-/** What the kernel must say of an address space; addresses outside of the 47 bits of tasks are left out. */
-export function expectMappings({ mappings }: AddressSpace, contents: Contents): ExpectedMapping[] {
+/**
+ * What the kernel must say of an address space; addresses outside of the 47 bits of tasks are left out.
+ *
+ * @param nameOfFile what it says of a file; `undefined` where that is not known beforehand
+ */
+export function expectMappings(
+  { mappings }: AddressSpace,
+  nameOfFile: (file: number) => string | undefined,
+): ExpectedMapping[] {
   return mappings.filter(({ content }) => content.kind !== "vsyscall").map((mapping) => {
-    const name = nameOf(mapping, contents);
+    const name = nameOf(mapping, nameOfFile);
     const { start, end, content } = mapping;
     const offset = "offset" in content ? content.offset : 0;
     return { start, end, access: accessOf(mapping), offset, ...name === undefined ? {} : { name } };
@@ -30,7 +35,10 @@ function accessOf({ protection, content }: Mapping): string {
   return letters.join("") + (isShared ? "s" : "p");
 }
 
-function nameOf({ content }: Mapping, { files }: Contents): string | undefined {
+function nameOf(
+  { content }: Mapping,
+  nameOfFile: (file: number) => string | undefined,
+): string | undefined {
   switch (content.kind) {
     case "anonymous":
       return "";
@@ -39,12 +47,8 @@ function nameOf({ content }: Mapping, { files }: Contents): string | undefined {
     case "segment":
       return "/dev/zero (deleted)";
     case "file":
-      return fileName(files.get(content.file));
+      return nameOfFile(content.file);
     default:
       return undefined;
   }
-}
-
-function fileName(file: OpenFile | undefined): string | undefined {
-  return file?.kind === "path" && file.remap === undefined ? file.path : undefined;
 }

@@ -1,27 +1,55 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
+import type { PlanOptions } from "../plan.ts";
 import type { Handle } from "./contents_plan.ts";
 import type { ExpectedFile } from "./expected_file.ts";
+import { deadTasksOf } from "./file_questions.ts";
 import type { FileStep } from "./file_step.ts";
+import type { GhostDraft } from "./files/plan_ghost.ts";
+
+/** What planning files has to know besides the contents. */
+export interface FileOptions extends Pick<PlanOptions, "fileValidation" | "skipFileRwxCheck" | "inheritedFiles"> {
+  /** Pids of all tasks, and tids of their threads: files of theirs in /proc are there when the tasks are. */
+  readonly pids: ReadonlySet<number>;
+}
+
+const DEFAULTS: FileOptions = {
+  fileValidation: "buildid",
+  skipFileRwxCheck: false,
+  inheritedFiles: [],
+  pids: new Set(),
+};
 
 /** What planning files works with, and what comes of it. One for each restore. */
 export class FilePlanner {
   /** Files that can be made before any task is. */
   readonly early: FileStep[] = [];
+  /** Files of tasks that have ended: made while helpers stand in for these. */
+  readonly helped: FileStep[] = [];
   /** Files that are made when all tasks are there. */
   readonly late: FileStep[] = [];
   /** What is done to files when all tasks have what they hold. */
   readonly last: FileStep[] = [];
+  /** Files without a name, by their id: each is made in one step with all its openings. */
+  readonly ghosts = new Map<number, GhostDraft>();
   readonly expected = new Map<Handle, ExpectedFile>();
+  /** What a user should know although it is no problem. */
+  readonly notes: string[] = [];
+  /** Pids of tasks that have ended, but of which files in /proc are open. */
+  readonly deadTasks: ReadonlySet<number>;
   readonly #handles = new Map<string, Handle>();
+  readonly #usedKeys = new Set<string>();
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files">,
+    readonly host: Pick<Host, "files" | "inherited" | "kernel">,
     readonly problems: Problem[],
-  ) {}
+    readonly options: FileOptions = DEFAULTS,
+  ) {
+    this.deadTasks = new Set(deadTasksOf(contents));
+  }
 
   /** How many handles there are. */
   get count(): number {
@@ -53,6 +81,18 @@ export class FilePlanner {
   /** The handle of an open file that has been planned. */
   get(key: string): Handle | undefined {
     return this.#handles.get(key);
+  }
+
+  /** The descriptor of cgrestore's own that the user wants to be used for what `key` names (`--inherit-fd`). */
+  inherited(key: string): number | undefined {
+    const found = this.options.inheritedFiles.find((file) => file.key === key);
+    if (found !== undefined) this.#usedKeys.add(key);
+    return found?.fd;
+  }
+
+  /** Keys of `--inherit-fd` that nothing has asked for. */
+  get unusedKeys(): string[] {
+    return this.options.inheritedFiles.map(({ key }) => key).filter((key) => !this.#usedKeys.has(key));
   }
 
   /** Tells that something cannot be restored. */

@@ -1,12 +1,20 @@
 import type { EventfdStep } from "./files/plan_eventfd.ts";
+import type { CloseStep, FillPipeStep } from "./files/plan_fifo.ts";
+import type { GhostStep } from "./files/plan_ghost.ts";
+import type { InheritStep } from "./files/plan_inherited_file.ts";
 import type { AdjustStep, MemfdStep, ReopenStep, SealStep } from "./files/plan_memory_file.ts";
-import type { OpenPathStep } from "./files/plan_path.ts";
+import type { OpenLinkedStep, OpenPathStep } from "./files/plan_path.ts";
 import type { PipeStep } from "./files/plan_pipe.ts";
 import type { SegmentStep } from "./files/plan_segment.ts";
 
 /** How one open file, or several that belong together, are made in the coordinator. */
 export type FileStep =
   | OpenPathStep
+  | OpenLinkedStep
+  | GhostStep
+  | InheritStep
+  | FillPipeStep
+  | CloseStep
   | PipeStep
   | EventfdStep
   | SegmentStep

@@ -6,14 +6,16 @@ import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
 import { expectMappings } from "./expected_mapping.ts";
-import { FilePlanner } from "./file_planner.ts";
+import { type FileOptions, FilePlanner } from "./file_planner.ts";
+import { planGhosts } from "./files/plan_ghost.ts";
+import { checkInheritedFiles, notesOnInheritedFiles } from "./files/plan_inherited_file.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
-import { planMappedFile } from "./plan_mapped_file.ts";
+import { mappedName, planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
 import { sharingProblems } from "./plan_sharing.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
@@ -24,6 +26,14 @@ export interface ContentsQuestions {
   readonly host: Host;
   /** How the tasks are made, makers first, helpers included. */
   readonly programs: readonly TaskProgram[];
+  readonly options: Omit<FileOptions, "pids">;
+}
+
+/** The plan, unless there are problems, and what is to be told about it. */
+export interface ContentsAnswer {
+  readonly plan: ContentsPlan;
+  readonly problems: readonly Problem[];
+  readonly notes: readonly string[];
 }
 
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
@@ -39,10 +49,11 @@ const CHOSEN_TIMER_IDS = [6, 16] as const;
 const SCRATCH = 2 ** 38;
 
 /** Plans what gives the tasks of a tree what they held. */
-export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
+export function planContents(questions: ContentsQuestions): ContentsAnswer {
   const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
-  const { contents, host, programs } = questions;
-  const files = new FilePlanner(contents, host, problems);
+  const { contents, host, programs, options } = questions;
+  const files = new FilePlanner(contents, host, problems, { ...options, pids: pidsOf(programs) });
+  checkInheritedFiles(files);
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
   const draft: Draft = {
@@ -60,9 +71,12 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
     plan: {
       free,
       firstDescriptor,
-      earlyFiles: files.early,
+      earlyFiles: [...files.early, ...planGhosts(files)],
+      helperFiles: files.helped,
       lateFiles: files.late,
       lastFiles: files.last,
+      inherited: options.inheritedFiles.map(({ fd }) => fd),
+      obsoleteNames: obsoleteNames(contents),
       handles: files.count,
       expectedFiles: files.expected,
       components: host.components,
@@ -71,7 +85,23 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
       tasks,
     },
     problems,
+    notes: [...files.notes, ...notesOnInheritedFiles(files)],
   };
+}
+
+/** Pids and tids of the tasks that will be there. */
+function pidsOf(programs: readonly TaskProgram[]): Set<number> {
+  const tasks = programs.filter(({ role }) => role === "task");
+  return new Set(tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
+}
+
+/** The names by which the dump has linked files that had lost theirs. */
+function obsoleteNames({ files }: Contents): string[] {
+  const names = new Set<string>();
+  for (const file of files.values()) {
+    if (file.kind === "path" && file.remap?.kind === "linked") names.add(file.remap.path);
+  }
+  return [...names];
 }
 
 function isAtLeast([major, minor]: readonly [number, number], [wanted, least]: readonly [number, number]): boolean {
@@ -112,7 +142,7 @@ function isFiller({ steps }: TaskProgram): boolean {
 
 function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
   const { pid, threads } = program;
-  const { contents, host } = draft.questions;
+  const { questions: { contents, host }, files } = draft;
   const state = contents.tasks.get(pid);
   if (state === undefined) return [];
   const descriptors = planDescriptors(draft, pid, state.table);
@@ -121,8 +151,8 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     isFiller: isFiller(program),
     ...draft.controlsHugePages ? { hugePagesDisabled: state.memory.hugePagesDisabled } : {},
     memory: planTaskMemory(draft, pid, state),
-    expectedMappings: expectMappings(state.memory, contents),
-    ...executableOf(contents, state),
+    expectedMappings: expectMappings(state.memory, (file) => mappedName(files, file)),
+    links: linksOf(files, state),
     ...descriptors === undefined ? {} : { descriptors },
     directories: planDirectories(draft, pid, state),
     ...planTaskState(state, host),
@@ -133,10 +163,16 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
   }];
 }
 
-/** What the link to it says, where its name has not gone. */
-function executableOf(contents: Contents, { memory }: TaskState): Pick<TaskContents, "executable"> {
-  const file = contents.files.get(memory.executable);
-  return file?.kind === "path" && file.remap === undefined ? { executable: file.path } : {};
+/** What the links to executable and directories say. */
+function linksOf(files: FilePlanner, { memory, directories }: TaskState): TaskContents["links"] {
+  const [exe, cwd, root] = [memory.executable, directories.working, directories.root].map((file) => (
+    mappedName(files, file)
+  ));
+  return {
+    ...exe === undefined ? {} : { exe },
+    ...cwd === undefined ? {} : { cwd },
+    ...root === undefined ? {} : { root },
+  };
 }
 
 function planTaskMemory({ questions, files, births, ...draft }: Draft, pid: number, state: TaskState) {

@@ -2,6 +2,7 @@ import type { OpenFile } from "../../model/open_file.ts";
 import type { Handle } from "./contents_plan.ts";
 import { fileKey, type FilePlanner } from "./file_planner.ts";
 import { planEventfd } from "./files/plan_eventfd.ts";
+import { planFifo } from "./files/plan_fifo.ts";
 import { planMemoryFile } from "./files/plan_memory_file.ts";
 import { planPath } from "./files/plan_path.ts";
 import { planPipe } from "./files/plan_pipe.ts";
@@ -25,6 +26,8 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planPath(planner, file, holder);
     case "pipe":
       return planPipe(planner, file);
+    case "fifo":
+      return planFifo(planner, file, holder);
     case "eventfd":
       return planEventfd(planner, file);
     case "memfd":

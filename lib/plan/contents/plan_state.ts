@@ -12,7 +12,7 @@ export type StateOfTask = Omit<
   | "memory"
   | "hugePagesDisabled"
   | "expectedMappings"
-  | "executable"
+  | "links"
   | "descriptors"
   | "directories"
   | "threads"

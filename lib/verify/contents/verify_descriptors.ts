@@ -10,8 +10,8 @@ const O_LARGEFILE = 0o100000;
 
 /** Compares descriptors of all tasks with a plan: two of one object must be so in different tasks as well. */
 export class DescriptorComparison {
-  /** Links by object, and objects by link. */
-  readonly #links = new Map<string, string>();
+  /** Inodes by object, and objects by inode. */
+  readonly #inodes = new Map<string, string>();
   readonly #objects = new Map<string, string>();
 
   constructor(readonly sys: Sys, readonly plan: Pick<ContentsPlan, "expectedFiles">) {}
@@ -38,21 +38,29 @@ export class DescriptorComparison {
   #compareOne(directory: string, { fd, handle, closeOnExec }: DescriptorStep): string[] {
     const expected = this.plan.expectedFiles.get(handle);
     if (expected === undefined) return [];
-    const link = this.sys.readLink(`${directory}/fd/${fd}`);
+    const path = `${directory}/fd/${fd}`;
     const info = parseInfo(readText(this.sys, `${directory}/fdinfo/${fd}`));
-    return [...this.#compareLink(expected, link), ...compareInfo(expected, info, closeOnExec)];
+    return [
+      ...compareLink(expected, this.sys.readLink(path)),
+      ...expected.object === undefined ? [] : this.#compareObject(expected.object, path),
+      ...compareInfo(expected, info, closeOnExec),
+    ];
   }
 
-  #compareLink({ link: expected, isPrefix = false, object }: ExpectedFile, link: string): string[] {
-    const isRight = isPrefix ? link.startsWith(expected) : link === expected;
-    if (!isRight) return [`it is ${JSON.stringify(link)}, and should be ${JSON.stringify(expected)}`];
-    if (object === undefined) return [];
-    const [knownLink, knownObject] = [this.#links.get(object) ?? link, this.#objects.get(link) ?? object];
-    this.#links.set(object, knownLink);
-    this.#objects.set(link, knownObject);
-    if (knownLink !== link) return [`it is ${link}, and should be ${knownLink}, which is ${object}`];
-    return knownObject === object ? [] : [`it is ${link}, which is ${knownObject}, and should be ${object}`];
+  /** Links are no help: files without a name may have equal ones. */
+  #compareObject(object: string, path: string): string[] {
+    const inode = this.sys.identity(path);
+    const [knownInode, knownObject] = [this.#inodes.get(object) ?? inode, this.#objects.get(inode) ?? object];
+    this.#inodes.set(object, knownInode);
+    this.#objects.set(inode, knownObject);
+    if (knownInode === inode && knownObject === object) return [];
+    return [`it is ${knownInode === inode ? knownObject : `another inode than ${object}`}, and should be ${object}`];
   }
+}
+
+function compareLink({ link: expected, isPrefix = false }: ExpectedFile, link: string): string[] {
+  const isRight = isPrefix ? link.startsWith(expected) : link === expected;
+  return isRight ? [] : [`it is ${JSON.stringify(link)}, and should be ${JSON.stringify(expected)}`];
 }
 
 interface FileInfo {

@@ -1,17 +1,30 @@
 import type { FileStep } from "../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import type { FilesContext } from "./file_calls.ts";
+import { inherit } from "./inherit.ts";
 import { makeEventfd } from "./make_eventfd.ts";
+import { closeFile, fillFifo } from "./make_fifo.ts";
+import { makeGhost } from "./make_ghost.ts";
 import { adjust, makeMemfd, reopen, seal } from "./make_memfd.ts";
 import { makePipe } from "./make_pipe.ts";
 import { makeSegment } from "./make_segment.ts";
-import { openPath } from "./open_path.ts";
+import { openLinked, openPath } from "./open_path.ts";
 
 /** The calls that make the files of one step, each at its own descriptor; none is left open besides. */
 export function compileFileStep(context: FilesContext, step: FileStep): RemoteCall[] {
   switch (step.kind) {
     case "open-path":
       return openPath(context, step);
+    case "open-linked":
+      return openLinked(context, step);
+    case "make-ghost":
+      return makeGhost(context, step);
+    case "inherit":
+      return inherit(context, step);
+    case "fill-pipe":
+      return fillFifo(context, step);
+    case "close":
+      return closeFile(context, step);
     case "make-pipe":
       return makePipe(context, step);
     case "make-eventfd":

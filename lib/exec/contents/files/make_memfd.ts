@@ -31,7 +31,9 @@ export function reopen(context: FilesContext, { handle, from, flags, position, w
   const path = cString(`/proc/self/fd/${descriptorOf(context, from)}`);
   return create(context, handle, (fd) => [
     remoteCall(context, "openat", [AT_FDCWD, path, flags], { ...purpose, expected: fd }),
-    ...position === 0 ? [] : [remoteCall(context, "lseek", [fd, position, SEEK_SET], purpose)],
+    ...position === undefined || Number(position) === 0
+      ? []
+      : [remoteCall(context, "lseek", [fd, position, SEEK_SET], purpose)],
   ]);
 }
 

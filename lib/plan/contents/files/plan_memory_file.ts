@@ -2,6 +2,7 @@ import type { MemoryFile, MemoryInode } from "../../../model/files/memory_file.t
 import { PAGE_SIZE } from "../../../model/address_space.ts";
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
+import { planInheritedFile } from "./plan_inherited_file.ts";
 import type { StepBase } from "../file_step.ts";
 
 /** memfd_create(2), without content. */
@@ -24,7 +25,8 @@ export interface ReopenStep extends StepBase {
   readonly handle: Handle;
   readonly from: Handle;
   readonly flags: number;
-  readonly position: number;
+  /** Absent: its beginning, where it has any. */
+  readonly position?: number | bigint;
 }
 
 /** Gives an open file its status flags and its position. */
@@ -51,6 +53,11 @@ const O_RDWR = 2;
 /** The handle of an open memfd. */
 export function planMemoryFile(planner: FilePlanner, file: MemoryFile): Handle {
   const { id, flags, position, inode } = file;
+  const inherited = planInheritedFile(planner, keysOf(inode));
+  if (inherited !== undefined) {
+    planner.know(fileKey(id), inherited.handle, inherited.expected);
+    return inherited.handle;
+  }
   const { handle: from, isFresh } = planInode(planner, inode);
   const expected = { link: linkOf(inode), object: inodeKey(inode), flags, position };
   const what = linkOf(inode);
@@ -67,11 +74,13 @@ export function planMemoryFile(planner: FilePlanner, file: MemoryFile): Handle {
 
 /** The handle of a memfd to map. */
 export function planMemoryUse(planner: FilePlanner, { inode }: MemoryFile, openFlags: number): Handle {
+  const inherited = planInheritedFile(planner, keysOf(inode));
+  if (inherited !== undefined) return inherited.handle;
   const { handle: from } = planInode(planner, inode);
   const flags = openFlags & O_ACCMODE;
   if (flags === O_RDWR) return from;
   const { handle, isNew } = planner.handle(`use ${flags} ${inodeKey(inode)}`);
-  if (isNew) planner.early.push({ kind: "reopen", handle, from, what: linkOf(inode), flags, position: 0 });
+  if (isNew) planner.early.push({ kind: "reopen", handle, from, what: linkOf(inode), flags });
   return handle;
 }
 
@@ -94,6 +103,16 @@ function planInode(planner: FilePlanner, inode: MemoryInode): { handle: Handle; 
   planner.early.push({ kind: "make-memfd", handle, what, name, size, hugeFlags, ...permissions, uid, gid });
   if (seals !== 0) planner.last.push({ kind: "seal", handle, what, seals });
   return { handle, isFresh: true };
+}
+
+/** What /proc says of a memfd that is mapped. */
+export function memoryLink(planner: FilePlanner, { inode }: MemoryFile): string {
+  return planInheritedFile(planner, keysOf(inode))?.expected.link ?? linkOf(inode);
+}
+
+/** What `--inherit-fd` may call it. */
+function keysOf({ name }: MemoryInode): string[] {
+  return [`/memfd:${name}`];
 }
 
 function inodeKey({ id }: MemoryInode): string {
