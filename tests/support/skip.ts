@@ -1,7 +1,17 @@
 /** Tests that need more than every machine has. A test that cannot run says why, in a line that `scripts/test.ts` reads. */
 
 /** What a test can need of the machine. */
-export type Requirement = "root" | "cc" | "criu" | "denort" | "vm" | "v1" | "v1-apart" | "v2" | "user-namespaces";
+export type Requirement =
+  | "root"
+  | "cc"
+  | "criu"
+  | "denort"
+  | "vm"
+  | "v1"
+  | "v1-apart"
+  | "v2"
+  | "user-namespaces"
+  | "huge-pages";
 
 /** Spread into the options of `Deno.test`. */
 export interface Skip {
@@ -50,8 +60,14 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   v1: () => (mounted("cgroup") ? undefined : "no cgroup v1 hierarchy"),
   "v1-apart": () => (hasHierarchy("cpu") ? undefined : "no cgroup v1 hierarchy with cpu alone"),
   v2: () => (mounted("cgroup2") ? undefined : "no cgroup v2 hierarchy"),
+  "huge-pages":
+    () => (freeHugePages() >= 4 ? undefined : "fewer than 4 free huge pages: see the sysctl vm.nr_hugepages"),
   "user-namespaces": () => (runs("unshare", ["-U", "true"]) ? undefined : "no user namespaces"),
 };
+
+function freeHugePages(): number {
+  return Number(/^HugePages_Free:\s*(\d+)/m.exec(Deno.readTextFileSync("/proc/meminfo"))?.[1] ?? 0);
+}
 
 function runs(command: string, args: string[]): boolean {
   try {

@@ -42,9 +42,13 @@ export function buildPathFile(id: number, entry: RegFileEntry, context: Context)
   };
 }
 
-/** CRIU leaves the first slash away where it opens a file relative to its mount. */
+/**
+ * CRIU leaves the first slash away where it opens a file relative to its mount, and puts one behind the directory of a
+ * task in /proc (`check_path_remap`).
+ */
 function normalize(name: string): string {
-  return name.startsWith("/") ? name : `/${name}`;
+  const absolute = name.startsWith("/") ? name : `/${name}`;
+  return absolute.replace(/(?<=.)\/$/s, "");
 }
 
 function pathProblem(path: string): string | undefined {

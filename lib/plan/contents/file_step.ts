@@ -2,7 +2,7 @@ import type { EventfdStep } from "./files/plan_eventfd.ts";
 import type { CloseStep, FillPipeStep } from "./files/plan_fifo.ts";
 import type { GhostStep } from "./files/plan_ghost.ts";
 import type { InheritStep } from "./files/plan_inherited_file.ts";
-import type { AdjustStep, MemfdStep, ReopenStep, SealStep } from "./files/plan_memory_file.ts";
+import type { AdjustStep, MemfdStep, ReopenStep, SealStep, WriteStep } from "./files/plan_memory_file.ts";
 import type { OpenLinkedStep, OpenPathStep } from "./files/plan_path.ts";
 import type { PipeStep } from "./files/plan_pipe.ts";
 import type { SegmentStep } from "./files/plan_segment.ts";
@@ -21,7 +21,8 @@ export type FileStep =
   | MemfdStep
   | ReopenStep
   | AdjustStep
-  | SealStep;
+  | SealStep
+  | WriteStep;
 
 /** What every step has. */
 export interface StepBase {

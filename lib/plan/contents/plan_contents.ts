@@ -8,8 +8,9 @@ import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan
 import { expectMappings } from "./expected_mapping.ts";
 import { type FileOptions, FilePlanner } from "./file_planner.ts";
 import { planGhosts } from "./files/plan_ghost.ts";
+import { isAtLeast } from "./kernel_version.ts";
 import { checkInheritedFiles, notesOnInheritedFiles } from "./files/plan_inherited_file.ts";
-import { writableInode } from "./files/plan_memory_file.ts";
+import { isFilledFirst, writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { TaskProgram } from "../plan.ts";
@@ -60,7 +61,7 @@ export function planContents(questions: ContentsQuestions): ContentsAnswer {
     ...{ questions, files, problems },
     free,
     scratch: free.start + SCRATCH,
-    emptySegments: new Set(contents.segments.keys()),
+    emptySegments: emptySegments(contents),
     tables: new Set(),
     births: planBirthMemory(questions),
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
@@ -89,6 +90,15 @@ export function planContents(questions: ContentsQuestions): ContentsAnswer {
   };
 }
 
+/** Segments that the tasks fill. */
+function emptySegments({ segments, files }: Contents): Set<number> {
+  const empty = new Set(segments.keys());
+  for (const file of files.values()) {
+    if (file.kind === "memfd" && isFilledFirst(file.inode)) empty.delete(file.inode.segment);
+  }
+  return empty;
+}
+
 /** Pids and tids of the tasks that will be there. */
 function pidsOf(programs: readonly TaskProgram[]): Set<number> {
   const tasks = programs.filter(({ role }) => role === "task");
@@ -102,10 +112,6 @@ function obsoleteNames({ files }: Contents): string[] {
     if (file.kind === "path" && file.remap?.kind === "linked") names.add(file.remap.path);
   }
   return [...names];
-}
-
-function isAtLeast([major, minor]: readonly [number, number], [wanted, least]: readonly [number, number]): boolean {
-  return major > wanted || major === wanted && minor >= least;
 }
 
 interface Draft {

@@ -5,7 +5,7 @@ import { inherit } from "./inherit.ts";
 import { makeEventfd } from "./make_eventfd.ts";
 import { closeFile, fillFifo } from "./make_fifo.ts";
 import { makeGhost } from "./make_ghost.ts";
-import { adjust, makeMemfd, reopen, seal } from "./make_memfd.ts";
+import { adjust, makeMemfd, reopen, seal, writeContents } from "./make_memfd.ts";
 import { makePipe } from "./make_pipe.ts";
 import { makeSegment } from "./make_segment.ts";
 import { openLinked, openPath } from "./open_path.ts";
@@ -39,5 +39,7 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return adjust(context, step);
     case "seal":
       return seal(context, step);
+    case "write":
+      return writeContents(context, step);
   }
 }

@@ -6,6 +6,7 @@ import { descriptorOf, remoteCall, words } from "../remote.ts";
 import { close, create, type FilesContext } from "./file_calls.ts";
 import { openAs } from "./open_path.ts";
 import { linkName, makeDirectory, makeParents, makingName, removeName, removeParents } from "./temporary_name.ts";
+import { writeContent } from "./write_content.ts";
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -25,8 +26,6 @@ const S_IFDIR = 0o040000;
 const S_IFLNK = 0o120000;
 /** As long as it has a name, nobody else gets at it. */
 const PRIVATE_MODE = 0o600;
-/** Most bytes of one sendfile(2): the kernel takes a little less than 2 GiB (MAX_RW_COUNT). */
-const MAX_BYTES = 2 ** 30;
 
 /** Makes a file, opens it, and takes its name away again. */
 export function makeGhost(context: FilesContext, step: GhostStep): RemoteCall[] {
@@ -155,34 +154,13 @@ function makeNode(context: FilesContext, { ghost }: GhostStep, path: string): Re
 }
 
 /** Gives a regular file its size, and what is between its holes. */
-function fillFile(context: FilesContext, { ghost, what }: GhostStep, fd: number): RemoteCall[] {
-  const { size, content: { path, parts } } = ghost;
+function fillFile(context: FilesContext, { ghost: { size, content }, what }: GhostStep, fd: number): RemoteCall[] {
   if (size === 0) return [];
-  const { lowest } = context;
-  const image = lowest.take();
-  const attempt = `Cannot write the content of ${JSON.stringify(what)}`;
-  const hints = { ENOSPC: "its file system is full", EDQUOT: "a quota is used up", EFBIG: "see RLIMIT_FSIZE" };
-  const calls = [
-    remoteCall(context, "ftruncate", [fd, size], { attempt, hints }),
-    remoteCall(context, "openat", [AT_FDCWD, cString(path), O_RDONLY], { attempt, expected: image }),
-    ...parts.flatMap(({ position, offset, length }) => [
-      remoteCall(context, "lseek", [fd, position, SEEK_SET], { attempt }),
-      ...piecesOf(offset, length).map(([from, count]) => (
-        remoteCall(context, "sendfile", [fd, image, words(from), count], { attempt, hints, expected: count })
-      )),
-    ]),
-    close(context, image),
+  const attempt = `Cannot give ${JSON.stringify(what)} its size, which is ${size}`;
+  return [
+    remoteCall(context, "ftruncate", [fd, size], { attempt, hints: { EFBIG: "see RLIMIT_FSIZE" } }),
+    ...writeContent(context, { fd, content, what }),
   ];
-  lowest.release(image);
-  return calls;
-}
-
-function piecesOf(offset: number, length: number): [offset: number, count: number][] {
-  const pieces: [number, number][] = [];
-  for (let done = 0; done < length; done += MAX_BYTES) {
-    pieces.push([offset + done, Math.min(MAX_BYTES, length - done)]);
-  }
-  return pieces;
 }
 
 /** Owner, mode and times of an open file; the mode after the owner, whose change takes bits of it away. */
