@@ -589,6 +589,11 @@ export class LinuxSys implements Sys, Disposable {
     return signal;
   }
 
+  takeSignal(): number {
+    this.#caughtIsKnown = false;
+    return this.#handlers === undefined ? 0 : Atomics.exchange(this.#handlers.words, CAUGHT_WORD, 0);
+  }
+
   setChildSubreaper(on: boolean): void {
     const result = this.#c.prctl(k.PR_SET_CHILD_SUBREAPER, on ? 1n : 0n, 0n, 0n, 0n);
     const code = this.#code();

@@ -117,6 +117,8 @@ export interface Sys {
   catchSignals(): void;
   /** The first signal caught since `catchSignals`, or 0. */
   caughtSignal(): number;
+  /** The same, and forgets it: from then on the next one counts. */
+  takeSignal(): number;
   /** prctl(PR_SET_CHILD_SUBREAPER): orphans among our descendants become our children, for us to reap. */
   setChildSubreaper(on: boolean): void;
   /** Sleeps; a signal caught meanwhile ends it early. */
