@@ -53,7 +53,7 @@ export function planThread(state: ThreadState, questions: ThreadQuestions): Thre
   const where = tid === pid ? `task ${pid}` : `thread ${tid} of task ${pid}`;
   const { registers } = state;
   if (registers.isCompat) problems.push({ where, what: "it runs a program of 32 bits, which cannot be restored" });
-  if (registers.hasSegments) problems.push({ where, what: "it has segments for 32 bits, which cannot be restored" });
+  if (registers.hasShadowStack) problems.push({ where, what: "it has a shadow stack, which cannot be restored" });
   const lost = registers.floating?.lost ?? [];
   if (lost.length > 0) {
     problems.push({ where, what: `it used state ${lost.join(", ")} of the processor, which the images do not have` });
