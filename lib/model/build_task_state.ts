@@ -50,7 +50,9 @@ function buildActions(entries: readonly SaEntry[]): SignalAction[] {
   let signal = 0;
   for (const { sigaction: handler, flags, restorer, mask } of entries) {
     do signal++; while (WITHOUT_ACTION.has(signal));
-    if (handler !== 0n || flags !== 0n || mask !== 0n) actions.push({ signal, handler, flags, restorer, mask });
+    if (handler !== 0n || flags !== 0n || restorer !== 0n || mask !== 0n) {
+      actions.push({ signal, handler, flags, restorer, mask });
+    }
   }
   return actions;
 }

@@ -56,3 +56,14 @@ testEdited({
   }),
   refused: /it has a shadow stack/,
 });
+
+testProgram({ program: "threads", what: "six threads that wait" });
+testProgram({ program: "robust_mutexes", what: "lists of robust futexes" });
+testProgram({ program: "restart", what: "system calls in which tasks wait" });
+testProgram({ program: "rseq", what: "restartable sequences, in critical sections" });
+
+testProgram({ program: "signal_actions", what: "actions of all signals" });
+testProgram({ program: "breakpoint_signal", what: "SIGTRAP" });
+testProgram({ program: "pending_signals", what: "queues of signals" });
+testProgram({ program: "signals_of_kernel", what: "pending signals that the kernel made" });
+testProgram({ program: "too_many_signals", what: "more signals than RLIMIT_SIGPENDING" });

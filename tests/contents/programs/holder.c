@@ -95,7 +95,14 @@ static pid_t clone_as(pid_t pid)
 		.set_tid = (uintptr_t)&pid,
 		.set_tid_size = 1,
 	};
-	return MUST(syscall(SYS_clone3, &args, sizeof(args)));
+	void *robust_list;
+	size_t size;
+	MUST(syscall(SYS_get_robust_list, 0, &robust_list, &size));
+	pid_t child = MUST(syscall(SYS_clone3, &args, sizeof(args)));
+	/* As the C library's fork() does. */
+	if (child == 0)
+		MUST(syscall(SYS_set_robust_list, robust_list, size));
+	return child;
 }
 
 pid_t fork_as(int number)

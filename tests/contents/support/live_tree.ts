@@ -1,7 +1,7 @@
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import { SysError } from "../../../lib/errors.ts";
 import { type Run, runCgrestore } from "../../support/run_cgrestore.ts";
-import { type PidReservation, reservePids } from "../../support/reserve_pids.ts";
+import { type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
 import { taskExists, waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
 import { describeTree, listTree, type TreeDescription } from "./describe_tree.ts";
@@ -110,10 +110,22 @@ export class LiveTree implements AsyncDisposable {
 
   /** Ends the tasks, if there are any, and waits until they are gone. */
   async kill(): Promise<void> {
-    if (!taskExists(this.root)) return await this.#reapAll();
     // The pid is reserved: whatever has it is what was started or restored here.
-    for (const pid of listTree(this.root).toReversed()) killTask(pid);
+    if (taskExists(this.root)) { for (const pid of listTree(this.root).toReversed()) killTask(pid); }
+    await this.#killOrphans();
     await this.#reapAll();
+  }
+
+  /** Tasks whose parent has ended become our children. */
+  async #killOrphans(): Promise<void> {
+    await waitUntil(() => {
+      const orphans = listTree(Deno.pid).filter((pid) => pid >= this.root && pid < this.root + RESERVED_PIDS);
+      for (const pid of orphans) {
+        killTask(pid);
+        reap(pid);
+      }
+      return orphans.length === 0;
+    }, "the tasks are still there");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -125,8 +137,8 @@ export class LiveTree implements AsyncDisposable {
 
   async #reapAll(): Promise<void> {
     await waitUntil(() => {
-      for (let pid = this.root; pid < this.root + 32; pid++) reap(pid);
-      for (let pid = this.root; pid < this.root + 32; pid++) if (taskExists(pid)) return false;
+      for (let pid = this.root; pid < this.root + RESERVED_PIDS; pid++) reap(pid);
+      for (let pid = this.root; pid < this.root + RESERVED_PIDS; pid++) if (taskExists(pid)) return false;
       return true;
     }, "the tasks are still there");
   }
