@@ -67,3 +67,25 @@ testProgram({ program: "breakpoint_signal", what: "SIGTRAP" });
 testProgram({ program: "pending_signals", what: "queues of signals" });
 testProgram({ program: "signals_of_kernel", what: "pending signals that the kernel made" });
 testProgram({ program: "too_many_signals", what: "more signals than RLIMIT_SIGPENDING" });
+
+// Timers run out while tasks are stopped for another dump.
+const mayDifferInImages = /pendingSignals/;
+testProgram({
+  program: "interval_timers",
+  what: "interval timers",
+  // As before; and before the task stops, it enters the handlers of these signals.
+  mayDifferInImages: /pendingSignals|page|signalMask|registers|floating|interval timers/,
+});
+testProgram({ program: "posix_timers", what: "POSIX timers", mayDifferInImages });
+testProgram({
+  program: "posix_timers",
+  what: "POSIX timers, whose ids cannot be chosen in older kernels",
+  mayDifferInImages,
+  pretend: { "/proc/sys/kernel/osrelease": "6.1.0\n" },
+});
+testProgram({ program: "overrun", what: "timers whose signals are pending", mayDifferInImages });
+testProgram({
+  program: "unarmed_cpu_timer",
+  what: "timers of the processor's time that have an interval and do not run",
+  criuLoses: "that they do not run",
+});

@@ -1,7 +1,7 @@
 import type { Problem } from "../../errors.ts";
 import type { Host, OwnState } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
-import type { Credentials, TaskState, ThreadState } from "../../model/task_state.ts";
+import type { Credentials, IntervalTimer, TaskState, ThreadState, Timers } from "../../model/task_state.ts";
 import type { LimitStep, SeccompStep, TaskContents, ThreadContents } from "./contents_plan.ts";
 
 /** The part of a task's contents that is neither memory nor files. */
@@ -31,10 +31,24 @@ export function planTaskState(state: TaskState, { own }: Pick<Host, "own">): Sta
     ...oomScoreAdjustment === undefined || oomScoreAdjustment === own.oomScoreAdjustment ? {} : { oomScoreAdjustment },
     ...loginUid === undefined ? {} : { loginUid },
     membarrier: state.membarrier,
-    timers: state.timers,
+    timers: planTimers(state),
     pendingSignals: state.pendingSignals,
     ...memory.dumpable === undefined ? {} : { dumpable: memory.dumpable },
   };
+}
+
+/**
+ * A real timer that has run out goes on when its signal is taken, and until then nothing is left of its time
+ * (kernel/signal.c). Nobody can bring about that state, so it begins with its interval.
+ */
+function planTimers({ timers }: TaskState): Timers {
+  const [real, ...others] = timers.intervals;
+  if (isZero(real.interval) || !isZero(real.left)) return timers;
+  return { ...timers, intervals: [{ ...real, left: real.interval }, ...others] };
+}
+
+function isZero(time: IntervalTimer["left"]): boolean {
+  return time.every((part) => part === 0);
 }
 
 function planLimits({ limits }: TaskState, own: OwnState): LimitStep[] {
