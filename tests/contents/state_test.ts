@@ -89,3 +89,10 @@ testProgram({
   what: "timers of the processor's time that have an interval and do not run",
   criuLoses: "that they do not run",
 });
+
+testProgram({
+  program: "zombies",
+  what: "children that have ended",
+  criuLoses: "the highest bit of what they have returned",
+});
+testProgram({ program: "told_zombie", what: "signals of children that have ended do not come again" });

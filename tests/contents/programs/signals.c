@@ -226,3 +226,22 @@ PROGRAM(too_many_signals)
 	expect(SIGUSR1, SI_QUEUE, 1);
 	expect_none();
 }
+
+static volatile int received;
+
+static void count_and_say(int signal)
+{
+	(void)signal;
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d", ++received);
+	int fd = open(path_of("received"), O_WRONLY | O_CREAT, 0644);
+	if (fd >= 0 && write(fd, text, length) == length)
+		close(fd);
+}
+
+/* Tells how many signals it gets. */
+PROGRAM(counting)
+{
+	signal(REAL_TIME + 6, count_and_say);
+	ready_and_wait();
+}
