@@ -1,8 +1,10 @@
 import type { Problem } from "../../errors.ts";
 import type { Host, OwnState } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
-import type { Credentials, IntervalTimer, TaskState, ThreadState, Timers } from "../../model/task_state.ts";
-import type { LimitStep, SeccompStep, TaskContents, ThreadContents } from "./contents_plan.ts";
+import type { Credentials, TaskState, ThreadState } from "../../model/task_state.ts";
+import type { SeccompStep, TaskContents, ThreadContents } from "./contents_plan.ts";
+import { planLimits } from "./state/plan_limits.ts";
+import { planTimers } from "./state/plan_timers.ts";
 
 /** The part of a task's contents that is neither memory nor files. */
 export type StateOfTask = Omit<
@@ -18,45 +20,36 @@ export type StateOfTask = Omit<
   | "threads"
 >;
 
-/** RLIMIT_NOFILE: the coordinator raises it, so it is never inherited as it should be. */
-const RLIMIT_NOFILE = 7;
+/** What planning the state of a task has to know. */
+export interface TaskQuestions {
+  readonly pid: number;
+  readonly contents: Contents;
+  readonly host: Host;
+  readonly choosesTimerIds: boolean;
+  /** Tids of all threads. */
+  readonly threads: readonly number[];
+  readonly problems: Problem[];
+}
 
 /** What cgrestore has itself is inherited, and need not be set. */
-export function planTaskState(state: TaskState, { own }: Pick<Host, "own">): StateOfTask {
-  const { oomScoreAdjustment, loginUid, memory } = state;
+export function planTaskState(state: TaskState, questions: TaskQuestions): StateOfTask {
+  const { pid, contents, host, choosesTimerIds: choosesIds, threads, problems } = questions;
+  const { oomScoreAdjustment, loginUid, memory, timers, pendingSignals } = state;
+  const where = `task ${pid}`;
+  const ofThreads = threads.flatMap((tid) => contents.threads.get(tid)?.pendingSignals ?? []);
+  const queued = pendingSignals.length + ofThreads.length + timers.posix.length;
+  const isOwnAdjustment = oomScoreAdjustment === host.own.oomScoreAdjustment;
   return {
     personality: state.personality,
     actions: state.actions,
-    limits: planLimits(state, own),
-    ...oomScoreAdjustment === undefined || oomScoreAdjustment === own.oomScoreAdjustment ? {} : { oomScoreAdjustment },
+    ...planLimits(state, { where, queued, host, problems }),
+    ...oomScoreAdjustment === undefined || isOwnAdjustment ? {} : { oomScoreAdjustment },
     ...loginUid === undefined ? {} : { loginUid },
     membarrier: state.membarrier,
-    timers: planTimers(state),
-    pendingSignals: state.pendingSignals,
+    timers: planTimers(timers, { where, choosesIds, problems }),
+    pendingSignals,
     ...memory.dumpable === undefined ? {} : { dumpable: memory.dumpable },
   };
-}
-
-/**
- * A real timer that has run out goes on when its signal is taken, and until then nothing is left of its time
- * (kernel/signal.c). Nobody can bring about that state, so it begins with its interval.
- */
-function planTimers({ timers }: TaskState): Timers {
-  const [real, ...others] = timers.intervals;
-  if (isZero(real.interval) || !isZero(real.left)) return timers;
-  return { ...timers, intervals: [{ ...real, left: real.interval }, ...others] };
-}
-
-function isZero(time: IntervalTimer["left"]): boolean {
-  return time.every((part) => part === 0);
-}
-
-function planLimits({ limits }: TaskState, own: OwnState): LimitStep[] {
-  return limits.flatMap(({ soft, hard }, resource) => {
-    const inherited = own.limits[resource];
-    const isSame = inherited?.soft === soft && inherited.hard === hard && resource !== RLIMIT_NOFILE;
-    return isSame ? [] : [{ resource, soft, hard }];
-  });
 }
 
 /** What planning the state of a thread has to know. */
