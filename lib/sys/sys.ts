@@ -91,6 +91,8 @@ export interface Sys {
   ptraceSetOptions(pid: number, options: number): void;
   /** PTRACE_SETSIGMASK: bit N − 1 blocks signal N. */
   ptraceSetSignalMask(pid: number, mask: bigint): void;
+  /** PTRACE_SET_THREAD_AREA: entry `number` of the descriptor table becomes a `struct user_desc`. */
+  ptraceSetThreadArea(pid: number, number: number, descriptor: Uint32Array): void;
   /** PTRACE_GETREGSET into `buffer`; returns how much of it was filled. */
   ptraceGetRegisterSet(pid: number, type: number, buffer: Uint8Array): number;
   /** PTRACE_SETREGSET. */

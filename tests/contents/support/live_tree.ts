@@ -79,6 +79,17 @@ export class LiveTree implements AsyncDisposable {
     return await runCgrestore(["restore", "--images", images, "--restore-detached", ...verbosity, ...options]);
   }
 
+  /** Restores with a cgrestore that is told something else of the host: texts of files by path. */
+  async restorePretending(
+    images: string,
+    { host, options = [] }: { readonly host: Readonly<Record<string, string>>; readonly options?: readonly string[] },
+  ): Promise<Run> {
+    await this.#putDirectoryBack();
+    const program = new URL("pretending_cgrestore.ts", import.meta.url).pathname;
+    const command = [Deno.execPath(), "run", "-A", "--no-check", program, JSON.stringify(host)];
+    return await runProgram([...command, "restore", "--images", images, "--restore-detached", "-v1", ...options]);
+  }
+
   /** Restores with CRIU. */
   async restoreWithCriu(images: string, options: readonly string[] = []): Promise<Run> {
     await this.putDirectoryBack();
