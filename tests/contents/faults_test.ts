@@ -11,41 +11,51 @@ import { requires } from "../support/skip.ts";
 import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
-const NAME = "restore leaves nothing of what tasks hold when a call fails";
+/** Programs, each with a child, and how they are dumped. */
+const PROGRAMS: readonly (readonly [program: string, ...dump: string[]])[] = [
+  ["several"],
+  ["lost_names", "--link-remap"],
+];
 
-Deno.test({
-  name: NAME,
-  ...requires(NAME, "root", "cc", "criu"),
-  async fn(t) {
-    const holder = await compileHolder();
-    await using tree = await LiveTree.create();
-    await tree.start([holder, "spawn", String(tree.root), "several", tree.directory]);
-    await tree.ready();
-    const images = await tree.dump();
-    const whole = restoreWith({}, images);
-    assertEqual(whole.output, "");
-    assertEqual(whole.status, 0);
-    assertEqual(await tree.finish(), "ok");
-    await tree.kill();
-    const { calls, remoteCalls } = whole.faulty;
-    // Before the first tracee, nothing has an effect: those calls have tests of their own.
-    const first = calls.indexOf("memfdCreate") + 1;
-    const step = (name: string, count: number, faultOf: (n: number) => Faults, { first = 1, stride = 1 } = {}) =>
-      t.step(name, async () => {
-        try {
-          for (let n = first; n <= count; n += stride) await failOnce(tree, images, faultOf(n));
-        } finally {
-          await tree.kill();
-        }
-      });
-    await step(`each of ${calls.length - first + 1} calls`, calls.length, (n) => ({ failCall: n }), { first });
-    await step(`each of ${remoteCalls} remote calls`, remoteCalls, (n) => ({ failRemoteCall: n }));
-    await step("a signal before every third call", lastBeforeCommit(calls), (n) => ({ signalAt: n }), {
-      first,
-      stride: 3,
+for (const [program, ...dump] of PROGRAMS) {
+  const name = `restore of "${program}" leaves nothing when a call fails`;
+  Deno.test({
+    name,
+    ...requires(name, "root", "cc", "criu"),
+    async fn(t) {
+      const holder = await compileHolder();
+      await using tree = await LiveTree.create();
+      await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
+      await tree.ready();
+      await failEachCall(t, tree, await tree.dump(dump));
+    },
+  });
+}
+
+async function failEachCall(t: Deno.TestContext, tree: LiveTree, images: string): Promise<void> {
+  const whole = restoreWith({}, images);
+  assertEqual(whole.output, "");
+  assertEqual(whole.status, 0);
+  assertEqual(await tree.finish(), "ok");
+  await tree.kill();
+  const { calls, remoteCalls } = whole.faulty;
+  // Before the first tracee, nothing has an effect: those calls have tests of their own.
+  const first = calls.indexOf("memfdCreate") + 1;
+  const step = (name: string, count: number, faultOf: (n: number) => Faults, { first = 1, stride = 1 } = {}) =>
+    t.step(name, async () => {
+      try {
+        for (let n = first; n <= count; n += stride) await failOnce(tree, images, faultOf(n));
+      } finally {
+        await tree.kill();
+      }
     });
-  },
-});
+  await step(`each of ${calls.length - first + 1} calls`, calls.length, (n) => ({ failCall: n }), { first });
+  await step(`each of ${remoteCalls} remote calls`, remoteCalls, (n) => ({ failRemoteCall: n }));
+  await step("a signal before every third call", lastBeforeCommit(calls), (n) => ({ signalAt: n }), {
+    first,
+    stride: 3,
+  });
+}
 
 interface Attempt {
   readonly status: number;
@@ -70,7 +80,9 @@ function lastBeforeCommit(calls: readonly string[]): number {
 }
 
 async function failOnce(tree: LiveTree, images: string, faults: Faults): Promise<void> {
+  await tree.putDirectoryBack();
   const before = traces();
+  const names = namesIn(tree.directory);
   const { status, output, faulty } = restoreWith(faults, images);
   const what = `${JSON.stringify(faults)} ${faulty.calls[(faults.failCall ?? 0) - 1] ?? ""}: ${status} ${output}`;
   if (status === 0) {
@@ -78,6 +90,7 @@ async function failOnce(tree: LiveTree, images: string, faults: Faults): Promise
     await tree.kill();
   } else {
     assertEquals(tree.listTasks(), [], `${what}: tasks are left`);
+    assertEquals(namesIn(tree.directory), names, `${what}: names are left, or missing`);
   }
   assertEquals(traces(), before, what);
   ok(!output.includes("    at "), `${what}: a stack trace`);
@@ -94,4 +107,12 @@ function traces() {
     mounts: Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) => line.includes("cgyard")).length,
     children: Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`),
   };
+}
+
+/** All names in a directory and below it, with how many each file has. */
+function namesIn(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].flatMap(({ name, isDirectory }) => {
+    const path = `${directory}/${name}`;
+    return [`${path} ${Deno.lstatSync(path).nlink}`, ...isDirectory ? namesIn(path) : []];
+  }).sort();
 }

@@ -27,7 +27,16 @@ testProgram({
   // The kernel chooses a number for a name.
   mayDiffer: / fd [345]$/,
   mayDifferInImages: / fd [345]$/,
-  criuFails: "it restores them as files that had a name, and cannot have one any more",
+  criuLoses: "they can be given a name: it restores them as files that had one",
 });
 testProgram({ program: "linked_file", what: "files that have lost one of their names", dump: ["--link-remap"] });
+testProgram({
+  program: "lost_names",
+  what: "all kinds of lost names together",
+  dump: ["--link-remap"],
+  // The kernel chooses a number for the name of an O_TMPFILE.
+  mayDiffer: / fd 8$/,
+  mayDifferInImages: / fd 8$/,
+  criuFails: "it does not remove directories that were in others before these",
+});
 testProgram({ program: "dead_task", what: "files in /proc of a task that has ended" });

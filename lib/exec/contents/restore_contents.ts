@@ -282,8 +282,8 @@ export class ContentsRun {
     try {
       tracee.finish();
     } catch (error) {
-      // The user wants an end: it comes when the table, which is not to be left in the middle, is done.
-      if (hasEffects && error instanceof SysError && error.code === "EINTR") tracee.finish();
+      // The user may want an end: it comes when the table, which is not to be left in the middle, is done.
+      if (hasEffects) tracee.settle();
       throw error;
     } finally {
       if (hasEffects) this.#names.note(calls.slice(0, tracee.completed));

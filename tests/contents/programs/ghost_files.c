@@ -311,3 +311,45 @@ PROGRAM(dead_task)
 	CHECK(count >= 0);
 	CHECK(kill(child, 0) == -1 && errno == ESRCH);
 }
+
+/* All that needs names in the file system for a while: for tests in which something fails. */
+PROGRAM(lost_names)
+{
+	MUST(mkdir(path_of("outer"), 0700));
+	MUST(mkdir(path_of("outer/inner"), 0700));
+	int directories = MUST(open(path_of("outer"), O_RDONLY | O_DIRECTORY));
+	MUST(chdir(path_of("outer/inner")));
+	int file = MUST(open("file", O_RDWR | O_CREAT, 0600));
+	MUST(write(file, "inside", 6));
+	MUST(mkdir(path_of("elsewhere"), 0700));
+	MUST(link("file", path_of("elsewhere/file")));
+	int linked = MUST(open(path_of("elsewhere/file"), O_RDONLY));
+	MUST(mkfifo("fifo", 0600));
+	int fifo = MUST(open("fifo", O_RDWR));
+	MUST(write(fifo, "in the FIFO", 11));
+	MUST(symlink("target", "link"));
+	int symlink = MUST(open("link", O_PATH | O_NOFOLLOW));
+	int unnamed = MUST(open(directory, O_TMPFILE | O_RDWR, 0600));
+	MUST(open(path_of("other"), O_RDWR | O_CREAT, 0600));
+	MUST(link(path_of("other"), path_of("remains")));
+	MUST(unlink(path_of("other")));
+	MUST(unlink("file"));
+	MUST(unlink("fifo"));
+	MUST(unlink("link"));
+	MUST(unlink(path_of("elsewhere/file")));
+	MUST(rmdir(path_of("elsewhere")));
+	MUST(rmdir(path_of("outer/inner")));
+	MUST(rmdir(path_of("outer")));
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		while (!may_go())
+			sleep_ms(5);
+		end_child();
+	}
+	ready_and_wait();
+
+	struct stat status;
+	CHECK(has(linked, 0, "inside") && is_same_file(file, linked));
+	CHECK(fstat(directories, &status) == 0 && fstat(symlink, &status) == 0 && fstat(unnamed, &status) == 0);
+	join_child(child);
+}
