@@ -1,5 +1,6 @@
 #include "holder.h"
 #include <dirent.h>
+#include <sys/sendfile.h>
 #include <sys/sysmacros.h>
 
 static int make(const char *path, const char *text)
@@ -210,4 +211,29 @@ PROGRAM(changed_root)
 
 	CHECK(has(outside, 0, "outside"));
 	join_child(child);
+}
+
+/* An ordinary file, a program and a FIFO, which tests change before they restore. */
+PROGRAM(changing_files)
+{
+	int file = make(path_of("file"), "0123456789");
+	int from = MUST(open("/proc/self/exe", O_RDONLY));
+	int program = MUST(open(path_of("program"), O_RDWR | O_CREAT, 0700));
+	struct stat status;
+	MUST(fstat(from, &status));
+	MUST(sendfile(program, from, NULL, status.st_size));
+	close(from);
+	MUST(mkfifo(path_of("fifo"), 0600));
+	MUST(open(path_of("fifo"), O_RDWR));
+	MUST(mkdir(path_of("directory"), 0700));
+	make(path_of("directory/ghost"), "ghost");
+	MUST(unlink(path_of("directory/ghost")));
+	make(path_of("linked"), "linked");
+	MUST(link(path_of("linked"), path_of("remains")));
+	MUST(unlink(path_of("linked")));
+	int appended = MUST(open(path_of("log"), O_WRONLY | O_APPEND | O_CREAT, 0600));
+	MUST(write(appended, "log", 3));
+	ready_and_wait();
+
+	CHECK(has(file, 0, "0123456789"));
 }

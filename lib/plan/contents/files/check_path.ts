@@ -68,5 +68,5 @@ function padded(id: string): string {
 }
 
 function octal(mode: number): string {
-  return `0${mode.toString(8)}`;
+  return mode.toString(8).padStart(7, "0");
 }
