@@ -4,6 +4,7 @@ import type { Hierarchy, Host, HostCgroup } from "../host/host.ts";
 import type { Checkpoint, Task } from "../model/checkpoint.ts";
 import type { Attach, Ending, TaskProgram, TaskStep, ThreadStep } from "./plan.ts";
 import { planTasks, type TaskQuestions, type TasksPlan } from "./plan_tasks.ts";
+import { buildHost } from "../../tests/support/plan_inputs.ts";
 import { checkpointOf, randomFrom, randomHistory } from "../../tests/support/random_history.ts";
 import { OUTSIDE, simulateTasks } from "../../tests/support/simulate_tasks.ts";
 
@@ -18,18 +19,8 @@ function hierarchy(name: string, cgroups: Record<string, Record<string, string>>
 }
 
 function hostOf(hierarchies: readonly Hierarchy[], over: Partial<Host> = {}): Host {
-  return {
-    hierarchies,
-    looseControllers: [],
-    unifiedControllers: [],
-    takenPids: new Map(),
-    freePids: Array.from({ length: 100 }, (_, index) => 9000 + index),
-    pidMax: 4_194_304,
-    kernel: [6, 1],
-    machine: "x86_64",
-    capabilities: new Set(),
-    ...over,
-  };
+  const freePids = Array.from({ length: 100 }, (_, index) => 9000 + index);
+  return buildHost({ hierarchies, freePids, pidMax: 4_194_304, ...over });
 }
 
 /** `"10 7 s7 g7 @2 Z"`: pid, parent, session, group, set, and flags: Z zombie, R subreaper, T stopped, "t12@3" thread. */

@@ -142,6 +142,13 @@ export class FakeSys implements Sys {
     });
   }
 
+  stat(path: string): FileStatus {
+    return this.#call("stat", `Cannot look at "${path}"`, () => {
+      const { mode, uid, gid, size } = this.#resolve(path, true);
+      return { mode, uid, gid, size };
+    });
+  }
+
   fileSystemType(fd: number): number {
     return this.#call("fstatfs", `Cannot tell the file system of ${fd}`, () => (
       this.#self.descriptors.get(fd).file.node.fileSystem
@@ -382,6 +389,26 @@ export class FakeSys implements Sys {
     });
   }
 
+  ptraceSyscall(_pid: number): void {
+    onlyForContents("ptrace(PTRACE_SYSCALL)");
+  }
+
+  ptraceSetOptions(_pid: number, _options: number): void {
+    onlyForContents("ptrace(PTRACE_SETOPTIONS)");
+  }
+
+  ptraceSetSignalMask(_pid: number, _mask: bigint): void {
+    onlyForContents("ptrace(PTRACE_SETSIGMASK)");
+  }
+
+  ptraceGetRegisterSet(_pid: number, _type: number, _buffer: Uint8Array): number {
+    onlyForContents("ptrace(PTRACE_GETREGSET)");
+  }
+
+  ptraceSetRegisterSet(_pid: number, _type: number, _data: Uint8Array): void {
+    onlyForContents("ptrace(PTRACE_SETREGSET)");
+  }
+
   /** Nothing happens between two calls, so a wait that finds nothing has timed out at once. */
   wait(pid: number, timeoutMs: number): WaitResult | undefined {
     return this.#call("waitpid", `Cannot wait for task ${pid}`, () => {
@@ -391,6 +418,13 @@ export class FakeSys implements Sys {
       if (timeoutMs === 0) return undefined;
       throw new Errno("ETIMEDOUT");
     });
+  }
+
+  // ---- the processor
+
+  /** A processor without XSAVE. */
+  cpuid(_leaf: number, _subleaf: number): readonly [number, number, number, number] {
+    return [0, 0, 0, 0];
   }
 
   // ---- ourselves
@@ -561,6 +595,11 @@ export class FakeSys implements Sys {
 function positive(pid: number): number {
   if ((pid | 0) !== pid || pid <= 0) throw new RangeError(`Cannot address task "${pid}": not a positive 32-bit number`);
   return pid;
+}
+
+/** For the calls that placeholders do without: tasks of the fake kernel have no contents. */
+function onlyForContents(call: string): never {
+  throw new RangeError(`Cannot make the call ${call}: the fake kernel knows placeholders only`);
 }
 
 function fail(code: string): never {
