@@ -19,6 +19,8 @@ const TASKS = 300;
 const GROUPS = ["one", "two", "three"] as const;
 /** How many moments of a run each signal is sent at. */
 const MOMENTS = 16;
+/** Of placeholders, with nothing told but errors. */
+const RESTORE = ["restore", "--placeholders", "-v1"];
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
   const name = `${signal} during a restore leaves nothing behind`;
@@ -115,12 +117,12 @@ const PROPERTIES: Readonly<Record<string, { name: string; value: string }[]>> = 
 };
 
 function rehearsing({ images }: Scene): string[] {
-  return ["restore", "--images", images, "--manage-cgroups=soft", "--rehearse", "-v1"];
+  return [...RESTORE, "--images", images, "--manage-cgroups=soft", "--rehearse"];
 }
 
 async function checkInterrupted(scene: Scene, sent: { signal: Deno.Signal; delay: number }): Promise<void> {
   const { own, images, pids } = scene;
-  const args = ["restore", "--images", images, "--manage-cgroups=full", "--restore-detached", "-v1"];
+  const args = [...RESTORE, "--images", images, "--manage-cgroups=full", "--restore-detached"];
   const run = await runAndSignal(args, sent);
   if (run.code === 0) {
     assertEquals(pids.filter((pid) => !taskExists(pid)), [], "a restore that ends well has made every task");
@@ -139,7 +141,7 @@ async function checkKilled(scene: Scene, delay: number): Promise<void> {
   const existed = new Set(before.cgroups.map(({ name }) => name));
   assertEquals(cgroups.filter(({ name }) => existed.has(name)), before.cgroups);
 
-  const again = await runCgrestore(["restore", "--images", scene.images, "--restore-detached", "-v1"]);
+  const again = await runCgrestore([...RESTORE, "--images", scene.images, "--restore-detached"]);
   assertEqual(again.err, "");
   assertEqual(again.code, 0);
   assertEquals(pids.filter((pid) => !taskExists(pid)), []);
