@@ -19,6 +19,9 @@ const OPTIONS: PlanOptions = {
   pidNamespace: false,
   shellJob: false,
   placeholders: true,
+  fileValidation: "buildid",
+  skipFileRwxCheck: false,
+  inheritedFiles: [],
 };
 
 /** The hybrid host without v2. */

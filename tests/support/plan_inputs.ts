@@ -63,6 +63,7 @@ export function buildHost(host: Partial<Host>): Host {
     machine: "x86_64",
     capabilities: new Set(),
     components: new Map(),
+    inherited: new Map(),
     own: OWN_STATE,
     files: new Map(),
     ...host,
@@ -147,4 +148,7 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   pidNamespace: false,
   shellJob: false,
   placeholders: true,
+  fileValidation: "buildid",
+  skipFileRwxCheck: false,
+  inheritedFiles: [],
 };

@@ -18,7 +18,7 @@ const O_EXCL = 0o200;
 const O_DIRECTORY = 0o200000;
 const O_NOFOLLOW = 0o400000;
 /** O_TMPFILE without the O_DIRECTORY that is part of it. */
-const UNNAMED = 0o20000000;
+const __O_TMPFILE = 0o20000000;
 const SEEK_SET = 0;
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
@@ -33,7 +33,7 @@ export function makeGhost(context: FilesContext, step: GhostStep): RemoteCall[] 
   if (first === undefined) return [];
   switch (step.ghost.mode & S_IFMT) {
     case S_IFREG:
-      if (step.openings.some(({ flags }) => (flags & UNNAMED) !== 0)) return makeUnnamed(context, step, first);
+      if (step.openings.some(({ flags }) => (flags & __O_TMPFILE) !== 0)) return makeUnnamed(context, step, first);
       return makeRegular(context, step, first);
     case S_IFDIR:
       return makeGhostDirectory(context, step, first);

@@ -27,8 +27,8 @@ export interface GhostDraft {
   readonly openings: GhostOpening[];
 }
 
-/** `O_TMPFILE` without the O_DIRECTORY that is part of it (asm-generic/fcntl.h). */
-const UNNAMED = 0o20000000;
+/** O_TMPFILE without the O_DIRECTORY that is part of it (asm-generic/fcntl.h). */
+const __O_TMPFILE = 0o20000000;
 
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
@@ -36,7 +36,7 @@ const S_IFSOCK = 0o140000;
 
 /** Whether a file was made without a name (O_TMPFILE), and can be made so again. */
 export function isUnnamed({ flags, remap }: PathFile): boolean {
-  return (flags & UNNAMED) !== 0 && remap?.kind === "ghost";
+  return (flags & __O_TMPFILE) !== 0 && remap?.kind === "ghost";
 }
 
 /** Adds an opening of a file without a name. */
@@ -54,7 +54,7 @@ export function planGhostOpening(
   planner.ghosts.set(ghost.id, draft);
   draft.names.set(name.path, name);
   // The one that makes the file comes first.
-  if ((opening.flags & UNNAMED) !== 0) draft.openings.unshift({ ...opening, path: name.path });
+  if ((opening.flags & __O_TMPFILE) !== 0) draft.openings.unshift({ ...opening, path: name.path });
   else draft.openings.push({ ...opening, path: name.path });
 }
 

@@ -37,7 +37,7 @@ const O_NOCTTY = 0o400;
 const O_TRUNC = 0o1000;
 const O_DIRECTORY = 0o200000;
 /** O_TMPFILE without the O_DIRECTORY that is part of it. */
-const UNNAMED = 0o20000000;
+const __O_TMPFILE = 0o20000000;
 /** Flags that would do something to the file when it is opened. */
 const ACTS = O_CREAT | O_EXCL | O_TRUNC;
 
@@ -88,8 +88,8 @@ function identityOf({ path, remap }: PathFile): string {
 
 /** The flags that a file can be opened with; without O_TMPFILE where it has a name by now, as in CRIU. */
 function openFlagsOf(file: PathFile): number {
-  const isNamed = (file.flags & UNNAMED) !== 0 && !isUnnamed(file);
-  return file.flags & ~ACTS & ~(isNamed ? UNNAMED | O_DIRECTORY : 0);
+  const isNamed = (file.flags & __O_TMPFILE) !== 0 && !isUnnamed(file);
+  return file.flags & ~ACTS & ~(isNamed ? __O_TMPFILE | O_DIRECTORY : 0);
 }
 
 /** What links in /proc say of a file that is used otherwise than by a descriptor. */
