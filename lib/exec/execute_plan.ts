@@ -164,6 +164,7 @@ class PlanRun {
       this.#tree = tree;
       this.#guard?.armWaitForTasks();
       this.#journal.add("the tasks", () => tree.kill());
+      this.#journal.add("the names of open files", () => tree.removeNames());
       tree.create();
       this.#rootPid = this.#hostPid(this.#plan.expectedTasks[0]?.pid ?? 0);
     } finally {

@@ -130,6 +130,11 @@ export class TaskTree {
     }
   }
 
+  /** Removes the names that were made in the file system for what the tasks hold; before `kill`. */
+  removeNames(): void {
+    this.#contents?.removeNames();
+  }
+
   /** Ends all that has been made, and waits until it is gone. */
   kill(): void {
     try {

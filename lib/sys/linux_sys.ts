@@ -229,6 +229,12 @@ export class LinuxSys implements Sys, Disposable {
     throw failure("unlinkat", code, `Cannot remove the directory ${quote(path)} in ${this.#nameOf(directory)}`);
   }
 
+  unlinkat(directory: number, path: string): void {
+    const result = this.#c.unlinkat(directory, this.#encode("unlinkat", path), 0);
+    const code = this.#code();
+    if (result !== 0) throw failure("unlinkat", code, `Cannot remove ${quote(path)} in ${this.#nameOf(directory)}`);
+  }
+
   fchown(fd: number, uid: number, gid: number): void {
     const result = this.#c.fchown(fd, uid, gid);
     const code = this.#code();

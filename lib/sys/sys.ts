@@ -25,6 +25,8 @@ export interface Sys {
   mkdirat(directory: number, path: string, mode: number): void;
   /** unlinkat(2) with AT_REMOVEDIR. */
   rmdirat(directory: number, path: string): void;
+  /** unlinkat(2) of what is no directory. */
+  unlinkat(directory: number, path: string): void;
   fchown(fd: number, uid: number, gid: number): void;
   fchmod(fd: number, mode: number): void;
   /** Sets or clears close-on-exec. */

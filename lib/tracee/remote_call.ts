@@ -11,6 +11,14 @@ export interface RemoteCall {
   readonly expected?: number;
   /** What the call is for, told when it fails: attempt, object, and a hint that may depend on the errno. */
   readonly purpose: CallPurpose;
+  /** What the call does to a name in the file system when it succeeds, for whoever has to undo that. */
+  readonly effect?: NameEffect;
+}
+
+/** A name that is made or removed; the path is absolute, as the tracee sees it. */
+export interface NameEffect {
+  readonly kind: "makes-file" | "makes-directory" | "removes";
+  readonly path: string;
 }
 
 export type RemoteArgument =

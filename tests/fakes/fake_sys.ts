@@ -162,6 +162,13 @@ export class FakeSys implements Sys {
     });
   }
 
+  unlinkat(directory: number, path: string): void {
+    this.#call("unlinkat", `Cannot remove "${path}"`, () => {
+      const [parent, name] = this.#parentBeneath(directory, path);
+      parent.remove(name);
+    });
+  }
+
   fchown(fd: number, uid: number, gid: number): void {
     this.#call(
       "fchown",

@@ -218,6 +218,14 @@ test("makes and removes directories", (sys, directory) => {
   fails(() => sys.mkdtemp(`${directory}/no/XXXXXX`), "ENOENT", /Cannot make a directory like/);
 });
 
+test("removes files", (sys, directory) => {
+  const fd = sys.open(directory, k.O_PATH);
+  Deno.writeTextFileSync(`${directory}/file`, "");
+  sys.unlinkat(fd, "file");
+  fails(() => sys.unlinkat(fd, "file"), "ENOENT", /^Cannot remove "file" in/);
+  sys.close(fd);
+});
+
 test("makes every descriptor close-on-exec", (sys, directory) => {
   const flags = (fd: number) => /flags:\s*(\d+)/.exec(Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`))?.[1] ?? "";
   const closes = (fd: number) => (parseInt(flags(fd), 8) & k.O_CLOEXEC) !== 0;

@@ -1,5 +1,7 @@
+import { SysError } from "../../errors.ts";
 import type { ContentsPlan, TaskContents, ThreadContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
+import { O_DIRECTORY, O_PATH } from "../../sys/constants.ts";
 import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
 import { callBetweenStops, unmapAgent } from "../../tracee/last_steps.ts";
 import { dataSizeOf, type RemoteCall } from "../../tracee/remote_call.ts";
@@ -9,6 +11,7 @@ import { compileFileStep } from "./files/compile_file_step.ts";
 import { compileMemory } from "./compile_memory.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
+import { MadeNames } from "./made_names.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { compileAction, isLate } from "./state/actions.ts";
 import { compileLimits } from "./state/limits.ts";
@@ -52,6 +55,7 @@ export class ContentsRun {
   readonly #plan: ContentsPlan;
   readonly #options: ContentsOptions;
   readonly #context: ContentsContext;
+  readonly #names = new MadeNames();
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
@@ -131,6 +135,18 @@ export class ContentsRun {
     }
   }
 
+  /** Removes all names that were made for open files; the coordinator, in whose root directory they are, lives. */
+  removeNames(): void {
+    if (this.#names.isEmpty) return;
+    const { context: { sys }, coordinator } = this.#options;
+    const root = sys.open(`/proc/${coordinator().pid}/root`, O_PATH | O_DIRECTORY);
+    try {
+      this.#names.removeAll(sys, root);
+    } finally {
+      sys.close(root);
+    }
+  }
+
   /** The coordinator holds the open files of all tasks. */
   #raiseLimit(): void {
     const coordinator = this.#options.coordinator();
@@ -195,10 +211,24 @@ export class ContentsRun {
       const end = Math.max(start + 1, slots.pieceEnd(calls, start));
       const piece = calls.slice(start, end);
       tracee.start(piece, patienceFor(piece));
-      tracee.finish();
+      this.#finish(tracee, piece);
       start = end;
     }
     slots.clearArena();
+  }
+
+  /** Waits for the end of a table, and notes what it did to names: of those it must be known what has been done. */
+  #finish(tracee: Tracee, calls: readonly RemoteCall[]): void {
+    const hasEffects = calls.some(({ effect }) => effect !== undefined);
+    try {
+      tracee.finish();
+    } catch (error) {
+      // The user wants an end: it comes when the table, which is not to be left in the middle, is done.
+      if (hasEffects && error instanceof SysError && error.code === "EINTR") tracee.finish();
+      throw error;
+    } finally {
+      if (hasEffects) this.#names.note(calls.slice(0, tracee.completed));
+    }
   }
 
   /** So that our own last calls get through the filters of the tasks. */
