@@ -142,6 +142,11 @@ export class TaskTree {
     this.#contents?.removeNames();
   }
 
+  /** Keeps these names, and removes what was in their way; before `release`. */
+  keepNames(): void {
+    this.#contents?.keepNames();
+  }
+
   /** Ends all that has been made, and waits until it is gone. */
   kill(): void {
     try {

@@ -2,6 +2,7 @@ import { SysError } from "../../errors.ts";
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
 import { O_DIRECTORY, O_PATH } from "../../sys/constants.ts";
+import type { Sys } from "../../sys/sys.ts";
 import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
@@ -52,6 +53,8 @@ export class ContentsRun {
   readonly #context: ContentsContext;
   readonly #comparison: PageComparison;
   readonly #names = new MadeNames();
+  /** A descriptor of the root directory that the coordinator had when it began to make names. */
+  #root: number | undefined;
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
@@ -144,15 +147,24 @@ export class ContentsRun {
     }
   }
 
-  /** Removes all names that were made for open files; the coordinator, in whose root directory they are, lives. */
+  /** Removes all names that were made for open files, and puts back what was in their way. */
   removeNames(): void {
-    if (this.#names.isEmpty) return;
-    const { context: { sys }, coordinator } = this.#options;
-    const root = sys.open(`/proc/${coordinator().pid}/root`, O_PATH | O_DIRECTORY);
+    this.#withRoot((sys, root) => this.#names.removeAll(sys, root));
+  }
+
+  /** Keeps all names that were made for open files, and removes what was in their way. */
+  keepNames(): void {
+    this.#withRoot((sys, root) => this.#names.keepAll(sys, root));
+  }
+
+  #withRoot(action: (sys: Sys, root: number) => void): void {
+    const { sys } = this.#options.context;
+    if (this.#root === undefined) return;
     try {
-      this.#names.removeAll(sys, root);
+      action(sys, this.#root);
     } finally {
-      sys.close(root);
+      sys.close(this.#root);
+      this.#root = undefined;
     }
   }
 
@@ -226,7 +238,10 @@ export class ContentsRun {
 
   /** Runs a table of any length in one task, while no other is running. */
   #runInPieces(tracee: Tracee, calls: readonly RemoteCall[]): void {
-    const { slots } = this.#options.context;
+    const { slots, sys } = this.#options.context;
+    if (this.#root === undefined && calls.some(hasEffect)) {
+      this.#root = sys.open(`/proc/${tracee.pid}/root`, O_PATH | O_DIRECTORY);
+    }
     for (let start = 0; start < calls.length;) {
       this.#options.checkpoint();
       slots.clearArena();
@@ -241,7 +256,7 @@ export class ContentsRun {
 
   /** Waits for the end of a table, and notes what it did to names: of those it must be known what has been done. */
   #finish(tracee: Tracee, calls: readonly RemoteCall[]): void {
-    const hasEffects = calls.some(({ effect }) => effect !== undefined);
+    const hasEffects = calls.some(hasEffect);
     try {
       tracee.finish();
     } catch (error) {
@@ -264,6 +279,10 @@ export class ContentsRun {
       }
     }
   }
+}
+
+function hasEffect({ effect }: RemoteCall): boolean {
+  return effect !== undefined;
 }
 
 /** Whether another task has the descriptors of this one, and makes them. */
