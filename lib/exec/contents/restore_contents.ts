@@ -86,7 +86,7 @@ export class ContentsRun {
       for (const step of memory) if (step.kind === "fill") size += 8 * step.ranges.length;
       for (const thread of threads) size += BASE_SIZE + (ENTRY_SIZE + 128) * thread.pendingSignals.length;
     }
-    return Math.min(size, MAX_ARENA);
+    return Math.max(Math.min(size, MAX_ARENA), COORDINATOR_SIZE + largestMessage(plan.lateFiles));
   }
 
   /** What a task does to restore its memory before it makes others; it still has the coordinator's descriptors then. */
@@ -283,6 +283,16 @@ export class ContentsRun {
 
 function hasEffect({ effect }: RemoteCall): boolean {
   return effect !== undefined;
+}
+
+/** Bytes of the largest message that goes into a queue, which cannot be cut. */
+function largestMessage(steps: readonly FileStep[]): number {
+  const messages = steps.flatMap((step) => (
+    step.kind === "unix-socket" && step.action.kind === "send"
+      ? step.action.packets.map(({ bytes }) => bytes.length)
+      : []
+  ));
+  return messages.reduce((largest, size) => Math.max(largest, size), 0);
 }
 
 /** Whether another task has the descriptors of this one, and makes them. */
