@@ -52,4 +52,10 @@ testProgram({
   mayDiffer: MAPS,
 });
 testProgram({ program: "unix_credentials", what: "passing credentials" });
+testProgram({
+  program: "unix_peer_credentials",
+  what: "who is at the other end",
+  criuFails: "it is at the other end, as root",
+  mayDiffer: MAPS,
+});
 testProgram({ program: "unix_full_stream", what: "a stream that is full" });

@@ -7,7 +7,7 @@ import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
-import { compileFileStep } from "./files/compile_file_step.ts";
+import { compileFileSteps } from "./files/compile_file_steps.ts";
 import { compileMemory } from "./compile_memory.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
@@ -190,7 +190,10 @@ export class ContentsRun {
       lowest: new LowestDescriptors(taken),
       scratch: this.#plan.free.start + SCRATCH_OFFSET,
     };
-    this.#runInPieces(this.#options.coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
+    const { coordinator, traceeOf } = this.#options;
+    for (const { pid, calls } of compileFileSteps(context, steps, (task) => traceeOf(task).pid)) {
+      this.#runInPieces(pid === undefined ? coordinator() : traceeOf(pid), calls);
+    }
   }
 
   #compileTask(task: TaskContents): [number, RemoteCall[]] {

@@ -23,7 +23,7 @@ export class FilePlanner {
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files" | "abstractNames">,
+    readonly host: Pick<Host, "files" | "abstractNames" | "own">,
     readonly problems: Problem[],
     readonly options: Pick<PlanOptions, "externalUnixSockets">,
   ) {}

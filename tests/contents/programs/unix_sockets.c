@@ -846,6 +846,51 @@ PROGRAM(unix_credentials)
 	CHECK(sender.pid == getpid() && sender.uid == 0);
 }
 
+static bool has_peer(int fd, pid_t pid, uid_t uid, gid_t gid)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == pid && peer.uid == uid &&
+	       peer.gid == gid;
+}
+
+/* Who is at the other end. The images do not tell; it is taken for the first one who has the socket. */
+PROGRAM(unix_peer_credentials)
+{
+	const char *path = new_path("server");
+	int server = listening(SOCK_STREAM, path, 2), pair[2];
+	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
+	pid_t parent = getpid(), child = fork_as(1);
+	if (child == 0) {
+		close(server);
+		close(pair[0]);
+		int client = connected(SOCK_STREAM, path), pending = connected(SOCK_STREAM, path), own[2];
+		MUST(socketpair(AF_UNIX, SOCK_DGRAM, 0, own));
+		put(client, "ready");
+		char text[16];
+		CHECK(recv(client, text, sizeof(text), 0) == 2);
+		/* A test may have given us other ids meanwhile. */
+		uint32_t ids[2] = {geteuid(), getegid()};
+		CHECK(send(client, ids, sizeof(ids), 0) == sizeof(ids));
+		CHECK(has_peer(client, parent, 0, 0) && has_peer(pending, parent, 0, 0) && has_peer(pair[1], parent, 0, 0));
+		for (int i = 0; i < 2; i++)
+			CHECK(has_peer(own[i], getpid(), ids[0], ids[1]));
+		end_child();
+	}
+	int accepted = MUST(accept(server, NULL, NULL));
+	char text[16];
+	MUST(recv(accepted, text, sizeof(text), 0));
+	ready_and_wait();
+
+	CHECK(sends(accepted, "go"));
+	uint32_t ids[2] = {-1, -1};
+	CHECK(recv(accepted, ids, sizeof(ids), 0) == sizeof(ids));
+	int next = MUST(accept(server, NULL, NULL));
+	CHECK(has_peer(accepted, child, ids[0], ids[1]) && has_peer(next, child, ids[0], ids[1]));
+	CHECK(has_peer(pair[0], parent, 0, 0));
+	join_child(child);
+}
+
 /* As much in a stream as its buffers take. */
 PROGRAM(unix_full_stream)
 {

@@ -2,6 +2,7 @@ import type { UnixSocket } from "../../../../model/files/unix_socket.ts";
 import type { Handle } from "../../contents_plan.ts";
 import { nameOf, type UnixDraft } from "./unix_draft.ts";
 import type { UnixNames } from "./unix_names.ts";
+import { nobody, performerOf } from "./unix_performers.ts";
 import type { UnixAddress } from "./unix_step.ts";
 
 /**
@@ -51,9 +52,11 @@ export class UnixDatagrams {
     const { type } = socket;
     const what = nameOf(socket);
     if (twin !== undefined) {
-      this.#draft.plan(what, { kind: "pair", handles: [handle, this.#draft.handleOf(twin)], type });
+      const handles = [handle, this.#draft.handleOf(twin)] as const;
+      this.#draft.plan(what, { kind: "pair", handles, type }, performerOf(this.#draft.planner, [socket, twin]));
     } else if (socket.name === undefined && this.#needsStandIn(socket)) {
-      this.#draft.plan(what, { kind: "pair", handles: [handle, this.#draft.standInFor(socket)], type });
+      const handles = [handle, this.#draft.standInFor(socket)] as const;
+      this.#draft.plan(what, { kind: "pair", handles, type }, nobody(this.#draft.planner, [socket]));
       // Else its peer is gone.
       const isFree = socket.peer !== 0 || socket.state === "closed";
       if (isFree) this.#draft.plan(what, { kind: "connect", handle, to: { kind: "nobody" } });

@@ -3,7 +3,8 @@ import { RCV_SHUTDOWN, SEND_SHUTDOWN, type UnixName, type UnixSocket } from "../
 import type { Handle } from "../../contents_plan.ts";
 import { nameOf, type UnixDraft } from "./unix_draft.ts";
 import type { UnixNames } from "./unix_names.ts";
-import type { UnixAddress } from "./unix_step.ts";
+import { nobody, performerOf } from "./unix_performers.ts";
+import type { Performer, UnixAddress } from "./unix_step.ts";
 
 /** A socket of the checkpoint, and the one that it is connected to, unless that is gone. */
 type Connection = readonly [UnixSocket, UnixSocket | undefined];
@@ -62,7 +63,7 @@ export class UnixStreams {
     const { name, backlog } = socket;
     const handle = this.#draft.handleOf(socket);
     this.#make(socket);
-    this.#draft.plan(nameOf(socket), { kind: "listen", handle, backlog });
+    this.#draft.plan(nameOf(socket), { kind: "listen", handle, backlog }, this.#performerOf(socket));
     const address = this.#names.addressOf(socket);
     if (name !== undefined && address !== undefined) {
       this.#listeners.set(listenerKey(socket, name), { handle, address });
@@ -79,7 +80,8 @@ export class UnixStreams {
     this.#make(socket);
     const to = peer === undefined ? undefined : this.#names.addressOf(peer);
     if (to === undefined) return;
-    this.#draft.plan(nameOf(socket), { kind: "connect", handle: this.#draft.handleOf(socket), to });
+    const handle = this.#draft.handleOf(socket);
+    this.#draft.plan(nameOf(socket), { kind: "connect", handle, to }, this.#performerOf(socket));
   }
 
   #findConnections(): Iterable<Connection> {
@@ -142,7 +144,7 @@ export class UnixStreams {
     const { handle } = this.#draft.ownHandle(`listener ${key}`);
     this.#draft.plan("a listening socket", { kind: "make", handle, type });
     const listener = { handle, address: this.#names.bindHidden(handle, name) };
-    this.#draft.plan("a listening socket", { kind: "listen", handle, backlog: 1 });
+    this.#draft.plan("a listening socket", { kind: "listen", handle, backlog: 1 }, this.#performerOf(accepted));
     this.#listeners.set(key, listener);
     this.#temporary.push(listener);
     return listener;
@@ -156,9 +158,14 @@ export class UnixStreams {
       this.#make(client);
       this.#shutDownAlone(client, accepted);
     }
-    this.#draft.plan(what, { kind: "connect", handle, to: listener.address });
+    const performer = client === undefined ? nobody(this.#draft.planner, [accepted]) : this.#performerOf(client);
+    this.#draft.plan(what, { kind: "connect", handle, to: listener.address }, performer);
     const accept = { kind: "accept", handle: this.#draft.handleOf(accepted), from: listener.handle } as const;
     this.#draft.plan(nameOf(accepted), accept);
+  }
+
+  #performerOf(socket: UnixSocket): Performer {
+    return performerOf(this.#draft.planner, [socket]);
   }
 
   /** What was shut down before the socket was connected does not show at the other end. */
@@ -172,7 +179,9 @@ export class UnixStreams {
   #planPair([one, other]: Connection): void {
     const handle = this.#draft.handleOf(one);
     const otherHandle = other === undefined ? this.#draft.standInFor(one) : this.#draft.handleOf(other);
-    this.#draft.plan(nameOf(one), { kind: "pair", handles: [handle, otherHandle], type: one.type });
+    const { planner } = this.#draft;
+    const performer = other === undefined ? nobody(planner, [one]) : performerOf(planner, [one, other]);
+    this.#draft.plan(nameOf(one), { kind: "pair", handles: [handle, otherHandle], type: one.type }, performer);
     for (const end of [one, other]) if (end !== undefined && !this.#draft.nameless.has(end)) this.#names.bind(end);
   }
 }

@@ -4,7 +4,7 @@ import type { Handle } from "../../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../../file_planner.ts";
 import { describeHolder } from "../../holder.ts";
 import { UnixGraph } from "./unix_graph.ts";
-import type { UnixAction, UnixAddress } from "./unix_step.ts";
+import type { Performer, UnixAction, UnixAddress } from "./unix_step.ts";
 
 /** What planning the unix sockets of a checkpoint works with; they are planned all together. */
 export class UnixDraft {
@@ -39,8 +39,10 @@ export class UnixDraft {
     return handle;
   }
 
-  plan(what: string, action: UnixAction): void {
-    this.planner.late.push({ kind: "unix-socket", what, action });
+  /** @param performer the task that does it; absent: the coordinator */
+  plan(what: string, action: UnixAction, performer?: Performer): void {
+    const step = { kind: "unix-socket", what, action } as const;
+    this.planner.late.push(performer === undefined ? step : { ...step, performer });
   }
 
   /** Plans that a sender puts into the queue of a socket what was in it. */

@@ -7,6 +7,22 @@ import type { StepBase } from "../../file_step.ts";
 export interface UnixStep extends StepBase {
   readonly kind: "unix-socket";
   readonly action: UnixAction;
+  /** Absent: the coordinator does it. Only for pairs, listening and connecting. */
+  readonly performer?: Performer;
+}
+
+/** A task that does something itself: the kernel keeps who it was, for the other end (SO_PEERCRED of unix(7)). */
+export interface Performer {
+  readonly pid: number;
+  /** What it does that as; absent: as it is born. */
+  readonly identity?: { readonly as: Identity; readonly own: Identity };
+}
+
+/** Effective ids. */
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
 }
 
 export type UnixAction =
