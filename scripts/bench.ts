@@ -2,8 +2,9 @@
  * Measures what users wait for: `deno task bench` (root, cc, the built ./cgrestore; CRIU when it can be installed).
  *
  * (a) start-up; (b) reading and planning of 1, 100 and 10,000 tasks; (c) a star of 400 and of 4,000 tasks in 4 cgroup
- * sets over 5 hierarchies, beside a C program that makes the same tree with the fewest writes and beside `criu restore`
- * of the same 400 tasks. Contenders take turns within one run, since timings drift; medians are compared.
+ * sets over 5 hierarchies, as placeholders, beside a C program that makes the same tree with the fewest writes and beside
+ * `criu restore` of the same 400 tasks, which restores their contents. Contenders take turns within one run, since
+ * timings drift; medians are compared.
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path/posix";
@@ -157,13 +158,12 @@ function benchPlanning(work: string): void {
     const directory = join(work, `plan-${count}`);
     // A root with pid 1 gets a pid namespace, where 10,000 pids are free.
     starImages(directory, count - 1, 1);
-    const run = () => timed(CGRESTORE, ["plan", "--json", "-D", directory]);
+    const planArgs = ["plan", "--placeholders", "--json", "-D", directory];
+    const run = () => timed(CGRESTORE, planArgs);
     run();
     const samples = Array.from({ length: ROUNDS }, run);
     row(`${count} tasks, whole process`, samples);
-    console.log(
-      `${"".padEnd(34)} ${peakMemory(CGRESTORE, ["plan", "--json", "-D", directory]).toFixed(0)} MiB`,
-    );
+    console.log(`${"".padEnd(34)} ${peakMemory(CGRESTORE, planArgs).toFixed(0)} MiB`);
   }
 }
 
@@ -174,7 +174,7 @@ function benchStar(work: string, count: number, criu: string | undefined): void 
   const directory = join(work, `star-${count}`);
   const starArgs = [String(FIRST_PID), String(count), String(SETS), NAME, ...HIERARCHIES.map((h) => join(CGROUPS, h))];
   const runC = () => timed(yardstick, starArgs, Number);
-  const restoreArgs = ["restore", "--json", "-D", directory];
+  const restoreArgs = ["restore", "--placeholders", "--json", "-D", directory];
   const runOurs = () => timed(CGRESTORE, restoreArgs, innerMilliseconds);
   if (criu === undefined) starImages(directory, count);
   else dumpStar(criu, directory, runC);

@@ -493,6 +493,16 @@ test("leaves Deno unharmed", async () => {
   assert.equal(seen, "0 works heard");
 });
 
+test("ignores signals beyond the release, when told to", async () => {
+  const seen = await subject(`
+    sys.catchSignals();
+    sys.ignoreSignals();
+    sys.release();
+    for (const name of ["INT", "TERM", "HUP"]) await shell("kill -" + name + " $PPID").status;
+    console.log("alive");`);
+  assert.equal(seen, "alive");
+});
+
 test("restores the default action of signals", async () => {
   await assert.rejects(
     subject(`
