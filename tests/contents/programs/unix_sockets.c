@@ -924,6 +924,42 @@ PROGRAM(unix_external)
 	CHECK(is_named(client, getpeername, path, strlen(path) + 1));
 }
 
+/* A little of everything, in two tasks. */
+PROGRAM(unix_several)
+{
+	const char *path = new_path("server"), *gone = new_path("gone"), *past = new_path("past");
+	int server = listening(SOCK_STREAM, path, 2);
+	MUST(chmod(path, 0640));
+	int pending = connected(SOCK_STREAM, path);
+	int removed = bound(SOCK_DGRAM, gone), sender = connected(SOCK_DGRAM, gone);
+	MUST(unlink(gone));
+	int listener = listening(SOCK_STREAM, past, 1), client = connected(SOCK_STREAM, past);
+	int accepted = MUST(accept(listener, NULL, NULL));
+	close(listener);
+	int ends[2];
+	MUST(pipe(ends));
+	MUST(write(ends[1], "piped", 5));
+	send_files(client, "with a pipe", ends, 1);
+	close(ends[0]);
+	put(sender, "queued");
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		char text[16];
+		int files[16] = {-1};
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(receive_files(accepted, "with a pipe", files) == 1);
+		CHECK(read(files[0], text, 16) == 5 && receives(removed, "queued"));
+		end_child();
+	}
+	ready_and_wait();
+
+	join_child(child);
+	int first = MUST(accept(server, NULL, NULL));
+	CHECK(talk(pending, first) && talk(client, accepted) && has_permissions(path, 0640, 0, 0));
+	CHECK(access(path_of(".cgrestore-server"), F_OK) == -1);
+}
+
 /* One name in the file system, for tests of what is in its way. */
 PROGRAM(unix_server)
 {
