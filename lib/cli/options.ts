@@ -200,6 +200,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "Let the permissions of files differ from those at the dump",
   },
   {
+    name: "ext-unix-sk",
+    short: "x",
+    kind: "optional",
+    value: "INODES",
+    commands: PLANNING,
+    help: "Connect unix sockets to those outside of the checkpoint that they were connected to; INODES are of no " +
+      "meaning here",
+  },
+  {
     name: "rehearse",
     kind: "flag",
     commands: RESTORING,

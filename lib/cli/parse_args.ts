@@ -84,6 +84,7 @@ function readPlanOptions(reader: Reader): PlanOptions {
     fileValidation: reader.choice("file-validation", FILE_VALIDATIONS) ?? "buildid",
     skipFileRwxCheck: reader.flag("skip-file-rwx-check") ?? false,
     inheritedFiles: readInheritedFiles(reader),
+    externalUnixSockets: reader.has("ext-unix-sk"),
   };
 }
 
@@ -154,6 +155,10 @@ class Reader {
 
   refuse(name: string, value: string, problem: string): void {
     this.#complain(`Cannot use "--${name}=${value}": ${problem}`);
+  }
+
+  has(name: string): boolean {
+    return this.#given(name).length > 0;
   }
 
   /** The last word on a flag, or `undefined` when there is none. */

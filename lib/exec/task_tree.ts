@@ -156,9 +156,9 @@ export class TaskTree {
     this.#contents?.removeNames();
   }
 
-  /** Removes the names that the dump has made; returns what was wrong. Before `release`. */
-  removeObsoleteNames(): string[] {
-    return this.#contents?.removeObsoleteNames() ?? [];
+  /** Keeps these names, and removes what was in their way; before `release`. */
+  keepNames(): void {
+    this.#contents?.keepNames();
   }
 
   /** Ends all that has been made, and waits until it is gone. */

@@ -1,5 +1,5 @@
 import { SysError } from "../errors.ts";
-import { S_IFLNK, S_IFMT } from "../sys/constants.ts";
+import { O_PATH, S_IFLNK, S_IFMT, S_IFSOCK } from "../sys/constants.ts";
 import { readBeginning } from "../sys/files.ts";
 import type { FileStatus, Sys } from "../sys/sys.ts";
 import { orUndefined } from "./describe_cgroups.ts";
@@ -24,9 +24,11 @@ function describeFile(sys: Sys, path: string, { buildId, link: wantsLink }: File
   const status = orUndefined(ABSENT, () => sys.stat(path));
   if (status === undefined) return link === undefined ? undefined : { ...link, link };
   const id = buildId ? describeBuildId(sys, path) : undefined;
+  const answer = (status.mode & S_IFMT) === S_IFSOCK ? describeAnswer(sys, path) : undefined;
   return {
     ...modeAndSize(status),
     ...id === undefined ? {} : { buildId: id },
+    ...answer === undefined ? {} : { answer },
     ...link === undefined ? {} : { link },
   };
 }
@@ -38,6 +40,30 @@ function describeLink(sys: Sys, path: string): HostFile | undefined {
 
 function modeAndSize({ mode, size }: FileStatus): Pick<HostFile, "mode" | "size"> {
   return { mode, size };
+}
+
+/** What trying to connect to a unix socket with one for datagrams says about it; that leaves no trace on it. */
+const ANSWERS: ReadonlyMap<string, HostFile["answer"]> = new Map([
+  ["ECONNREFUSED", "none"],
+  ["EPROTOTYPE", "other"],
+  // It is connected to another one.
+  ["EPERM", "datagram"],
+]);
+
+function describeAnswer(sys: Sys, path: string): HostFile["answer"] {
+  try {
+    const fd = sys.open(path, O_PATH);
+    try {
+      // The path itself may be longer than a name of a socket can be.
+      sys.connectDatagram(`/proc/self/fd/${fd}`);
+      return "datagram";
+    } finally {
+      sys.close(fd);
+    }
+  } catch (error) {
+    if (error instanceof SysError) return ANSWERS.get(error.code);
+    throw error;
+  }
 }
 
 /** The GNU build id of a file that can be read. */

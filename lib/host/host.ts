@@ -33,6 +33,8 @@ export interface Host {
   readonly files: ReadonlyMap<string, HostFile>;
   /** Those of the descriptors asked for that cgrestore was started with. */
   readonly inherited: ReadonlyMap<number, HostDescriptor>;
+  /** Abstract names of unix sockets that are in use, as `abstractNameKey` makes them; empty when not asked for. */
+  readonly abstractNames: ReadonlySet<string>;
 }
 
 export interface OwnState {
@@ -66,10 +68,12 @@ export interface HostFile {
    * the file as well.
    */
   readonly link?: HostFile;
+  /** Of the file of a unix socket: the socket that answers there; absent when that may not be found out. */
+  readonly answer?: "none" | "datagram" | "other";
 }
 
 /** A descriptor of cgrestore's own. */
-export interface HostDescriptor extends Omit<HostFile, "link"> {
+export interface HostDescriptor extends Omit<HostFile, "link" | "answer"> {
   /** What its link in /proc says: `"pipe:[77]"` (proc_pid_fd(5)). */
   readonly name: string;
   /** Status flags and access mode. */
@@ -124,6 +128,8 @@ export interface HostQuestions {
   readonly files: ReadonlyMap<string, FileQuestion>;
   /** Descriptors of cgrestore's own. */
   readonly inherited: readonly number[];
+  /** Whether abstract names of unix sockets matter. */
+  readonly abstractNames: boolean;
 }
 
 export interface FileQuestion {

@@ -28,6 +28,7 @@ export function hostQuestions(
     components: componentsOfInterest(checkpoint),
     files: fileQuestions(checkpoint.contents),
     inherited: options.inheritedFiles.map(({ fd }) => fd),
+    abstractNames: hasAbstractNames(checkpoint),
   };
 }
 
@@ -38,6 +39,10 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
     for (const number of registers.floating?.components.keys() ?? []) numbers.add(number);
   }
   return [...numbers].sort((a, b) => a - b);
+}
+
+function hasAbstractNames({ contents }: Checkpoint): boolean {
+  return [...contents?.files.values() ?? []].some((file) => file.kind === "unix" && file.name?.kind === "abstract");
 }
 
 function cgroupsOfInterest(

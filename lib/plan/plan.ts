@@ -216,6 +216,8 @@ export interface PlanOptions {
   readonly skipFileRwxCheck: boolean;
   /** `--inherit-fd` */
   readonly inheritedFiles: readonly InheritedFile[];
+  /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
+  readonly externalUnixSockets: boolean;
 }
 
 export const MANAGE_MODES = ["none", "props", "soft", "full", "strict", "ignore"] as const;

@@ -3,10 +3,10 @@ import type { Host } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { type HierarchyMapping, mapHierarchies } from "./map_hierarchies.ts";
-import type { Plan, PlanOptions, TaskProgram } from "./plan.ts";
+import type { Plan, PlanOptions } from "./plan.ts";
 import { Inheritance } from "./contents/inheritance.ts";
 import { planSharing } from "./contents/plan_sharing.ts";
-import { type ContentsAnswer, planContents } from "./contents/plan_contents.ts";
+import { type ContentsQuestions, planContents } from "./contents/plan_contents.ts";
 import { planCgroups } from "./plan_cgroups.ts";
 import { planTasks, type TaskQuestions } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
@@ -30,7 +30,7 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     ...findFillers === undefined ? {} : { findFillers },
   }, options);
   const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
-  const contents = planTaskContents({ checkpoint, host, options }, programs);
+  const contents = planTaskContents(checkpoint, { host, programs, options });
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,
@@ -63,15 +63,8 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */
-function planTaskContents(
-  { checkpoint: { contents }, host, options }: {
-    readonly checkpoint: Checkpoint;
-    readonly host: Host;
-    readonly options: PlanOptions;
-  },
-  programs: readonly TaskProgram[],
-): ContentsAnswer | undefined {
-  return contents === undefined ? undefined : planContents({ contents, host, programs, options });
+function planTaskContents({ contents }: Checkpoint, questions: Omit<ContentsQuestions, "contents">) {
+  return contents === undefined ? undefined : planContents({ contents, ...questions });
 }
 
 /** Whose memory is restored before others are made. */

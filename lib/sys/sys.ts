@@ -33,10 +33,17 @@ export interface Sys {
   rmdirat(directory: number, path: string): void;
   /** unlinkat(2) of what is no directory. */
   unlinkat(directory: number, path: string): void;
+  /** Both paths start from `directory`; what has the new name is replaced. */
+  renameat(directory: number, from: string, to: string): void;
   fchown(fd: number, uid: number, gid: number): void;
   fchmod(fd: number, mode: number): void;
   /** Sets or clears close-on-exec. */
   setCloseOnExec(fd: number, on: boolean): void;
+  /**
+   * connect(2) of a new datagram socket of unix(7), which is closed again, to the one whose file is at `path` (107
+   * bytes at most). ECONNREFUSED: there is none; EPROTOTYPE: it is of another type.
+   */
+  connectDatagram(path: string): void;
   /** flock(2) with LOCK_EX and LOCK_NB: held until the last duplicate and mapping of this open file is gone. */
   flock(fd: number): void;
   /** umask(2): sets the mask and returns the one before. Never fails. */

@@ -15,11 +15,13 @@ export interface RemoteCall {
   readonly effect?: NameEffect;
 }
 
-/** A name that is made or removed; the path is absolute, as the tracee sees it. */
-export interface NameEffect {
-  readonly kind: "makes-file" | "makes-directory" | "removes";
-  readonly path: string;
-}
+/**
+ * What happens to a name; paths are absolute, as the tracee sees them. A file is moved that is in the way: it goes when
+ * all has succeeded, and is moved back when something has failed.
+ */
+export type NameEffect =
+  | { readonly kind: "makes-file" | "makes-directory" | "removes"; readonly path: string }
+  | { readonly kind: "moves"; readonly path: string; readonly to: string };
 
 export type RemoteArgument =
   | number
@@ -43,8 +45,8 @@ export interface CloneReference {
 /** The address of a structure that has pointers in it. */
 export interface StructReference {
   readonly struct: Uint8Array;
-  /** At each offset goes the address of these bytes. */
-  readonly pointers: readonly (readonly [offset: number, target: Uint8Array])[];
+  /** At each offset goes the address of these bytes, or of another structure. */
+  readonly pointers: readonly (readonly [offset: number, target: Uint8Array | StructReference])[];
 }
 
 /** The address of memory for the call to write to; it is copied to `output` when the table has been run. */
@@ -96,7 +98,7 @@ export function dataSize(argument: RemoteArgument): number {
   if (argument instanceof Uint8Array) return rounded(argument.length);
   if ("clone" in argument) return rounded(CLONE_ARGS_SIZE + 4);
   if ("output" in argument) return rounded(argument.output.length);
-  return argument.pointers.reduce((sum, [, target]) => sum + rounded(target.length), rounded(argument.struct.length));
+  return argument.pointers.reduce((sum, [, target]) => sum + dataSize(target), rounded(argument.struct.length));
 }
 
 /** `size` up to a multiple of 8: everything begins at a word. */

@@ -18,7 +18,7 @@ const ROWS: readonly Row[] = [
   {
     name: "a file is gone",
     change: (directory) => Deno.removeSync(`${directory}/file`),
-    refused: /^  task \d+, descriptor 3, "\/tmp\/.*\/file": there is no such file here$/m,
+    refused: /^ {2}task \d+, descriptor 3, "\/tmp\/.*\/file": there is no such file here$/m,
   },
   {
     name: "a file is longer",

@@ -15,7 +15,7 @@ interface Dumped {
   readonly redirections: string;
 }
 
-test("files, pipes, memfds and FIFOs that are provided take the place of those that were dumped", async (dumped) => {
+test("files, pipes, memfds, FIFOs and sockets that are provided take the place of those that were dumped", async (dumped) => {
   for (const [name, command] of Object.entries({ cgrestore: ours(dumped), criu: theirs(dumped) })) {
     const { tree } = dumped;
     using tubes = await provide(tree);
@@ -24,7 +24,7 @@ test("files, pipes, memfds and FIFOs that are provided take the place of those t
     assertEqual(code, 0, name);
     if (name === "cgrestore") assertEquals(linksOf(tree.root), linksTo(tree.directory));
     assertEqual(await tree.finish(), "ok", name);
-    assertEquals([tubes.read(0), tubes.read(1)], ["through the pipe", "into the FIFO"], name);
+    assertEquals(tubes.read(), ["through the pipe", "into the FIFO", "through the socket"], name);
     await tree.kill();
   }
 });
@@ -87,6 +87,7 @@ async function dump(tree: LiveTree): Promise<Dumped> {
   const pipe = Deno.readLinkSync(`/proc/${root}/fd/21`);
   const images = await tree.dump(["--external", file]);
   const keys = {
+    14: Deno.readLinkSync(`/proc/${root}/fd/25`),
     15: `${directory.slice(1)}/data`,
     16: pipe,
     17: file,
@@ -130,7 +131,7 @@ async function provide(tree: LiveTree): Promise<Tubes> {
   await Deno.writeTextFile(`${tree.directory}/memory`, "memory");
   await Deno.writeTextFile(`${tree.directory}/provided`, "provided", { mode: 0o640 });
   await Deno.chmod(`${tree.directory}/provided`, 0o640);
-  return new Tubes([`${tree.directory}/tube`, `${tree.directory}/tube2`]);
+  return new Tubes([`${tree.directory}/tube`, `${tree.directory}/tube2`, `${tree.directory}/tube3`]);
 }
 
 /** FIFOs that are held open. */
@@ -142,10 +143,13 @@ class Tubes implements Disposable {
     this.#files = paths.map((path) => Deno.openSync(path, { read: true, write: true }));
   }
 
-  read(index: number): string {
-    const buffer = new Uint8Array(100);
-    const count = this.#files[index]?.readSync(buffer) ?? 0;
-    return new TextDecoder().decode(buffer.subarray(0, count));
+  /** What is in each of them. */
+  read(): string[] {
+    return this.#files.map((file) => {
+      const buffer = new Uint8Array(100);
+      const count = file.readSync(buffer) ?? 0;
+      return new TextDecoder().decode(buffer.subarray(0, count));
+    });
   }
 
   [Symbol.dispose](): void {
@@ -154,9 +158,9 @@ class Tubes implements Disposable {
 }
 
 function linksOf(pid: number): string[] {
-  return [20, 21, 22, 23, 24].map((fd) => Deno.readLinkSync(`/proc/${pid}/fd/${fd}`));
+  return [20, 21, 22, 23, 24, 25].map((fd) => Deno.readLinkSync(`/proc/${pid}/fd/${fd}`));
 }
 
 function linksTo(directory: string): string[] {
-  return ["new", "tube", "provided", "memory", "tube2"].map((name) => `${directory}/${name}`);
+  return ["new", "tube", "provided", "memory", "tube2", "tube3"].map((name) => `${directory}/${name}`);
 }

@@ -188,6 +188,20 @@ export class FakeSys implements Sys {
     });
   }
 
+  renameat(directory: number, from: string, to: string): void {
+    this.#call("renameat", `Cannot rename "${from}" to "${to}"`, () => {
+      const [parent, name] = this.#parentBeneath(directory, from);
+      const [newParent, newName] = this.#parentBeneath(directory, to);
+      if (!(parent instanceof MemoryDirectory) || !(newParent instanceof MemoryDirectory)) throw new Errno("EXDEV");
+      newParent.children.set(newName, parent.child(name) ?? fail("ENOENT"));
+      parent.children.delete(name);
+    });
+  }
+
+  connectDatagram(path: string): void {
+    this.#call("connect", `Cannot connect to "${path}"`, () => fail("ECONNREFUSED"));
+  }
+
   fchown(fd: number, uid: number, gid: number): void {
     this.#call(
       "fchown",

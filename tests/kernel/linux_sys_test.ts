@@ -255,6 +255,29 @@ test("removes files", (sys, directory) => {
   sys.close(fd);
 });
 
+test("renames files", (sys, directory) => {
+  const fd = sys.open(directory, k.O_PATH);
+  Deno.writeTextFileSync(`${directory}/new`, "new");
+  Deno.writeTextFileSync(`${directory}/old`, "old");
+  sys.renameat(fd, "new", "old");
+  assert.equal(Deno.readTextFileSync(`${directory}/old`), "new");
+  fails(() => sys.renameat(fd, "new", "old"), "ENOENT", /^Cannot rename "new" to "old" in/);
+  fails(() => sys.renameat(fd, "old", "a\0"), "EINVAL", /^Cannot rename "old" to/);
+  sys.close(fd);
+});
+
+test("tells whether a unix socket answers", (sys, directory) => {
+  const path = `${directory}/socket`;
+  fails(() => sys.connectDatagram(path), "ENOENT", /^Cannot connect to ".*\/socket": ENOENT$/);
+  const listener = Deno.listen({ transport: "unix", path });
+  fails(() => sys.connectDatagram(path), "EPROTOTYPE", /Cannot connect/);
+  // Its own name would be removed.
+  Deno.renameSync(path, `${path}-left`);
+  listener.close();
+  fails(() => sys.connectDatagram(`${path}-left`), "ECONNREFUSED", /Cannot connect/);
+  fails(() => sys.connectDatagram("x".repeat(108)), "EINVAL", /Cannot connect/);
+});
+
 test("makes every descriptor close-on-exec", (sys, directory) => {
   const flags = (fd: number) => /flags:\s*(\d+)/.exec(Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`))?.[1] ?? "";
   const closes = (fd: number) => (parseInt(flags(fd), 8) & k.O_CLOEXEC) !== 0;

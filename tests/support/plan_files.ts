@@ -5,6 +5,7 @@ import type { Contents } from "../../lib/model/contents.ts";
 import type { GhostFile, PathFile } from "../../lib/model/files/path_file.ts";
 import type { OpenFile } from "../../lib/model/open_file.ts";
 import { type FileOptions, FilePlanner } from "../../lib/plan/contents/file_planner.ts";
+import { OWN_STATE } from "./plan_inputs.ts";
 
 const NOTHING: Contents = {
   tasks: new Map(),
@@ -20,6 +21,7 @@ const OPTIONS: FileOptions = {
   fileValidation: "buildid",
   skipFileRwxCheck: false,
   inheritedFiles: [],
+  externalUnixSockets: false,
   pids: new Set([77]),
 };
 
@@ -43,6 +45,8 @@ export function plannerOf(files: readonly OpenFile[], parts: PlannerParts = {}):
       files: new Map(known),
       inherited: new Map(Object.entries(inherited).map(([fd, file]) => [Number(fd), file])),
       kernel,
+      abstractNames: new Set(),
+      own: OWN_STATE,
     },
     problems,
     { ...OPTIONS, ...options },

@@ -66,6 +66,7 @@ export function buildHost(host: Partial<Host>): Host {
     inherited: new Map(),
     own: OWN_STATE,
     files: new Map(),
+    abstractNames: new Set(),
     ...host,
   };
 }
@@ -147,6 +148,7 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   onMissing: "fail",
   pidNamespace: false,
   shellJob: false,
+  externalUnixSockets: false,
   placeholders: true,
   fileValidation: "buildid",
   skipFileRwxCheck: false,

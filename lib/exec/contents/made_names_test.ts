@@ -6,10 +6,16 @@ import { MadeNames } from "./made_names.ts";
 
 const ROOT = 3;
 
-function call(kind?: NameEffect["kind"], path = ""): RemoteCall {
-  const purpose = { call: "call", attempt: () => "Cannot call" };
-  return { number: 0, arguments: [], purpose, ...kind === undefined ? {} : { effect: { kind, path } } };
+function call(kind?: Exclude<NameEffect["kind"], "moves">, path = ""): RemoteCall {
+  return effectful(kind === undefined ? undefined : { kind, path });
 }
+
+function effectful(effect?: NameEffect): RemoteCall {
+  const purpose = { call: "call", attempt: () => "Cannot call" };
+  return { number: 0, arguments: [], purpose, ...effect === undefined ? {} : { effect } };
+}
+
+const MOVED = effectful({ kind: "moves", path: "/a", to: "/.a" });
 
 /** What is removed by a kernel that answers some paths with an errno. */
 function removals(names: MadeNames, errors: Readonly<Record<string, string>> = {}): string[] {
@@ -20,8 +26,9 @@ function removals(names: MadeNames, errors: Readonly<Record<string, string>> = {
     if (code !== undefined) throw new SysError("unlinkat", code, `Cannot remove "${path}"`);
     removed.push(`${what} ${path}`);
   };
+  const renameat = (root: number, from: string, to: string) => remove(`${from} back to`)(root, to);
   try {
-    names.removeAll({ unlinkat: remove("file"), rmdirat: remove("directory") } as Partial<Sys> as Sys, ROOT);
+    names.removeAll({ unlinkat: remove("file"), rmdirat: remove("directory"), renameat } as Partial<Sys> as Sys, ROOT);
   } finally {
     names.removeAll({} as Sys, ROOT);
   }
@@ -65,5 +72,21 @@ Deno.test("MadeNames goes on after names that cannot be removed, or are gone", (
   assertEquals(removals(names, { c: "ENOENT" }), ["file b", "file a"]);
   names.note([call("makes-file", "/a"), call("makes-file", "/b")]);
   assertThrows(() => removals(names, { b: "EROFS" }), /Cannot remove "b": EROFS/);
+  assertEquals(names.isEmpty, true);
+});
+
+Deno.test("MadeNames puts back what was moved out of the way, after what was made there", () => {
+  const names = new MadeNames();
+  names.note([MOVED, call("makes-file", "/a")]);
+  assertEquals(removals(names), ["file a", ".a back to a"]);
+});
+
+Deno.test("MadeNames removes nothing but what was moved out of the way, and what is obsolete, where all is kept", () => {
+  const names = new MadeNames();
+  const removed: string[] = [];
+  names.note([call("makes-directory", "/b"), MOVED, call("makes-file", "/a")]);
+  const sys = { unlinkat: (_: number, path: string) => void removed.push(path) } as Partial<Sys> as Sys;
+  names.keepAll(sys, ROOT, ["/obsolete"]);
+  assertEquals(removed, [".a", "obsolete"]);
   assertEquals(names.isEmpty, true);
 });

@@ -1,17 +1,17 @@
-import { SysError } from "../../errors.ts";
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
 import { O_DIRECTORY, O_PATH } from "../../sys/constants.ts";
+import type { Sys } from "../../sys/sys.ts";
 import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
-import { compileFileStep } from "./files/compile_file_step.ts";
+import { compileFileSteps } from "./files/compile_file_steps.ts";
 import { compileMemory } from "./compile_memory.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
 import { Departure } from "./departure.ts";
-import { MadeNames, relativeToRoot } from "./made_names.ts";
+import { MadeNames } from "./made_names.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { compileLastLimits, compileLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
@@ -52,6 +52,8 @@ export class ContentsRun {
   readonly #context: ContentsContext;
   readonly #names = new MadeNames();
   readonly #comparison: PageComparison;
+  /** A descriptor of the coordinator's root directory: open from the first name on that is made, or obsolete. */
+  #root: number | undefined;
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
@@ -83,7 +85,7 @@ export class ContentsRun {
       for (const step of memory) if (step.kind === "fill") size += 8 * step.ranges.length;
       for (const thread of threads) size += BASE_SIZE + (ENTRY_SIZE + 128) * thread.pendingSignals.length;
     }
-    return Math.min(size, MAX_ARENA);
+    return Math.max(Math.min(size, MAX_ARENA), COORDINATOR_SIZE + largestMessage(plan.lateFiles));
   }
 
   /** What a task does to restore its memory before it makes others; it still has the coordinator's descriptors then. */
@@ -97,6 +99,7 @@ export class ContentsRun {
     this.#raiseLimit();
     const { base, numbers } = this.#context;
     const coordinator = this.#options.coordinator();
+    if (this.#plan.obsoleteNames.length > 0) this.#openRoot(coordinator);
     const lowest = new LowestDescriptors(this.#options.taken);
     const fd = lowest.take();
     const purpose = { attempt: "Cannot open the coordinator" };
@@ -150,39 +153,28 @@ export class ContentsRun {
     }
   }
 
-  /** Removes all names that were made for open files, while the coordinator lives. */
+  /** Removes all names that were made for open files, and puts back what was in their way. */
   removeNames(): void {
-    if (!this.#names.isEmpty) this.#inRoot((root) => this.#names.removeAll(this.#options.context.sys, root));
+    this.#withRoot((sys, root) => this.#names.removeAll(sys, root));
   }
 
-  /**
-   * Removes the names that the dump has made, because nobody needs them once the tasks run; while the coordinator
-   * lives. Those that stay do no harm: what was wrong is returned.
-   */
-  removeObsoleteNames(): string[] {
-    const { obsoleteNames } = this.#plan;
-    if (obsoleteNames.length === 0) return [];
-    return this.#inRoot((root) =>
-      obsoleteNames.flatMap((path) => {
-        try {
-          this.#options.context.sys.unlinkat(root, relativeToRoot(path));
-          return [];
-        } catch (error) {
-          if (!(error instanceof SysError)) throw error;
-          return [`the name ${JSON.stringify(path)}, which the dump has made, stays: ${error.message}`];
-        }
-      })
-    );
+  /** Keeps all names that were made for open files, and removes what was in their way, and what the dump has made. */
+  keepNames(): void {
+    this.#withRoot((sys, root) => this.#names.keepAll(sys, root, this.#plan.obsoleteNames));
   }
 
-  /** Names are removed where they were made: in the root directory of the coordinator. */
-  #inRoot<T>(action: (root: number) => T): T {
-    const { context: { sys }, coordinator } = this.#options;
-    const root = sys.open(`/proc/${coordinator().pid}/root`, O_PATH | O_DIRECTORY);
+  #openRoot({ pid }: Tracee): void {
+    this.#root ??= this.#options.context.sys.open(`/proc/${pid}/root`, O_PATH | O_DIRECTORY);
+  }
+
+  #withRoot(action: (sys: Sys, root: number) => void): void {
+    const { sys } = this.#options.context;
+    if (this.#root === undefined) return;
     try {
-      return action(root);
+      action(sys, this.#root);
     } finally {
-      sys.close(root);
+      sys.close(this.#root);
+      this.#root = undefined;
     }
   }
 
@@ -208,7 +200,10 @@ export class ContentsRun {
       lowest: new LowestDescriptors(taken),
       scratch: this.#plan.free.start + SCRATCH_OFFSET,
     };
-    this.#runInPieces(this.#options.coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
+    const { coordinator, traceeOf } = this.#options;
+    for (const { pid, calls } of compileFileSteps(context, steps, (task) => traceeOf(task).pid)) {
+      this.#runInPieces(pid === undefined ? coordinator() : traceeOf(pid), calls);
+    }
   }
 
   #compileTask(task: TaskContents): [number, RemoteCall[]] {
@@ -264,6 +259,7 @@ export class ContentsRun {
   /** Runs a table of any length in one task, while no other is running. */
   #runInPieces(tracee: Tracee, calls: readonly RemoteCall[]): void {
     const { slots } = this.#options.context;
+    if (calls.some(hasEffect)) this.#openRoot(tracee);
     for (let start = 0; start < calls.length;) {
       this.#options.checkpoint();
       slots.clearArena();
@@ -278,7 +274,7 @@ export class ContentsRun {
 
   /** Waits for the end of a table, and notes what it did to names: of those it must be known what has been done. */
   #finish(tracee: Tracee, calls: readonly RemoteCall[]): void {
-    const hasEffects = calls.some(({ effect }) => effect !== undefined);
+    const hasEffects = calls.some(hasEffect);
     try {
       tracee.finish();
     } catch (error) {
@@ -301,6 +297,20 @@ export class ContentsRun {
       }
     }
   }
+}
+
+function hasEffect({ effect }: RemoteCall): boolean {
+  return effect !== undefined;
+}
+
+/** Bytes of the largest message that goes into a queue, which cannot be cut. */
+function largestMessage(steps: readonly FileStep[]): number {
+  const messages = steps.flatMap((step) => (
+    step.kind === "unix-socket" && step.action.kind === "send"
+      ? step.action.packets.map(({ bytes }) => bytes.length)
+      : []
+  ));
+  return messages.reduce((largest, size) => Math.max(largest, size), 0);
 }
 
 /** Whether another task has the descriptors of this one, and makes them. */

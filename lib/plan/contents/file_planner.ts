@@ -9,7 +9,8 @@ import type { FileStep } from "./file_step.ts";
 import type { GhostDraft } from "./files/plan_ghost.ts";
 
 /** What planning files has to know besides the contents. */
-export interface FileOptions extends Pick<PlanOptions, "fileValidation" | "skipFileRwxCheck" | "inheritedFiles"> {
+export interface FileOptions
+  extends Pick<PlanOptions, "fileValidation" | "skipFileRwxCheck" | "inheritedFiles" | "externalUnixSockets"> {
   /** Pids of all tasks, and tids of their threads: files of theirs in /proc are there when the tasks are. */
   readonly pids: ReadonlySet<number>;
 }
@@ -18,6 +19,7 @@ const DEFAULTS: FileOptions = {
   fileValidation: "buildid",
   skipFileRwxCheck: false,
   inheritedFiles: [],
+  externalUnixSockets: false,
   pids: new Set(),
 };
 
@@ -34,17 +36,18 @@ export class FilePlanner {
   /** Files without a name, by their id: each is made in one step with all its openings. */
   readonly ghosts = new Map<number, GhostDraft>();
   readonly expected = new Map<Handle, ExpectedFile>();
-  /** What a user should know although it is no problem. */
-  readonly notes: string[] = [];
   /** Pids of tasks that have ended, but of which files in /proc are open. */
   readonly deadTasks: ReadonlySet<number>;
+  /** What the user should know. */
+  readonly notes: string[] = [];
+  readonly #deferred: (() => void)[] = [];
   readonly #handles = new Map<string, Handle>();
   readonly #usedKeys = new Set<string>();
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files" | "inherited" | "kernel">,
+    readonly host: Pick<Host, "files" | "inherited" | "kernel" | "abstractNames" | "own">,
     readonly problems: Problem[],
     readonly options: FileOptions = DEFAULTS,
   ) {
@@ -76,6 +79,16 @@ export class FilePlanner {
   know(key: string, handle: Handle, expected: ExpectedFile): void {
     this.#handles.set(key, handle);
     this.expected.set(handle, expected);
+  }
+
+  /** Has something planned when all open files that tasks hold have their handles. */
+  defer(planning: () => void): void {
+    this.#deferred.push(planning);
+  }
+
+  /** Plans what was deferred. */
+  finish(): void {
+    for (const planning of this.#deferred.splice(0)) planning();
   }
 
   /** The handle of an open file that has been planned. */

@@ -6,6 +6,7 @@ import type { AdjustStep, MemfdStep, ReopenStep, SealStep, WriteStep } from "./f
 import type { OpenLinkedStep, OpenPathStep } from "./files/plan_path.ts";
 import type { PipeStep } from "./files/plan_pipe.ts";
 import type { SegmentStep } from "./files/plan_segment.ts";
+import type { UnixStep } from "./files/unix/unix_step.ts";
 
 /** How one open file, or several that belong together, are made in the coordinator. */
 export type FileStep =
@@ -17,6 +18,7 @@ export type FileStep =
   | CloseStep
   | PipeStep
   | EventfdStep
+  | UnixStep
   | SegmentStep
   | MemfdStep
   | ReopenStep

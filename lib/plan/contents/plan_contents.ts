@@ -10,7 +10,7 @@ import { type FileOptions, FilePlanner } from "./file_planner.ts";
 import { planGhosts } from "./files/plan_ghost.ts";
 import { isAtLeast } from "./kernel_version.ts";
 import { checkInheritedFiles, notesOnInheritedFiles } from "./files/plan_inherited_file.ts";
-import { isFilledFirst, writableInode } from "./files/plan_memory_file.ts";
+import { fillLooseMemory, isFilledFirst, writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { TaskProgram } from "../plan.ts";
@@ -30,13 +30,6 @@ export interface ContentsQuestions {
   readonly options: Omit<FileOptions, "pids">;
 }
 
-/** The plan, unless there are problems, and what is to be told about it. */
-export interface ContentsAnswer {
-  readonly plan: ContentsPlan;
-  readonly problems: readonly Problem[];
-  readonly notes: readonly string[];
-}
-
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
 const BLOCK = 2 ** 40;
 /** Tasks have 47 bits of addresses (Documentation/arch/x86/x86_64/mm.rst), the last of which we leave alone. */
@@ -49,8 +42,16 @@ const CHOSEN_TIMER_IDS = [6, 16] as const;
 /** How far behind the agent things are mapped for a while. */
 const SCRATCH = 2 ** 38;
 
+/** What came of planning contents. */
+export interface PlannedContents {
+  readonly plan: ContentsPlan;
+  readonly problems: readonly Problem[];
+  /** What the user should know. */
+  readonly notes: readonly string[];
+}
+
 /** Plans what gives the tasks of a tree what they held. */
-export function planContents(questions: ContentsQuestions): ContentsAnswer {
+export function planContents(questions: ContentsQuestions): PlannedContents {
   const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
   const { contents, host, programs, options } = questions;
   const files = new FilePlanner(contents, host, problems, { ...options, pids: pidsOf(programs) });
@@ -68,6 +69,8 @@ export function planContents(questions: ContentsQuestions): ContentsAnswer {
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
   const tasks = programs.flatMap((program) => planTask(draft, program));
+  files.finish();
+  fillLooseMemory(files, draft.emptySegments);
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
     plan: {

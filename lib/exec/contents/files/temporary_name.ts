@@ -1,5 +1,5 @@
 import type { TemporaryName } from "../../../plan/contents/files/plan_name.ts";
-import { cString, type NameEffect, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
 import { remoteCall } from "../remote.ts";
 import type { FilesContext } from "./file_calls.ts";
 
@@ -16,7 +16,7 @@ const MAKE_HINTS = {
 };
 
 /** What the call that makes a name is for. */
-export function makingName(path: string, kind: NameEffect["kind"] = "makes-file") {
+export function makingName(path: string, kind: "makes-file" | "makes-directory" = "makes-file") {
   return { attempt: `Cannot make ${JSON.stringify(path)} for a while`, hints: MAKE_HINTS, effect: { kind, path } };
 }
 

@@ -110,6 +110,20 @@ export function writableInode(planner: FilePlanner, inode: MemoryInode): Handle 
   return planner.get(inodeKey(inode));
 }
 
+/** Fills the memfds that no task maps or has a descriptor of, being in flight only; nobody else would. */
+export function fillLooseMemory(planner: FilePlanner, emptySegments: ReadonlySet<number>): void {
+  for (const file of planner.contents.files.values()) {
+    if (file.kind !== "memfd" || !emptySegments.has(file.inode.segment)) continue;
+    const { inode } = file;
+    const handle = writableInode(planner, inode);
+    const content = contentOf(planner, inode);
+    if (handle === undefined || content.length === 0) continue;
+    const what = linkOf(inode);
+    if (inode.hugeFlags !== 0) planner.refuse(what, "it is of huge pages, in flight, and held by no task");
+    else planner.early.push({ kind: "write", handle, what, content });
+  }
+}
+
 /** The inode, and whether no descriptor has its first opening yet. */
 function planInode(planner: FilePlanner, inode: MemoryInode): { handle: Handle; isFresh: boolean } {
   const { handle, isNew } = planner.handle(inodeKey(inode));
