@@ -43,6 +43,8 @@ export function runRestore(invocation: RestoreInvocation, sys: Sys, output: Logg
     output.out(invocation.json ? renderJson("restore", result) : renderResult(result, { color }));
     return 0;
   } finally {
+    // What is done is done, and the status is to tell it: not a signal that comes while the process ends.
+    sys.ignoreSignals();
     yard.close();
     if (isUndone && !hasPreparedYard) endNewHierarchies(sys, plan.hierarchies);
   }

@@ -566,6 +566,17 @@ export class LinuxSys implements Sys, Disposable {
     return signal;
   }
 
+  /** `release` leaves it so: it puts back only what our handlers took the place of, and they are gone. */
+  ignoreSignals(): void {
+    const action = words(SIGACTION_WORDS);
+    action[0] = k.SIG_IGN;
+    for (const signal of CAUGHT) {
+      const result = this.#c.sigaction(signal, action, null);
+      const code = this.#code();
+      if (result !== 0) throw failure("sigaction", code, `Cannot ignore signal ${signal}`);
+    }
+  }
+
   setChildSubreaper(on: boolean): void {
     const result = this.#c.prctl(k.PR_SET_CHILD_SUBREAPER, on ? 1n : 0n, 0n, 0n, 0n);
     const code = this.#code();

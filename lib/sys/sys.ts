@@ -105,6 +105,8 @@ export interface Sys {
   catchSignals(): void;
   /** The first signal caught since `catchSignals`, or 0. */
   caughtSignal(): number;
+  /** From now on, and until the process has ended, SIGINT, SIGTERM and SIGHUP do nothing. */
+  ignoreSignals(): void;
   /** prctl(PR_SET_CHILD_SUBREAPER): orphans among our descendants become our children, for us to reap. */
   setChildSubreaper(on: boolean): void;
   /** Sleeps; a signal caught meanwhile ends it early. */

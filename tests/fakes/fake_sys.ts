@@ -442,6 +442,9 @@ export class FakeSys implements Sys {
     return this.#caught;
   }
 
+  /** No signal comes once a restore has ended. */
+  ignoreSignals(): void {}
+
   setChildSubreaper(on: boolean): void {
     this.#call("prctl", "Cannot adopt the orphans of our descendants", () => setSubreaper(this.#self, on));
   }

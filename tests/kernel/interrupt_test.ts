@@ -19,6 +19,9 @@ const TASKS = 300;
 const GROUPS = ["one", "two", "three"] as const;
 /** How many moments of a run each signal is sent at. */
 const MOMENTS = 16;
+/** How often a signal is sent once the tasks run, and within how many milliseconds: cgrestore takes some to end. */
+const LATE_ROUNDS = 20;
+const LATE_MS = 8;
 /** Of placeholders, with nothing told but errors. */
 const RESTORE = ["restore", "--placeholders", "-v1"];
 
@@ -52,6 +55,48 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
       }
     },
   });
+}
+
+const LATE_NAME = "a signal that comes when the tasks run changes nothing";
+
+Deno.test({
+  name: LATE_NAME,
+  ...requires(LATE_NAME, "root"),
+  async fn() {
+    const images = await Deno.makeTempDir({ prefix: "cgr-" });
+    try {
+      // In a pid namespace of its own, so that it can be repeated at once.
+      writeImages(images, { tasks: [{ pid: 1 }] });
+      for (let round = 0; round < LATE_ROUNDS; round++) await checkLateSignal(images, LATE_MS * round / LATE_ROUNDS);
+    } finally {
+      await Deno.remove(images, { recursive: true });
+    }
+  },
+});
+
+/** Sends a signal when cgrestore has told its result, `delay` milliseconds later, unless it has ended by then. */
+async function checkLateSignal(images: string, delay: number): Promise<void> {
+  const child = spawnCgrestore([...RESTORE, "--images", images, "--manage-cgroups=ignore", "--json"]);
+  const reader = child.stdout.getReader();
+  const { value } = await reader.read();
+  const result = JSON.parse(new TextDecoder().decode(value));
+  try {
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    killUnlessEnded(child, "SIGTERM");
+    await Promise.all([reader.cancel(), child.stderr.cancel()]);
+    assertEqual((await child.status).code, 0, `after ${delay} ms`);
+  } finally {
+    Deno.kill(result.restore.rootPid, "SIGKILL");
+  }
+}
+
+function killUnlessEnded(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    // It has ended.
+    assert(error instanceof TypeError || error instanceof Deno.errors.NotFound);
+  }
 }
 
 interface Scene {
@@ -150,14 +195,7 @@ async function checkKilled(scene: Scene, delay: number): Promise<void> {
 /** Runs cgrestore and sends it a signal, unless it has ended by then. */
 async function runAndSignal(args: string[], { signal, delay }: { signal: Deno.Signal; delay: number }): Promise<Run> {
   const child = spawnCgrestore(args);
-  const timer = setTimeout(() => {
-    try {
-      child.kill(signal);
-    } catch (error) {
-      // It has ended.
-      assert(error instanceof TypeError || error instanceof Deno.errors.NotFound);
-    }
-  }, delay);
+  const timer = setTimeout(() => killUnlessEnded(child, signal), delay);
   const run = describeRun(await child.output());
   clearTimeout(timer);
   return run;

@@ -462,6 +462,17 @@ test("leaves Deno unharmed", async () => {
   assert.equal(seen, "0 works heard");
 });
 
+test("ignores signals beyond the release, when told to", async () => {
+  const seen = await subject(`
+    sys.catchSignals();
+    sys.ignoreSignals();
+    sys.release();
+    // Without the event loop, from which Deno handles signals itself when it has run for half a second.
+    new Deno.Command("sh", { args: ["-c", "kill -INT $PPID; kill -TERM $PPID; kill -HUP $PPID"] }).outputSync();
+    console.log("alive");`);
+  assert.equal(seen, "alive");
+});
+
 test("restores the default action of signals", async () => {
   await assert.rejects(
     subject(`
