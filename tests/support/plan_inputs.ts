@@ -148,6 +148,7 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   onMissing: "fail",
   pidNamespace: false,
   shellJob: false,
+  restoreSibling: false,
   externalUnixSockets: false,
   placeholders: true,
   fileValidation: "buildid",
