@@ -15,7 +15,7 @@ interface Dumped {
   readonly redirections: string;
 }
 
-test("files, pipes, memfds, FIFOs and sockets that are provided take the place of those that were dumped", async (dumped) => {
+test("files, pipes, memfds and FIFOs that are provided take the place of those that were dumped", async (dumped) => {
   for (const [name, command] of Object.entries({ cgrestore: ours(dumped), criu: theirs(dumped) })) {
     const { tree } = dumped;
     using tubes = await provide(tree);
@@ -24,7 +24,7 @@ test("files, pipes, memfds, FIFOs and sockets that are provided take the place o
     assertEqual(code, 0, name);
     if (name === "cgrestore") assertEquals(linksOf(tree.root), linksTo(tree.directory));
     assertEqual(await tree.finish(), "ok", name);
-    assertEquals(tubes.read(), ["through the pipe", "into the FIFO", "through the socket"], name);
+    assertEquals(tubes.read(), ["through the pipe", "into the FIFO"], name);
     await tree.kill();
   }
 });
@@ -65,7 +65,24 @@ test("what nothing needs is told", async (dumped) => {
   assertEqual(code, 0);
 });
 
+// CRIU 4.2.1 waits for ever when it is given a file for a socket.
+testProgram("inherited_socket", "a provided file takes the place of a socket", async (tree) => {
+  const key = Deno.readLinkSync(`/proc/${tree.root}/fd/20`);
+  const images = await tree.dump();
+  using tubes = await provide(tree);
+  const command = ours({ images, options: ["--inherit-fd", `fd[15]:${key}`] });
+  const { code, err } = await runWithFiles(command, `15<>'${tree.directory}/tube'`);
+  assertEqual(err, "");
+  assertEqual(code, 0);
+  assertEqual(await tree.finish(), "ok");
+  assertEquals(tubes.read(1), ["through the socket"]);
+});
+
 function test(what: string, check: (dumped: Dumped) => Promise<void>): void {
+  testProgram("inherited", what, async (tree) => await check(await dump(tree)));
+}
+
+function testProgram(program: string, what: string, check: (tree: LiveTree) => Promise<void>): void {
   const name = `--inherit-fd: ${what}`;
   Deno.test({
     name,
@@ -73,9 +90,9 @@ function test(what: string, check: (dumped: Dumped) => Promise<void>): void {
     async fn() {
       const holder = await compileHolder();
       await using tree = await LiveTree.create();
-      await tree.start([holder, "spawn", String(tree.root), "inherited", tree.directory]);
+      await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
       await tree.ready();
-      await check(await dump(tree));
+      await check(tree);
     },
   });
 }
@@ -87,7 +104,6 @@ async function dump(tree: LiveTree): Promise<Dumped> {
   const pipe = Deno.readLinkSync(`/proc/${root}/fd/21`);
   const images = await tree.dump(["--external", file]);
   const keys = {
-    14: Deno.readLinkSync(`/proc/${root}/fd/25`),
     15: `${directory.slice(1)}/data`,
     16: pipe,
     17: file,
@@ -96,9 +112,8 @@ async function dump(tree: LiveTree): Promise<Dumped> {
   };
   const options = Object.entries(keys).flatMap(([fd, key]) => ["--inherit-fd", `fd[${fd}]:${key}`]);
   const at = (name: string) => `'${directory}/${name}'`;
-  const redirections = `15<>${at("new")} 16<>${at("tube")} 17<>${at("provided")} 18<>${at("memory")} 19<>${
-    at("tube2")
-  }`;
+  const names = { 15: "new", 16: "tube", 17: "provided", 18: "memory", 19: "tube2" };
+  const redirections = Object.entries(names).map(([fd, name]) => `${fd}<>${at(name)}`).join(" ");
   return { tree, images, options, redirections };
 }
 
@@ -107,7 +122,7 @@ function pairsOf({ options }: Dumped, isWanted: (option: string) => boolean): st
   return options.flatMap((option, index) => index % 2 === 1 && isWanted(option) ? ["--inherit-fd", option] : []);
 }
 
-function ours({ images, options }: Dumped): string[] {
+function ours({ images, options }: Pick<Dumped, "images" | "options">): string[] {
   return [...cgrestoreCommand(), "restore", "-D", images, ...options.includes("-v3") ? [] : ["-v1"], ...options];
 }
 
@@ -131,7 +146,7 @@ async function provide(tree: LiveTree): Promise<Tubes> {
   await Deno.writeTextFile(`${tree.directory}/memory`, "memory");
   await Deno.writeTextFile(`${tree.directory}/provided`, "provided", { mode: 0o640 });
   await Deno.chmod(`${tree.directory}/provided`, 0o640);
-  return new Tubes([`${tree.directory}/tube`, `${tree.directory}/tube2`, `${tree.directory}/tube3`]);
+  return new Tubes([`${tree.directory}/tube`, `${tree.directory}/tube2`]);
 }
 
 /** FIFOs that are held open. */
@@ -143,12 +158,11 @@ class Tubes implements Disposable {
     this.#files = paths.map((path) => Deno.openSync(path, { read: true, write: true }));
   }
 
-  /** What is in each of them. */
-  read(): string[] {
-    return this.#files.map((file) => {
+  /** What is in each of the first. */
+  read(count = this.#files.length): string[] {
+    return this.#files.slice(0, count).map((file) => {
       const buffer = new Uint8Array(100);
-      const count = file.readSync(buffer) ?? 0;
-      return new TextDecoder().decode(buffer.subarray(0, count));
+      return new TextDecoder().decode(buffer.subarray(0, file.readSync(buffer) ?? 0));
     });
   }
 
@@ -158,9 +172,9 @@ class Tubes implements Disposable {
 }
 
 function linksOf(pid: number): string[] {
-  return [20, 21, 22, 23, 24, 25].map((fd) => Deno.readLinkSync(`/proc/${pid}/fd/${fd}`));
+  return [20, 21, 22, 23, 24].map((fd) => Deno.readLinkSync(`/proc/${pid}/fd/${fd}`));
 }
 
 function linksTo(directory: string): string[] {
-  return ["new", "tube", "provided", "memory", "tube2", "tube3"].map((name) => `${directory}/${name}`);
+  return ["new", "tube", "provided", "memory", "tube2"].map((name) => `${directory}/${name}`);
 }

@@ -14,9 +14,6 @@ PROGRAM(inherited)
 	int memory = MUST(memfd_create("provided", 0));
 	MUST(mkfifo(path_of("fifo"), 0600));
 	int fifo = MUST(open(path_of("fifo"), O_RDWR));
-	int pair[2];
-	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	MUST(dup2(pair[0], 25));
 	MUST(dup2(file, 20));
 	MUST(dup2(tube[1], 21));
 	MUST(dup2(external, 22));
@@ -35,5 +32,15 @@ PROGRAM(inherited)
 	CHECK((fcntl(22, F_GETFL) & (O_ACCMODE | O_APPEND)) == (O_RDWR | O_APPEND));
 	CHECK(pread(23, text, sizeof(text), 0) == 6 && memcmp(text, "memory", 6) == 0);
 	CHECK(write(24, "into the FIFO", 13) == 13);
-	CHECK(write(25, "through the socket", 18) == 18);
+}
+
+/* A socket, in the place of which somebody else provides a file. */
+PROGRAM(inherited_socket)
+{
+	int lonely = MUST(socket(AF_UNIX, SOCK_DGRAM, 0));
+	MUST(dup2(lonely, 20));
+	MUST(close_range(3, 19, 0));
+	ready_and_wait();
+
+	CHECK(write(20, "through the socket", 18) == 18);
 }

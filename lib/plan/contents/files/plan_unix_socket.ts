@@ -22,11 +22,8 @@ export function planUnixSocket(
   socket: UnixSocket,
   { holder, planInFlight }: UnixQuestions,
 ): Handle | undefined {
-  const inherited = planInheritedFile(planner, [keyOf(socket)]);
-  if (inherited !== undefined) {
-    planner.know(fileKey(socket.id), inherited.handle, inherited.expected);
-    return inherited.handle;
-  }
+  const inherited = planInheritedSocket(planner, socket);
+  if (inherited !== undefined) return inherited;
   if (socket.role === "external") return planner.refuse(holder, `${nameOf(socket)} is outside of the checkpoint`);
   const draft = new UnixDraft(planner);
   const { sockets } = draft.graph;
@@ -37,6 +34,18 @@ export function planUnixSocket(
   }
   planAll(draft);
   return planner.get(fileKey(socket.id));
+}
+
+/** The handle of what the user provides for a socket, as it is. */
+function planInheritedSocket(planner: FilePlanner, socket: UnixSocket): Handle | undefined {
+  const inherited = planInheritedFile(planner, [keyOf(socket)]);
+  if (inherited === undefined) return undefined;
+  const { handle, expected } = inherited;
+  planner.know(fileKey(socket.id), handle, expected);
+  if (socket.packets.length > 0) {
+    planner.notes.push(`what was in the queue of ${nameOf(socket)} is not restored: it is inherited`);
+  }
+  return handle;
 }
 
 function planAll(draft: UnixDraft): void {
