@@ -1,5 +1,14 @@
 import type { Layout, PageRun } from "../../model/address_space.ts";
-import type { Credentials, Registers, Rseq, SignalAction, ThreadState, Timers } from "../../model/task_state.ts";
+import type {
+  Credentials,
+  Registers,
+  Rseq,
+  Seccomp,
+  SeccompFilter,
+  SignalAction,
+  ThreadState,
+  Timers,
+} from "../../model/task_state.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { ExpectedMapping } from "./expected_mapping.ts";
 import type { FileStep } from "./file_step.ts";
@@ -93,13 +102,9 @@ export interface ThreadContents {
   readonly changesCredentials: boolean;
   readonly parentDeathSignal: number;
   /** Filters to install, the oldest first; `"strict"` for that mode. */
-  readonly seccomp: "strict" | readonly SeccompStep[];
-}
-
-/** seccomp(2) with SECCOMP_SET_MODE_FILTER. */
-export interface SeccompStep {
-  readonly program: Uint8Array;
-  readonly flags: number;
+  readonly seccomp: "strict" | readonly SeccompFilter[];
+  /** What is true of it in the end, when the leader has installed filters for all threads. */
+  readonly expectedSeccomp: { readonly mode: Seccomp["mode"]; readonly filters: number };
 }
 
 export interface DescriptorStep {

@@ -132,7 +132,7 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     ...planTaskState(state, { pid, contents, host, choosesTimerIds, threads, problems }),
     threads: threads.flatMap((tid) => {
       const thread = contents.threads.get(tid);
-      return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems })];
+      return thread === undefined ? [] : [planThread(thread, { pid, tid, host, problems })];
     }),
   }];
 }

@@ -2,8 +2,9 @@ import type { Problem } from "../../errors.ts";
 import type { Host, OwnState } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Credentials, TaskState, ThreadState } from "../../model/task_state.ts";
-import type { SeccompStep, TaskContents, ThreadContents } from "./contents_plan.ts";
+import type { TaskContents, ThreadContents } from "./contents_plan.ts";
 import { planLimits } from "./state/plan_limits.ts";
+import { planSeccomp } from "./state/plan_seccomp.ts";
 import { planTimers } from "./state/plan_timers.ts";
 
 /** The part of a task's contents that is neither memory nor files. */
@@ -56,14 +57,13 @@ export function planTaskState(state: TaskState, questions: TaskQuestions): State
 export interface ThreadQuestions {
   readonly pid: number;
   readonly tid: number;
-  readonly contents: Contents;
   readonly host: Pick<Host, "own" | "components">;
   readonly problems: Problem[];
 }
 
 /** The contents of a thread; what cannot be restored of it is told. */
 export function planThread(state: ThreadState, questions: ThreadQuestions): ThreadContents {
-  const { pid, tid, contents, host: { own, components }, problems } = questions;
+  const { pid, tid, host: { own, components }, problems } = questions;
   const where = tid === pid ? `task ${pid}` : `thread ${tid} of task ${pid}`;
   const { registers } = state;
   if (registers.isCompat) problems.push({ where, what: "it runs a program of 32 bits, which cannot be restored" });
@@ -91,21 +91,8 @@ export function planThread(state: ThreadState, questions: ThreadQuestions): Thre
     ...credentials === undefined ? {} : { credentials },
     changesCredentials: credentials !== undefined && !isOwn(credentials, own),
     parentDeathSignal: state.parentDeathSignal,
-    seccomp: planSeccomp(state, contents),
+    ...planSeccomp(state.seccomp, { where, isLeader: tid === pid, problems }),
   };
-}
-
-/** Filters from the oldest to the newest. */
-function planSeccomp({ seccomp }: ThreadState, { filters }: Contents): ThreadContents["seccomp"] {
-  if (seccomp.mode !== "filter") return seccomp.mode === "strict" ? "strict" : [];
-  const steps: SeccompStep[] = [];
-  for (let index: number | undefined = seccomp.filter; index !== undefined;) {
-    const filter: Contents["filters"][number] | undefined = filters[index];
-    if (filter === undefined) break;
-    steps.push({ program: filter.program, flags: filter.flags });
-    index = filter.previous;
-  }
-  return steps.reverse();
 }
 
 /** Whether credentials are those that cgrestore's descendants have anyway. */
