@@ -77,8 +77,14 @@ function buildCredentials(entry: CredsEntry): Credentials {
     ambient: maskOf(entry.capAmb),
     secureBits: entry.secbits,
     noNewPrivileges: (entry.noNewPrivs ?? 0) !== 0,
-    ...entry.lsmProfile === undefined ? {} : { profile: entry.lsmProfile },
+    ...buildProfile(entry),
   };
+}
+
+/** That of the thread itself, or the one that its sockets get. */
+function buildProfile({ lsmProfile, lsmSockcreate }: CredsEntry): Pick<Credentials, "profile"> {
+  const profile = lsmProfile || lsmSockcreate;
+  return profile ? { profile } : {};
 }
 
 /** A mask of capabilities of its two words, the low one first. */

@@ -59,7 +59,7 @@ export class ContentsRun {
       numbers: architecture.syscall,
       base,
       nameOf: options.nameOf,
-      ownBounding: plan.ownBounding,
+      ownCapabilities: plan.ownCapabilities,
       choosesTimerIds: plan.choosesTimerIds,
       comparison: this.#comparison,
     };

@@ -33,11 +33,13 @@ export interface ContentsPlan {
   readonly components: ReadonlyMap<number, { readonly offset: number; readonly size: number }>;
   /** Whether the kernel lets the ids of timers be chosen; else they are counted up to. */
   readonly choosesTimerIds: boolean;
-  /** Capabilities that tasks are born with in their bounding set, as a mask. */
-  readonly ownBounding: bigint;
+  /** Capabilities that tasks are born with, as masks. */
+  readonly ownCapabilities: OwnCapabilities;
   /** Makers before the tasks they make. */
   readonly tasks: readonly TaskContents[];
 }
+
+export type OwnCapabilities = Pick<Credentials, "permitted" | "effective" | "bounding">;
 
 /**
  * Number of an open file among those of the coordinator: its descriptor there is `firstDescriptor` + 1 + handle.
@@ -67,12 +69,13 @@ export interface TaskContents {
   readonly lastLimits: readonly LimitStep[];
   /** Absent where it is cgrestore's own, or unknown. */
   readonly oomScoreAdjustment?: number;
+  /** Absent where it is cgrestore's own, or unknown. */
   readonly loginUid?: number;
   /** Commands of membarrier(2), as a mask. */
   readonly membarrier: number;
   readonly timers: Timers;
   readonly pendingSignals: readonly Uint8Array[];
-  /** PR_SET_DUMPABLE, after credentials have changed; absent when the image does not say. */
+  /** PR_SET_DUMPABLE, after credentials have changed; absent: as it is then. */
   readonly dumpable?: number;
   /** The leader first. */
   readonly threads: readonly ThreadContents[];

@@ -41,6 +41,9 @@ const SCRATCH = 2 ** 38;
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
   const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
+  if (questions.host.own.hasSeccomp) {
+    problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
+  }
   const { contents, host, programs } = questions;
   const files = new FilePlanner(contents, host, problems);
   const free = findFreeRange(contents);
@@ -68,7 +71,7 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
       expectedFiles: files.expected,
       components: host.components,
       choosesTimerIds: draft.choosesTimerIds,
-      ownBounding: host.own.bounding,
+      ownCapabilities: host.own,
       tasks,
     },
     problems,
