@@ -6,6 +6,7 @@ import type { TaskContents, ThreadContents } from "./contents_plan.ts";
 import { planCredentials } from "./state/plan_credentials.ts";
 import { planDumpable } from "./state/plan_dumpable.ts";
 import { planLimits } from "./state/plan_limits.ts";
+import { planScheduling } from "./state/plan_scheduling.ts";
 import { planSeccomp } from "./state/plan_seccomp.ts";
 import { planTimers } from "./state/plan_timers.ts";
 
@@ -93,8 +94,6 @@ export function planThread(state: ThreadState, questions: ThreadQuestions): Thre
     if (components.has(number)) continue;
     problems.push({ where, what: `it used state ${number} of the processor (XSAVE), which this one does not have` });
   }
-  const { scheduling } = state;
-  const isOwnScheduling = scheduling.policy === own.policy && scheduling.nice === own.nice && scheduling.policy === 0;
   return {
     tid,
     registers,
@@ -104,7 +103,7 @@ export function planThread(state: ThreadState, questions: ThreadQuestions): Thre
     pendingSignals: state.pendingSignals,
     ...state.alternateStack === undefined ? {} : { alternateStack: state.alternateStack },
     ...state.rseq === undefined ? {} : { rseq: state.rseq },
-    ...isOwnScheduling ? {} : { scheduling },
+    ...planScheduling(state, { where, own, problems }),
     ...planCredentials(state, { where, host, problems }),
     parentDeathSignal: state.parentDeathSignal,
     ...planSeccomp(state.seccomp, { where, isLeader: tid === pid, problems }),
