@@ -45,11 +45,22 @@ function buildInvocation(command: CommandName, reader: Reader): Invocation {
     ...optional("pidfile", reader.value("pidfile")),
     ...optional("cgroupYard", reader.value("cgroup-yard")),
     detached: reader.flag("restore-detached") ?? false,
+    wait: readWait(reader),
+    actionScripts: reader.values("action-script"),
     leaveStopped: reader.flag("leave-stopped") ?? false,
     rehearse: reader.flag("rehearse") ?? false,
   };
   const isPlan = command === "plan" || reader.flag("dry-run") === true;
   return isPlan ? { command: "plan", ...reading, planOptions } : { command, ...reading, ...restore, planOptions };
+}
+
+/** Whom nobody waits for cannot be waited for. */
+function readWait(reader: Reader): boolean {
+  const wait = reader.flag("wait") ?? false;
+  for (const other of ["restore-detached", "leave-stopped", "rehearse"]) {
+    if (wait && reader.flag(other) === true) reader.exclude("wait", other);
+  }
+  return wait;
 }
 
 function readingOptions(reader: Reader) {
@@ -70,6 +81,7 @@ function readPlanOptions(reader: Reader): PlanOptions {
     pidNamespace: reader.flag("pid-namespace") ?? false,
     shellJob: reader.flag("shell-job") ?? false,
     placeholders: reader.flag("placeholders") ?? false,
+    externalUnixSockets: reader.has("ext-unix-sk"),
   };
 }
 
@@ -119,8 +131,17 @@ class Reader {
     this.#problems.push(problem);
   }
 
+  /** Two options that contradict each other. */
+  exclude(name: string, other: string): void {
+    this.#complain(`Cannot use "--${name}" together with "--${other}"`);
+  }
+
   refuse(name: string, value: string, problem: string): void {
     this.#complain(`Cannot use "--${name}=${value}": ${problem}`);
+  }
+
+  has(name: string): boolean {
+    return this.#given(name).length > 0;
   }
 
   /** The last word on a flag, or `undefined` when there is none. */

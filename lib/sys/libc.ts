@@ -81,10 +81,24 @@ const SYMBOLS = {
     parameters: ["i32", /* int dirfd */ "buffer", /* const char *path */ "i32" /* int flags */],
     result: "i32",
   },
+  renameat: {
+    parameters: [
+      "i32", /* int olddirfd */
+      "buffer", /* const char *oldpath */
+      "i32", /* int newdirfd */
+      "buffer", /* const char *newpath */
+    ],
+    result: "i32",
+  },
   rmdir: { parameters: ["buffer" /* const char *path */], result: "i32" },
   mkdtemp: { parameters: ["buffer" /* char *template */], result: "pointer" /* char * */ },
   fchown: { parameters: ["i32", /* int fd */ "u32", /* uid_t owner */ "u32" /* gid_t group */], result: "i32" },
   fchmod: { parameters: ["i32", /* int fd */ "u32" /* mode_t mode */], result: "i32" },
+  socket: { parameters: ["i32", /* int domain */ "i32", /* int type */ "i32" /* int protocol */], result: "i32" },
+  connect: {
+    parameters: ["i32", /* int sockfd */ "buffer", /* const struct sockaddr *addr */ "u32" /* socklen_t addrlen */],
+    result: "i32",
+  },
   fcntl: { parameters: ["i32", /* int fd */ "i32", /* int op */ "i32" /* int arg */], result: "i32" },
   flock: { parameters: ["i32", /* int fd */ "i32" /* int op */], result: "i32" },
   fchdir: { parameters: ["i32" /* int fd */], result: "i32" },
@@ -120,6 +134,30 @@ const SYMBOLS = {
       "buffer", /* char *const envp[] */
     ],
     result: "i32", /* an errno, not -1 */
+  },
+  posix_spawnp: {
+    parameters: [
+      "buffer", /* pid_t *pid */
+      "buffer", /* const char *file */
+      "buffer", /* const posix_spawn_file_actions_t *file_actions */
+      "buffer", /* const posix_spawnattr_t *attrp */
+      "buffer", /* char *const argv[] */
+      "buffer", /* char *const envp[] */
+    ],
+    result: "i32", /* an errno, not -1 */
+  },
+  posix_spawn_file_actions_init: { parameters: ["buffer" /* posix_spawn_file_actions_t * */], result: "i32" },
+  posix_spawn_file_actions_destroy: { parameters: ["buffer" /* posix_spawn_file_actions_t * */], result: "i32" },
+  posix_spawn_file_actions_adddup2: {
+    parameters: ["buffer", /* posix_spawn_file_actions_t * */ "i32", /* int fd */ "i32" /* int newfd */],
+    result: "i32",
+  },
+  posix_spawnattr_init: { parameters: ["buffer" /* posix_spawnattr_t * */], result: "i32" },
+  posix_spawnattr_destroy: { parameters: ["buffer" /* posix_spawnattr_t * */], result: "i32" },
+  posix_spawnattr_setflags: { parameters: ["buffer", /* posix_spawnattr_t * */ "i16" /* short */], result: "i32" },
+  posix_spawnattr_setsigdefault: {
+    parameters: ["buffer", /* posix_spawnattr_t * */ "buffer" /* const sigset_t * */],
+    result: "i32",
   },
   prctl: {
     parameters: [

@@ -4,7 +4,7 @@ import { type Run, runCgrestore } from "../../support/run_cgrestore.ts";
 import { type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
 import { taskExists, waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
-import { describeTree, parentOf, type TreeDescription } from "./describe_tree.ts";
+import { describeTree, listTree, parentOf, type TreeDescription } from "./describe_tree.ts";
 
 const sys = openLinuxSys();
 
@@ -26,6 +26,8 @@ export class LiveTree implements AsyncDisposable {
   readonly directory: string;
   readonly #images: string;
   #dumps = 0;
+  /** Pids of tasks beyond those that are reserved, which the kernel has chosen. */
+  readonly #others = new Set<number>();
 
   private constructor(pids: PidReservation, directory: string, images: string) {
     this.#pids = pids;
@@ -64,6 +66,7 @@ export class LiveTree implements AsyncDisposable {
   async dump(options: readonly string[] = []): Promise<string> {
     const images = `${this.#images}/${++this.#dumps}`;
     await Deno.mkdir(images);
+    for (const pid of listTree(this.root)) if (!this.#pidRange().includes(pid)) this.#others.add(pid);
     const args = ["dump", "-t", String(this.root), "-D", images, "-o", "dump.log", "-v4", ...options];
     const { code } = await runProgram([criuPath(), ...args]);
     if (code !== 0) throw new Error(`Cannot dump: ${lastErrors(`${images}/dump.log`)}`);
@@ -74,8 +77,9 @@ export class LiveTree implements AsyncDisposable {
 
   /** Restores with cgrestore; the tasks run when this returns. */
   async restore(images: string, options: readonly string[] = []): Promise<Run> {
-    await this.#putDirectoryBack();
-    return await runCgrestore(["restore", "--images", images, "--restore-detached", "-v1", ...options]);
+    await this.putDirectoryBack();
+    const verbosity = options.some((option) => option.startsWith("-v")) ? [] : ["-v1"];
+    return await runCgrestore(["restore", "--images", images, "--restore-detached", ...verbosity, ...options]);
   }
 
   /** Restores with a cgrestore that is told something else of the host: texts of files by path. */
@@ -83,7 +87,7 @@ export class LiveTree implements AsyncDisposable {
     images: string,
     { host, options = [] }: { readonly host: Readonly<Record<string, string>>; readonly options?: readonly string[] },
   ): Promise<Run> {
-    await this.#putDirectoryBack();
+    await this.putDirectoryBack();
     const program = new URL("pretending_cgrestore.ts", import.meta.url).pathname;
     const command = [Deno.execPath(), "run", "-A", "--no-check", program, JSON.stringify(host)];
     return await runProgram([...command, "restore", "--images", images, "--restore-detached", "-v1", ...options]);
@@ -91,7 +95,7 @@ export class LiveTree implements AsyncDisposable {
 
   /** Restores with CRIU. */
   async restoreWithCriu(images: string, options: readonly string[] = []): Promise<Run> {
-    await this.#putDirectoryBack();
+    await this.putDirectoryBack();
     const args = ["restore", "-d", "-D", images, "-o", "restore.log", "-v4", ...options];
     const run = await runProgram([criuPath(), ...args]);
     return run.code === 0 ? run : { ...run, err: lastErrors(`${images}/restore.log`) };
@@ -106,23 +110,23 @@ export class LiveTree implements AsyncDisposable {
   }
 
   has(name: string): boolean {
-    try {
-      Deno.statSync(`${this.directory}/${name}`);
-      return true;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
+    return exists(`${this.directory}/${name}`);
   }
 
   errors(): string {
     return this.has("err") ? Deno.readTextFileSync(`${this.directory}/err`) : "";
   }
 
+  /** Pids of the tasks that there are, zombies included. Orphans of the tree have become our children. */
+  listTasks(): number[] {
+    const known = new Set([...this.#pidRange(), ...this.#others]);
+    for (const pid of this.#isOurs(this.root) ? listTree(this.root) : []) known.add(pid);
+    return [...known].filter((pid) => taskExists(pid) && this.#isOurs(pid));
+  }
+
   /** Ends the tasks, if there are any, and waits until they are gone. */
   async kill(): Promise<void> {
-    // Orphans of the tree have become our children.
-    for (const pid of this.#pidRange()) if (taskExists(pid) && this.#isOurs(pid)) killTask(pid);
+    for (const pid of this.listTasks()) killTask(pid);
     await this.#reapAll();
   }
 
@@ -135,8 +139,8 @@ export class LiveTree implements AsyncDisposable {
 
   async #reapAll(): Promise<void> {
     await waitUntil(() => {
-      for (const pid of this.#pidRange()) reap(pid);
-      return !this.#pidRange().some(taskExists);
+      for (const pid of [...this.#pidRange(), ...this.#others]) reap(pid);
+      return this.listTasks().length === 0;
     }, "the tasks are still there");
   }
 
@@ -147,7 +151,7 @@ export class LiveTree implements AsyncDisposable {
   /** The pids are reserved, but somebody else may have got one by chance. */
   #isOurs(pid: number): boolean {
     const parent = parentOf(pid);
-    return parent === Deno.pid || parent >= this.root && parent < this.root + RESERVED_PIDS;
+    return parent === Deno.pid || this.#others.has(parent) || this.#pidRange().includes(parent);
   }
 
   async #saveDirectory(): Promise<void> {
@@ -155,10 +159,21 @@ export class LiveTree implements AsyncDisposable {
     await runProgram(["cp", "-a", this.directory, `${this.#images}/saved`]);
   }
 
-  /** The directory itself stays the same. */
-  async #putDirectoryBack(): Promise<void> {
+  /** Makes the directory what it was at the dump; `restore` does it by itself. The directory itself stays the same. */
+  async putDirectoryBack(): Promise<void> {
     await runProgram(["find", this.directory, "-mindepth", "1", "-delete"]);
     await runProgram(["cp", "-a", `${this.#images}/saved/.`, this.directory]);
+  }
+}
+
+/** Whether there is a file with this path. */
+export function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 
