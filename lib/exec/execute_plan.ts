@@ -117,7 +117,7 @@ class PlanRun {
     const alive = this.#plan.expectedTasks.filter((task) => task.state !== "zombie");
     this.#guard?.armKill(alive.map((task) => this.#hostPid(task.pid)));
     this.#keepNames();
-    this.#tree?.release(this.#options.leaveStopped);
+    this.#tree?.release();
     this.#guard?.end();
     this.#journal.forget();
     // Whoever waits for the root from now on is no reaper of its orphans.
@@ -167,10 +167,11 @@ class PlanRun {
     try {
       this.#sys.setChildSubreaper(true);
       this.#journal.add("cgrestore's being a subreaper", () => this.#sys.setChildSubreaper(false));
-      const { architecture } = this.#options;
+      const { architecture, leaveStopped } = this.#options;
       const tree = new TaskTree(this.#sys, this.#plan, {
         architecture,
         targets,
+        leaveStopped,
         agentFile: this.#guard?.taskFile,
         checkpoint: () => this.checkpoint(),
       });
