@@ -66,7 +66,7 @@ export class ContentsRun {
       numbers: architecture.syscall,
       base,
       nameOf: options.nameOf,
-      ownBounding: plan.ownBounding,
+      ownCapabilities: plan.ownCapabilities,
       choosesTimerIds: plan.choosesTimerIds,
       comparison: this.#comparison,
     };
@@ -289,15 +289,13 @@ export class ContentsRun {
     }
   }
 
-  /** So that our own last calls get through the filters of the tasks. */
+  /** So that our own last calls get through the filters of the tasks, which one thread may install for all. */
   #suspendSeccomp(): void {
     const { context: { sys }, traceeOf } = this.#options;
+    const options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP;
     for (const { threads } of this.#plan.tasks) {
-      for (const { tid, seccomp } of threads) {
-        if (seccomp.length === 0) continue;
-        const options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP;
-        sys.ptraceSetOptions(traceeOf(tid).pid, options);
-      }
+      if (threads.every(({ seccomp }) => seccomp.length === 0)) continue;
+      for (const { tid } of threads) sys.ptraceSetOptions(traceeOf(tid).pid, options);
     }
   }
 }
