@@ -38,6 +38,8 @@ export class Tracee {
   /** How long the last run may take. */
   #patience = RUN_TIMEOUT_MS;
   #completed = 0;
+  /** Whether the last run may be going on. */
+  #isRunning = false;
 
   constructor(readonly context: TraceeContext, readonly pid: number, readonly slot: number) {}
 
@@ -61,6 +63,7 @@ export class Tracee {
     this.#calls = calls;
     this.#start = start;
     this.#completed = start;
+    this.#isRunning = true;
     this.#patience = patienceFor(calls.slice(start, end));
     this.context.slots.select(this.slot, start, end);
     this.context.sys.ptraceContinue(this.pid, 0);
@@ -83,15 +86,21 @@ export class Tracee {
     const { slots } = this.context;
     const last = slots.executed(this.slot) - 1;
     const result = last < 0 ? 0 : slots.result(this.slot, last);
-    this.#completed = last;
-    if (result < 0 && result >= -4095) throw this.#failed(last, -result);
-    this.#completed = last + 1;
+    const hasFailed = result < 0 && result >= -4095;
+    this.#isRunning = false;
+    this.#completed = hasFailed ? last : last + 1;
+    if (hasFailed) throw this.#failed(last, -result);
     if (last + 1 !== end) {
       throw new SysError("ptrace", "EPROTO", `Cannot tell what task ${this.pid} did: ${last + 1} of ${end} calls`);
     }
     this.#checkResults(end);
     slots.collect(this.slot);
     this.#patience = RUN_TIMEOUT_MS;
+  }
+
+  /** Makes sure that `completed` is right after `finish` has failed, because waiting itself did, or was interrupted. */
+  settle(): void {
+    if (this.#isRunning) this.finish();
   }
 
   #checkResults(end: number): void {
@@ -162,6 +171,7 @@ export class Tracee {
     } catch (error) {
       if (!(error instanceof SysError) || error.code !== "ETIMEDOUT") throw error;
       this.#completed = this.#currentEntry();
+      this.#isRunning = false;
       const call = this.#calls[this.#completed];
       if (call === undefined) throw error;
       throw new SysError(call.purpose.call, "ETIMEDOUT", call.purpose.attempt(), "it blocks", { cause: error });

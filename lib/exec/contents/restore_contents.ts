@@ -1,4 +1,3 @@
-import { SysError } from "../../errors.ts";
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
 import { O_DIRECTORY, O_PATH } from "../../sys/constants.ts";
@@ -281,8 +280,8 @@ export class ContentsRun {
     try {
       tracee.finish();
     } catch (error) {
-      // The user wants an end: it comes when the table, which is not to be left in the middle, is done.
-      if (hasEffects && error instanceof SysError && error.code === "EINTR") tracee.finish();
+      // The user may want an end: it comes when the table, which is not to be left in the middle, is done.
+      if (hasEffects) tracee.settle();
       throw error;
     } finally {
       if (hasEffects) this.#names.note(calls.slice(0, tracee.completed));
