@@ -6,7 +6,7 @@ import type { Sys } from "../sys/sys.ts";
 import { describeComponents } from "./describe_components.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
 import { describeFiles } from "./describe_files.ts";
-import { describeAbstractNames } from "./describe_abstract_names.ts";
+import { describeUnix } from "./describe_unix.ts";
 import { describeOwnState } from "./describe_own_state.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
 import { type CgroupMount, parseMountinfo } from "./parse_mountinfo.ts";
@@ -44,7 +44,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     components: describeComponents(sys, questions.components),
     own,
     files: describeFiles(sys, questions.files),
-    abstractNames: new Set(questions.abstractNames ? describeAbstractNames(sys) : []),
+    ...questions.unix ? { unix: describeUnix(sys) } : {},
   };
 }
 
