@@ -3,12 +3,13 @@ import type { ContentImages } from "../image/content_images.ts";
 import type { Images } from "../image/images.ts";
 import type { Segment } from "./address_space.ts";
 import { buildAddressSpace } from "./build_address_space.ts";
+import { buildLocks } from "./build_locks.ts";
 import { buildOpenFiles } from "./build_open_files.ts";
 import { buildPages } from "./build_pages.ts";
 import { buildTaskState } from "./build_task_state.ts";
 import { buildThreadState } from "./build_thread_state.ts";
 import type { Task } from "./checkpoint.ts";
-import type { Contents, FileLock, SeccompFilter } from "./contents.ts";
+import type { Contents, SeccompFilter } from "./contents.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
 
@@ -24,14 +25,15 @@ export function buildContents(context: ContentsContext): Contents {
   const { images: { contents }, problems } = context;
   const files = buildOpenFiles({ images: contents, problems });
   const { tasks, threads } = buildTasksAndThreads(context);
+  const tables = buildTables(contents, problems);
   const result: Contents = {
     tasks,
     threads,
     files,
-    tables: buildTables(contents, problems),
+    tables,
     segments: buildSegments(contents, tasks.values(), problems),
     filters: contents.filters.map(buildFilter),
-    locks: buildLocks(contents, problems),
+    locks: buildLocks(contents.locks, { tasks, tables, problems }),
   };
   checkReferences(result, problems);
   return result;
@@ -96,23 +98,6 @@ function buildSegments(
 
 function buildFilter({ filter, prev, flags }: ContentImages["filters"][number]): SeccompFilter {
   return { program: filter, ...prev === undefined ? {} : { previous: prev }, flags: flags ?? 0 };
-}
-
-/** `flag` of images/file-lock.proto (criu/include/file-lock.h). */
-const LOCK_KINDS: ReadonlyMap<number, FileLock["kind"]> = new Map([
-  [1, "posix"],
-  [2, "flock"],
-  [4, "ofd"],
-  [8, "lease"],
-]);
-
-function buildLocks({ locks }: ContentImages, problems: Problem[]): FileLock[] {
-  return locks.flatMap(({ flag, type, pid, fd, start, len: length }, index) => {
-    const kind = LOCK_KINDS.get(flag);
-    if (kind !== undefined) return [{ kind, type, pid, fd, start, length }];
-    problems.push({ where: `filelocks.img, entry ${index}`, what: `the kind ${flag} is unknown` });
-    return [];
-  });
 }
 
 /** Everything that is referred to must be there. */

@@ -52,11 +52,12 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */
-function planTaskContents({ contents }: Checkpoint, host: Host, { tasks }: Pick<TasksPlan, "tasks">) {
+function planTaskContents({ contents, tasks: dumped }: Checkpoint, host: Host, { tasks }: Pick<TasksPlan, "tasks">) {
   if (contents === undefined) return undefined;
   const programs = tasks.filter(({ role }) => role === "task");
   const threads = new Map(programs.map((program) => [program.pid, program.threads.map(({ tid }) => tid)]));
-  return planContents({ contents, host, order: programs.map(({ pid }) => pid), threads });
+  const groups = new Set(dumped.map(({ group }) => group));
+  return planContents({ contents, host, order: programs.map(({ pid }) => pid), threads, groups });
 }
 
 /** Where the root unshares its cgroup namespace; empty: where it is born. Absent without such a namespace. */

@@ -1,10 +1,11 @@
 import { SysError } from "../errors.ts";
 import { readText } from "../sys/files.ts";
 import type { SharedMemory } from "../sys/sys.ts";
-import { CODE_OFFSET, makeElf, PROGRAM_BASE } from "./elf.ts";
+import { CODE_OFFSET, PROGRAM_BASE } from "./elf.ts";
 import type { Architecture } from "./architecture.ts";
 import { cString, type RemoteCall } from "./remote_call.ts";
 import type { Slots } from "./slots.ts";
+import { spawnProgram } from "./spawn_program.ts";
 import { Tracee, type TraceeContext } from "./tracee.ts";
 
 /** linux/ptrace.h */
@@ -79,22 +80,18 @@ export function startCoordinator(context: TraceeContext, options: CoordinatorOpt
   }
 
   function spawnSeized(context: TraceeContext, options: CoordinatorOptions): number {
-    const program = context.sys.memfdCreate("cgrestore-coordinator");
     try {
-      const stub = context.architecture.stub(context.sys.getpid());
-      const file = makeElf(context.architecture.elfMachine, withGadget(stub, context.architecture));
-      context.sys.write(program, file);
+      const code = withGadget(context.architecture.stub(context.sys.getpid()), context.architecture);
       // The slots' memory is mapped by the coordinator itself, so it needs the descriptor.
       context.sys.setCloseOnExec(memory, false);
       if (options.agentFile !== undefined) context.sys.setCloseOnExec(options.agentFile, false);
-      const pid = context.sys.spawn(program);
+      const pid = spawnProgram(context, { name: "cgrestore-coordinator", code });
       options.onSpawn(pid);
       context.sys.ptraceSeize(pid, PTRACE_O_TRACESYSGOOD | (options.mayOutliveUs ? 0 : PTRACE_O_EXITKILL));
       context.sys.ptraceInterrupt(pid);
       context.sys.wait(pid, 10_000);
       return pid;
     } finally {
-      context.sys.close(program);
       if (options.agentFile !== undefined) context.sys.setCloseOnExec(options.agentFile, true);
     }
   }

@@ -3,7 +3,10 @@ import type { FileStep } from "../../plan/contents/file_step.ts";
 import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
 import { callBetweenStops, unmapAgent } from "../../tracee/last_steps.ts";
 import { dataSizeOf, type RemoteCall } from "../../tracee/remote_call.ts";
+import { endIdle, spawnIdle } from "../../tracee/spawn_program.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
+import { breakLease } from "./break_lease.ts";
+import { compileDescriptorActions, type DescriptorCalls } from "./compile_descriptor_actions.ts";
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
 import { compileFileStep } from "./files/compile_file_step.ts";
 import { compileMemory } from "./compile_memory.ts";
@@ -34,6 +37,8 @@ const MAX_ARENA = 64 * 2 ** 20;
 /** What a table of a task or thread takes beyond what is counted, and what moves at once through the coordinator. */
 const BASE_SIZE = 16384;
 const COORDINATOR_SIZE = 2 ** 20;
+/** What a descriptor action takes: four calls and their data at most. */
+const ACTION_SIZE = 4 * (ENTRY_SIZE + 32);
 
 export interface ContentsOptions {
   readonly context: TraceeContext;
@@ -41,6 +46,9 @@ export interface ContentsOptions {
   /** The tracee of a task or thread. */
   readonly traceeOf: (id: number) => Tracee;
   readonly nameOf: (id: number) => string;
+  /** Pid on this host of a task or thread, and id of a process group; of those outside of the plan it is the same. */
+  readonly hostPid: (id: number) => number;
+  readonly hostGroup: (id: number) => number;
   /** Descriptors that the coordinator has. */
   readonly taken: readonly number[];
   /** Called between steps; throws when the user wants an end. */
@@ -75,9 +83,12 @@ export class ContentsRun {
   /** Room that the tables need, in the best case all of them at the same time. */
   static arenaSize(plan: ContentsPlan): number {
     let size = COORDINATOR_SIZE;
-    for (const { memory, descriptors = [], actions, timers, pendingSignals, threads } of plan.tasks) {
+    for (
+      const { memory, descriptors = [], descriptorActions, actions, timers, pendingSignals, threads } of plan.tasks
+    ) {
       size += BASE_SIZE + ENTRY_SIZE * (memory.length + 3 * descriptors.length + 2 * timers.posix.length);
-      size += (ENTRY_SIZE + 32) * actions.length + (ENTRY_SIZE + 128) * pendingSignals.length;
+      size += ACTION_SIZE * descriptorActions.length + (ENTRY_SIZE + 32) * actions.length +
+        (ENTRY_SIZE + 128) * pendingSignals.length;
       for (const step of memory) if (step.kind === "fill") size += 8 * step.ranges.length;
       for (const thread of threads) size += BASE_SIZE + (ENTRY_SIZE + 128) * thread.pendingSignals.length;
     }
@@ -109,7 +120,8 @@ export class ContentsRun {
       }),
     ]);
     this.#makeFiles(this.#plan.lateFiles, []);
-    this.#runTables(this.#plan.tasks.map((task) => [task.pid, this.#compileTask(task)]));
+    this.#runTaskTables();
+    this.#breakLeases();
     this.#makeFiles(this.#plan.lastFiles, []);
     this.#suspendSeccomp();
     this.#runTables(this.#plan.tasks.flatMap((task) => (
@@ -148,20 +160,67 @@ export class ContentsRun {
   }
 
   #makeFiles(steps: readonly FileStep[], taken: readonly number[]): void {
+    const { hostPid, hostGroup } = this.#options;
+    const spawned: number[] = [];
     const context = {
       ...this.#context,
       lowest: new LowestDescriptors(taken),
       scratch: this.#plan.free.start + SCRATCH_OFFSET,
+      now: (clock: number) => this.#now(clock),
+      pidOf: hostPid,
+      groupOf: hostGroup,
+      spawn: () => {
+        const pid = spawnIdle(this.#options.context);
+        spawned.push(pid);
+        return pid;
+      },
     };
-    this.#runInPieces(this.#options.coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
+    try {
+      this.#runInPieces(this.#options.coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
+    } finally {
+      for (const pid of spawned) endIdle(this.#options.context, pid);
+    }
   }
 
-  #compileTask(task: TaskContents): RemoteCall[] {
+  /** In the coordinator, whose clocks are those of the files. */
+  #now(clock: number): bigint {
+    const time = new Uint8Array(16);
+    this.#options.coordinator().run([
+      remoteCall(this.#context, "clock_gettime", [clock, { output: time }], { attempt: `Cannot read clock ${clock}` }),
+    ]);
+    const [seconds = 0n, nanoseconds = 0n] = new BigUint64Array(time.buffer);
+    return seconds * 1_000_000_000n + nanoseconds;
+  }
+
+  /** The tasks are parked, so a lease that is asked back stays. */
+  #breakLeases(): void {
+    const { context: { sys }, traceeOf, nameOf } = this.#options;
+    for (const { pid, descriptorActions } of this.#plan.tasks) {
+      for (const action of descriptorActions) {
+        if (action.kind === "lease") breakLease(sys, { ...action, pid: traceeOf(pid).pid, name: nameOf(pid) });
+      }
+    }
+  }
+
+  #runTaskTables(): void {
+    const actions = this.#plan.tasks.map((
+      { pid, descriptorActions },
+    ): readonly [number, DescriptorCalls] => [
+      pid,
+      compileDescriptorActions(this.#context, descriptorActions, this.#context.nameOf(pid)),
+    ]);
+    const callsOf = new Map(actions.map(([pid, { calls }]) => [pid, calls]));
+    this.#runTables(this.#plan.tasks.map((task) => [task.pid, this.#compileTask(task, callsOf.get(task.pid) ?? [])]));
+    this.#runTables(actions.map(([pid, { rest }]) => [pid, rest()] as const).filter(([, calls]) => calls.length > 0));
+  }
+
+  #compileTask(task: TaskContents, descriptorActions: readonly RemoteCall[]): RemoteCall[] {
     return [
       ...compileMemory(this.#context, task, []),
       ...compileTaskState(this.#context, task),
       ...compileDirectories(this.#context, task),
       ...compileDescriptors(this.#context, task),
+      ...descriptorActions,
       ...compileLimits(this.#context, task),
     ];
   }

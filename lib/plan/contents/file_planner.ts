@@ -2,8 +2,19 @@ import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Handle } from "./contents_plan.ts";
+import type { DescriptorAction } from "./descriptor_action.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { FileStep } from "./file_step.ts";
+
+/** The numbers by which a checkpoint's tasks are referred to. */
+export interface TreeIds {
+  /** Of tasks, zombies included. */
+  readonly pids: ReadonlySet<number>;
+  /** Of tasks and threads. */
+  readonly tids: ReadonlySet<number>;
+  /** Of process groups. */
+  readonly groups: ReadonlySet<number>;
+}
 
 /** What planning files works with, and what comes of it. One for each restore. */
 export class FilePlanner {
@@ -14,12 +25,16 @@ export class FilePlanner {
   /** What is done to files when all tasks have what they hold. */
   readonly last: FileStep[] = [];
   readonly expected = new Map<Handle, ExpectedFile>();
+  /** What is done by tasks, in the order in which it is, by the id of the table whose descriptors it is done to. */
+  readonly actions = new Map<number, DescriptorAction[]>();
   readonly #handles = new Map<string, Handle>();
+  readonly #deferred: (() => void)[] = [];
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files">,
+    readonly host: Pick<Host, "files" | "mounts" | "outsiders" | "own">,
+    readonly tree: TreeIds,
     readonly problems: Problem[],
   ) {}
 
@@ -48,6 +63,29 @@ export class FilePlanner {
   know(key: string, handle: Handle, expected: ExpectedFile): void {
     this.#handles.set(key, handle);
     this.expected.set(handle, expected);
+  }
+
+  /** Adds to what is expected of descriptors of a handle. */
+  expect(handle: Handle, more: Partial<ExpectedFile>): void {
+    const expected = this.expected.get(handle);
+    if (expected !== undefined) this.expected.set(handle, { ...expected, ...more });
+  }
+
+  /** Has a task that has the table `table` do something to its descriptors, when all of them are there. */
+  act(table: number, action: DescriptorAction): void {
+    const actions = this.actions.get(table);
+    if (actions === undefined) this.actions.set(table, [action]);
+    else actions.push(action);
+  }
+
+  /** Has something planned when all open files that tasks hold have their handles. */
+  defer(planning: () => void): void {
+    this.#deferred.push(planning);
+  }
+
+  /** Plans what was deferred. */
+  finish(): void {
+    for (const planning of this.#deferred.splice(0)) planning();
   }
 
   /** The handle of an open file that has been planned. */

@@ -5,13 +5,16 @@ import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
+import type { DescriptorAction } from "./descriptor_action.ts";
 import { expectMappings } from "./expected_mapping.ts";
-import { FilePlanner } from "./file_planner.ts";
+import { FilePlanner, type TreeIds } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { planFile } from "./plan_file.ts";
+import { type ExpectedLock, planLocks } from "./plan_locks.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
+import { planOwners } from "./plan_owners.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
 
 /** What planning contents has to know. */
@@ -22,6 +25,8 @@ export interface ContentsQuestions {
   readonly order: readonly number[];
   /** Tids of the threads of each task, without the leader. */
   readonly threads: ReadonlyMap<number, readonly number[]>;
+  /** Ids of the process groups that there are. */
+  readonly groups: ReadonlySet<number>;
 }
 
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
@@ -40,7 +45,7 @@ const SCRATCH = 2 ** 38;
 export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
   const problems: Problem[] = [];
   const { contents, host, order } = questions;
-  const files = new FilePlanner(contents, host, problems);
+  const files = new FilePlanner(contents, host, treeIds(questions), problems);
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
   const draft: Draft = {
@@ -49,7 +54,11 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
     emptySegments: new Set(contents.segments.keys()),
     tables: new Set(),
   };
-  const tasks = order.flatMap((pid) => planTask(draft, pid));
+  const quietTasks = order.flatMap((pid) => planTask(draft, pid));
+  files.finish();
+  planOwners(files);
+  const locks = planLocks(files);
+  const tasks = quietTasks.map((task) => addActions(task, { contents, actions: files.actions, locks }));
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
     plan: {
@@ -67,6 +76,24 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
     },
     problems,
   };
+}
+
+function treeIds({ order, threads, groups }: ContentsQuestions): TreeIds {
+  return { pids: new Set(order), tids: new Set([...order, ...[...threads.values()].flat()]), groups };
+}
+
+/** A table may belong to several tasks: the one that fills it is the one that uses it. */
+function addActions(
+  task: TaskContents,
+  { contents, actions, locks }: {
+    readonly contents: Contents;
+    readonly actions: ReadonlyMap<number, readonly DescriptorAction[]>;
+    readonly locks: ReadonlyMap<number, readonly ExpectedLock[]>;
+  },
+): TaskContents {
+  const table = contents.tasks.get(task.pid)?.table;
+  if (task.descriptors === undefined || table === undefined) return task;
+  return { ...task, descriptorActions: actions.get(table) ?? [], expectedLocks: locks.get(table) ?? [] };
 }
 
 function isAtLeast([major, minor]: readonly [number, number], [wanted, least]: readonly [number, number]): boolean {
@@ -94,6 +121,8 @@ function planTask(draft: Draft, pid: number): TaskContents[] {
     expectedMappings: expectMappings(state.memory, contents),
     ...executableOf(contents, state),
     ...descriptors === undefined ? {} : { descriptors },
+    descriptorActions: [],
+    expectedLocks: [],
     directories: planDirectories(draft, pid, state),
     ...planTaskState(state, host),
     threads: [pid, ...threads.get(pid) ?? []].flatMap((tid) => {

@@ -7,7 +7,15 @@ import type { LimitStep, SeccompStep, TaskContents, ThreadContents } from "./con
 /** The part of a task's contents that is neither memory nor files. */
 export type StateOfTask = Omit<
   TaskContents,
-  "pid" | "memory" | "expectedMappings" | "executable" | "descriptors" | "directories" | "threads"
+  | "pid"
+  | "memory"
+  | "expectedMappings"
+  | "executable"
+  | "descriptors"
+  | "descriptorActions"
+  | "expectedLocks"
+  | "directories"
+  | "threads"
 >;
 
 /** RLIMIT_NOFILE: the coordinator raises it, so it is never inherited as it should be. */

@@ -7,6 +7,14 @@ export interface FilesContext extends ContentsContext {
   readonly lowest: LowestDescriptors;
   /** An address at which the coordinator can map things for a while. */
   readonly scratch: number;
+  /** The time of a clock, in nanoseconds. */
+  readonly now: (clock: number) => bigint;
+  /** Pid, as the coordinator sees it, of a task or thread of the plan. */
+  readonly pidOf: (id: number) => number;
+  /** The same for a process group. */
+  readonly groupOf: (id: number) => number;
+  /** Starts a process that is ended when the calls have been made; returns its pid. */
+  readonly spawn: () => number;
 }
 
 /** Makes a file at the lowest descriptor, and moves it to its own. */
@@ -29,6 +37,17 @@ export function duplicate(context: FilesContext, fd: number, handle: number): Re
     attempt: "Cannot keep an open file for the tasks",
     hints,
   });
+}
+
+const F_SETFL = 4;
+/** O_APPEND, O_NONBLOCK, O_DIRECT and O_NOATIME (fcntl(2)). */
+const SETTABLE = 0o2000 | 0o4000 | 0o40000 | 0o1000000;
+
+/** Gives a file that was made without any flags those that it had. */
+export function setFlags(context: FilesContext, fd: number, flags: number): RemoteCall[] {
+  const wanted = flags & SETTABLE;
+  if (wanted === 0) return [];
+  return [remoteCall(context, "fcntl", [fd, F_SETFL, wanted], { attempt: "Cannot set the flags of an open file" })];
 }
 
 export function close(context: FilesContext, fd: number): RemoteCall {
