@@ -59,9 +59,13 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
 }
 
-/** The kernel sets this flag otherwise than the others: when a file is opened with it, it has no effect (open(2)). */
+/**
+ * A file that is opened with this flag has it, and does not signal (open(2)): so it is with what can be opened anew.
+ * Everything else has it from fcntl(2), with which it takes effect.
+ */
 function separateAsync(file: OpenFile): OpenFile {
-  if (file.kind === "unknown" || (file.flags & O_ASYNC) === 0) return file;
+  if (file.kind === "unknown" || file.kind === "path" || file.kind === "memfd") return file;
+  if ((file.flags & O_ASYNC) === 0) return file;
   return { ...file, flags: file.flags & ~O_ASYNC, isAsync: true };
 }
 

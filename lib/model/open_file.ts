@@ -25,9 +25,9 @@ export type OpenFile =
 /** What every open file has. */
 export interface FileBase {
   readonly id: number;
-  /** Status flags and access mode, as F_GETFL tells them, but O_ASYNC. */
+  /** Status flags and access mode, as F_GETFL tells them; without O_ASYNC where that is `isAsync`. */
   readonly flags: number;
-  /** O_ASYNC: its owner is signalled. It is a flag of its own because it belongs to a descriptor as well. */
+  /** Its owner is signalled (O_ASYNC, set by fcntl(2)). */
   readonly isAsync?: boolean;
   /** Who is signalled when it gets ready, a lease of it is broken and the like; absent when nobody is. */
   readonly owner?: SignalOwner;
