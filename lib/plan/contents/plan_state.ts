@@ -8,7 +8,9 @@ import type { LimitStep, SeccompStep, TaskContents, ThreadContents } from "./con
 export type StateOfTask = Omit<
   TaskContents,
   | "pid"
+  | "isFiller"
   | "memory"
+  | "hugePagesDisabled"
   | "expectedMappings"
   | "executable"
   | "descriptors"
@@ -25,7 +27,6 @@ const RLIMIT_NOFILE = 7;
 export function planTaskState(state: TaskState, { own }: Pick<Host, "own">): StateOfTask {
   const { oomScoreAdjustment, loginUid, memory } = state;
   return {
-    hugePagesDisabled: memory.hugePagesDisabled,
     personality: state.personality,
     actions: state.actions,
     limits: planLimits(state, own),
