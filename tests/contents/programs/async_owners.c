@@ -69,32 +69,25 @@ static void *wait_for_end(void *has_ended)
 	return NULL;
 }
 
-/* Owned by the task, a thread of it, a child, and a group; by a plain signal, one of real time, and for nothing. */
+/* Owned by the task, a child, a group, and somebody else; by a plain signal, one of real time, and for nothing. */
 PROGRAM(async_owners)
 {
 	expect_signals();
-	int task[2], thread[2], other[2], group[2], quiet[2], copied[2];
+	int task[2], other[2], group[2], quiet[2], copied[2];
 	MUST(pipe(task));
-	MUST(pipe2(thread, O_NONBLOCK));
-	MUST(pipe(other));
+	MUST(pipe2(other, O_NONBLOCK));
 	MUST(pipe(group));
 	MUST(pipe(quiet));
 	MUST(pipe(copied));
-	pthread_t id;
-	next_tid(1);
-	bool has_ended = false;
-	MUST(pthread_create(&id, NULL, wait_for_end, &has_ended) == 0 ? 0 : -1);
-	pid_t tid = getpid() + 1;
-	pid_t child = fork_as(2);
+	pid_t child = fork_as(1);
 	if (child == 0) {
 		setpgid(0, 0);
-		while (seen->count < 5)
+		while (seen->count < 4)
 			sleep_ms(2);
 		end_child();
 	}
 	MUST(setpgid(child, child) == 0 || errno == EACCES ? 0 : -1);
 	own(task[0], F_OWNER_PID, getpid(), 0);
-	own(thread[0], F_OWNER_TID, tid, SIGRTMIN + 3);
 	own(other[0], F_OWNER_PID, child, SIGIO);
 	own(group[0], F_OWNER_PGRP, child, 0);
 	/* No signals are asked for. */
@@ -113,10 +106,8 @@ PROGRAM(async_owners)
 	CHECK(is_owner(task[0], F_OWNER_PID, getpid()) && fcntl(task[0], F_GETSIG) == 0);
 	CHECK(is_owner(task[1], F_OWNER_TID, 0) || is_owner(task[1], F_OWNER_PID, 0));
 	CHECK(signals(task[1], SIGIO, getpid()));
-	CHECK(is_owner(thread[0], F_OWNER_TID, tid) && fcntl(thread[0], F_GETSIG) == SIGRTMIN + 3);
-	CHECK((fcntl(thread[0], F_GETFL) & (O_ASYNC | O_NONBLOCK)) == (O_ASYNC | O_NONBLOCK));
-	CHECK(signals(thread[1], SIGRTMIN + 3, getpid()) && seen->tid == tid && seen->fd == thread[0]);
 	CHECK(is_owner(other[0], F_OWNER_PID, child));
+	CHECK((fcntl(other[0], F_GETFL) & (O_ASYNC | O_NONBLOCK)) == (O_ASYNC | O_NONBLOCK));
 	CHECK(signals(other[1], SIGIO, child) && seen->fd == other[0]);
 	CHECK(is_owner(quiet[0], F_OWNER_PID, getpid()) && fcntl(quiet[1], F_GETSIG) == SIGRTMIN + 3);
 	int before = seen->count;
@@ -131,9 +122,27 @@ PROGRAM(async_owners)
 	CHECK((fcntl(file, F_GETFL) & (O_ASYNC | O_APPEND)) == (O_ASYNC | O_APPEND));
 	CHECK(is_owner(counter, F_OWNER_PID, 1));
 	CHECK(has_uids(task[0], 0, 0));
+	join_child(child);
+}
+
+/* Owned by a thread, which alone is signalled. */
+PROGRAM(async_threads)
+{
+	expect_signals();
+	int thread[2];
+	MUST(pipe(thread));
+	pthread_t id;
+	bool has_ended = false;
+	next_tid(1);
+	MUST(pthread_create(&id, NULL, wait_for_end, &has_ended) == 0 ? 0 : -1);
+	pid_t tid = getpid() + 1;
+	own(thread[0], F_OWNER_TID, tid, SIGRTMIN + 3);
+	ready_and_wait();
+
+	CHECK(is_owner(thread[0], F_OWNER_TID, tid) && fcntl(thread[0], F_GETSIG) == SIGRTMIN + 3);
+	CHECK(signals(thread[1], SIGRTMIN + 3, getpid()) && seen->tid == tid && seen->fd == thread[0]);
 	has_ended = true;
 	pthread_join(id, NULL);
-	join_child(child);
 }
 
 /* Set by other users, whose signals this task may get or not. */
