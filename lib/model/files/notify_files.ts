@@ -18,10 +18,11 @@ export interface InotifyWatch {
 /** fanotify(7) */
 export interface FanotifyFile extends FileBase {
   readonly kind: "fanotify";
-  /** FAN_* of fanotify_init(2), without those that `flags` tell. */
+  /** FAN_* of fanotify_init(2), as it was made with; what has changed since is in `flags`. */
   readonly groupFlags: number;
   /** How the files of events are opened. */
   readonly eventFlags: number;
+  /** The newest first. */
   readonly marks: readonly FanotifyMark[];
 }
 

@@ -1,9 +1,10 @@
 import type { AddMarkStep, FanotifyStep } from "../../../plan/contents/files/plan_fanotify.ts";
 import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
 import { descriptorOf, remoteCall } from "../remote.ts";
-import { create, type FilesContext, setFlags } from "./file_calls.ts";
+import { create, type FilesContext } from "./file_calls.ts";
 
 const AT_FDCWD = -100;
+const F_SETFL = 4;
 const FAN_MARK_ADD = 1;
 
 export function makeFanotify(context: FilesContext, step: FanotifyStep): RemoteCall[] {
@@ -19,7 +20,8 @@ export function makeFanotify(context: FilesContext, step: FanotifyStep): RemoteC
   };
   return create(context, handle, (fd) => [
     remoteCall(context, "fanotify_init", [groupFlags, eventFlags], { ...purpose, expected: fd }),
-    ...setFlags(context, fd, flags),
+    // It has been made with some of them, which may be others than it had in the end.
+    remoteCall(context, "fcntl", [fd, F_SETFL, flags], purpose),
   ]);
 }
 

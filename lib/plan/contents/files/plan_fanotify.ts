@@ -24,8 +24,6 @@ export interface AddMarkStep extends StepBase {
 }
 
 /** uapi/linux/fanotify.h */
-const FAN_CLOEXEC = 0x1;
-const FAN_NONBLOCK = 0x2;
 const FAN_MARK_MOUNT = 0x10;
 const FAN_MARK_IGNORED_MASK = 0x20;
 const FAN_MARK_IGNORED_SURV_MODIFY = 0x40;
@@ -34,14 +32,14 @@ const FAN_MARK_IGNORE = 0x400;
 
 /** Events that had not been read are lost: CRIU has said so at the dump. */
 export function planFanotify(planner: FilePlanner, file: FanotifyFile, holder: string): Handle {
-  const { id, flags, eventFlags, marks } = file;
-  // These two belong to the open file, and `flags` have them.
-  const groupFlags = file.groupFlags & ~(FAN_CLOEXEC | FAN_NONBLOCK);
-  const lines = [`fanotify flags:* event-flags:${eventFlags.toString(16)}`, ...marks.map(expectedLine)];
+  const { id, flags, groupFlags, eventFlags, marks } = file;
+  const group = `fanotify flags:${groupFlags.toString(16)} event-flags:${eventFlags.toString(16)}`;
+  const lines = [group, ...marks.map(expectedLine)];
   const handle = planner.fileHandle(id, { link: "anon_inode:[fanotify]", flags, lines });
   planner.late.push({ kind: "make-fanotify", handle, what: "a fanotify instance", groupFlags, eventFlags, flags });
   planner.defer(() => {
-    for (const mark of marks) planMark(planner, mark, { handle, holder });
+    // The kernel tells the newest one first.
+    for (const mark of marks.toReversed()) planMark(planner, mark, { handle, holder });
   });
   return handle;
 }
