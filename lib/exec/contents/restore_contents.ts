@@ -2,11 +2,11 @@ import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_pl
 import type { FileStep } from "../../plan/contents/file_step.ts";
 import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
-import { endIdle, spawnIdle } from "../../tracee/spawn_program.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
 import { breakLease } from "./break_lease.ts";
 import { compileDescriptorActions, type DescriptorCalls } from "./compile_descriptor_actions.ts";
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
+import { EndedProcesses } from "./ended_processes.ts";
 import { compileFileStep } from "./files/compile_file_step.ts";
 import { compileMemory } from "./compile_memory.ts";
 import { compileTaskState } from "./compile_task_state.ts";
@@ -174,8 +174,8 @@ export class ContentsRun {
   }
 
   #makeFiles(steps: readonly FileStep[], taken: readonly number[]): void {
-    const { hostPid, hostGroup } = this.#options;
-    const spawned: number[] = [];
+    const { hostPid, hostGroup, coordinator } = this.#options;
+    const ended = new EndedProcesses(coordinator(), this.#context);
     const context = {
       ...this.#context,
       lowest: new LowestDescriptors(taken),
@@ -183,17 +183,15 @@ export class ContentsRun {
       now: (clock: number) => this.#now(clock),
       pidOf: hostPid,
       groupOf: hostGroup,
-      spawn: () => {
-        const pid = spawnIdle(this.#options.context);
-        spawned.push(pid);
-        return pid;
-      },
+      makeProcess: () => ended.make(),
     };
     try {
-      this.#runInPieces(this.#options.coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
-    } finally {
-      for (const pid of spawned) endIdle(this.#options.context, pid);
+      this.#runInPieces(coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
+    } catch (error) {
+      ended.abandon();
+      throw error;
     }
+    ended.end();
   }
 
   /** In the coordinator, whose clocks are those of the files. */

@@ -13,8 +13,8 @@ export interface FilesContext extends ContentsContext {
   readonly pidOf: (id: number) => number;
   /** The same for a process group. */
   readonly groupOf: (id: number) => number;
-  /** Starts a process that is ended when the calls have been made; returns its pid. */
-  readonly spawn: () => number;
+  /** Makes a process that is ended when the calls have been made; returns its pid. */
+  readonly makeProcess: () => number;
 }
 
 /** Makes a file at the lowest descriptor, and moves it to its own. */

@@ -12,7 +12,7 @@ export function openPidfd(context: FilesContext, { handle, pid, flags, what }: P
 
 /** The process ends after that, and what is left of it is a pid that no other process gets while it is referred to. */
 export function openEndedPidfds(context: FilesContext, { files, what }: EndedPidfdsStep): RemoteCall[] {
-  const pid = context.spawn();
+  const pid = context.makeProcess();
   return files.flatMap((file) => open(context, pid, { ...file, what }));
 }
 
