@@ -7,7 +7,7 @@ testProgram({
 testProgram({
   program: "inotify_manners",
   what: "watches with IN_ONESHOT and IN_EXCL_UNLINK",
-  criuFails: "it leaves both flags out",
+  criuLoses: "both flags",
 });
 testProgram({ program: "inotify_many", what: "a hundred watches" });
 testProgram({

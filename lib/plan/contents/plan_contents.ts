@@ -57,6 +57,7 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
     emptySegments: new Set(contents.segments.keys()),
     tables: new Set(),
     births: planBirthMemory(questions),
+    choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
   const quietTasks = programs.flatMap((program) => planTask(draft, program));
@@ -75,7 +76,7 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
       handles: files.count,
       expectedFiles: files.expected,
       components: host.components,
-      choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
+      choosesTimerIds: draft.choosesTimerIds,
       ownBounding: host.own.bounding,
       tasks,
     },
@@ -122,6 +123,7 @@ interface Draft {
   readonly tables: Set<number>;
   /** What tasks are born with, by pid. */
   readonly births: ReadonlyMap<number, Inherited>;
+  readonly choosesTimerIds: boolean;
   /** Whether some task has huge pages disabled, which is inherited as well. */
   readonly controlsHugePages: boolean;
 }
@@ -144,11 +146,13 @@ function isFiller({ steps }: TaskProgram): boolean {
 }
 
 function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
-  const { pid, threads } = program;
+  const { pid } = program;
+  const { problems, choosesTimerIds } = draft;
   const { contents, host } = draft.questions;
   const state = contents.tasks.get(pid);
   if (state === undefined) return [];
   const descriptors = planDescriptors(draft, pid, state.table);
+  const threads = [pid, ...program.threads.map(({ tid }) => tid)];
   return [{
     pid,
     isFiller: isFiller(program),
@@ -160,10 +164,10 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     descriptorActions: [],
     expectedLocks: [],
     directories: planDirectories(draft, pid, state),
-    ...planTaskState(state, host),
-    threads: [pid, ...threads.map((thread) => thread.tid)].flatMap((tid) => {
+    ...planTaskState(state, { pid, contents, host, choosesTimerIds, threads, problems }),
+    threads: threads.flatMap((tid) => {
       const thread = contents.threads.get(tid);
-      return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems: draft.problems })];
+      return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems })];
     }),
   }];
 }
