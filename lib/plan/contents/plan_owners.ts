@@ -33,21 +33,20 @@ const F_OWNER_PGRP = 2;
 
 /** Plans who is signalled of each open file that has been planned, and which files signal at all. */
 export function planOwners(planner: FilePlanner): void {
+  const holders = new Holders(planner.contents);
   for (const file of planner.contents.files.values()) {
     const handle = planner.get(fileKey(file.id));
     if (handle === undefined || file.kind === "unknown") continue;
-    if (file.isAsync === true) planAsync(planner, file, handle);
-    if (file.owner !== undefined) planOwner(planner, { id: file.id, owner: file.owner }, handle);
+    if (file.isAsync === true) planAsync(planner, file, { handle, holders });
+    if (file.owner !== undefined) planOwner(planner, file.owner, { handle, holder: holders.describe(file.id) });
   }
 }
 
 function planOwner(
   planner: FilePlanner,
-  { id, owner }: { readonly id: number; readonly owner: SignalOwner },
-  handle: Handle,
+  owner: SignalOwner,
+  { handle, holder }: { readonly handle: Handle; readonly holder: string },
 ): void {
-  const { contents, host } = planner;
-  const holder = describeHolder(contents, id);
   if (owner.pid !== 0 && !exists(planner, owner)) {
     const who = owner.kind === F_OWNER_PGRP ? "process group" : "process";
     planner.refuse(
@@ -55,7 +54,7 @@ function planOwner(
       `its signals go to ${who} ${owner.pid}, which is neither in the checkpoint nor on this host`,
     );
   }
-  const [real, effective] = host.own.uids;
+  const [real, effective] = planner.host.own.uids;
   planner.last.push({ kind: "set-owner", handle, what: holder, owner, ownUids: [real, effective] });
 }
 
@@ -64,30 +63,56 @@ function exists({ host, tree }: FilePlanner, { kind, pid }: SignalOwner): boolea
   return members.has(pid) || host.outsiders.has(pid);
 }
 
-function planAsync(planner: FilePlanner, { id, flags, owner }: FileBase, handle: Handle): void {
+function planAsync(
+  planner: FilePlanner,
+  { id, flags, owner }: FileBase,
+  { handle, holders }: { readonly handle: Handle; readonly holders: Holders },
+): void {
   const all = flags | O_ASYNC;
   planner.expect(handle, { flags: all });
-  const found = chooseDescriptor(planner.contents, id, owner?.pid);
-  if (found !== undefined) planner.act(found.table, { kind: "set-async", fd: found.fd, flags: all });
-  else planner.last.push({ kind: "set-async", handle, what: "a file that is on its way", flags: all });
+  const holding = holders.choose(id, owner?.pid);
+  if (holding !== undefined) planner.act(holding.table, { kind: "set-async", fd: holding.fd, flags: all });
+  else planner.last.push({ kind: "set-async", handle, what: holders.describe(id), flags: all });
 }
 
-/** A descriptor of the one who is signalled, if there is one; CRIU does not know by which it was. */
-function chooseDescriptor({ tables, tasks }: Contents, file: number, pid: number | undefined) {
-  const preferred = pid === undefined ? undefined : tasks.get(pid)?.table;
-  const inOrder = preferred === undefined ? tables.keys() : [preferred, ...tables.keys()];
-  for (const table of inOrder) {
-    const fd = tables.get(table)?.find((descriptor) => descriptor.file === file)?.fd;
-    if (fd !== undefined) return { table, fd };
-  }
-  return undefined;
+/** A descriptor of an open file, the lowest one of its table, with a task that has the table. */
+interface Holding {
+  readonly table: number;
+  readonly pid: number;
+  readonly fd: number;
 }
 
-/** Who has an open file: `"task 77, descriptor 5"`. */
-function describeHolder({ tasks, tables }: Contents, file: number): string {
-  for (const [pid, { table }] of tasks) {
-    const fd = tables.get(table)?.find((descriptor) => descriptor.file === file)?.fd;
-    if (fd !== undefined) return `task ${pid}, descriptor ${fd}`;
+/** Who has the open files. */
+class Holders {
+  readonly #contents: Contents;
+  readonly #byFile = new Map<number, Holding[]>();
+
+  constructor(contents: Contents) {
+    this.#contents = contents;
+    const seen = new Set<number>();
+    for (const [pid, { table }] of contents.tasks) {
+      if (seen.has(table)) continue;
+      seen.add(table);
+      for (const { fd, file } of contents.tables.get(table) ?? []) this.#add(file, { table, pid, fd });
+    }
   }
-  return "a file that is on its way";
+
+  #add(file: number, holding: Holding): void {
+    const known = this.#byFile.get(file);
+    if (known === undefined) this.#byFile.set(file, [holding]);
+    else if (known.at(-1)?.table !== holding.table) known.push(holding);
+  }
+
+  /** A descriptor of the one who is signalled, if there is one: CRIU does not know by which it was asked for. */
+  choose(file: number, signalled: number | undefined): Holding | undefined {
+    const holdings = this.#byFile.get(file) ?? [];
+    const table = signalled === undefined ? undefined : this.#contents.tasks.get(signalled)?.table;
+    return holdings.find((holding) => holding.table === table) ?? holdings[0];
+  }
+
+  /** `"task 77, descriptor 5"` */
+  describe(file: number): string {
+    const holding = this.#byFile.get(file)?.[0];
+    return holding === undefined ? "a file that no task has" : `task ${holding.pid}, descriptor ${holding.fd}`;
+  }
 }

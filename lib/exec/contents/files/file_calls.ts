@@ -1,3 +1,4 @@
+import type { Watched } from "../../../plan/contents/files/plan_watched.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, descriptorOf, type LowestDescriptors, remoteCall } from "../remote.ts";
 
@@ -52,4 +53,9 @@ export function setFlags(context: FilesContext, fd: number, flags: number): Remo
 
 export function close(context: FilesContext, fd: number): RemoteCall {
   return remoteCall(context, "close", [fd], { attempt: "Cannot close a file" });
+}
+
+/** The link of /proc to a file leads to the file itself, even where that is a symbolic link or has no name. */
+export function watchedPath(context: FilesContext, target: Watched): string {
+  return typeof target === "string" ? target : `/proc/self/fd/${descriptorOf(context, target)}`;
 }

@@ -1,7 +1,7 @@
 import type { AddMarkStep, FanotifyStep } from "../../../plan/contents/files/plan_fanotify.ts";
 import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
 import { descriptorOf, remoteCall } from "../remote.ts";
-import { create, type FilesContext } from "./file_calls.ts";
+import { create, type FilesContext, watchedPath } from "./file_calls.ts";
 
 const AT_FDCWD = -100;
 const F_SETFL = 4;
@@ -25,9 +25,8 @@ export function makeFanotify(context: FilesContext, step: FanotifyStep): RemoteC
   ]);
 }
 
-/** By the link of /proc to its target. */
 export function addMark(context: FilesContext, { handle, flags, mask, target, what }: AddMarkStep): RemoteCall[] {
-  const path = cString(`/proc/self/fd/${descriptorOf(context, target)}`);
+  const path = cString(watchedPath(context, target));
   const args = [descriptorOf(context, handle), FAN_MARK_ADD | flags, mask, AT_FDCWD, path];
   return [remoteCall(context, "fanotify_mark", args, {
     attempt: `Cannot add ${what}`,

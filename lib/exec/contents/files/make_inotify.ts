@@ -1,7 +1,7 @@
 import type { AddWatchStep, InotifyStep } from "../../../plan/contents/files/plan_inotify.ts";
 import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
 import { descriptorOf, remoteCall } from "../remote.ts";
-import { create, type FilesContext, setFlags } from "./file_calls.ts";
+import { create, type FilesContext, setFlags, watchedPath } from "./file_calls.ts";
 
 const INOTIFY_IOC_SETNEXTWD = 0x4004_4900;
 
@@ -13,21 +13,20 @@ export function makeInotify(context: FilesContext, { handle, flags, what }: Inot
   ]);
 }
 
-/** By the link of /proc to its target, which is watched itself, even where that is a symbolic link or has no name. */
 export function addWatch(context: FilesContext, { handle, number, mask, target, what }: AddWatchStep): RemoteCall[] {
   const fd = descriptorOf(context, handle);
   const attempt = `Cannot add ${what}`;
-  const path = cString(`/proc/self/fd/${descriptorOf(context, target)}`);
   return [
     remoteCall(context, "ioctl", [fd, INOTIFY_IOC_SETNEXTWD, number], {
       attempt,
       hints: { ENOTTY: "Linux 4.16 or newer is needed, with CONFIG_CHECKPOINT_RESTORE" },
     }),
-    remoteCall(context, "inotify_add_watch", [fd, path, mask], {
+    remoteCall(context, "inotify_add_watch", [fd, cString(watchedPath(context, target)), mask], {
       attempt,
       hints: {
         ENOSPC: "see the sysctl fs.inotify.max_user_watches",
         EPROTO: "another watch is of the same file here",
+        ENOENT: "it has gone since the plan was made",
       },
       expected: number,
     }),

@@ -61,7 +61,7 @@ function planWatches(
   const steps: WatchStep[] = [];
   const numbers = new WatchNumbers(found.descriptors);
   for (const watch of watches) {
-    const target = found.descriptors.find(({ fd }) => fd === watch.fd);
+    const target = found.descriptors.get(watch.fd);
     if (target === undefined) planner.refuse(holder, `it watches descriptor ${watch.fd}, which is not open`);
     // What cannot be restored of the target has been told.
     else if (planner.get(fileKey(target.file)) !== undefined) {
@@ -77,7 +77,8 @@ function planWatches(
 function findTable({ contents }: FilePlanner, file: number) {
   for (const [table, descriptors] of contents.tables) {
     const epoll = descriptors.find((descriptor) => descriptor.file === file);
-    if (epoll !== undefined) return { table, descriptors, epoll: epoll.fd };
+    if (epoll === undefined) continue;
+    return { table, descriptors: new Map(descriptors.map((each) => [each.fd, each])), epoll: epoll.fd };
   }
   return undefined;
 }
@@ -97,24 +98,26 @@ function planWatch(
  * order (fs/eventpoll.c: `ep_cmp_ffd`).
  */
 class WatchNumbers {
-  readonly #descriptors: readonly Descriptor[];
+  readonly #descriptors: ReadonlyMap<number, Descriptor>;
   readonly #used = new Set<number>();
   #next: number;
 
-  constructor(descriptors: readonly Descriptor[]) {
+  /** @param descriptors in ascending order */
+  constructor(descriptors: ReadonlyMap<number, Descriptor>) {
     this.#descriptors = descriptors;
-    this.#next = 1 + Math.max(...descriptors.map(({ fd }) => fd));
+    this.#next = 1 + ([...descriptors.keys()].at(-1) ?? 0);
   }
 
   /** The descriptor, if its number is still to be had; else another one of the file, or else a number of no file. */
   choose({ fd, file }: Descriptor): Pick<WatchStep, "fd" | "number"> {
-    const others = this.#descriptors.filter((descriptor) => descriptor.file === file).map((descriptor) =>
-      descriptor.fd
-    );
-    const free = [fd, ...others].find((candidate) => !this.#used.has(candidate));
+    const free = this.#used.has(fd) ? this.#findOther(file) : fd;
     if (free === undefined) return { fd, number: this.#next++ };
     this.#used.add(free);
     return { fd: free };
+  }
+
+  #findOther(file: number): number | undefined {
+    return [...this.#descriptors.values()].find((other) => other.file === file && !this.#used.has(other.fd))?.fd;
   }
 }
 

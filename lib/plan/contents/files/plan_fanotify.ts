@@ -2,7 +2,7 @@ import type { FanotifyFile, FanotifyMark } from "../../../model/files/notify_fil
 import type { Handle } from "../contents_plan.ts";
 import type { FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
-import { planWatched } from "./plan_watched.ts";
+import { planWatched, type Watched } from "./plan_watched.ts";
 
 /** fanotify_init(2) */
 export interface FanotifyStep extends StepBase {
@@ -20,7 +20,7 @@ export interface AddMarkStep extends StepBase {
   /** FAN_MARK_* */
   readonly flags: number;
   readonly mask: number;
-  readonly target: Handle;
+  readonly target: Watched;
 }
 
 /** uapi/linux/fanotify.h */

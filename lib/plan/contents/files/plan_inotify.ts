@@ -2,7 +2,7 @@ import type { InotifyFile, InotifyWatch } from "../../../model/files/notify_file
 import type { Handle } from "../contents_plan.ts";
 import type { FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
-import { planWatched } from "./plan_watched.ts";
+import { planWatched, type Watched } from "./plan_watched.ts";
 
 /** inotify_init(2) */
 export interface InotifyStep extends StepBase {
@@ -17,7 +17,7 @@ export interface AddWatchStep extends StepBase {
   readonly handle: Handle;
   readonly number: number;
   readonly mask: number;
-  readonly target: Handle;
+  readonly target: Watched;
 }
 
 /** Events that had not been read are lost: CRIU has said so at the dump. */

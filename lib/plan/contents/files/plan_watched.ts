@@ -14,14 +14,15 @@ export interface OpenHandleStep extends StepBase {
   readonly bytes: Uint8Array;
 }
 
-const O_PATH = 0o10000000;
+/** How a file that is watched is named: by its path, or by a handle where it has none. */
+export type Watched = string | Handle;
 
-/** The handle of a file that is watched, opened only to name it; `undefined`, with the problem told, without one. */
-export function planWatched(planner: FilePlanner, target: WatchTarget, holder: string): Handle | undefined {
+/** What is watched; `undefined`, with the problem told, where it is not here. */
+export function planWatched(planner: FilePlanner, target: WatchTarget, holder: string): Watched | undefined {
   switch (target.kind) {
     case "path":
     case "mount":
-      return planByPath(planner, target.path, holder);
+      return planPath(planner, target.path, holder);
     case "ghost":
       return planGhost(planner, target.ghost, holder);
     case "handle":
@@ -29,11 +30,8 @@ export function planWatched(planner: FilePlanner, target: WatchTarget, holder: s
   }
 }
 
-function planByPath(planner: FilePlanner, path: string, holder: string): Handle | undefined {
-  if (!planner.host.files.has(path)) return planner.refuse(holder, `it watches ${quote(path)}, which is not here`);
-  const { handle, isNew } = planner.handle(`watched ${path}`);
-  if (isNew) planner.late.push({ kind: "open-path", handle, what: path, path, flags: O_PATH, position: 0 });
-  return handle;
+function planPath(planner: FilePlanner, path: string, holder: string): string | undefined {
+  return planner.host.files.has(path) ? path : planner.refuse(holder, `it watches ${quote(path)}, which is not here`);
 }
 
 /** A file without a name exists as long as somebody has it open. */
