@@ -9,7 +9,7 @@ import { buildPages } from "./build_pages.ts";
 import { buildTaskState } from "./build_task_state.ts";
 import { buildThreadState } from "./build_thread_state.ts";
 import type { Task } from "./checkpoint.ts";
-import type { Contents, SeccompFilter } from "./contents.ts";
+import type { Contents, SeccompFilter, TreeIds } from "./contents.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
 
@@ -27,6 +27,7 @@ export function buildContents(context: ContentsContext): Contents {
   const { tasks, threads } = buildTasksAndThreads(context);
   const tables = buildTables(contents, problems);
   const result: Contents = {
+    ids: buildIds(context.tasks),
     tasks,
     threads,
     files,
@@ -37,6 +38,12 @@ export function buildContents(context: ContentsContext): Contents {
   };
   checkReferences(result, problems);
   return result;
+}
+
+function buildIds(tasks: readonly Task[]): TreeIds {
+  const pids = tasks.map(({ pid }) => pid);
+  const tids = tasks.flatMap(({ threads }) => threads.map(({ tid }) => tid));
+  return { pids: new Set(pids), tids: new Set([...pids, ...tids]), groups: new Set(tasks.map(({ group }) => group)) };
 }
 
 function buildTasksAndThreads({ images, tasks, problems }: ContentsContext): Pick<Contents, "tasks" | "threads"> {

@@ -2,8 +2,19 @@ import type { Segment } from "./address_space.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
 
+/** The numbers by which files refer to tasks. */
+export interface TreeIds {
+  /** Of tasks, zombies included. */
+  readonly pids: ReadonlySet<number>;
+  /** Of tasks and threads. */
+  readonly tids: ReadonlySet<number>;
+  /** Of process groups. */
+  readonly groups: ReadonlySet<number>;
+}
+
 /** What the tasks of a checkpoint hold. Ids refer to something that exists. */
 export interface Contents {
+  readonly ids: TreeIds;
   /** By pid, of the live tasks. */
   readonly tasks: ReadonlyMap<number, TaskState>;
   /** By tid, of all threads of live tasks, leaders included. */

@@ -57,9 +57,8 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */
-function planTaskContents({ contents, tasks }: Checkpoint, host: Host, programs: readonly TaskProgram[]) {
-  const groups = new Set(tasks.map(({ group }) => group));
-  return contents === undefined ? undefined : planContents({ contents, host, programs, groups });
+function planTaskContents({ contents }: Checkpoint, host: Host, programs: readonly TaskProgram[]) {
+  return contents === undefined ? undefined : planContents({ contents, host, programs });
 }
 
 /** Whose memory is restored before others are made. */

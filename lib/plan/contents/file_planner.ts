@@ -6,16 +6,6 @@ import type { DescriptorAction } from "./descriptor_action.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { FileStep } from "./file_step.ts";
 
-/** The numbers by which a checkpoint's tasks are referred to. */
-export interface TreeIds {
-  /** Of tasks, zombies included. */
-  readonly pids: ReadonlySet<number>;
-  /** Of tasks and threads. */
-  readonly tids: ReadonlySet<number>;
-  /** Of process groups. */
-  readonly groups: ReadonlySet<number>;
-}
-
 /** What planning files works with, and what comes of it. One for each restore. */
 export class FilePlanner {
   /** Files that can be made before any task is. */
@@ -34,7 +24,6 @@ export class FilePlanner {
   constructor(
     readonly contents: Contents,
     readonly host: Pick<Host, "files" | "mounts" | "outsiders" | "own">,
-    readonly tree: TreeIds,
     readonly problems: Problem[],
   ) {}
 

@@ -7,7 +7,7 @@ import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
 import type { DescriptorAction } from "./descriptor_action.ts";
 import { expectMappings } from "./expected_mapping.ts";
-import { FilePlanner, type TreeIds } from "./file_planner.ts";
+import { FilePlanner } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
@@ -27,8 +27,6 @@ export interface ContentsQuestions {
   readonly host: Host;
   /** How the tasks are made, makers first, helpers included. */
   readonly programs: readonly TaskProgram[];
-  /** Ids of the process groups that there are. */
-  readonly groups: ReadonlySet<number>;
 }
 
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
@@ -47,7 +45,7 @@ const SCRATCH = 2 ** 38;
 export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
   const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
   const { contents, host, programs } = questions;
-  const files = new FilePlanner(contents, host, treeIds(questions), problems);
+  const files = new FilePlanner(contents, host, problems);
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
   const draft: Draft = {
@@ -82,16 +80,6 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
     },
     problems,
   };
-}
-
-function treeIds({ programs, groups }: ContentsQuestions): TreeIds {
-  const tasks = programs.filter(({ role }) => role === "task");
-  const pids = tasks.map(({ pid }) => pid);
-  return { pids: new Set(pids), tids: new Set([...pids, ...tasks.flatMap(tidsOf)]), groups };
-}
-
-function tidsOf({ threads }: TaskProgram): number[] {
-  return threads.map(({ tid }) => tid);
 }
 
 /** A table may belong to several tasks: the one that fills it is the one that uses it. */

@@ -58,8 +58,8 @@ function planOwner(
   planner.last.push({ kind: "set-owner", handle, what: holder, owner, ownUids: [real, effective] });
 }
 
-function exists({ host, tree }: FilePlanner, { kind, pid }: SignalOwner): boolean {
-  const members = kind === F_OWNER_PGRP ? tree.groups : tree.tids;
+function exists({ host, contents: { ids } }: FilePlanner, { kind, pid }: SignalOwner): boolean {
+  const members = kind === F_OWNER_PGRP ? ids.groups : ids.tids;
   return members.has(pid) || host.outsiders.has(pid);
 }
 

@@ -27,7 +27,8 @@ export function planPidfd(planner: FilePlanner, file: PidFile, holder: string): 
   const { id, pid, flags } = file;
   if (pid === undefined) return planEnded(planner, file);
   const isThread = (flags & OF_THREAD) !== 0;
-  if (!(isThread ? planner.tree.tids : planner.tree.pids).has(pid)) {
+  const { pids, tids } = planner.contents.ids;
+  if (!(isThread ? tids : pids).has(pid)) {
     const who = isThread ? "thread" : "process";
     return planner.refuse(holder, `it is a pidfd of ${who} ${pid}, which is not in the checkpoint`);
   }
