@@ -6,6 +6,7 @@ import { describeComponents } from "./describe_components.ts";
 import { capabilityNames } from "./capability_names.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
 import { describeFiles } from "./describe_files.ts";
+import { describeAbstractNames } from "./describe_abstract_names.ts";
 import { describeMounts } from "./describe_mounts.ts";
 import { describeOwnState } from "./describe_own_state.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
@@ -44,6 +45,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     files: describeFiles(sys, questions.files),
     mounts: describeMounts(sys, questions.devices),
     outsiders: new Set(questions.outsiders.filter((id) => sys.taskExists(id) || sys.groupExists(id))),
+    abstractNames: new Set(questions.abstractNames ? describeAbstractNames(sys) : []),
   };
 }
 

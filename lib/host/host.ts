@@ -35,6 +35,8 @@ export interface Host {
   readonly mounts: ReadonlyMap<number, string>;
   /** Those of the ids asked for that a process, a thread or a process group has. */
   readonly outsiders: ReadonlySet<number>;
+  /** Abstract names of unix sockets that are in use, as `abstractNameKey` makes them; empty when not asked for. */
+  readonly abstractNames: ReadonlySet<string>;
 }
 
 export interface OwnState {
@@ -63,6 +65,8 @@ export interface HostFile {
   readonly size: number;
   /** GNU build id in hexadecimal; absent when it was not asked for, or the file has none. */
   readonly buildId?: string;
+  /** Of the file of a unix socket: the socket that answers there; absent when that may not be found out. */
+  readonly answer?: "none" | "datagram" | "other";
 }
 
 export interface Hierarchy {
@@ -115,4 +119,6 @@ export interface HostQuestions {
   readonly devices: readonly number[];
   /** Ids that are no task's, thread's or process group's of the checkpoint, and that it refers to. */
   readonly outsiders: readonly number[];
+  /** Whether abstract names of unix sockets matter. */
+  readonly abstractNames: boolean;
 }

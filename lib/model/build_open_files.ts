@@ -28,6 +28,8 @@ const O_ASYNC = 0o20000;
 /** What the building of open files has to know. */
 export interface FilesContext {
   readonly images: ContentImages;
+  /** Id of the net namespace of the root task; `undefined` when the images do not tell. */
+  readonly network: number | undefined;
   readonly problems: Problem[];
 }
 
@@ -55,7 +57,7 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   if (entry.ffy !== undefined) return buildFanotifyFile(id, entry.ffy, { ...context, where });
   if (entry.pidfd !== undefined) return buildPidFile(id, entry.pidfd);
   if (entry.memfd !== undefined) return buildMemoryFile(id, entry.memfd, { ...context, where });
-  if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk);
+  if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk, { ...context, where });
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
 }
 

@@ -2,6 +2,7 @@ import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { Contents } from "../model/contents.ts";
 import type { WatchTarget } from "../model/files/notify_files.ts";
+import { absolutePath, parentOf } from "../model/files/unix_name.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
@@ -30,6 +31,7 @@ export function hostQuestions(
     files: filesOfInterest(checkpoint),
     devices: devicesOfInterest(checkpoint),
     outsiders: outsidersOfInterest(checkpoint, pids),
+    abstractNames: hasAbstractNames(checkpoint),
   };
 }
 
@@ -64,16 +66,26 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
   return [...numbers].sort((a, b) => a - b);
 }
 
-/** All that are opened or watched by name, with whether their build id is known. */
+/**
+ * All that are opened or watched by name, with whether their build id is known, and what is where unix sockets get
+ * their names.
+ */
 function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
   const files = new Map<string, boolean>();
   for (const file of contents?.files.values() ?? []) {
     if (file.kind === "path") files.set(file.path, file.buildId !== undefined || files.get(file.path) === true);
+    const path = file.kind === "unix" && file.name?.kind === "path" ? absolutePath(file.name) : undefined;
+    if (path === undefined) continue;
+    for (const interest of [path, parentOf(path)]) files.set(interest, files.get(interest) ?? false);
   }
   for (const target of watchTargets(contents)) {
     if ("path" in target) files.set(target.path, files.get(target.path) ?? false);
   }
   return files;
+}
+
+function hasAbstractNames({ contents }: Checkpoint): boolean {
+  return [...contents?.files.values() ?? []].some((file) => file.kind === "unix" && file.name?.kind === "abstract");
 }
 
 function cgroupsOfInterest(

@@ -53,8 +53,15 @@ function listOf(descriptors: Descriptors): Descriptor[] {
 export function planSmallTree(tree: SmallTree, host: Partial<FilePlanner["host"]> = {}): FilePlanner {
   const problems: Problem[] = [];
   const own = { uids: [0, 0, 0, 0] } as unknown as OwnState;
-  const whole = { files: new Map(), mounts: new Map(), outsiders: new Set<number>(), own, ...host };
-  const planner = new FilePlanner(smallContents(tree), whole, problems);
+  const nothing = {
+    files: new Map(),
+    abstractNames: new Set<string>(),
+    mounts: new Map(),
+    outsiders: new Set<number>(),
+  };
+  const planner = new FilePlanner(smallContents(tree), { ...nothing, own, ...host }, problems, {
+    externalUnixSockets: false,
+  });
   for (const [pid, { table }] of planner.contents.tasks) {
     for (const { fd, file } of planner.contents.tables.get(table) ?? []) {
       planFile(planner, file, `task ${pid}, descriptor ${fd}`);

@@ -17,4 +17,17 @@ export interface ExpectedFile {
    * anything: `"inotify wd:1 * mask:2 *"`.
    */
   readonly lines?: readonly string[];
+  /** What /proc/PID/net/unix must say. */
+  readonly unix?: ExpectedUnixSocket;
+}
+
+/** See `NetUnixSocket` of lib/host. */
+export interface ExpectedUnixSocket {
+  /** SOCK_* */
+  readonly type: number;
+  readonly isListening: boolean;
+  /** Absent: not compared. */
+  readonly isConnected?: boolean;
+  /** As `renderUnixName` writes it; empty for none. */
+  readonly name: string;
 }

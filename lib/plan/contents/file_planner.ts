@@ -1,6 +1,7 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
+import type { PlanOptions } from "../plan.ts";
 import type { Handle } from "./contents_plan.ts";
 import type { DescriptorAction } from "./descriptor_action.ts";
 import type { ExpectedFile } from "./expected_file.ts";
@@ -17,14 +18,17 @@ export class FilePlanner {
   readonly expected = new Map<Handle, ExpectedFile>();
   /** What is done by tasks, in the order in which it is, by the id of the table whose descriptors it is done to. */
   readonly actions = new Map<number, DescriptorAction[]>();
+  /** What the user should know. */
+  readonly notes: string[] = [];
   readonly #handles = new Map<string, Handle>();
   readonly #deferred: (() => void)[] = [];
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files" | "mounts" | "outsiders" | "own">,
+    readonly host: Pick<Host, "files" | "abstractNames" | "mounts" | "outsiders" | "own">,
     readonly problems: Problem[],
+    readonly options: Pick<PlanOptions, "externalUnixSockets">,
   ) {}
 
   /** How many handles there are. */
@@ -72,9 +76,10 @@ export class FilePlanner {
     this.#deferred.push(planning);
   }
 
-  /** Plans what was deferred. */
+  /** Plans what was deferred, and what that defers. */
   finish(): void {
-    for (const planning of this.#deferred.splice(0)) planning();
+    for (const planning of this.#deferred) planning();
+    this.#deferred.length = 0;
   }
 
   /** The handle of an open file that has been planned. */

@@ -10,6 +10,7 @@ import type { SegmentStep } from "./files/plan_segment.ts";
 import type { SignalfdStep } from "./files/plan_signalfd.ts";
 import type { ArmTimerStep, TimerfdStep } from "./files/plan_timerfd.ts";
 import type { OpenHandleStep } from "./files/plan_watched.ts";
+import type { UnixStep } from "./files/unix/unix_step.ts";
 import type { HiddenAsyncStep, OwnerStep } from "./plan_owners.ts";
 
 /** How one open file, or several that belong together, are made in the coordinator. */
@@ -30,6 +31,7 @@ export type FileStep =
   | EndedPidfdsStep
   | OwnerStep
   | HiddenAsyncStep
+  | UnixStep
   | SegmentStep
   | MemfdStep
   | ReopenStep

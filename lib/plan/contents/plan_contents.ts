@@ -11,7 +11,7 @@ import { FilePlanner } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
-import type { TaskProgram } from "../plan.ts";
+import type { PlanOptions, TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { type ExpectedLock, planLocks } from "./plan_locks.ts";
@@ -27,6 +27,7 @@ export interface ContentsQuestions {
   readonly host: Host;
   /** How the tasks are made, makers first, helpers included. */
   readonly programs: readonly TaskProgram[];
+  readonly options: Pick<PlanOptions, "externalUnixSockets">;
 }
 
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
@@ -41,11 +42,19 @@ const CHOSEN_TIMER_IDS = [6, 16] as const;
 /** How far behind the agent things are mapped for a while. */
 const SCRATCH = 2 ** 38;
 
+/** What came of planning contents. */
+export interface PlannedContents {
+  readonly plan: ContentsPlan;
+  readonly problems: readonly Problem[];
+  /** What the user should know. */
+  readonly notes: readonly string[];
+}
+
 /** Plans what gives the tasks of a tree what they held. */
-export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
+export function planContents(questions: ContentsQuestions): PlannedContents {
   const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
-  const { contents, host, programs } = questions;
-  const files = new FilePlanner(contents, host, problems);
+  const { contents, host, programs, options } = questions;
+  const files = new FilePlanner(contents, host, problems, options);
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
   const draft: Draft = {
@@ -79,6 +88,7 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
       tasks,
     },
     problems,
+    notes: files.notes,
   };
 }
 

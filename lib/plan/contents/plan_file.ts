@@ -11,6 +11,7 @@ import { planPidfd } from "./files/plan_pidfd.ts";
 import { planPipe } from "./files/plan_pipe.ts";
 import { planSignalfd } from "./files/plan_signalfd.ts";
 import { planTimerfd } from "./files/plan_timerfd.ts";
+import { planUnixSocket } from "./files/plan_unix_socket.ts";
 
 /**
  * The handle of an open file, whose making is planned here unless it has been already; `undefined`, with the problem
@@ -47,6 +48,8 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planPidfd(planner, file, holder);
     case "memfd":
       return planMemoryFile(planner, file);
+    case "unix":
+      return planUnixSocket(planner, file, { holder, planInFlight: (inFlight, of) => planFile(planner, inFlight, of) });
     case "unknown":
       return planner.refuse(holder, `${file.what} cannot be restored`);
     default:

@@ -14,6 +14,7 @@ import { openByHandle } from "./open_by_handle.ts";
 import { openPath } from "./open_path.ts";
 import { openEndedPidfds, openPidfd } from "./open_pidfd.ts";
 import { setAsync, setOwner } from "./set_owner.ts";
+import { compileUnixAction } from "./unix/compile_unix_action.ts";
 
 /** The calls that make the files of one step, each at its own descriptor; none is left open besides. */
 export function compileFileStep(context: FilesContext, step: FileStep): RemoteCall[] {
@@ -26,6 +27,8 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return makeEventfd(context, step);
     case "make-segment":
       return makeSegment(context, step);
+    case "unix-socket":
+      return compileUnixAction(context, step);
     case "make-memfd":
       return makeMemfd(context, step);
     case "reopen":
