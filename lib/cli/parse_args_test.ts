@@ -10,6 +10,7 @@ const PLAN_OPTIONS = {
   pidNamespace: false,
   shellJob: false,
   placeholders: false,
+  externalUnixSockets: false,
 } as const;
 const RESTORE: RestoreInvocation = {
   command: "restore",
@@ -140,7 +141,7 @@ Deno.test("parseArgs() refuses", async (t) => {
     ["--imagse x", 'Cannot use "--imagse": there is no such option; perhaps "--images" is meant'],
     ["--imagse=x", 'Cannot use "--imagse": there is no such option; perhaps "--images" is meant'],
     ["--bogus", 'Cannot use "--bogus": there is no such option'],
-    ["-x", 'Cannot use "-x": there is no such option'],
+    ["-z", 'Cannot use "-z": there is no such option'],
     ["--constructor", 'Cannot use "--constructor": there is no such option'],
     ["--no-images", 'Cannot use "--no-images": there is no such option'],
     ["--no-bogus", 'Cannot use "--no-bogus": there is no such option'],

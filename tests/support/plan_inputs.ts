@@ -65,6 +65,7 @@ export function buildHost(host: Partial<Host>): Host {
     components: new Map(),
     own: OWN_STATE,
     files: new Map(),
+    abstractNames: new Set(),
     ...host,
   };
 }
@@ -146,5 +147,6 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   onMissing: "fail",
   pidNamespace: false,
   shellJob: false,
+  externalUnixSockets: false,
   placeholders: true,
 };
