@@ -11,11 +11,8 @@ const DISK = 0xfe00000;
 const GHOST = { entry: { dev: DISK, ino: 0x1_0000_0007n } } as GhostImage;
 
 function context(problems: Problem[] = []) {
-  return {
-    images: { ghosts: new Map([[9, GHOST]]) } as unknown as ContentImages,
-    problems,
-    where: "files.img, entry 0",
-  };
+  const images = { ghosts: new Map([[9, GHOST]]) } as unknown as ContentImages;
+  return { images, network: undefined, problems, where: "files.img, entry 0" };
 }
 
 function handleOf(changes: Partial<FhEntry> = {}): FhEntry {
