@@ -66,6 +66,8 @@ export function buildHost(host: Partial<Host>): Host {
     own: OWN_STATE,
     files: new Map(),
     abstractNames: new Set(),
+    mounts: new Map(),
+    outsiders: new Set(),
     ...host,
   };
 }

@@ -1,10 +1,10 @@
-import type { Problem } from "../../lib/errors.ts";
-import type { OwnState } from "../../lib/host/host.ts";
+import type { Host } from "../../lib/host/host.ts";
 import type { Contents } from "../../lib/model/contents.ts";
 import type { Descriptor, OpenFile } from "../../lib/model/open_file.ts";
 import type { TaskState } from "../../lib/model/task_state.ts";
 import { FilePlanner } from "../../lib/plan/contents/file_planner.ts";
 import { planFile } from "../../lib/plan/contents/plan_file.ts";
+import { buildHost } from "./plan_inputs.ts";
 
 /** Descriptors of a task, with the ids of their files: `{ 3: 30 }`. */
 export type Descriptors = Readonly<Record<number, number>>;
@@ -50,18 +50,8 @@ function listOf(descriptors: Descriptors): Descriptor[] {
 }
 
 /** Plans all files that the tasks of a small tree have, as `planContents` does. */
-export function planSmallTree(tree: SmallTree, host: Partial<FilePlanner["host"]> = {}): FilePlanner {
-  const problems: Problem[] = [];
-  const own = { uids: [0, 0, 0, 0] } as unknown as OwnState;
-  const nothing = {
-    files: new Map(),
-    abstractNames: new Set<string>(),
-    mounts: new Map(),
-    outsiders: new Set<number>(),
-  };
-  const planner = new FilePlanner(smallContents(tree), { ...nothing, own, ...host }, problems, {
-    externalUnixSockets: false,
-  });
+export function planSmallTree(tree: SmallTree, host: Partial<Host> = {}): FilePlanner {
+  const planner = new FilePlanner(smallContents(tree), buildHost(host), [], { externalUnixSockets: false });
   for (const [pid, { table }] of planner.contents.tasks) {
     for (const { fd, file } of planner.contents.tables.get(table) ?? []) {
       planFile(planner, file, `task ${pid}, descriptor ${fd}`);
