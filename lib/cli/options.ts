@@ -107,7 +107,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     short: "d",
     kind: "flag",
     commands: RESTORING,
-    help: "Accepted because callers of CRIU pass it: cgrestore always ends once the tasks run",
+    help: "End once the tasks run, as cgrestore does anyway without --shell-job",
   },
   {
     name: "leave-stopped",
@@ -121,7 +121,9 @@ export const OPTIONS: readonly OptionSpec[] = [
     short: "j",
     kind: "flag",
     commands: PLANNING,
-    help: "Put the root task into cgrestore's own session and process group, where its own were not dumped",
+    help:
+      "Put the root task into cgrestore's own session, process group and terminal, where its own were not dumped, and " +
+      "wait for its end",
   },
   {
     name: "pid-namespace",

@@ -13,12 +13,16 @@ import { architectureOf } from "../tracee/architecture.ts";
 import { inWorkDir, type RestoreInvocation } from "./invocation.ts";
 import { type LoggedOutput, wantsColor } from "./output.ts";
 import { planForHost, planWithYard } from "./plan_for_host.ts";
+import { describeJob, type Job, waitForJob } from "./wait_for_job.ts";
 import { readCheckpoint } from "./read_checkpoint.ts";
 
 /** Mode of a pidfile, as CRIU's. */
 const PIDFILE_MODE = 0o600;
 
-/** Restores the checkpoint, or with `--rehearse` proves that it can be restored. Returns the exit status. */
+/**
+ * Restores the checkpoint, or with `--rehearse` proves that it can be restored. Returns the exit status: that of the
+ * root task, when it was waited for.
+ */
 export function runRestore(invocation: RestoreInvocation, sys: Sys, output: LoggedOutput): number {
   sys.catchSignals();
   const begin = performance.now();
@@ -34,18 +38,28 @@ export function runRestore(invocation: RestoreInvocation, sys: Sys, output: Logg
   refuseExistingPidfile(invocation, sys);
   const yard = openYardFor(invocation, sys, plan);
   let isUndone = true;
+  let job: Job | undefined;
   try {
     const outcome = restoreWithYard({ invocation, sys, output, checkpoint, host, yard, architecture }, plan);
     const execute = performance.now() - planned;
     const result = { ...outcome, milliseconds: { read: read - begin, plan: planned - read, execute } };
     const color = wantsColor(output, invocation.color);
     isUndone = invocation.rehearse;
-    output.out(invocation.json ? renderJson("restore", result) : renderResult(result, { color }));
-    return 0;
+    if (waitsForJob(invocation)) job = describeJob(plan, outcome.rootPid);
+    // The terminal is the job's by now.
+    if (invocation.json || job === undefined) {
+      output.out(invocation.json ? renderJson("restore", result) : renderResult(result, { color }));
+    }
   } finally {
     yard.close();
     if (isUndone && !hasPreparedYard) endNewHierarchies(sys, plan.hierarchies);
   }
+  return job === undefined ? 0 : waitForJob(sys, job);
+}
+
+/** Whether the tasks are a job of the shell that waits for cgrestore. */
+function waitsForJob({ planOptions: { shellJob }, detached, rehearse }: RestoreInvocation): boolean {
+  return shellJob && !detached && !rehearse;
 }
 
 interface RestoreContext {

@@ -83,7 +83,7 @@ export class TaskTree {
   /** Makes every task and thread, each in its place and with its session; then does the plan's endings. */
   create(): void {
     const coordinator = startCoordinator(this.#context, {
-      keep: this.#options.targets.descriptors,
+      keep: this.#keptDescriptors(),
       onSpawn: (pid) => this.#coordinatorPid = pid,
       agentFile: this.#options.agentFile,
     });
@@ -151,9 +151,15 @@ export class TaskTree {
       coordinator: () => this.#traceeOf(COORDINATOR),
       traceeOf: (id) => this.#traceeOf(id),
       nameOf: (id) => `task ${id} "${comms.get(id) ?? "?"}"`,
-      taken: this.#options.targets.descriptors,
+      taken: this.#keptDescriptors(),
       checkpoint: this.#options.checkpoint,
     });
+  }
+
+  /** Those that the coordinator is born with; ascending. */
+  #keptDescriptors(): number[] {
+    const kept = this.#plan.contents?.keptDescriptors ?? [];
+    return [...this.#options.targets.descriptors, ...kept].sort((a, b) => a - b);
   }
 
   #traceeOf(id: number): Tracee {
@@ -173,7 +179,7 @@ export class TaskTree {
   #prepareActors(): CompileContext {
     const { slots, architecture } = this.#context;
     const { targets } = this.#options;
-    reserveCoordinatorSlot(slots, targets.descriptors.length);
+    reserveCoordinatorSlot(slots, this.#keptDescriptors().length);
     // Slots are numbered in the order of `ids`: the coordinator has the first.
     const ids = [COORDINATOR, ...this.#plan.tasks.flatMap((task) => [task.pid, ...task.threads.map((t) => t.tid)])];
     const slotOf = new Map(ids.map((id, slot) => [id, slot]));
@@ -204,6 +210,7 @@ export class TaskTree {
     const births: (number | undefined)[] = [];
     for (const step of steps) {
       if (step.kind === "restore-memory") calls.push(...this.#contents?.compileMemory(id) ?? []);
+      else if (step.kind === "take-terminal") calls.push(...this.#contents?.compileTerminal(id) ?? []);
       else calls.push(compileStep(context, id, step));
       births[calls.length - 1] = bornBy(step);
     }

@@ -15,7 +15,8 @@ export function describeFiles(sys: Sys, wanted: ReadonlyMap<string, boolean>): M
     const status = orUndefined(ABSENT, () => sys.stat(path));
     if (status === undefined) continue;
     const buildId = wantsBuildId ? describeBuildId(sys, path) : undefined;
-    found.set(path, { mode: status.mode, size: status.size, ...buildId === undefined ? {} : { buildId } });
+    const { mode, size, device } = status;
+    found.set(path, { mode, size, device, ...buildId === undefined ? {} : { buildId } });
   }
   return found;
 }

@@ -29,6 +29,17 @@ export interface Host {
   readonly own: OwnState;
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
+  /** The terminal that cgrestore was started from; absent when there is none, or it was not asked for. */
+  readonly terminal?: OwnTerminal;
+}
+
+export interface OwnTerminal {
+  /** The first of standard input, output and error that is a terminal. */
+  readonly descriptor: number;
+  /** `"/dev/pts/3"` */
+  readonly path: string;
+  /** Whether it controls cgrestore's session. */
+  readonly isControlling: boolean;
 }
 
 export interface OwnState {
@@ -55,6 +66,8 @@ export interface HostFile {
   /** st_mode, with the file's type. */
   readonly mode: number;
   readonly size: number;
+  /** st_rdev: for devices, their number. */
+  readonly device: number;
   /** GNU build id in hexadecimal; absent when it was not asked for, or the file has none. */
   readonly buildId?: string;
 }
@@ -105,4 +118,6 @@ export interface HostQuestions {
   readonly components: readonly number[];
   /** Paths of files, with whether their build id matters. */
   readonly files: ReadonlyMap<string, boolean>;
+  /** Whether the terminal matters that cgrestore was started from. */
+  readonly wantsTerminal: boolean;
 }

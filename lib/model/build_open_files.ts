@@ -6,6 +6,7 @@ import { buildEpollFile, buildEventFile, buildSignalFile, buildTimerFile } from 
 import { buildMemoryFile } from "./files/build_memory_file.ts";
 import { buildPathFile } from "./files/build_path_file.ts";
 import { buildFifoFile, buildPipeFile } from "./files/build_pipe_file.ts";
+import { buildTerminalFile } from "./files/build_terminal_file.ts";
 import { buildUnixSocket } from "./files/build_unix_socket.ts";
 import type { OpenFile, SignalOwner } from "./open_file.ts";
 
@@ -14,7 +15,6 @@ const UNKNOWN: ReadonlyMap<number, string> = new Map([
   [4, "an internet socket"],
   [8, "an inotify instance"],
   [10, "a packet socket"],
-  [11, "a terminal"],
   [12, "a fanotify instance"],
   [13, "a netlink socket"],
   [14, "a namespace"],
@@ -51,6 +51,7 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   if (entry.sgfd !== undefined) return buildSignalFile(id, entry.sgfd);
   if (entry.tfd !== undefined) return buildTimerFile(id, entry.tfd);
   if (entry.memfd !== undefined) return buildMemoryFile(id, entry.memfd, { ...context, where });
+  if (entry.tty !== undefined) return buildTerminalFile(id, entry.tty, { ...context, where });
   if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk);
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
 }

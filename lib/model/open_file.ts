@@ -2,6 +2,7 @@ import type { EpollFile, EventFile, SignalFile, TimerFile } from "./files/event_
 import type { MemoryFile } from "./files/memory_file.ts";
 import type { PathFile } from "./files/path_file.ts";
 import type { FifoFile, PipeFile } from "./files/pipe_file.ts";
+import type { TerminalFile } from "./files/terminal_file.ts";
 import type { UnixSocket } from "./files/unix_socket.ts";
 
 /** An open file (what open(2) calls an open file description): several descriptors may refer to it. */
@@ -14,6 +15,7 @@ export type OpenFile =
   | SignalFile
   | TimerFile
   | MemoryFile
+  | TerminalFile
   | UnixSocket
   | UnknownFile;
 

@@ -14,7 +14,7 @@ const SPARE_HELPERS = 8;
 export function hostQuestions(
   checkpoint: Checkpoint,
   hierarchies: readonly Hierarchy[],
-  options: Pick<PlanOptions, "mode" | "roots" | "onMissing">,
+  options: Pick<PlanOptions, "mode" | "roots" | "onMissing" | "shellJob">,
 ): HostQuestions {
   const tasks = new Set(checkpoint.tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
   const leaders = new Set(checkpoint.tasks.flatMap(({ group, session }) => [group, session]));
@@ -26,6 +26,7 @@ export function hostQuestions(
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
     components: componentsOfInterest(checkpoint),
     files: filesOfInterest(checkpoint),
+    wantsTerminal: options.shellJob && hasTerminals(checkpoint),
   };
 }
 
@@ -42,9 +43,14 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
 function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
   const files = new Map<string, boolean>();
   for (const file of contents?.files.values() ?? []) {
+    if (file.kind === "terminal" && file.path !== undefined) files.set(file.path, false);
     if (file.kind === "path") files.set(file.path, file.buildId !== undefined || files.get(file.path) === true);
   }
   return files;
+}
+
+function hasTerminals({ contents }: Checkpoint): boolean {
+  return [...contents?.files.values() ?? []].some(({ kind }) => kind === "terminal");
 }
 
 function cgroupsOfInterest(

@@ -6,6 +6,7 @@ import { type HierarchyMapping, mapHierarchies } from "./map_hierarchies.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
 import { Inheritance } from "./contents/inheritance.ts";
 import { planContents } from "./contents/plan_contents.ts";
+import { controllingTerminals } from "./contents/session_terminals.ts";
 import { planCgroups } from "./plan_cgroups.ts";
 import { planTasks, type TaskQuestions, type TasksPlan } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
@@ -27,8 +28,9 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     places: mapping.places,
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
     ...findFillers === undefined ? {} : { findFillers },
+    controlledSessions: controlledSessionsOf(checkpoint),
   }, options);
-  const contents = planTaskContents(checkpoint, host, tasks);
+  const contents = planTaskContents({ checkpoint, host, tasks }, options);
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,
@@ -50,14 +52,28 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     newPidNamespace: tasks.newPidNamespace,
     ...contents === undefined ? {} : { contents: contents.plan },
     counts: tasks.counts,
-    notes: [...mapping.notes, ...cgroups.notes, ...tasks.notes, ...notesOnNamespaces(checkpoint)],
+    notes: [
+      ...mapping.notes,
+      ...cgroups.notes,
+      ...tasks.notes,
+      ...contents?.notes ?? [],
+      ...notesOnNamespaces(checkpoint),
+    ],
   };
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */
-function planTaskContents({ contents }: Checkpoint, host: Host, { tasks }: Pick<TasksPlan, "tasks">) {
+function planTaskContents(
+  { checkpoint: { contents }, host, tasks }: { checkpoint: Checkpoint; host: Host; tasks: TasksPlan },
+  { shellJob }: PlanOptions,
+) {
   if (contents === undefined) return undefined;
-  return planContents({ contents, host, programs: tasks });
+  return planContents({ contents, host, programs: tasks.tasks, tasks: tasks.expectedTasks, shellJob });
+}
+
+/** Sessions whose leaders take a terminal before they make others, who inherit it. */
+function controlledSessionsOf({ contents }: Checkpoint): ReadonlySet<number> {
+  return new Set(contents === undefined ? [] : controllingTerminals(contents).keys());
 }
 
 /** Whose memory is restored before others are made. */

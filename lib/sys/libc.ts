@@ -86,6 +86,10 @@ const SYMBOLS = {
   fchown: { parameters: ["i32", /* int fd */ "u32", /* uid_t owner */ "u32" /* gid_t group */], result: "i32" },
   fchmod: { parameters: ["i32", /* int fd */ "u32" /* mode_t mode */], result: "i32" },
   fcntl: { parameters: ["i32", /* int fd */ "i32", /* int op */ "i32" /* int arg */], result: "i32" },
+  ioctl: {
+    parameters: ["i32", /* int fd */ "usize", /* unsigned long op */ "buffer" /* void *argp */],
+    result: "i32",
+  },
   flock: { parameters: ["i32", /* int fd */ "i32" /* int op */], result: "i32" },
   fchdir: { parameters: ["i32" /* int fd */], result: "i32" },
   umask: { parameters: ["u32" /* mode_t mask */], result: "u32" },

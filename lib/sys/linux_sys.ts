@@ -102,12 +102,7 @@ export class LinuxSys implements Sys, Disposable {
 
   /** Stops the timer and puts back all signal handlers. Nothing may be called afterwards; may be repeated. */
   release(): void {
-    if (this.#timer !== undefined) {
-      // What the timer has already sent is thread-directed, so it is delivered before this call returns.
-      this.#c.timer_delete(k.SYS_TIMER_DELETE, this.#timer);
-      this.#timer = undefined;
-      this.#c.pthread_sigmask(k.SIG_SETMASK, this.#savedMask, null);
-    }
+    this.#endTimer();
     for (const [signal, action] of this.#savedActions) this.#putBack(signal, action);
     this.#savedActions.clear();
     this.#libc.close();
@@ -257,6 +252,13 @@ export class LinuxSys implements Sys, Disposable {
     if (result !== 0) throw failure("fcntl", code, `Cannot set close-on-exec of ${this.#nameOf(fd)}`);
   }
 
+  ioctl(fd: number, request: number, data: Uint8Array): void {
+    const result = this.#c.ioctl(fd, BigInt(request), unshared(data));
+    const code = this.#code();
+    if (result !== -1) return;
+    throw failure("ioctl", code, `Cannot make request 0x${request.toString(16)} of ${this.#nameOf(fd)}`);
+  }
+
   flock(fd: number): void {
     const result = this.#c.flock(fd, k.LOCK_EX | k.LOCK_NB);
     const code = this.#code();
@@ -362,6 +364,14 @@ export class LinuxSys implements Sys, Disposable {
   }
 
   /** Throws a RangeError for a `pid` that is not positive: that is a bug, never a state of the machine. */
+  killGroup(group: number, signal: number): void {
+    // A group of 1 would address every process.
+    if (requirePositive(group) === 1) throw new RangeError("Cannot signal group 1: that would be every process");
+    const result = this.#c.kill(-group, signal);
+    const code = this.#code();
+    if (result !== 0) throw failure("kill", code, `Cannot send signal ${signal} to group ${group}`);
+  }
+
   kill(pid: number, signal: number): void {
     const result = this.#c.kill(requirePositive(pid), signal);
     const code = this.#code();
@@ -533,6 +543,15 @@ export class LinuxSys implements Sys, Disposable {
     }
   }
 
+  waitForJob(pid: number): number {
+    this.#endTimer();
+    const target = requirePositive(pid);
+    for (;;) {
+      const result = this.#waitOnce(target, k.WUNTRACED);
+      if (result !== undefined) return result.status;
+    }
+  }
+
   // ---- the processor
 
   cpuid(leaf: number, subleaf: number): readonly [number, number, number, number] {
@@ -576,6 +595,23 @@ export class LinuxSys implements Sys, Disposable {
     return signal;
   }
 
+  releaseSignals(): void {
+    for (const signal of CAUGHT) {
+      const action = this.#savedActions.get(signal);
+      if (action !== undefined) this.#putBack(signal, action);
+      this.#savedActions.delete(signal);
+    }
+  }
+
+  /** For good: `release` does not put it back. */
+  ignoreSignal(signal: number): void {
+    const action = words(SIGACTION_WORDS);
+    action[0] = k.SIG_IGN;
+    const result = this.#c.sigaction(signal, action, null);
+    const code = this.#code();
+    if (result !== 0) throw failure("sigaction", code, `Cannot ignore signal ${signal}`);
+  }
+
   setChildSubreaper(on: boolean): void {
     const result = this.#c.prctl(k.PR_SET_CHILD_SUBREAPER, on ? 1n : 0n, 0n, 0n, 0n);
     const code = this.#code();
@@ -609,6 +645,7 @@ export class LinuxSys implements Sys, Disposable {
       uid: view.getUint32(20, true),
       gid: view.getUint32(24, true),
       size: Number(view.getBigUint64(40, true)),
+      device: makeDevice(view.getUint32(128, true), view.getUint32(132, true)),
     };
   }
 
@@ -673,6 +710,14 @@ export class LinuxSys implements Sys, Disposable {
     const code = this.#code();
     if (result !== 0) throw failure("timer_create", code, "Cannot make the timer for waits");
     return BigInt(timer[0] ?? 0);
+  }
+
+  #endTimer(): void {
+    if (this.#timer === undefined) return;
+    // What the timer has already sent is thread-directed, so it is delivered before this call returns.
+    this.#c.timer_delete(k.SYS_TIMER_DELETE, this.#timer);
+    this.#timer = undefined;
+    this.#c.pthread_sigmask(k.SIG_SETMASK, this.#savedMask, null);
   }
 
   /** Installs the handler at `address`, without SA_RESTART; the action before is kept for `release`. */
@@ -823,6 +868,11 @@ function words(count: number): BigUint64Array<ArrayBuffer> {
 
 function cString(text: string): CString {
   return encodeText(`${text}\0`);
+}
+
+/** As makedev(3) makes it of numbers that the kernel has: 12 bits and 20 bits. */
+function makeDevice(major: number, minor: number): number {
+  return (major << 8 | minor & 0xff | (minor & ~0xff) << 12) >>> 0;
 }
 
 /** The caller keeps `memory` alive for as long as the address is used. */

@@ -31,6 +31,8 @@ export interface Sys {
   fchmod(fd: number, mode: number): void;
   /** Sets or clears close-on-exec. */
   setCloseOnExec(fd: number, on: boolean): void;
+  /** ioctl(2) with a pointer to `data`, which the kernel reads or writes. */
+  ioctl(fd: number, request: number, data: Uint8Array): void;
   /** flock(2) with LOCK_EX and LOCK_NB: held until the last duplicate and mapping of this open file is gone. */
   flock(fd: number): void;
   /** umask(2): sets the mask and returns the one before. Never fails. */
@@ -57,6 +59,8 @@ export interface Sys {
   groupExists(group: number): boolean;
   /** kill(2) of one process. Refuses a `pid` that is not positive: that would address groups. */
   kill(pid: number, signal: number): void;
+  /** kill(2) of all processes of a group, which is greater than 1. */
+  killGroup(group: number, signal: number): void;
   /** posix_spawn(3) of the file behind `executable`, with no arguments but its name and an empty environment. */
   spawn(executable: number): number;
   memfdCreate(name: string): number;
@@ -93,6 +97,12 @@ export interface Sys {
    */
   wait(pid: number, timeoutMs: number): WaitResult | undefined;
 
+  /**
+   * Waits until a child ends or is stopped (waitpid(2), WUNTRACED), however long that takes, and returns its status
+   * word. Signals do not end the wait.
+   */
+  waitForJob(pid: number): number;
+
   // ---- the processor
   /** CPUID: eax, ebx, ecx and edx for a leaf and its sub-leaf; zeros where the processor has no such instruction. */
   cpuid(leaf: number, subleaf: number): readonly [number, number, number, number];
@@ -107,6 +117,10 @@ export interface Sys {
   catchSignals(): void;
   /** The first signal caught since `catchSignals`, or 0. */
   caughtSignal(): number;
+  /** Undoes `catchSignals`. */
+  releaseSignals(): void;
+  /** From now on, a signal does nothing to this process. */
+  ignoreSignal(signal: number): void;
   /** prctl(PR_SET_CHILD_SUBREAPER): orphans among our descendants become our children, for us to reap. */
   setChildSubreaper(on: boolean): void;
   /** Sleeps; a signal caught meanwhile ends it early. */
@@ -124,6 +138,8 @@ export interface FileStatus {
   readonly uid: number;
   readonly gid: number;
   readonly size: number;
+  /** Number of a device, in the form of makedev(3) with 32 bits; 0 for others. */
+  readonly device: number;
 }
 
 export interface SharedMemory {

@@ -2,7 +2,7 @@ import { SysError } from "../errors.ts";
 import type { Sys, WaitResult } from "../sys/sys.ts";
 import { exitCode, exited, ptraceEvent, stopped, stopSignal, termSignal } from "../sys/wait_status.ts";
 import type { Architecture } from "./architecture.ts";
-import type { RemoteCall } from "./remote_call.ts";
+import type { RemoteArgument, RemoteCall } from "./remote_call.ts";
 import type { Slots } from "./slots.ts";
 
 /**
@@ -82,6 +82,7 @@ export class Tracee {
     }
     this.#checkResults(end);
     slots.collect(this.slot);
+    this.#checkOutputs(end);
     this.#patience = RUN_TIMEOUT_MS;
   }
 
@@ -93,6 +94,14 @@ export class Tracee {
       if (result === call.expected) continue;
       const found = `it is ${result}, and should be ${call.expected}`;
       throw new SysError(call.purpose.call, "EPROTO", call.purpose.attempt(), call.purpose.hint?.("EPROTO") ?? found);
+    }
+  }
+
+  #checkOutputs(end: number): void {
+    for (const { purpose, arguments: args } of this.#calls.slice(this.#start, end)) {
+      if (args.every(isRightOutput)) continue;
+      const found = "the kernel answers something else than it should";
+      throw new SysError(purpose.call, "EPROTO", purpose.attempt(), purpose.hint?.("EPROTO") ?? found);
     }
   }
 
@@ -191,6 +200,13 @@ export class Tracee {
 function patienceFor(calls: readonly RemoteCall[]): number {
   const bytes = calls.reduce((sum, { purpose, expected }) => sum + (purpose.call === "preadv" ? expected ?? 0 : 0), 0);
   return RUN_TIMEOUT_MS + bytes / 2 ** 20 * TIMEOUT_PER_MIB_MS;
+}
+
+/** Whether an argument is none that a call has written to, or has what it should have. */
+function isRightOutput(argument: RemoteArgument): boolean {
+  if (typeof argument !== "object" || !("output" in argument) || argument.expected === undefined) return true;
+  const { output, expected } = argument;
+  return output.length === expected.length && expected.every((byte, index) => output[index] === byte);
 }
 
 /** SIGILL, SIGBUS, SIGFPE, SIGSEGV and SIGSYS come from the code itself: it would only fault again. */

@@ -11,6 +11,8 @@ import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { compileAction, isLate } from "./state/actions.ts";
+import { descriptorsForMasters, openMasters } from "./open_masters.ts";
+import { followSessionStep, takeTerminal } from "./session_steps.ts";
 import { compileLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { RegisterWriter } from "./write_registers.ts";
@@ -55,7 +57,8 @@ export class ContentsRun {
     this.#plan = plan;
     this.#options = options;
     this.#comparison = new PageComparison(options.context.sys);
-    const base = Math.max(plan.firstDescriptor, ...options.taken.map((fd) => fd + 1)) + SPARE_DESCRIPTORS;
+    const spare = SPARE_DESCRIPTORS + descriptorsForMasters(plan.terminals.masters);
+    const base = Math.max(plan.firstDescriptor, ...options.taken.map((fd) => fd + 1)) + spare;
     const { architecture } = options.context;
     this.#context = {
       numbers: architecture.syscall,
@@ -90,6 +93,12 @@ export class ContentsRun {
     return task === undefined ? [] : compileMemory(this.#context, task, this.#options.taken);
   }
 
+  /** The terminal that a session's leader takes, when it has any; it has the coordinator's descriptors then. */
+  compileTerminal(pid: number): RemoteCall[] {
+    const handle = this.#plan.terminals.controlling.get(pid);
+    return handle === undefined ? [] : [takeTerminal(this.#context, pid, handle)];
+  }
+
   /** Makes the files that are mapped, and what the tasks inherit: before any task is made. */
   prepare(): void {
     this.#raiseLimit();
@@ -103,7 +112,9 @@ export class ContentsRun {
       remoteCall({ numbers }, "dup3", [fd, base, 0], purpose),
       remoteCall({ numbers }, "close", [fd], purpose),
     ]);
-    this.#makeFiles(this.#plan.earlyFiles, this.#options.taken);
+    const { taken } = this.#options;
+    openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
+    this.#makeFiles(this.#plan.earlyFiles, taken);
   }
 
   /** Everything else, when all tasks are there; in the end their registers are theirs, and they wait to be let go. */
@@ -115,6 +126,7 @@ export class ContentsRun {
       }),
     ]);
     this.#makeFiles(this.#plan.lateFiles, []);
+    this.#followSessionSteps();
     this.#runTables(this.#plan.tasks.map((task) => [task.pid, this.#compileTask(task)]));
     this.close();
     this.#makeFiles(this.#plan.lastFiles, []);
@@ -166,6 +178,13 @@ export class ContentsRun {
       scratch: this.#plan.free.start + SCRATCH_OFFSET,
     };
     this.#runInPieces(this.#options.coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
+  }
+
+  #followSessionSteps(): void {
+    const { traceeOf, coordinator } = this.#options;
+    for (const step of this.#plan.terminals.sessionSteps) {
+      followSessionStep(this.#context, step, { task: traceeOf(step.pid), coordinator: coordinator() });
+    }
   }
 
   #compileTask(task: TaskContents): RemoteCall[] {

@@ -4,6 +4,25 @@ import type { Contents } from "../../model/contents.ts";
 import type { Handle } from "./contents_plan.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { FileStep } from "./file_step.ts";
+import type { ExpectedTask } from "../plan.ts";
+import type { MasterOpening, SessionStep, TerminalAdoption } from "./terminals_plan.ts";
+
+/** What planning files has to know besides the files and the host. */
+export interface FilePlannerOptions {
+  /** The tasks as they will be, the root first. */
+  readonly tasks: readonly ExpectedTask[];
+  /** Whether the root joins cgrestore's session, and its terminal. */
+  readonly shellJob: boolean;
+}
+
+/** What comes of planning terminals. */
+export interface TerminalsDraft {
+  readonly masters: MasterOpening[];
+  readonly sessionSteps: SessionStep[];
+  readonly adoptions: TerminalAdoption[];
+  /** Descriptors of cgrestore that the coordinator is born with. */
+  readonly kept: Set<number>;
+}
 
 /** What planning files works with, and what comes of it. One for each restore. */
 export class FilePlanner {
@@ -14,14 +33,26 @@ export class FilePlanner {
   /** What is done to files when all tasks have what they hold. */
   readonly last: FileStep[] = [];
   readonly expected = new Map<Handle, ExpectedFile>();
+  readonly terminals: TerminalsDraft = { masters: [], sessionSteps: [], adoptions: [], kept: new Set() };
+  /** What the user should know, and nothing is wrong about. */
+  readonly notes: string[] = [];
+  readonly tasks: readonly ExpectedTask[];
+  readonly shellJob: boolean;
+  /** Sessions by pid; `undefined`: cgrestore's own. */
+  readonly sessions: ReadonlyMap<number, number | undefined>;
   readonly #handles = new Map<string, Handle>();
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files">,
+    readonly host: Pick<Host, "files" | "terminal">,
     readonly problems: Problem[],
-  ) {}
+    { tasks, shellJob }: FilePlannerOptions,
+  ) {
+    this.tasks = tasks;
+    this.shellJob = shellJob;
+    this.sessions = new Map(tasks.map(({ pid, session }) => [pid, session]));
+  }
 
   /** How many handles there are. */
   get count(): number {

@@ -1,8 +1,11 @@
 import type { EventfdStep } from "./files/plan_eventfd.ts";
 import type { AdjustStep, MemfdStep, ReopenStep, SealStep } from "./files/plan_memory_file.ts";
 import type { OpenPathStep } from "./files/plan_path.ts";
+import type { OpenOwnTerminalStep } from "./files/plan_own_terminal.ts";
 import type { PipeStep } from "./files/plan_pipe.ts";
+import type { PtyStep } from "./files/plan_pty.ts";
 import type { SegmentStep } from "./files/plan_segment.ts";
+import type { OpenTerminalStep } from "./files/plan_terminal_device.ts";
 
 /** How one open file, or several that belong together, are made in the coordinator. */
 export type FileStep =
@@ -13,7 +16,10 @@ export type FileStep =
   | MemfdStep
   | ReopenStep
   | AdjustStep
-  | SealStep;
+  | SealStep
+  | PtyStep
+  | OpenTerminalStep
+  | OpenOwnTerminalStep;
 
 /** What every step has. */
 export interface StepBase {

@@ -10,12 +10,13 @@ import { FilePlanner } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
-import type { TaskProgram } from "../plan.ts";
+import type { ExpectedTask, TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
+import { planTerminals } from "./plan_terminals.ts";
 
 /** What planning contents has to know. */
 export interface ContentsQuestions {
@@ -23,6 +24,18 @@ export interface ContentsQuestions {
   readonly host: Host;
   /** How the tasks are made, makers first, helpers included. */
   readonly programs: readonly TaskProgram[];
+  /** The tasks as they will be, the root first. */
+  readonly tasks: readonly ExpectedTask[];
+  /** `--shell-job`. */
+  readonly shellJob: boolean;
+}
+
+/** What comes of planning contents. */
+export interface ContentsAnswer {
+  readonly plan: ContentsPlan;
+  readonly problems: readonly Problem[];
+  /** What the user should know, and nothing is wrong about. */
+  readonly notes: readonly string[];
 }
 
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
@@ -38,10 +51,10 @@ const CHOSEN_TIMER_IDS = [6, 16] as const;
 const SCRATCH = 2 ** 38;
 
 /** Plans what gives the tasks of a tree what they held. */
-export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
+export function planContents(questions: ContentsQuestions): ContentsAnswer {
   const problems: Problem[] = [];
   const { contents, host, programs } = questions;
-  const files = new FilePlanner(contents, host, problems);
+  const files = new FilePlanner(contents, host, problems, questions);
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
   const draft: Draft = {
@@ -54,6 +67,7 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
   const tasks = programs.flatMap((program) => planTask(draft, program));
+  const terminals = planTerminals(files);
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
     plan: {
@@ -64,12 +78,15 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
       lastFiles: files.last,
       handles: files.count,
       expectedFiles: files.expected,
+      keptDescriptors: [...files.terminals.kept].sort((a, b) => a - b),
+      terminals,
       components: host.components,
       choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
       ownBounding: host.own.bounding,
       tasks,
     },
     problems,
+    notes: files.notes,
   };
 }
 

@@ -4,8 +4,10 @@ import type { FilesContext } from "./file_calls.ts";
 import { makeEventfd } from "./make_eventfd.ts";
 import { adjust, makeMemfd, reopen, seal } from "./make_memfd.ts";
 import { makePipe } from "./make_pipe.ts";
+import { makePty } from "./make_pty.ts";
 import { makeSegment } from "./make_segment.ts";
 import { openPath } from "./open_path.ts";
+import { openOwnTerminal, openTerminal } from "./open_terminal.ts";
 
 /** The calls that make the files of one step, each at its own descriptor; none is left open besides. */
 export function compileFileStep(context: FilesContext, step: FileStep): RemoteCall[] {
@@ -26,5 +28,11 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return adjust(context, step);
     case "seal":
       return seal(context, step);
+    case "make-pty":
+      return makePty(context, step);
+    case "open-terminal":
+      return openTerminal(context, step);
+    case "open-own-terminal":
+      return openOwnTerminal(context, step);
   }
 }
