@@ -45,11 +45,21 @@ function buildInvocation(command: CommandName, reader: Reader): Invocation {
     ...optional("pidfile", reader.value("pidfile")),
     ...optional("cgroupYard", reader.value("cgroup-yard")),
     detached: reader.flag("restore-detached") ?? false,
+    wait: readWait(reader, planOptions),
+    actionScripts: reader.values("action-script"),
     leaveStopped: reader.flag("leave-stopped") ?? false,
     rehearse: reader.flag("rehearse") ?? false,
   };
   const isPlan = command === "plan" || reader.flag("dry-run") === true;
   return isPlan ? { command: "plan", ...reading, planOptions } : { command, ...reading, ...restore, planOptions };
+}
+
+/** Whom nobody waits for cannot be waited for. A job is waited for by its shell, and so by us. */
+function readWait(reader: Reader, { shellJob }: PlanOptions): boolean {
+  const wait = reader.flag("wait");
+  const others = ["restore-detached", "leave-stopped", "rehearse"].filter((other) => reader.flag(other) === true);
+  for (const other of others) if (wait === true) reader.exclude("wait", other);
+  return wait ?? (shellJob && others.length === 0);
 }
 
 function readingOptions(reader: Reader) {
@@ -117,6 +127,11 @@ class Reader {
 
   #complain(problem: string): void {
     this.#problems.push(problem);
+  }
+
+  /** Two options that contradict each other. */
+  exclude(name: string, other: string): void {
+    this.#complain(`Cannot use "--${name}" together with "--${other}"`);
   }
 
   refuse(name: string, value: string, problem: string): void {

@@ -10,11 +10,12 @@ import { renderResult, type RestoreResult } from "../report/render_result.ts";
 import { O_CREAT, O_EXCL, O_PATH, O_WRONLY } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
 import { architectureOf } from "../tracee/architecture.ts";
+import { ActionScripts } from "./action_scripts.ts";
 import { inWorkDir, type RestoreInvocation } from "./invocation.ts";
 import { type LoggedOutput, wantsColor } from "./output.ts";
 import { planForHost, planWithYard } from "./plan_for_host.ts";
-import { describeJob, type Job, waitForJob } from "./wait_for_job.ts";
 import { readCheckpoint } from "./read_checkpoint.ts";
+import { describeJob, waitForRoot } from "./wait_for_root.ts";
 
 /** Mode of a pidfile, as CRIU's. */
 const PIDFILE_MODE = 0o600;
@@ -36,30 +37,39 @@ export function runRestore(invocation: RestoreInvocation, sys: Sys, output: Logg
   const hasPreparedYard = invocation.cgroupYard !== undefined;
   throwProblems(PlanError, "Cannot restore without privileges", checkPrivileges(plan, host, { hasPreparedYard }));
   refuseExistingPidfile(invocation, sys);
-  const yard = openYardFor(invocation, sys, plan);
-  let isUndone = true;
-  let job: Job | undefined;
-  try {
-    const outcome = restoreWithYard({ invocation, sys, output, checkpoint, host, yard, architecture }, plan);
-    const execute = performance.now() - planned;
-    const result = { ...outcome, milliseconds: { read: read - begin, plan: planned - read, execute } };
-    const color = wantsColor(output, invocation.color);
-    isUndone = invocation.rehearse;
-    if (waitsForJob(invocation)) job = describeJob(plan, outcome.rootPid);
-    // The terminal is the job's by now.
-    if (invocation.json || job === undefined) {
-      output.out(invocation.json ? renderJson("restore", result) : renderResult(result, { color }));
-    }
-  } finally {
-    yard.close();
-    if (isUndone && !hasPreparedYard) endNewHierarchies(sys, plan.hierarchies);
-  }
-  return job === undefined ? 0 : waitForJob(sys, job);
+  using scripts = actionScripts(invocation, sys, output);
+  scripts.run("pre-restore");
+  const outcome = restoreInYard({ invocation, sys, output, checkpoint, host, architecture, scripts }, plan);
+  const execute = performance.now() - planned;
+  const result = { ...outcome, milliseconds: { read: read - begin, plan: planned - read, execute } };
+  const job = invocation.wait ? describeJob(plan, outcome.rootPid) : undefined;
+  const color = wantsColor(output, invocation.color);
+  if (invocation.json) output.out(renderJson("restore", result));
+  // Else the terminal is the job's by now.
+  else if (job?.terminal === undefined) output.out(renderResult(result, { color }));
+  if (!invocation.rehearse) scripts.run("post-resume", outcome.rootPid);
+  return job === undefined ? 0 : waitForRoot(sys, job);
 }
 
-/** Whether the tasks are a job of the shell that waits for cgrestore. */
-function waitsForJob({ planOptions: { shellJob }, detached, rehearse }: RestoreInvocation): boolean {
-  return shellJob && !detached && !rehearse;
+/** A rehearsal runs none: what they do is not undone. */
+function actionScripts({ actionScripts, images, rehearse }: RestoreInvocation, sys: Sys, output: LoggedOutput) {
+  const { log, logDescriptor } = output;
+  return new ActionScripts(sys, { scripts: rehearse ? [] : actionScripts, images, output: logDescriptor, log });
+}
+
+/** Restores with a yard that is there only as long. */
+function restoreInYard(context: Omit<RestoreContext, "yard">, plan: Plan): Omit<RestoreResult, "milliseconds"> {
+  const { invocation, sys } = context;
+  const yard = openYardFor(invocation, sys, plan);
+  let isUndone = true;
+  try {
+    const outcome = restoreWithYard({ ...context, yard }, plan);
+    isUndone = invocation.rehearse;
+    return outcome;
+  } finally {
+    yard.close();
+    if (isUndone && invocation.cgroupYard === undefined) endNewHierarchies(sys, plan.hierarchies);
+  }
 }
 
 interface RestoreContext {
@@ -69,11 +79,12 @@ interface RestoreContext {
   readonly checkpoint: Checkpoint;
   readonly host: Host;
   readonly yard: Yard;
+  readonly scripts: ActionScripts;
   readonly architecture: ReturnType<typeof architectureOf>;
 }
 
 function restoreWithYard(context: RestoreContext, firstPlan: Plan): Omit<RestoreResult, "milliseconds"> {
-  const { invocation, sys, output, checkpoint, host, yard, architecture } = context;
+  const { invocation, sys, output, checkpoint, host, yard, architecture, scripts } = context;
   // What could only be seen through the yard may change the plan.
   const plan = planWithYard(sys, { checkpoint, host, plan: firstPlan, yard }, invocation.planOptions);
   const outcome = executePlan(sys, plan, {
@@ -83,7 +94,9 @@ function restoreWithYard(context: RestoreContext, firstPlan: Plan): Omit<Restore
     leaveStopped: invocation.leaveStopped,
     onVerified: (rootPid) => {
       output.log.info("Verified every task, thread and cgroup");
+      scripts.run("post-restore", rootPid);
       writePidfile(invocation, sys, rootPid);
+      scripts.run("pre-resume", rootPid);
     },
   });
   const notes = [...plan.notes, ...outcome.notes];

@@ -28,6 +28,8 @@ const DESCRIPTORS_END = 2 ** 32;
 /** So many births are run in one go: while a maker makes the next ones, those made are set going. */
 const BIRTHS_PER_RUN = 64;
 
+/** In a status of wait(2). */
+const TERMINATION_SIGNAL = 0x7f;
 const SIGKILL = 9;
 const SIGSTOP = 19;
 const REAP_TIMEOUT_MS = 10_000;
@@ -62,6 +64,8 @@ export class TaskTree {
   readonly #compile: CompileContext;
   readonly #actors = new Map<number, Actor>();
   readonly #contents: ContentsRun | undefined;
+  /** Pids of those that have the descriptors of their maker. */
+  readonly #sharers: ReadonlySet<number>;
   #coordinatorPid: number | undefined;
   #coordinator: Coordinator | undefined;
 
@@ -69,6 +73,11 @@ export class TaskTree {
     this.#sys = sys;
     this.#plan = plan;
     this.#options = options;
+    this.#sharers = new Set(plan.tasks.flatMap(({ steps }) =>
+      steps.flatMap((step) => (
+        step.kind === "create-task" && step.sharesDescriptors === true ? [step.pid] : []
+      ))
+    ));
     this.#context = {
       sys,
       architecture: options.architecture,
@@ -86,6 +95,7 @@ export class TaskTree {
       keep: this.#keptDescriptors(),
       onSpawn: (pid) => this.#coordinatorPid = pid,
       agentFile: this.#options.agentFile,
+      blocksSignals: this.#contents !== undefined,
     });
     this.#coordinator = coordinator;
     this.#contents?.prepare();
@@ -113,15 +123,25 @@ export class TaskTree {
 
   /** Lets every task go, stopped ones (or all) stopped, and ends the coordinator. There is no way back. */
   release(leaveStopped: boolean): void {
-    for (const task of this.#plan.expectedTasks) {
+    const halted = this.#haltedPids();
+    for (const { pid, state } of this.#plan.expectedTasks) {
       // Not with the signal of the checkpoint: others than SIGSTOP do not stop a task whose group is orphaned.
-      const isStopped = task.state === "stopped" || (task.state === "alive" && leaveStopped);
-      if (isStopped) this.#sys.kill(this.hostPid(task.pid), SIGSTOP);
+      const isStopped = state === "stopped" || (state === "alive" && (leaveStopped || halted.has(pid)));
+      if (isStopped) this.#sys.kill(this.hostPid(pid), SIGSTOP);
     }
     if (this.#contents !== undefined) this.#contents.release();
     else this.#releasePlaceholders();
     if (this.#coordinatorPid !== undefined) this.#killAndReap([this.#coordinatorPid]);
     this.#coordinator?.release();
+  }
+
+  /** Pids of those that somebody has stopped since they were made. */
+  #haltedPids(): Set<number> {
+    const isHalted = (id: number) => this.#actor(id).tracee?.isHalted === true;
+    const halted = this.#plan.tasks.filter(({ pid, threads }) =>
+      [pid, ...threads.map(({ tid }) => tid)].some(isHalted)
+    );
+    return new Set(halted.map(({ pid }) => pid));
   }
 
   #releasePlaceholders(): void {
@@ -133,10 +153,10 @@ export class TaskTree {
   /** Ends all that has been made, and waits until it is gone. */
   kill(): void {
     try {
-      this.#contents?.close();
       this.#killAndReap(this.#everyPid());
       this.#killUnknown();
     } finally {
+      this.#contents?.close();
       this.#coordinator?.release();
     }
   }
@@ -198,7 +218,7 @@ export class TaskTree {
       this.#actors.set(COORDINATOR, { ...actor, calls, births: [undefined, ...actor.births] });
     }
     for (const task of this.#plan.tasks) {
-      const closing = closesLater(task) ? [] : [compileCloseAll(context.numbers, task.pid, this.#descriptorsEnd)];
+      const closing = this.#closesLater(task) ? [] : [compileCloseAll(context.numbers, task.pid, this.#descriptorsEnd)];
       this.#addActor(context, task.pid, task.steps, closing);
       for (const thread of task.threads) this.#addActor(context, thread.tid, thread.steps, []);
     }
@@ -271,17 +291,24 @@ export class TaskTree {
     const calls = compileEnding(this.#compile, ending);
     if (actor.tracee === undefined) throw new RangeError(`Cannot end task ${ending.pid}: it has not been made`);
     if (ending.step.kind !== "exit") return actor.tracee.run(calls);
-    actor.tracee.runToExit(calls);
+    actor.tracee.runToExit(calls, ending.step.status & TERMINATION_SIGNAL);
     actor.ended = true;
   }
 
-  /** Threads share their descriptors, so these are closed once the last thread has used them. */
+  /** Threads share their descriptors, as some tasks do, so these are closed once the last one has used them. */
   #closeLeftOpen(): void {
     for (const task of this.#plan.tasks) {
       const actor = this.#actor(task.pid);
-      if (!closesLater(task) || actor.ended) continue;
+      if (!this.#closesLater(task) || actor.ended) continue;
       actor.tracee?.run([compileCloseAll(this.#compile.numbers, task.pid, this.#descriptorsEnd)]);
     }
+  }
+
+  /** Whether others need the descriptors of a task after it has finished its own steps. */
+  #closesLater({ pid, threads, steps }: TaskProgram): boolean {
+    return threads.some((thread) => thread.steps.some((step) => step.kind === "attach")) ||
+      steps.some((step) => step.kind === "create-task" && step.sharesDescriptors === true) ||
+      this.#sharers.has(pid);
   }
 
   /** Where the descriptors begin by which the tasks get their own. */
@@ -398,11 +425,6 @@ function runEnd(actor: Actor, start: number): number {
     if (actor.births[index] !== undefined && ++births === BIRTHS_PER_RUN) return index + 1;
   }
   return actor.calls.length;
-}
-
-/** Whether threads of the task need its descriptors after it has finished its own steps. */
-function closesLater(task: TaskProgram): boolean {
-  return task.threads.some((thread) => thread.steps.some((step) => step.kind === "attach"));
 }
 
 /** The pid of a task in its innermost pid namespace: the last one of `NSpid` (proc_pid_status(5)). */

@@ -132,6 +132,8 @@ export type TaskStep =
     readonly pid: number;
     /** `sibling`: with CLONE_PARENT, so that the maker's parent becomes the parent. */
     readonly as: "child" | "sibling";
+    /** Whether it has its maker's table of descriptors (CLONE_FILES). */
+    readonly sharesDescriptors?: boolean;
     /** v2 place to be born in (CLONE_INTO_CGROUP); a path in the v2 hierarchy. */
     readonly into?: string;
   }

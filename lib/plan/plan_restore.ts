@@ -5,10 +5,11 @@ import type { HierarchyName } from "../model/hierarchy.ts";
 import { type HierarchyMapping, mapHierarchies } from "./map_hierarchies.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
 import { Inheritance } from "./contents/inheritance.ts";
-import { planContents } from "./contents/plan_contents.ts";
+import { planSharing } from "./contents/plan_sharing.ts";
+import { type ContentsQuestions, planContents } from "./contents/plan_contents.ts";
 import { controllingTerminals } from "./contents/session_terminals.ts";
 import { planCgroups } from "./plan_cgroups.ts";
-import { planTasks, type TaskQuestions, type TasksPlan } from "./plan_tasks.ts";
+import { planTasks, type TaskQuestions } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
 
 /**
@@ -30,7 +31,9 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     ...findFillers === undefined ? {} : { findFillers },
     controlledSessions: controlledSessionsOf(checkpoint),
   }, options);
-  const contents = planTaskContents({ checkpoint, host, tasks }, options);
+  const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
+  const { shellJob } = options;
+  const contents = planTaskContents(checkpoint, { host, programs, tasks: tasks.expectedTasks, shellJob });
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,
@@ -42,7 +45,7 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     hierarchies: planYard(mapping, usedHierarchies(mapping, steps)),
     cgroups: cgroups.before,
     coordinator: [{ kind: "create-task", pid: checkpoint.tasks[0]?.pid ?? 0, as: "sibling" }],
-    tasks: tasks.tasks,
+    tasks: programs,
     endings: tasks.endings,
     lateMoves: tasks.lateMoves,
     properties: cgroups.after,
@@ -63,12 +66,8 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */
-function planTaskContents(
-  { checkpoint: { contents }, host, tasks }: { checkpoint: Checkpoint; host: Host; tasks: TasksPlan },
-  { shellJob }: PlanOptions,
-) {
-  if (contents === undefined) return undefined;
-  return planContents({ contents, host, programs: tasks.tasks, tasks: tasks.expectedTasks, shellJob });
+function planTaskContents({ contents }: Checkpoint, questions: Omit<ContentsQuestions, "contents">) {
+  return contents === undefined ? undefined : planContents({ contents, ...questions });
 }
 
 /** Sessions whose leaders take a terminal before they make others, who inherit it. */

@@ -5,6 +5,7 @@ import { decodeText, encodeText, encodeTextInto } from "../text.ts";
 import * as k from "./constants.ts";
 import { EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
 import { type Libc, openLibc } from "./libc.ts";
+import { spawnProgram } from "./spawn_program.ts";
 import type { DirectoryEntry, FileStatus, SharedMemory, Sys, WaitResult } from "./sys.ts";
 
 /** Twice PATH_MAX, so that the kernel is the one to refuse a long path. */
@@ -39,6 +40,7 @@ const PRIVILEGE: Readonly<Record<string, string>> = {
   fchmod: "needs CAP_FOWNER",
   kill: "needs CAP_KILL",
   process_vm_writev: "needs CAP_SYS_PTRACE",
+  "ptrace(PTRACE_SET_THREAD_AREA)": "needs a kernel with CONFIG_IA32_EMULATION",
   "ptrace(PTRACE_SEIZE)": "needs CAP_SYS_PTRACE, and a task that nothing else traces",
 };
 
@@ -102,7 +104,12 @@ export class LinuxSys implements Sys, Disposable {
 
   /** Stops the timer and puts back all signal handlers. Nothing may be called afterwards; may be repeated. */
   release(): void {
-    this.#endTimer();
+    if (this.#timer !== undefined) {
+      // What the timer has already sent is thread-directed, so it is delivered before this call returns.
+      this.#c.timer_delete(k.SYS_TIMER_DELETE, this.#timer);
+      this.#timer = undefined;
+      this.#c.pthread_sigmask(k.SIG_SETMASK, this.#savedMask, null);
+    }
     for (const [signal, action] of this.#savedActions) this.#putBack(signal, action);
     this.#savedActions.clear();
     this.#libc.close();
@@ -387,6 +394,12 @@ export class LinuxSys implements Sys, Disposable {
   }
 
   /** A file that may be executed, whatever the sysctl vm.memfd_noexec has as default. */
+  spawnProgram(path: string, options: Parameters<Sys["spawnProgram"]>[1]): number {
+    const pid = spawnProgram(this.#libc, { path, ...options });
+    if (pid < 0) throw failure("posix_spawnp", -pid, `Cannot run ${quote(path)}`);
+    return pid;
+  }
+
   memfdCreate(name: string): number {
     const encoded = this.#encode("memfd_create", name);
     let fd = this.#c.memfd_create(encoded, k.MFD_CLOEXEC | k.MFD_EXEC);
@@ -484,6 +497,12 @@ export class LinuxSys implements Sys, Disposable {
     if (result !== 0) throw failure("ptrace(PTRACE_SYSCALL)", code, `Cannot continue task ${pid} to a system call`);
   }
 
+  ptraceStep(pid: number): void {
+    const result = this.#c.ptrace(k.PTRACE_SINGLESTEP, pid, 0n, 0n);
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_SINGLESTEP)", code, `Cannot let task ${pid} do one step`);
+  }
+
   ptraceSetOptions(pid: number, options: number): void {
     const result = this.#c.ptrace(k.PTRACE_SETOPTIONS, pid, 0n, BigInt(options));
     const code = this.#code();
@@ -495,6 +514,15 @@ export class LinuxSys implements Sys, Disposable {
     const result = this.#c.ptrace_buffer(k.PTRACE_SETSIGMASK, pid, 8n, this.#signalMask);
     const code = this.#code();
     if (result !== 0) throw failure("ptrace(PTRACE_SETSIGMASK)", code, `Cannot set the signal mask of task ${pid}`);
+  }
+
+  ptraceSetThreadArea(pid: number, number: number, descriptor: Uint32Array): void {
+    const copy = Uint32Array.from(descriptor);
+    const result = this.#c.ptrace_buffer(k.PTRACE_SET_THREAD_AREA, pid, BigInt(number), copy);
+    const code = this.#code();
+    if (result !== 0) {
+      throw failure("ptrace(PTRACE_SET_THREAD_AREA)", code, `Cannot set segment ${number} of task ${pid}`);
+    }
   }
 
   ptraceGetRegisterSet(pid: number, type: number, buffer: Uint8Array): number {
@@ -522,9 +550,10 @@ export class LinuxSys implements Sys, Disposable {
    *
    * With `pid` -1 this also reaps children that Deno has made. Other targets that are not positive are a RangeError.
    */
-  wait(pid: number, timeoutMs: number): WaitResult | undefined {
+  wait(pid: number, timeoutMs: number, { stops = false } = {}): WaitResult | undefined {
     const target = pid === -1 ? pid : requirePositive(pid);
-    const ready = this.#waitOnce(target, k.WNOHANG);
+    const wanted = stops ? k.WUNTRACED : 0;
+    const ready = this.#waitOnce(target, wanted | k.WNOHANG);
     if (ready !== undefined || timeoutMs === 0) return ready;
     const deadline = performance.now() + timeoutMs;
     for (;;) {
@@ -538,17 +567,8 @@ export class LinuxSys implements Sys, Disposable {
         throw new SysError("waitpid", "ETIMEDOUT", `Cannot wait for ${object}`, `nothing in ${timeoutMs} ms`);
       }
       this.#tickWithin(remaining);
-      const result = this.#waitOnce(target, 0);
+      const result = this.#waitOnce(target, wanted);
       if (result !== undefined) return result;
-    }
-  }
-
-  waitForJob(pid: number): number {
-    this.#endTimer();
-    const target = requirePositive(pid);
-    for (;;) {
-      const result = this.#waitOnce(target, k.WUNTRACED);
-      if (result !== undefined) return result.status;
     }
   }
 
@@ -595,15 +615,11 @@ export class LinuxSys implements Sys, Disposable {
     return signal;
   }
 
-  releaseSignals(): void {
-    for (const signal of CAUGHT) {
-      const action = this.#savedActions.get(signal);
-      if (action !== undefined) this.#putBack(signal, action);
-      this.#savedActions.delete(signal);
-    }
+  takeSignal(): number {
+    this.#caughtIsKnown = false;
+    return this.#handlers === undefined ? 0 : Atomics.exchange(this.#handlers.words, CAUGHT_WORD, 0);
   }
 
-  /** For good: `release` does not put it back. */
   ignoreSignal(signal: number): void {
     const action = words(SIGACTION_WORDS);
     action[0] = k.SIG_IGN;
@@ -710,14 +726,6 @@ export class LinuxSys implements Sys, Disposable {
     const code = this.#code();
     if (result !== 0) throw failure("timer_create", code, "Cannot make the timer for waits");
     return BigInt(timer[0] ?? 0);
-  }
-
-  #endTimer(): void {
-    if (this.#timer === undefined) return;
-    // What the timer has already sent is thread-directed, so it is delivered before this call returns.
-    this.#c.timer_delete(k.SYS_TIMER_DELETE, this.#timer);
-    this.#timer = undefined;
-    this.#c.pthread_sigmask(k.SIG_SETMASK, this.#savedMask, null);
   }
 
   /** Installs the handler at `address`, without SA_RESTART; the action before is kept for `release`. */

@@ -63,6 +63,14 @@ export interface Sys {
   killGroup(group: number, signal: number): void;
   /** posix_spawn(3) of the file behind `executable`, with no arguments but its name and an empty environment. */
   spawn(executable: number): number;
+  /**
+   * Starts a program of the user's: its name, looked for in PATH unless it has a slash, is its only argument. The
+   * environment is ours with `environment` added; standard output and error go to the descriptor `output`.
+   */
+  spawnProgram(
+    path: string,
+    options: { readonly environment: Readonly<Record<string, string>>; readonly output: number },
+  ): number;
   memfdCreate(name: string): number;
   ftruncate(fd: number, size: number): void;
   /** mmap(2) of a whole shared file, readable and writable. */
@@ -81,10 +89,14 @@ export interface Sys {
   ptraceSetRegisters(pid: number, registers: BigUint64Array): void;
   /** PTRACE_SYSCALL: continues to the next entry to or exit from a system call. */
   ptraceSyscall(pid: number): void;
+  /** PTRACE_SINGLESTEP: continues for one instruction. */
+  ptraceStep(pid: number): void;
   /** PTRACE_SETOPTIONS. */
   ptraceSetOptions(pid: number, options: number): void;
   /** PTRACE_SETSIGMASK: bit N − 1 blocks signal N. */
   ptraceSetSignalMask(pid: number, mask: bigint): void;
+  /** PTRACE_SET_THREAD_AREA: entry `number` of the descriptor table becomes a `struct user_desc`. */
+  ptraceSetThreadArea(pid: number, number: number, descriptor: Uint32Array): void;
   /** PTRACE_GETREGSET into `buffer`; returns how much of it was filled. */
   ptraceGetRegisterSet(pid: number, type: number, buffer: Uint8Array): number;
   /** PTRACE_SETREGSET. */
@@ -94,14 +106,10 @@ export interface Sys {
    *
    * Waits `timeoutMs` at most and then throws ETIMEDOUT; with 0, looks once and returns `undefined` when there is
    * nothing. A signal caught meanwhile ends the wait with EINTR.
+   *
+   * With `stops`, also a child that is not traced tells when it is stopped (WUNTRACED).
    */
-  wait(pid: number, timeoutMs: number): WaitResult | undefined;
-
-  /**
-   * Waits until a child ends or is stopped (waitpid(2), WUNTRACED), however long that takes, and returns its status
-   * word. Signals do not end the wait.
-   */
-  waitForJob(pid: number): number;
+  wait(pid: number, timeoutMs: number, options?: { readonly stops?: boolean }): WaitResult | undefined;
 
   // ---- the processor
   /** CPUID: eax, ebx, ecx and edx for a leaf and its sub-leaf; zeros where the processor has no such instruction. */
@@ -117,8 +125,8 @@ export interface Sys {
   catchSignals(): void;
   /** The first signal caught since `catchSignals`, or 0. */
   caughtSignal(): number;
-  /** Undoes `catchSignals`. */
-  releaseSignals(): void;
+  /** The same, and forgets it: from then on the next one counts. */
+  takeSignal(): number;
   /** From now on, a signal does nothing to this process. */
   ignoreSignal(signal: number): void;
   /** prctl(PR_SET_CHILD_SUBREAPER): orphans among our descendants become our children, for us to reap. */

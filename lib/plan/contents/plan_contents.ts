@@ -15,6 +15,7 @@ import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
+import { sharingProblems } from "./plan_sharing.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
 import { planTerminals } from "./plan_terminals.ts";
 
@@ -52,7 +53,7 @@ const SCRATCH = 2 ** 38;
 
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): ContentsAnswer {
-  const problems: Problem[] = [];
+  const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
   const { contents, host, programs } = questions;
   const files = new FilePlanner(contents, host, problems, questions);
   const free = findFreeRange(contents);
@@ -64,6 +65,7 @@ export function planContents(questions: ContentsQuestions): ContentsAnswer {
     emptySegments: new Set(contents.segments.keys()),
     tables: new Set(),
     births: planBirthMemory(questions),
+    choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
   const tasks = programs.flatMap((program) => planTask(draft, program));
@@ -81,7 +83,7 @@ export function planContents(questions: ContentsQuestions): ContentsAnswer {
       keptDescriptors: [...files.terminals.kept].sort((a, b) => a - b),
       terminals,
       components: host.components,
-      choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
+      choosesTimerIds: draft.choosesTimerIds,
       ownBounding: host.own.bounding,
       tasks,
     },
@@ -105,6 +107,7 @@ interface Draft {
   readonly tables: Set<number>;
   /** What tasks are born with, by pid. */
   readonly births: ReadonlyMap<number, Inherited>;
+  readonly choosesTimerIds: boolean;
   /** Whether some task has huge pages disabled, which is inherited as well. */
   readonly controlsHugePages: boolean;
 }
@@ -127,11 +130,13 @@ function isFiller({ steps }: TaskProgram): boolean {
 }
 
 function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
-  const { pid, threads } = program;
+  const { pid } = program;
+  const { problems, choosesTimerIds } = draft;
   const { contents, host } = draft.questions;
   const state = contents.tasks.get(pid);
   if (state === undefined) return [];
   const descriptors = planDescriptors(draft, pid, state.table);
+  const threads = [pid, ...program.threads.map(({ tid }) => tid)];
   return [{
     pid,
     isFiller: isFiller(program),
@@ -141,10 +146,10 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     ...executableOf(contents, state),
     ...descriptors === undefined ? {} : { descriptors },
     directories: planDirectories(draft, pid, state),
-    ...planTaskState(state, host),
-    threads: [pid, ...threads.map((thread) => thread.tid)].flatMap((tid) => {
+    ...planTaskState(state, { pid, contents, host, choosesTimerIds, threads, problems }),
+    threads: threads.flatMap((tid) => {
       const thread = contents.threads.get(tid);
-      return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems: draft.problems })];
+      return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems })];
     }),
   }];
 }

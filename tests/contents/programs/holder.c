@@ -86,22 +86,35 @@ static void *tid_address(void)
 	return address;
 }
 
-static pid_t clone_as(pid_t pid)
+static pid_t clone_as(pid_t pid, uint64_t flags)
 {
 	struct clone_args args = {
-		.flags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+		.flags = flags | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
 		.child_tid = (uintptr_t)tid_address(),
 		.exit_signal = SIGCHLD,
 		.set_tid = (uintptr_t)&pid,
 		.set_tid_size = 1,
 	};
-	return MUST(syscall(SYS_clone3, &args, sizeof(args)));
+	void *robust_list;
+	size_t size;
+	MUST(syscall(SYS_get_robust_list, 0, &robust_list, &size));
+	pid_t child = MUST(syscall(SYS_clone3, &args, sizeof(args)));
+	/* As the C library's fork() does. */
+	if (child == 0)
+		MUST(syscall(SYS_set_robust_list, robust_list, size));
+	return child;
 }
 
 pid_t fork_as(int number)
 {
 	fflush(NULL);
-	return clone_as(root + number);
+	return clone_as(root + number, 0);
+}
+
+pid_t fork_sharing(int number, uint64_t flags)
+{
+	fflush(NULL);
+	return clone_as(root + number, flags);
 }
 
 void next_tid(int number)
@@ -111,6 +124,23 @@ void next_tid(int number)
 	int fd = MUST(open("/proc/sys/kernel/ns_last_pid", O_WRONLY));
 	MUST(write(fd, text, length));
 	close(fd);
+}
+
+pthread_t thread_as(int number, void *(*run)(void *), void *argument)
+{
+	char text[32], task[64];
+	int fd = MUST(open("/proc/sys/kernel/ns_last_pid", O_RDWR));
+	int length = MUST(read(fd, text, sizeof(text)));
+	pthread_t thread;
+	next_tid(number);
+	errno = pthread_create(&thread, NULL, run, argument);
+	MUST(errno == 0 ? 0 : -1);
+	/* Else what others start would get pids from here on. */
+	MUST(pwrite(fd, text, length, 0));
+	close(fd);
+	snprintf(task, sizeof(task), "/proc/self/task/%d", root + number);
+	MUST(access(task, F_OK));
+	return thread;
 }
 
 void end_child(void)
@@ -136,7 +166,7 @@ static const struct program *find(const char *name)
 
 static int spawn(pid_t pid, char **arguments)
 {
-	if (clone_as(pid) != 0)
+	if (clone_as(pid, 0) != 0)
 		return 0;
 	MUST(setsid());
 	int null = MUST(open("/dev/null", O_RDWR));
