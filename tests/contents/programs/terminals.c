@@ -509,3 +509,129 @@ PROGRAM(virtual_terminal)
 	mode.c_cc[VERASE] ^= 1;
 	CHECK(tcsetattr(terminal, TCSANOW, &mode) == 0);
 }
+
+/* Reads what a terminal shows until it shows `text`; what follows is kept for the next time. */
+static bool shows(int master, const char *text)
+{
+	static char shown[1 << 16];
+	static int length;
+	MUST(fcntl(master, F_SETFL, O_NONBLOCK));
+	for (int tries = 0; tries < 1000; tries++, sleep_ms(5)) {
+		ssize_t count = read(master, shown + length, sizeof(shown) - 1 - length);
+		length += count > 0 ? count : 0;
+		shown[length] = 0;
+		char *found = strstr(shown, text);
+		if (found == NULL)
+			continue;
+		found += strlen(text);
+		length -= found - shown;
+		memmove(shown, found, length);
+		return true;
+	}
+	fprintf(stderr, "it shows \"%s\" instead of \"%s\"\n", shown, text);
+	return false;
+}
+
+static bool types(int master, const char *keys)
+{
+	return write(master, keys, strlen(keys)) == (ssize_t)strlen(keys);
+}
+
+/* A shell in a terminal, with a job in the background and one in the foreground. */
+PROGRAM(pty_shell)
+{
+	int master = open_master(0);
+	struct winsize size = {.ws_row = 25, .ws_col = 80};
+	MUST(ioctl(master, TIOCSWINSZ, &size));
+	pid_t shell = fork_as(1);
+	if (shell == 0) {
+		MUST(setsid());
+		int slave = open_slave(master, O_RDWR);
+		MUST(ioctl(slave, TIOCSCTTY, 0));
+		for (int fd = 0; fd < 3; fd++)
+			MUST(dup2(slave, fd));
+		MUST(close_range(3, ~0U, 0));
+		char *arguments[] = {"bash", "--norc", "--noprofile", "-i", NULL};
+		MUST(execv("/bin/bash", arguments));
+	}
+	MUST(types(master, "PS1='$((6 * 7))> '; unset HISTFILE; set -b\n") ? 0 : -1);
+	MUST(shows(master, "42> ") ? 0 : -1);
+	next_tid(2);
+	MUST(types(master, "sleep 1000 &\n") ? 0 : -1);
+	MUST(shows(master, "42> ") ? 0 : -1);
+	next_tid(3);
+	/* Later the shell would read what is typed itself. */
+	MUST(types(master, "echo $((4 + 4)); cat\n") && shows(master, "8\r\n") ? 0 : -1);
+	MUST(types(master, "before\n") ? 0 : -1);
+	MUST(shows(master, "before\r\nbefore\r\n") ? 0 : -1);
+	ready_and_wait();
+
+	CHECK(types(master, "after\n") && shows(master, "after\r\nafter\r\n"));
+	CHECK(types(master, "\003") && shows(master, "^C") && shows(master, "42> "));
+	CHECK(types(master, "jobs\n") && shows(master, "Running") && shows(master, "42> "));
+	CHECK(types(master, "echo $((5 + 5)); cat\n") && shows(master, "10\r\n"));
+	CHECK(types(master, "there\n") && shows(master, "there\r\nthere\r\n"));
+	CHECK(types(master, "\032") && shows(master, "Stopped") && shows(master, "42> "));
+	CHECK(types(master, "fg %2\n") && shows(master, "cat\r\n") && types(master, "\004") && shows(master, "42> "));
+	CHECK(types(master, "kill %1; wait\n") && shows(master, "Terminated"));
+	CHECK(types(master, "echo $((6 + 6)); cat /dev/tty\n") && shows(master, "12\r\n"));
+	CHECK(types(master, "through tty\n"));
+	CHECK(shows(master, "through tty\r\nthrough tty\r\n") && types(master, "\004exit 5\n"));
+	int status = 0;
+	CHECK(waitpid(shell, &status, 0) == shell && WIFEXITED(status) && WEXITSTATUS(status) == 5);
+}
+
+/* A job of a shell: it reads lines until "quit", and minds its keys. `other` is its terminal as well. */
+static void be_job(int other)
+{
+	struct termios mode;
+	MUST(tcgetattr(0, &mode));
+	mode.c_lflag &= ~ECHO;
+	mode.c_cc[VERASE] = '#';
+	MUST(tcsetattr(0, TCSANOW, &mode));
+	struct winsize size = {.ws_row = 11, .ws_col = 22};
+	MUST(ioctl(1, TIOCSWINSZ, &size));
+	count(SIGINT);
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		wait_for_signal(SIGINT);
+		CHECK(caught[SIGINT] == 1);
+		CHECK(tcgetpgrp(other) == getpgid(0));
+		end_child();
+	}
+	ready_and_wait();
+
+	struct winsize found = {0};
+	CHECK(is_same_mode(0, &mode) && is_same_mode(1, &mode) && is_same_mode(2, &mode) && is_same_mode(other, &mode));
+	CHECK(ioctl(2, TIOCGWINSZ, &found) == 0 && found.ws_row == 11 && found.ws_col == 22);
+	CHECK(tcgetpgrp(0) == getpid() && tcgetpgrp(other) == getpid());
+	pid_t session = 0;
+	CHECK(ioctl(other, TIOCGSID, &session) == 0 && session == getsid(0) && session != getpid());
+	CHECK(open("/dev/tty", O_RDWR) >= 0);
+	MUST(write(1, "runs\n", 5));
+	for (char line[64];;) {
+		ssize_t length = read(0, line, sizeof(line) - 1);
+		if (length <= 0)
+			break;
+		line[length - 1] = 0;
+		dprintf(other, "read <%s>\n", line);
+		if (strcmp(line, "quit") == 0)
+			break;
+	}
+	wait_for_signal(SIGINT);
+	CHECK(caught[SIGINT] == 1);
+	join_child(child);
+	exit_status = 7;
+}
+
+/* With the descriptors that its shell has given it. */
+PROGRAM(shell_job)
+{
+	be_job(dup(0));
+}
+
+/* It has opened its terminal once more. */
+PROGRAM(shell_job_openings)
+{
+	be_job(MUST(open("/proc/self/fd/0", O_RDWR | O_APPEND | O_NOCTTY)));
+}
