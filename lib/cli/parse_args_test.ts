@@ -3,7 +3,15 @@ import { UsageError } from "../errors.ts";
 import type { Invocation, RestoreInvocation } from "./invocation.ts";
 import { parseArgs } from "./parse_args.ts";
 
-const PLAN_OPTIONS = { mode: "soft", roots: [], onMissing: "fail", pidNamespace: false, shellJob: false } as const;
+const PLAN_OPTIONS = {
+  mode: "soft",
+  roots: [],
+  onMissing: "fail",
+  pidNamespace: false,
+  shellJob: false,
+  placeholders: false,
+  externalUnixSockets: false,
+} as const;
 const RESTORE: RestoreInvocation = {
   command: "restore",
   images: ".",
@@ -11,6 +19,8 @@ const RESTORE: RestoreInvocation = {
   verbosity: 2,
   workDir: ".",
   detached: false,
+  wait: false,
+  actionScripts: [],
   leaveStopped: false,
   rehearse: false,
   planOptions: PLAN_OPTIONS,
@@ -76,6 +86,9 @@ Deno.test("parseArgs() understands", async (t) => {
     ["--on-missing fail", RESTORE],
     ["--on-missing=skip", planOptions({ onMissing: "skip" })],
     ["--rehearse", restore({ rehearse: true })],
+    ["--placeholders", planOptions({ placeholders: true })],
+    ["--placeholders --no-placeholders", RESTORE],
+    ["plan --placeholders", { ...PLAN, planOptions: { ...PLAN_OPTIONS, placeholders: true } }],
     ["--dry-run", PLAN],
     ["restore --dry-run -o f -d", PLAN],
     ["--json", restore({ json: true })],
@@ -126,7 +139,7 @@ Deno.test("parseArgs() refuses", async (t) => {
     ["--imagse x", 'Cannot use "--imagse": there is no such option; perhaps "--images" is meant'],
     ["--imagse=x", 'Cannot use "--imagse": there is no such option; perhaps "--images" is meant'],
     ["--bogus", 'Cannot use "--bogus": there is no such option'],
-    ["-x", 'Cannot use "-x": there is no such option'],
+    ["-z", 'Cannot use "-z": there is no such option'],
     ["--constructor", 'Cannot use "--constructor": there is no such option'],
     ["--no-images", 'Cannot use "--no-images": there is no such option'],
     ["--no-bogus", 'Cannot use "--no-bogus": there is no such option'],

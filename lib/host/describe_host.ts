@@ -6,6 +6,7 @@ import { describeComponents } from "./describe_components.ts";
 import { capabilityNames } from "./capability_names.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
 import { describeFiles } from "./describe_files.ts";
+import { describeAbstractNames } from "./describe_abstract_names.ts";
 import { describeOwnState } from "./describe_own_state.ts";
 import { describeTerminal } from "./describe_terminal.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
@@ -26,7 +27,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     return { ...hierarchy, cgroups };
   });
   const unified = hierarchies.find(({ name }) => name === UNIFIED)?.cgroups.get("/")?.values.get("cgroup.controllers");
-  const terminal = questions.wantsTerminal ? describeTerminal(sys) : undefined;
+  const terminal = questions.terminal ? describeTerminal(sys) : undefined;
   const pidMax = Number(readText(sys, "/proc/sys/kernel/pid_max"));
   const [major = 0, minor = 0] = readText(sys, "/proc/sys/kernel/osrelease").split(/[^0-9]+/).map(Number);
   return {
@@ -43,6 +44,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     components: describeComponents(sys, questions.components),
     own: describeOwnState(sys),
     files: describeFiles(sys, questions.files),
+    abstractNames: new Set(questions.abstractNames ? describeAbstractNames(sys) : []),
     ...terminal === undefined ? {} : { terminal },
   };
 }

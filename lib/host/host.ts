@@ -31,6 +31,8 @@ export interface Host {
   readonly own: OwnState;
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
+  /** Abstract names of unix sockets that are in use, as `abstractNameKey` makes them; empty when not asked for. */
+  readonly abstractNames: ReadonlySet<string>;
   /** The terminal that cgrestore was started from; absent when there is none, or it was not asked for. */
   readonly terminal?: OwnTerminal;
 }
@@ -72,6 +74,8 @@ export interface HostFile {
   readonly device: number;
   /** GNU build id in hexadecimal; absent when it was not asked for, or the file has none. */
   readonly buildId?: string;
+  /** Of the file of a unix socket: the socket that answers there; absent when that may not be found out. */
+  readonly answer?: "none" | "datagram" | "other";
 }
 
 export interface Hierarchy {
@@ -120,6 +124,8 @@ export interface HostQuestions {
   readonly components: readonly number[];
   /** Paths of files, with whether their build id matters. */
   readonly files: ReadonlyMap<string, boolean>;
+  /** Whether abstract names of unix sockets matter. */
+  readonly abstractNames: boolean;
   /** Whether the terminal matters that cgrestore was started from. */
-  readonly wantsTerminal: boolean;
+  readonly terminal: boolean;
 }

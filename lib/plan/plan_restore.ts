@@ -32,8 +32,7 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     controlledSessions: controlledSessionsOf(checkpoint),
   }, options);
   const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
-  const { shellJob } = options;
-  const contents = planTaskContents(checkpoint, { host, programs, tasks: tasks.expectedTasks, shellJob });
+  const contents = planTaskContents(checkpoint, { host, programs, tasks: tasks.expectedTasks, options });
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,

@@ -241,6 +241,20 @@ export class LinuxSys implements Sys, Disposable {
     throw failure("unlinkat", code, `Cannot remove the directory ${quote(path)} in ${this.#nameOf(directory)}`);
   }
 
+  unlinkat(directory: number, path: string): void {
+    const result = this.#c.unlinkat(directory, this.#encode("unlinkat", path), 0);
+    const code = this.#code();
+    if (result !== 0) throw failure("unlinkat", code, `Cannot remove ${quote(path)} in ${this.#nameOf(directory)}`);
+  }
+
+  renameat(directory: number, from: string, to: string): void {
+    const attempt = `Cannot rename ${quote(from)} to ${quote(to)}`;
+    if (to.includes("\0")) throw failure("renameat", EINVAL, attempt);
+    const result = this.#c.renameat(directory, this.#encode("renameat", from), directory, cString(to));
+    const code = this.#code();
+    if (result !== 0) throw failure("renameat", code, `${attempt} in ${this.#nameOf(directory)}`);
+  }
+
   fchown(fd: number, uid: number, gid: number): void {
     const result = this.#c.fchown(fd, uid, gid);
     const code = this.#code();
@@ -264,6 +278,22 @@ export class LinuxSys implements Sys, Disposable {
     const code = this.#code();
     if (result !== -1) return;
     throw failure("ioctl", code, `Cannot make request 0x${request.toString(16)} of ${this.#nameOf(fd)}`);
+  }
+
+  connectDatagram(path: string): void {
+    const attempt = `Cannot connect to ${quote(path)}`;
+    const name = encodeText(path);
+    if (name.length >= k.UNIX_PATH_MAX || name.includes(0)) throw failure("connect", EINVAL, attempt);
+    const fd = this.#c.socket(k.AF_UNIX, k.SOCK_DGRAM | k.O_CLOEXEC, 0);
+    const socketCode = this.#code();
+    if (fd < 0) throw failure("socket", socketCode, attempt);
+    const address = new Uint8Array(new ArrayBuffer(2 + k.UNIX_PATH_MAX));
+    address[0] = k.AF_UNIX;
+    address.set(name, 2);
+    const result = this.#c.connect(fd, address, address.length);
+    const code = this.#code();
+    this.close(fd);
+    if (result !== 0) throw failure("connect", code, attempt);
   }
 
   flock(fd: number): void {
@@ -620,6 +650,11 @@ export class LinuxSys implements Sys, Disposable {
     return this.#handlers === undefined ? 0 : Atomics.exchange(this.#handlers.words, CAUGHT_WORD, 0);
   }
 
+  ignoreSignals(): void {
+    for (const signal of CAUGHT) this.ignoreSignal(signal);
+  }
+
+  /** `release` leaves it so: it puts back only what our handlers took the place of, and they are gone. */
   ignoreSignal(signal: number): void {
     const action = words(SIGACTION_WORDS);
     action[0] = k.SIG_IGN;

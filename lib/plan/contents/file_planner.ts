@@ -1,18 +1,16 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
+import type { ExpectedTask, PlanOptions } from "../plan.ts";
 import type { Handle } from "./contents_plan.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { FileStep } from "./file_step.ts";
-import type { ExpectedTask } from "../plan.ts";
 import type { MasterOpening, SessionStep, TerminalAdoption } from "./terminals_plan.ts";
 
 /** What planning files has to know besides the files and the host. */
-export interface FilePlannerOptions {
+export interface FilePlannerOptions extends Pick<PlanOptions, "externalUnixSockets" | "shellJob"> {
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
-  /** Whether the root joins cgrestore's session, and its terminal. */
-  readonly shellJob: boolean;
 }
 
 /** What comes of planning terminals. */
@@ -33,26 +31,19 @@ export class FilePlanner {
   /** What is done to files when all tasks have what they hold. */
   readonly last: FileStep[] = [];
   readonly expected = new Map<Handle, ExpectedFile>();
-  readonly terminals: TerminalsDraft = { masters: [], sessionSteps: [], adoptions: [], kept: new Set() };
-  /** What the user should know, and nothing is wrong about. */
+  /** What the user should know. */
   readonly notes: string[] = [];
-  readonly tasks: readonly ExpectedTask[];
-  readonly shellJob: boolean;
-  /** Sessions by pid; `undefined`: cgrestore's own. */
-  readonly sessions: ReadonlyMap<number, number | undefined>;
+  readonly terminals: TerminalsDraft = { masters: [], sessionSteps: [], adoptions: [], kept: new Set() };
+  readonly #deferred: (() => void)[] = [];
   readonly #handles = new Map<string, Handle>();
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files" | "terminal">,
+    readonly host: Pick<Host, "files" | "abstractNames" | "own" | "terminal">,
     readonly problems: Problem[],
-    { tasks, shellJob }: FilePlannerOptions,
-  ) {
-    this.tasks = tasks;
-    this.shellJob = shellJob;
-    this.sessions = new Map(tasks.map(({ pid, session }) => [pid, session]));
-  }
+    readonly options: FilePlannerOptions,
+  ) {}
 
   /** How many handles there are. */
   get count(): number {
@@ -79,6 +70,16 @@ export class FilePlanner {
   know(key: string, handle: Handle, expected: ExpectedFile): void {
     this.#handles.set(key, handle);
     this.expected.set(handle, expected);
+  }
+
+  /** Has something planned when all open files that tasks hold have their handles. */
+  defer(planning: () => void): void {
+    this.#deferred.push(planning);
+  }
+
+  /** Plans what was deferred. */
+  finish(): void {
+    for (const planning of this.#deferred.splice(0)) planning();
   }
 
   /** The handle of an open file that has been planned. */

@@ -6,12 +6,14 @@ import type { PipeStep } from "./files/plan_pipe.ts";
 import type { PtyStep } from "./files/plan_pty.ts";
 import type { SegmentStep } from "./files/plan_segment.ts";
 import type { OpenTerminalStep } from "./files/plan_terminal_device.ts";
+import type { UnixStep } from "./files/unix/unix_step.ts";
 
 /** How one open file, or several that belong together, are made in the coordinator. */
 export type FileStep =
   | OpenPathStep
   | PipeStep
   | EventfdStep
+  | UnixStep
   | SegmentStep
   | MemfdStep
   | ReopenStep

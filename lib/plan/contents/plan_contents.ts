@@ -10,7 +10,7 @@ import { FilePlanner } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
-import type { ExpectedTask, TaskProgram } from "../plan.ts";
+import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
@@ -27,16 +27,7 @@ export interface ContentsQuestions {
   readonly programs: readonly TaskProgram[];
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
-  /** `--shell-job`. */
-  readonly shellJob: boolean;
-}
-
-/** What comes of planning contents. */
-export interface ContentsAnswer {
-  readonly plan: ContentsPlan;
-  readonly problems: readonly Problem[];
-  /** What the user should know, and nothing is wrong about. */
-  readonly notes: readonly string[];
+  readonly options: Pick<PlanOptions, "externalUnixSockets" | "shellJob">;
 }
 
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
@@ -51,11 +42,19 @@ const CHOSEN_TIMER_IDS = [6, 16] as const;
 /** How far behind the agent things are mapped for a while. */
 const SCRATCH = 2 ** 38;
 
+/** What came of planning contents. */
+export interface PlannedContents {
+  readonly plan: ContentsPlan;
+  readonly problems: readonly Problem[];
+  /** What the user should know. */
+  readonly notes: readonly string[];
+}
+
 /** Plans what gives the tasks of a tree what they held. */
-export function planContents(questions: ContentsQuestions): ContentsAnswer {
+export function planContents(questions: ContentsQuestions): PlannedContents {
   const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
-  const { contents, host, programs } = questions;
-  const files = new FilePlanner(contents, host, problems, questions);
+  const { contents, host, programs, options, tasks } = questions;
+  const files = new FilePlanner(contents, host, problems, { ...options, tasks });
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
   const draft: Draft = {
@@ -68,7 +67,8 @@ export function planContents(questions: ContentsQuestions): ContentsAnswer {
     choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
-  const tasks = programs.flatMap((program) => planTask(draft, program));
+  const taskContents = programs.flatMap((program) => planTask(draft, program));
+  files.finish();
   const terminals = planTerminals(files);
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
@@ -85,7 +85,7 @@ export function planContents(questions: ContentsQuestions): ContentsAnswer {
       components: host.components,
       choosesTimerIds: draft.choosesTimerIds,
       ownBounding: host.own.bounding,
-      tasks,
+      tasks: taskContents,
     },
     problems,
     notes: files.notes,

@@ -6,6 +6,7 @@ import { planMemoryFile } from "./files/plan_memory_file.ts";
 import { planPath } from "./files/plan_path.ts";
 import { planPipe } from "./files/plan_pipe.ts";
 import { planTerminal } from "./files/plan_terminal.ts";
+import { planUnixSocket } from "./files/plan_unix_socket.ts";
 
 /**
  * The handle of an open file, whose making is planned here unless it has been already; `undefined`, with the problem
@@ -32,6 +33,8 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planMemoryFile(planner, file);
     case "terminal":
       return planTerminal(planner, file, holder);
+    case "unix":
+      return planUnixSocket(planner, file, { holder, planInFlight: (inFlight, of) => planFile(planner, inFlight, of) });
     case "unknown":
       return planner.refuse(holder, `${file.what} cannot be restored`);
     default:

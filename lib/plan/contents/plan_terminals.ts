@@ -40,7 +40,11 @@ function checkInstances({ contents, problems }: FilePlanner): void {
 }
 
 /** Only the leader of a session can take a terminal, and only groups of the session can be in its foreground. */
-function checkSession({ tasks, problems }: FilePlanner, session: number, { path, terminal }: TerminalFile): boolean {
+function checkSession(
+  { options: { tasks }, problems }: FilePlanner,
+  session: number,
+  { path, terminal }: TerminalFile,
+): boolean {
   const where = `terminal ${JSON.stringify(path ?? "")}`;
   const { foreground } = terminal;
   const leader = tasks.find(({ pid, state }) => pid === session && state !== "zombie");
@@ -55,7 +59,7 @@ function checkSession({ tasks, problems }: FilePlanner, session: number, { path,
 }
 
 /** By pid. The terminal of cgrestore's session is not known, and that of a device may have several numbers. */
-function expectTerminals({ contents, tasks }: FilePlanner): Map<number, ExpectedTerminal> {
+function expectTerminals({ contents, options: { tasks } }: FilePlanner): Map<number, ExpectedTerminal> {
   const controlling = controllingTerminals(contents);
   const expected = new Map<number, ExpectedTerminal>();
   for (const { pid, session, state } of tasks) {

@@ -1,10 +1,10 @@
 /*
- * `holder spawn PID PROGRAM DIRECTORY` starts a program as a session leader with the pid PID; `holder PROGRAM
- * DIRECTORY` is that program. It writes DIRECTORY/ready, waits for DIRECTORY/go, and writes DIRECTORY/result: "ok", or
- * a line for each check that failed.
+ * `holder spawn PID PROGRAM DIRECTORY` starts a program as a session leader with the pid PID, `holder start PID
+ * DIRECTORY COMMAND...` any other command; `holder job PID PROGRAM DIRECTORY` runs one in the foreground of its own
+ * terminal, as a shell does, and waits for its end; `holder terminal COMMAND...` provides a terminal.
  *
- * `holder job PID PROGRAM DIRECTORY` runs a program with the pid PID in the foreground of its own terminal, as a shell
- * does, and waits for its end. `holder terminal COMMAND...` provides a terminal.
+ * `holder PROGRAM DIRECTORY` is a program. It writes DIRECTORY/ready, waits for DIRECTORY/go, and writes
+ * DIRECTORY/result: "ok", or a line for each check that failed.
  */
 #include "holder.h"
 #include <linux/sched.h>
@@ -168,7 +168,7 @@ static const struct program *find(const char *name)
 	exit(2);
 }
 
-static int spawn(pid_t pid, char **arguments)
+static int start(pid_t pid, const char *command, char **arguments)
 {
 	if (clone_as(pid, 0) != 0)
 		return 0;
@@ -179,7 +179,7 @@ static int spawn(pid_t pid, char **arguments)
 	MUST(dup2(null, 1));
 	MUST(dup2(errors, 2));
 	MUST(close_range(3, ~0U, 0));
-	MUST(execv("/proc/self/exe", arguments));
+	MUST(execvp(command, arguments));
 	return 1;
 }
 
@@ -218,12 +218,18 @@ int main(int argc, char **argv)
 		directory = argv[4];
 		char *arguments[] = {argv[0], argv[3], argv[4], NULL};
 		find(argv[3]);
-		return (is_job ? run_job : spawn)(atoi(argv[2]), arguments);
+		pid_t pid = atoi(argv[2]);
+		return is_job ? run_job(pid, arguments) : start(pid, "/proc/self/exe", arguments);
 	}
-	if (argc > 2 && strcmp(argv[1], "terminal") == 0)
+	if (argc >= 5 && strcmp(argv[1], "start") == 0) {
+		directory = argv[3];
+		return start(atoi(argv[2]), argv[4], argv + 4);
+	}
+	if (argc >= 3 && strcmp(argv[1], "terminal") == 0)
 		return emulate_terminal(argv + 2);
 	if (argc != 3) {
-		fprintf(stderr, "usage: holder [spawn PID|job PID] PROGRAM DIRECTORY, or holder terminal COMMAND...\n");
+		fprintf(stderr, "usage: holder [spawn PID | job PID] PROGRAM DIRECTORY, holder start PID DIRECTORY "
+				"COMMAND..., or holder terminal COMMAND...\n");
 		return 2;
 	}
 	directory = argv[2];

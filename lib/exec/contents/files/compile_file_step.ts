@@ -8,6 +8,7 @@ import { makePty } from "./make_pty.ts";
 import { makeSegment } from "./make_segment.ts";
 import { openPath } from "./open_path.ts";
 import { openOwnTerminal, openTerminal } from "./open_terminal.ts";
+import { compileUnixAction } from "./unix/compile_unix_action.ts";
 
 /** The calls that make the files of one step, each at its own descriptor; none is left open besides. */
 export function compileFileStep(context: FilesContext, step: FileStep): RemoteCall[] {
@@ -20,6 +21,8 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return makeEventfd(context, step);
     case "make-segment":
       return makeSegment(context, step);
+    case "unix-socket":
+      return compileUnixAction(context, step);
     case "make-memfd":
       return makeMemfd(context, step);
     case "reopen":

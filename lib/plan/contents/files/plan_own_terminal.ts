@@ -18,7 +18,7 @@ export interface OpenOwnTerminalStep extends StepBase {
  * --shell-job it is the terminal of cgrestore.
  */
 export function planOwnTerminal(planner: FilePlanner, file: TerminalFile, holder: string): Handle | undefined {
-  const { host: { terminal: own }, terminals, shellJob } = planner;
+  const { host: { terminal: own }, terminals, options: { shellJob, tasks } } = planner;
   const { id, flags, path = "?", terminal } = file;
   const where = `${holder}, ${JSON.stringify(path)}`;
   if (!shellJob) {
@@ -42,7 +42,7 @@ export function planOwnTerminal(planner: FilePlanner, file: TerminalFile, holder
   if (terminals.kept.has(descriptor)) return handle;
   terminals.kept.add(descriptor);
   const { settings, isExclusive, session } = terminal;
-  if (planner.tasks.some(({ pid }) => pid === session)) {
+  if (tasks.some(({ pid }) => pid === session)) {
     planner.notes.push(
       `${where}: session ${session} has no controlling terminal, because cgrestore's session keeps it`,
     );
@@ -62,7 +62,10 @@ function strangers({ contents }: FilePlanner): Set<number> {
 }
 
 /** The group that was in the foreground, if it is one of the tasks'; else the root's own, so that keys reach it. */
-function foregroundOf({ host, tasks }: FilePlanner, { terminal }: TerminalFile): { readonly foreground?: number } {
+function foregroundOf(
+  { host, options: { tasks } }: FilePlanner,
+  { terminal }: TerminalFile,
+): { readonly foreground?: number } {
   if (host.terminal?.isControlling !== true) return {};
   const groups = new Set(tasks.filter(({ session }) => session === undefined).map(({ group }) => group));
   const wanted = [terminal.foreground, tasks[0]?.pid ?? 0].find((group) => groups.has(group));

@@ -16,12 +16,12 @@ export function planSessionTerminal(planner: FilePlanner, file: TerminalFile, ho
 }
 
 /** A task that has the file, and a terminal that controls its session. */
-function findOpener({ contents, host, sessions }: FilePlanner, { id, terminal }: TerminalFile): number | undefined {
+function findOpener({ contents, host, options }: FilePlanner, { id, terminal }: TerminalFile): number | undefined {
   const controlling = controllingTerminals(contents);
-  const able = [...contents.tasks].filter(([pid, { table }]) => {
-    const session = sessions.get(pid);
+  const able = options.tasks.filter(({ pid, session }) => {
+    const table = contents.tables.get(contents.tasks.get(pid)?.table ?? -1) ?? [];
     const has = session === undefined ? host.terminal?.isControlling === true : controlling.has(session);
-    return has && contents.tables.get(table)?.some(({ file }) => file === id);
-  }).map(([pid]) => pid);
-  return able.find((pid) => sessions.get(pid) === terminal.session) ?? able[0];
+    return has && table.some(({ file }) => file === id);
+  });
+  return (able.find(({ session }) => session === terminal.session) ?? able[0])?.pid;
 }
