@@ -107,13 +107,14 @@ export const OPTIONS: readonly OptionSpec[] = [
     short: "d",
     kind: "flag",
     commands: RESTORING,
-    help: "Accepted because callers of CRIU pass it: cgrestore ends once the tasks run, unless it is to wait",
+    help: "End once the tasks run, as cgrestore does anyway unless it is to wait",
   },
   {
     name: "wait",
     kind: "flag",
     commands: RESTORING,
-    help: "Wait until the root task ends, pass signals on to it, and end with its exit status",
+    help:
+      "Wait until the root task ends, pass signals on to it, and end with its exit status; default with --shell-job",
   },
   {
     name: "restore-sibling",
@@ -138,11 +139,20 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "Leave the tasks stopped instead of running",
   },
   {
+    name: "file-locks",
+    short: "l",
+    kind: "flag",
+    commands: RESTORING,
+    help: "Accepted because callers of CRIU pass it: locks of files are restored when the checkpoint has them",
+  },
+  {
     name: "shell-job",
     short: "j",
     kind: "flag",
     commands: PLANNING,
-    help: "Put the root task into cgrestore's own session and process group, where its own were not dumped",
+    help:
+      "Put the root task into cgrestore's own session, process group and terminal, where its own were not dumped, and " +
+      "wait for its end",
   },
   {
     name: "pid-namespace",

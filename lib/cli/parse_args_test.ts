@@ -65,8 +65,10 @@ Deno.test("parseArgs() understands", async (t) => {
     ["-d --no-restore-detached", RESTORE],
     ["-s", restore({ leaveStopped: true })],
     ["--leave-stopped", restore({ leaveStopped: true })],
-    ["-j", planOptions({ shellJob: true })],
-    ["--no-shell-job --shell-job", planOptions({ shellJob: true })],
+    ["--file-locks", RESTORE],
+    ["-l", RESTORE],
+    ["-j", { ...RESTORE, wait: true, planOptions: { ...PLAN_OPTIONS, shellJob: true } }],
+    ["-d --no-shell-job --shell-job", restore({ detached: true, planOptions: { ...PLAN_OPTIONS, shellJob: true } })],
     ["-dsj", {
       ...restore({ detached: true, leaveStopped: true }),
       planOptions: { ...PLAN_OPTIONS, shellJob: true },

@@ -1,6 +1,13 @@
 import { SysError } from "../errors.ts";
 import type { ContentsPlan } from "../plan/contents/contents_plan.ts";
-import { COORDINATOR, type Ending, type Plan, type TaskProgram, type TaskStep } from "../plan/plan.ts";
+import {
+  COORDINATOR,
+  type Ending,
+  type ExpectedTask,
+  type Plan,
+  type TaskProgram,
+  type TaskStep,
+} from "../plan/plan.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { stopped } from "../sys/wait_status.ts";
@@ -13,6 +20,7 @@ import {
   type SiblingOptions,
   startCoordinator,
 } from "../tracee/coordinator.ts";
+import { haltTask } from "../tracee/halt.ts";
 import { dataSizeOf, type RemoteCall } from "../tracee/remote_call.ts";
 import { Slots } from "../tracee/slots.ts";
 import { Tracee, type TraceeContext } from "../tracee/tracee.ts";
@@ -56,6 +64,8 @@ interface Actor {
 export interface TaskTreeOptions {
   readonly architecture: Architecture;
   readonly targets: Targets;
+  /** Whether every task is to be stopped in the end (SIGSTOP). */
+  readonly leaveStopped: boolean;
   /** For `CoordinatorOptions.agentFile`. */
   readonly agentFile: number | undefined;
   /** Called between steps; throws when the user wants an end. */
@@ -101,7 +111,7 @@ export class TaskTree {
   /** Makes every task and thread, each in its place and with its session; then does the plan's endings. */
   create(): void {
     const coordinator = startCoordinator(this.#context, {
-      keep: this.#kept,
+      keep: this.#keptDescriptors(),
       onSpawn: (pid) => this.#coordinatorPid = pid,
       agentFile: this.#options.agentFile,
       blocksSignals: this.#contents !== undefined,
@@ -120,7 +130,16 @@ export class TaskTree {
     this.#contents?.openHelperFiles();
     for (const ending of this.#plan.endings) this.#end(ending);
     this.#closeLeftOpen();
-    this.#contents?.restore();
+    if (this.#contents === undefined) return;
+    for (const { pid, threads, stopSignal } of this.#stoppedTasks()) {
+      haltTask(this.#traceeOf(pid), threads.map(({ tid }) => this.#traceeOf(tid)), stopSignal);
+    }
+    this.#contents.restore();
+  }
+
+  #stoppedTasks(): ExpectedTask[] {
+    const { leaveStopped } = this.#options;
+    return this.#plan.expectedTasks.filter(({ state }) => state === "stopped" || (state === "alive" && leaveStopped));
   }
 
   /** The pid by which this host knows a task or thread of the plan. */
@@ -131,29 +150,16 @@ export class TaskTree {
   }
 
   /** Lets every task go, stopped ones (or all) stopped, and ends the coordinator. There is no way back. */
-  release(leaveStopped: boolean): void {
-    const halted = this.#haltedPids();
-    for (const { pid, state } of this.#plan.expectedTasks) {
-      // Not with the signal of the checkpoint: others than SIGSTOP do not stop a task whose group is orphaned.
-      const isStopped = state === "stopped" || (state === "alive" && (leaveStopped || halted.has(pid)));
-      if (isStopped) this.#sys.kill(this.hostPid(pid), SIGSTOP);
-    }
+  release(): void {
     if (this.#contents !== undefined) this.#contents.release();
     else this.#releasePlaceholders();
     if (this.#coordinatorPid !== undefined) this.#killAndReap([this.#coordinatorPid]);
     this.#coordinator?.release();
   }
 
-  /** Pids of those that somebody has stopped since they were made. */
-  #haltedPids(): Set<number> {
-    const isHalted = (id: number) => this.#actor(id).tracee?.isHalted === true;
-    const halted = this.#plan.tasks.filter(({ pid, threads }) =>
-      [pid, ...threads.map(({ tid }) => tid)].some(isHalted)
-    );
-    return new Set(halted.map(({ pid }) => pid));
-  }
-
   #releasePlaceholders(): void {
+    // They would not be stopped by the signals of terminals for sure, and nobody can tell the difference.
+    for (const { pid } of this.#stoppedTasks()) this.#sys.kill(this.hostPid(pid), SIGSTOP);
     for (const actor of this.#actors.values()) {
       if (actor.id !== COORDINATOR && !actor.ended) actor.tracee?.release(0);
     }
@@ -190,9 +196,24 @@ export class TaskTree {
       coordinator: () => this.#traceeOf(COORDINATOR),
       traceeOf: (id) => this.#traceeOf(id),
       nameOf: (id) => `task ${id} "${comms.get(id) ?? "?"}"`,
-      taken: this.#kept,
+      hostPid: (id) => this.#actors.get(id)?.tracee?.pid ?? id,
+      hostGroup: (id) => this.#hostGroup(id),
+      taken: this.#keptDescriptors(),
       checkpoint: this.#options.checkpoint,
     });
+  }
+
+  /** The leader may be gone, so a member is asked. */
+  #hostGroup(id: number): number {
+    if (!this.#plan.newPidNamespace) return id;
+    const member = this.#plan.expectedTasks.find(({ group }) => group === id);
+    return member === undefined ? id : this.#sys.getpgid(this.hostPid(member.pid));
+  }
+
+  /** Those that the coordinator is born with; ascending. */
+  #keptDescriptors(): number[] {
+    const kept = this.#plan.contents?.keptDescriptors ?? [];
+    return [...this.#options.targets.descriptors, ...kept].sort((a, b) => a - b);
   }
 
   #traceeOf(id: number): Tracee {
@@ -212,7 +233,7 @@ export class TaskTree {
   #prepareActors(): CompileContext {
     const { slots, architecture } = this.#context;
     const { targets } = this.#options;
-    reserveCoordinatorSlot(slots, this.#kept.length);
+    reserveCoordinatorSlot(slots, this.#keptDescriptors().length);
     // Slots are numbered in the order of `ids`: the coordinator has the first.
     const ids = [COORDINATOR, ...this.#plan.tasks.flatMap((task) => [task.pid, ...task.threads.map((t) => t.tid)])];
     const slotOf = new Map(ids.map((id, slot) => [id, slot]));
@@ -251,6 +272,7 @@ export class TaskTree {
     const births: (number | undefined)[] = [];
     for (const step of steps) {
       if (step.kind === "restore-memory") calls.push(...this.#contents?.compileMemory(id) ?? []);
+      else if (step.kind === "take-terminal") calls.push(...this.#contents?.compileTerminal(id) ?? []);
       else calls.push(compileStep(context, id, step));
       births[calls.length - 1] = bornBy(step);
     }
@@ -359,12 +381,6 @@ export class TaskTree {
     return threads.some((thread) => thread.steps.some((step) => step.kind === "attach")) ||
       steps.some((step) => step.kind === "create-task" && step.sharesDescriptors === true) ||
       this.#sharers.has(pid);
-  }
-
-  /** Descriptors that the coordinator is started with: of cgroups, and those that the user hands over; ascending. */
-  get #kept(): number[] {
-    const inherited = this.#plan.contents?.inherited ?? [];
-    return [...new Set([...this.#options.targets.descriptors, ...inherited])].sort((a, b) => a - b);
   }
 
   /** Where the descriptors begin by which the tasks get their own. */

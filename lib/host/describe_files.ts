@@ -26,7 +26,7 @@ function describeFile(sys: Sys, path: string, { buildId, link: wantsLink }: File
   const id = buildId ? describeBuildId(sys, path) : undefined;
   const answer = (status.mode & S_IFMT) === S_IFSOCK ? describeAnswer(sys, path) : undefined;
   return {
-    ...modeAndSize(status),
+    ...pickStatus(status),
     ...id === undefined ? {} : { buildId: id },
     ...answer === undefined ? {} : { answer },
     ...link === undefined ? {} : { link },
@@ -35,11 +35,11 @@ function describeFile(sys: Sys, path: string, { buildId, link: wantsLink }: File
 
 function describeLink(sys: Sys, path: string): HostFile | undefined {
   const status = orUndefined(ABSENT, () => sys.lstat(path));
-  return status !== undefined && (status.mode & S_IFMT) === S_IFLNK ? modeAndSize(status) : undefined;
+  return status !== undefined && (status.mode & S_IFMT) === S_IFLNK ? pickStatus(status) : undefined;
 }
 
-function modeAndSize({ mode, size }: FileStatus): Pick<HostFile, "mode" | "size"> {
-  return { mode, size };
+function pickStatus({ mode, size, device }: FileStatus): Pick<HostFile, "mode" | "size" | "device"> {
+  return { mode, size, device };
 }
 
 /** What trying to connect to a unix socket with one for datagrams says about it; that leaves no trace on it. */

@@ -19,6 +19,8 @@ export interface Host {
   readonly pidMax: number;
   /** `fs.nr_open`: no limit of open files can be above it. */
   readonly maxDescriptors: number;
+  /** `fs.suid_dumpable`: what PR_GET_DUMPABLE says after a change of credentials. */
+  readonly suidDumpable: number;
   /** `uname -r`, as `[major, minor]`. */
   readonly kernel: readonly [number, number];
   /** `uname -m`. */
@@ -33,8 +35,31 @@ export interface Host {
   readonly files: ReadonlyMap<string, HostFile>;
   /** Those of the descriptors asked for that cgrestore was started with. */
   readonly inherited: ReadonlyMap<number, HostDescriptor>;
-  /** Abstract names of unix sockets that are in use, as `abstractNameKey` makes them; empty when not asked for. */
+  /** A directory on each of those of the devices asked for that are mounted, by device. */
+  readonly mounts: ReadonlyMap<number, string>;
+  /** Those of the ids asked for that a process, a thread or a process group has. */
+  readonly outsiders: ReadonlySet<number>;
+  /** Absent when it was not asked for. */
+  readonly unix?: HostUnix;
+  /** The terminal that cgrestore was started from; absent when there is none, or it was not asked for. */
+  readonly terminal?: OwnTerminal;
+}
+
+/** What matters to sockets of unix(7). */
+export interface HostUnix {
+  /** Abstract names that are in use, as `abstractNameKey` of lib/model makes them. */
   readonly abstractNames: ReadonlySet<string>;
+  /** How many datagrams a queue takes from sockets that it is not connected to (`net.unix.max_dgram_qlen`). */
+  readonly longestQueue: number;
+}
+
+export interface OwnTerminal {
+  /** The first of standard input, output and error that is a terminal. */
+  readonly descriptor: number;
+  /** `"/dev/pts/3"` */
+  readonly path: string;
+  /** Whether it controls cgrestore's session. */
+  readonly isControlling: boolean;
 }
 
 export interface OwnState {
@@ -49,10 +74,14 @@ export interface OwnState {
   readonly bounding: bigint;
   readonly ambient: bigint;
   readonly noNewPrivileges: boolean;
+  /** Whether seccomp(2) is in force. */
+  readonly hasSeccomp: boolean;
   readonly nice: number;
   /** SCHED_* of sched(7) */
   readonly policy: number;
   readonly oomScoreAdjustment: number;
+  /** Absent where the kernel has none (CONFIG_AUDIT). */
+  readonly loginUid?: number;
   /** By resource number; RLIM_INFINITY is 2⁶⁴ − 1. */
   readonly limits: readonly { readonly soft: bigint; readonly hard: bigint }[];
 }
@@ -61,6 +90,8 @@ export interface HostFile {
   /** st_mode, with the file's type. */
   readonly mode: number;
   readonly size: number;
+  /** st_rdev: for devices, their number. */
+  readonly device: number;
   /** GNU build id in hexadecimal; absent when it was not asked for, or the file has none. */
   readonly buildId?: string;
   /**
@@ -73,7 +104,7 @@ export interface HostFile {
 }
 
 /** A descriptor of cgrestore's own. */
-export interface HostDescriptor extends Omit<HostFile, "link" | "answer"> {
+export interface HostDescriptor extends Omit<HostFile, "link" | "answer" | "device"> {
   /** What its link in /proc says: `"pipe:[77]"` (proc_pid_fd(5)). */
   readonly name: string;
   /** Status flags and access mode. */
@@ -128,8 +159,14 @@ export interface HostQuestions {
   readonly files: ReadonlyMap<string, FileQuestion>;
   /** Descriptors of cgrestore's own. */
   readonly inherited: readonly number[];
-  /** Whether abstract names of unix sockets matter. */
-  readonly abstractNames: boolean;
+  /** Numbers of devices, as the kernel has them: 12 bits of major number, 20 bits of minor number. */
+  readonly devices: readonly number[];
+  /** Ids that are no task's, thread's or process group's of the checkpoint, and that it refers to. */
+  readonly outsiders: readonly number[];
+  /** Whether there are unix sockets. */
+  readonly unix: boolean;
+  /** Whether the terminal matters that cgrestore was started from. */
+  readonly terminal: boolean;
 }
 
 export interface FileQuestion {

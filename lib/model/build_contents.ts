@@ -3,12 +3,14 @@ import type { ContentImages } from "../image/content_images.ts";
 import type { Images } from "../image/images.ts";
 import type { Segment } from "./address_space.ts";
 import { buildAddressSpace } from "./build_address_space.ts";
+import { buildLocks } from "./build_locks.ts";
 import { buildOpenFiles } from "./build_open_files.ts";
 import { buildPages } from "./build_pages.ts";
+import { shareSeccomp } from "./build_seccomp.ts";
 import { buildTaskState } from "./build_task_state.ts";
 import { buildThreadState } from "./build_thread_state.ts";
 import type { Task } from "./checkpoint.ts";
-import type { Contents, FileLock, SeccompFilter } from "./contents.ts";
+import type { Contents, TreeIds } from "./contents.ts";
 import { checkUnixSockets } from "./files/check_unix_sockets.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
@@ -25,18 +27,25 @@ export function buildContents(context: ContentsContext): Contents {
   const { images: { contents }, problems } = context;
   const files = buildOpenFiles({ images: contents, network: rootNetwork(context), problems });
   const { tasks, threads } = buildTasksAndThreads(context);
+  const tables = buildTables(contents, problems);
   const result: Contents = {
+    ids: buildIds(context.tasks),
     tasks,
     threads,
     files,
-    tables: buildTables(contents, problems),
+    tables,
     segments: buildSegments(contents, tasks.values(), problems),
-    filters: contents.filters.map(buildFilter),
-    locks: buildLocks(contents, problems),
+    locks: buildLocks(contents.locks, { tasks, tables, problems }),
   };
   checkReferences(result, problems);
   checkUnixSockets(contents, files, problems);
   return result;
+}
+
+function buildIds(tasks: readonly Task[]): TreeIds {
+  const pids = tasks.map(({ pid }) => pid);
+  const tids = tasks.flatMap(({ threads }) => threads.map(({ tid }) => tid));
+  return { pids: new Set(pids), tids: new Set([...pids, ...tids]), groups: new Set(tasks.map(({ group }) => group)) };
 }
 
 /** Id of the root task's net namespace; 0, like an absent one, says nothing. */
@@ -62,8 +71,10 @@ function buildTasksAndThreads({ images, tasks, problems }: ContentsContext): Pic
     states.set(pid, buildTaskState(core.tc, { pid, core, ids: kinds, fs, memory, problems }));
     for (const tid of [pid, ...task.threads.map((thread) => thread.tid)]) {
       const own = cores.get(tid);
-      const state = own && buildThreadState(own, { tid, leader: core.tc, problems });
-      if (state !== undefined) threads.set(tid, state);
+      const { tc: leader } = core;
+      const state = own && buildThreadState(own, { tid, leader, filters: contents.filters, problems });
+      if (state === undefined) continue;
+      threads.set(tid, { ...state, seccomp: shareSeccomp(state.seccomp, threads.get(pid)?.seccomp) });
     }
   }
   return { tasks: states, threads };
@@ -102,30 +113,9 @@ function buildSegments(
   }));
 }
 
-function buildFilter({ filter, prev, flags }: ContentImages["filters"][number]): SeccompFilter {
-  return { program: filter, ...prev === undefined ? {} : { previous: prev }, flags: flags ?? 0 };
-}
-
-/** `flag` of images/file-lock.proto (criu/include/file-lock.h). */
-const LOCK_KINDS: ReadonlyMap<number, FileLock["kind"]> = new Map([
-  [1, "posix"],
-  [2, "flock"],
-  [4, "ofd"],
-  [8, "lease"],
-]);
-
-function buildLocks({ locks }: ContentImages, problems: Problem[]): FileLock[] {
-  return locks.flatMap(({ flag, type, pid, fd, start, len: length }, index) => {
-    const kind = LOCK_KINDS.get(flag);
-    if (kind !== undefined) return [{ kind, type, pid, fd, start, length }];
-    problems.push({ where: `filelocks.img, entry ${index}`, what: `the kind ${flag} is unknown` });
-    return [];
-  });
-}
-
 /** Everything that is referred to must be there. */
 function checkReferences(contents: Contents, problems: Problem[]): void {
-  const { tasks, threads, files, tables, filters } = contents;
+  const { tasks, files, tables } = contents;
   for (const [table, descriptors] of tables) {
     for (const { fd, file } of descriptors) {
       if (!files.has(file)) problems.push({ where: `fdinfo-${table}.img, descriptor ${fd}`, what: noFile(file) });
@@ -142,14 +132,6 @@ function checkReferences(contents: Contents, problems: Problem[]): void {
       problems.push({ where: `mm-${pid}.img`, what: `it maps file ${content.file}, which files.img does not have` });
     }
   }
-  for (const [tid, { seccomp }] of threads) {
-    if (seccomp.mode !== "filter" || filters[seccomp.filter] !== undefined) continue;
-    problems.push({ where: `core-${tid}.img`, what: `seccomp.img has no filter ${seccomp.filter}` });
-  }
-  filters.forEach(({ previous }, index) => {
-    if (previous === undefined || previous < index) return;
-    problems.push({ where: `seccomp.img, filter ${index}`, what: `it is installed upon filter ${previous}` });
-  });
 }
 
 function noFile(id: number): string {

@@ -1,7 +1,7 @@
 import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
-import { deadTasksOf, fileQuestions } from "./contents/file_questions.ts";
+import { deadTasksOf, fileQuestions, watchTargets } from "./contents/file_questions.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
 
@@ -15,7 +15,7 @@ const SPARE_HELPERS = 8;
 export function hostQuestions(
   checkpoint: Checkpoint,
   hierarchies: readonly Hierarchy[],
-  options: Pick<PlanOptions, "mode" | "roots" | "onMissing" | "inheritedFiles">,
+  options: Pick<PlanOptions, "mode" | "roots" | "onMissing" | "shellJob" | "inheritedFiles">,
 ): HostQuestions {
   const tasks = new Set(checkpoint.tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
   const leaders = new Set(checkpoint.tasks.flatMap(({ group, session }) => [group, session]));
@@ -28,8 +28,25 @@ export function hostQuestions(
     components: componentsOfInterest(checkpoint),
     files: fileQuestions(checkpoint.contents),
     inherited: options.inheritedFiles.map(({ fd }) => fd),
-    abstractNames: hasAbstractNames(checkpoint),
+    devices: devicesOfInterest(checkpoint),
+    outsiders: outsidersOfInterest(checkpoint, pids),
+    unix: hasUnixSockets(checkpoint),
+    terminal: options.shellJob && hasTerminals(checkpoint),
   };
+}
+
+/** Those that have files which are watched and of which no name is known. */
+function devicesOfInterest({ contents }: Checkpoint): number[] {
+  const targets = watchTargets(contents);
+  return [...new Set(targets.flatMap((target) => target.kind === "handle" ? [target.device] : []))];
+}
+
+/** Whom files of the checkpoint signal without being part of it. */
+function outsidersOfInterest({ contents }: Checkpoint, pids: ReadonlySet<number>): number[] {
+  const owners = [...contents?.files.values() ?? []].flatMap((file) => (
+    file.kind === "unknown" || file.owner === undefined ? [] : [file.owner.pid]
+  ));
+  return [...new Set(owners.filter((pid) => pid > 0 && !pids.has(pid)))];
 }
 
 /** Those that some thread used. */
@@ -41,8 +58,12 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
   return [...numbers].sort((a, b) => a - b);
 }
 
-function hasAbstractNames({ contents }: Checkpoint): boolean {
-  return [...contents?.files.values() ?? []].some((file) => file.kind === "unix" && file.name?.kind === "abstract");
+function hasTerminals({ contents }: Checkpoint): boolean {
+  return [...contents?.files.values() ?? []].some(({ kind }) => kind === "terminal");
+}
+
+function hasUnixSockets({ contents }: Checkpoint): boolean {
+  return [...contents?.files.values() ?? []].some(({ kind }) => kind === "unix");
 }
 
 function cgroupsOfInterest(

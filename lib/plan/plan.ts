@@ -142,6 +142,8 @@ export type TaskStep =
   | { readonly kind: "create-thread"; readonly tid: number }
   | { readonly kind: "set-name"; readonly comm: string }
   | { readonly kind: "new-session" }
+  /** A session's leader takes the terminal that its contents say: who is made afterwards has it as well. */
+  | { readonly kind: "take-terminal" }
   /** setpgid(0, group): its own pid makes a new group. */
   | { readonly kind: "set-group"; readonly group: number }
   | { readonly kind: "unshare-cgroup-namespace" }
@@ -190,7 +192,7 @@ export interface ExpectedTask {
   readonly session: number | undefined;
   readonly state: "alive" | "stopped" | "zombie";
   readonly exitStatus: number;
-  /** For a stopped task, the signal that had stopped it, as far as the image says; it is stopped with SIGSTOP. */
+  /** For a stopped task, the signal that had stopped it, as far as the image says. */
   readonly stopSignal: number;
   readonly comm: string;
   /** Index in `Plan.places`; absent for zombies, which may be anywhere. */

@@ -2,7 +2,7 @@ import { SysError } from "../errors.ts";
 import type { Sys, WaitResult } from "../sys/sys.ts";
 import { exitCode, exited, ptraceEvent, stopped, stopSignal, termSignal } from "../sys/wait_status.ts";
 import type { Architecture } from "./architecture.ts";
-import type { RemoteCall } from "./remote_call.ts";
+import type { RemoteArgument, RemoteCall } from "./remote_call.ts";
 import type { Slots } from "./slots.ts";
 
 /**
@@ -40,7 +40,6 @@ export class Tracee {
   #completed = 0;
   /** Whether the last run may be going on. */
   #isRunning = false;
-  #isHalted = false;
 
   constructor(readonly context: TraceeContext, readonly pid: number, readonly slot: number) {}
 
@@ -96,6 +95,7 @@ export class Tracee {
     }
     this.#checkResults(end);
     slots.collect(this.slot);
+    this.#checkOutputs(end);
     this.#patience = RUN_TIMEOUT_MS;
   }
 
@@ -115,15 +115,18 @@ export class Tracee {
     }
   }
 
+  #checkOutputs(end: number): void {
+    for (const { purpose, arguments: args } of this.#calls.slice(this.#start, end)) {
+      if (args.every(isRightOutput)) continue;
+      const found = "the kernel answers something else than it should";
+      throw new SysError(purpose.call, "EPROTO", purpose.attempt(), purpose.hint?.("EPROTO") ?? found);
+    }
+  }
+
   /** Runs a table to its end. */
   run(calls: readonly RemoteCall[]): void {
     this.start(calls);
     this.finish();
-  }
-
-  /** Whether somebody has stopped the task meanwhile: it has to be stopped when it is let go. */
-  get isHalted(): boolean {
-    return this.#isHalted;
   }
 
   /** Starts a table that ends the task, by a signal (0 for none) or by its last call, and waits for that. */
@@ -141,21 +144,15 @@ export class Tracee {
     }
   }
 
-  /** Waits for the parking breakpoint. */
+  /** Waits for the parking breakpoint; a signal that stops the task does so when it is let go. */
   waitParked(): void {
     for (;;) {
       const status = this.#waitStatus();
       if (!stopped(status)) throw this.#ended(status);
       if (stopSignal(status) === SIGTRAP && ptraceEvent(status) === 0) return;
       if (isFault(stopSignal(status))) throw this.#ended(status);
-      this.holdBack(status);
-      this.context.sys.ptraceContinue(this.pid, 0);
+      this.context.sys.ptraceContinue(this.pid, signalToPass(status));
     }
-  }
-
-  /** Takes note of a signal that will not be delivered. Others than SIGSTOP are blocked, or of no importance. */
-  holdBack(status: number): void {
-    if (stopSignal(status) === SIGSTOP && ptraceEvent(status) === 0) this.#isHalted = true;
   }
 
   /** Lets go of the tracee, which sleeps from then on; `signal` is delivered as it goes. */
@@ -229,6 +226,22 @@ function patienceFor(calls: readonly RemoteCall[]): number {
     0,
   );
   return RUN_TIMEOUT_MS + bytes / 2 ** 20 * TIMEOUT_PER_MIB_MS;
+}
+
+/**
+ * The signal with which a tracee goes on after a stop that it was not waited for. Others than SIGSTOP are blocked, or of
+ * no importance. That one stops the task as a whole, but threads that are traced are continued nevertheless; they stop
+ * when they are let go, unless SIGCONT has come (ptrace(2), group-stop).
+ */
+export function signalToPass(status: number): number {
+  return stopSignal(status) === SIGSTOP && ptraceEvent(status) === 0 ? SIGSTOP : 0;
+}
+
+/** Whether an argument is none that a call has written to, or has what it should have. */
+function isRightOutput(argument: RemoteArgument): boolean {
+  if (typeof argument !== "object" || !("output" in argument) || argument.expected === undefined) return true;
+  const { output, expected } = argument;
+  return output.length === expected.length && expected.every((byte, index) => output[index] === byte);
 }
 
 /** SIGILL, SIGBUS, SIGFPE, SIGSEGV and SIGSYS come from the code itself: it would only fault again. */

@@ -6,26 +6,44 @@ import { deepEqual as assertEquals, equal as assertEqual, ok } from "node:assert
 import { run } from "../../lib/cli/run.ts";
 import { openLinuxSys } from "../../lib/sys/linux_sys.ts";
 import { type Faults, FaultySys } from "../support/faulty_sys.ts";
-import { taskExists } from "../support/kernel_state.ts";
 import { requires } from "../support/skip.ts";
 import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
-testFaults("several", "what tasks hold");
-testFaults("unix_several", "names of sockets");
-testFaults("lost_names", "names that files have for a while", ["--link-remap"]);
+/** Programs, each with a child, and how they are dumped. */
+const PROGRAMS: readonly (readonly [program: string, ...dump: string[]])[] = [
+  ["several"],
+  ["unix_several"],
+  ["several_events", "--file-locks"],
+  ["several_terminals"],
+  ["lost_names", "--link-remap"],
+];
 
-function testFaults(program: string, what: string, dump: readonly string[] = []): void {
-  const name = `restore leaves nothing of ${what} when a call fails`;
-  Deno.test({ name, ...requires(name, "root", "cc", "criu"), fn: (t) => failEachCall(t, program, dump) });
+for (const [program, ...dump] of PROGRAMS) {
+  const name = `restore of "${program}" leaves nothing when a call fails`;
+  Deno.test({
+    name,
+    ...requires(name, "root", "cc", "criu"),
+    async fn(t) {
+      const holder = await compileHolder();
+      await using tree = await LiveTree.create();
+      await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
+      await tree.ready();
+      const tasks = tree.listTasks();
+      await failEachCall(t, { tree, tasks, images: await tree.dump(dump) });
+    },
+  });
 }
 
-async function failEachCall(t: Deno.TestContext, program: string, dump: readonly string[]): Promise<void> {
-  const holder = await compileHolder();
-  await using tree = await LiveTree.create();
-  await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
-  await tree.ready();
-  const images = await tree.dump(dump);
+interface Dumped {
+  readonly tree: LiveTree;
+  /** Pids of what was there. */
+  readonly tasks: readonly number[];
+  readonly images: string;
+}
+
+async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> {
+  const { tree, images } = dumped;
   const whole = restoreWith({}, images);
   assertEqual(whole.output, "");
   assertEqual(whole.status, 0);
@@ -37,7 +55,7 @@ async function failEachCall(t: Deno.TestContext, program: string, dump: readonly
   const step = (name: string, count: number, faultOf: (n: number) => Faults, { first = 1, stride = 1 } = {}) =>
     t.step(name, async () => {
       try {
-        for (let n = first; n <= count; n += stride) await failOnce(tree, images, faultOf(n));
+        for (let n = first; n <= count; n += stride) await failOnce(dumped, faultOf(n));
       } finally {
         await tree.kill();
       }
@@ -72,34 +90,38 @@ function lastBeforeCommit(calls: readonly string[]): number {
   return calls.indexOf("ptraceDetach");
 }
 
-async function failOnce(tree: LiveTree, images: string, faults: Faults): Promise<void> {
+async function failOnce({ tree, tasks, images }: Dumped, faults: Faults): Promise<void> {
   await tree.putDirectoryBack();
-  const before = traces(tree);
+  const before = traces();
+  const names = namesIn(tree.directory);
   const { status, output, faulty } = restoreWith(faults, images);
   const what = `${JSON.stringify(faults)} ${faulty.calls[(faults.failCall ?? 0) - 1] ?? ""}: ${status} ${output}`;
   if (status === 0) {
-    ok(isComplete(tree), `${what}: it says that all is well`);
+    assertEquals(tree.listTasks(), tasks, `${what}: it says that all is well`);
     await tree.kill();
   } else {
     assertEquals(tree.listTasks(), [], `${what}: tasks are left`);
+    assertEquals(namesIn(tree.directory), names, `${what}: names are left, or missing`);
   }
-  if (status !== 0) assertEquals(traces(tree), before, what);
+  assertEquals(traces(), before, what);
   ok(!output.includes("    at "), `${what}: a stack trace`);
 }
 
-function isComplete(tree: LiveTree): boolean {
-  return tree.describe().get(`${tree.root} state`) === "alive" && taskExists(tree.root + 1);
-}
-
 /** What could be left of an attempt in this process and around it. */
-function traces({ directory }: LiveTree) {
+function traces() {
   return {
-    files: [...Deno.readDirSync(directory)].map(({ name }) => {
-      const { ino, mode, uid, gid } = Deno.lstatSync(`${directory}/${name}`);
-      return [name, ino, mode, uid, gid];
-    }).sort(),
+    terminals: [...Deno.readDirSync("/dev/pts")].map(({ name }) => name).sort(),
     descriptors: [...Deno.readDirSync("/proc/self/fd")].length,
     mounts: Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) => line.includes("cgyard")).length,
     children: Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`),
   };
+}
+
+/** All names in a directory and below it, with the files that have them. */
+function namesIn(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].flatMap(({ name, isDirectory }) => {
+    const path = `${directory}/${name}`;
+    const { ino, mode, uid, gid, nlink } = Deno.lstatSync(path);
+    return [`${path} ${ino} ${mode} ${uid}:${gid} ${nlink}`, ...isDirectory ? namesIn(path) : []];
+  }).sort();
 }

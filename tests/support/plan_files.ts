@@ -4,26 +4,9 @@ import type { HostDescriptor, HostFile } from "../../lib/host/host.ts";
 import type { Contents } from "../../lib/model/contents.ts";
 import type { GhostFile, PathFile } from "../../lib/model/files/path_file.ts";
 import type { OpenFile } from "../../lib/model/open_file.ts";
-import { type FileOptions, FilePlanner } from "../../lib/plan/contents/file_planner.ts";
-import { OWN_STATE } from "./plan_inputs.ts";
-
-const NOTHING: Contents = {
-  tasks: new Map(),
-  threads: new Map(),
-  files: new Map(),
-  tables: new Map(),
-  segments: new Map(),
-  filters: [],
-  locks: [],
-};
-
-const OPTIONS: FileOptions = {
-  fileValidation: "buildid",
-  skipFileRwxCheck: false,
-  inheritedFiles: [],
-  externalUnixSockets: false,
-  pids: new Set([77]),
-};
+import { FilePlanner, type FilePlannerOptions } from "../../lib/plan/contents/file_planner.ts";
+import { buildHost } from "./plan_inputs.ts";
+import { PLANNER_OPTIONS, smallContents } from "./small_contents.ts";
 
 export interface PlannerParts {
   readonly contents?: Partial<Contents>;
@@ -31,25 +14,24 @@ export interface PlannerParts {
   readonly host?: Readonly<Record<string, HostFile | undefined>>;
   readonly inherited?: Readonly<Record<number, HostDescriptor>>;
   readonly kernel?: readonly [number, number];
-  readonly options?: Partial<FileOptions>;
+  readonly options?: Partial<FilePlannerOptions>;
 }
 
-/** A planner for open files, with the problems that it will find. */
+/** A planner for open files, with the problems that it will find; a thread has the id 77. */
 export function plannerOf(files: readonly OpenFile[], parts: PlannerParts = {}): FilePlanner {
   const { contents, host = {}, inherited = {}, kernel = [6, 18], options } = parts;
   const problems: Problem[] = [];
   const known = Object.entries(host).map(([path, file]) => [path, file ?? DIRECTORY] as const);
+  const nothing = smallContents({ threads: [77] });
   return new FilePlanner(
-    { ...NOTHING, ...contents, files: new Map(files.map((file) => [file.id, file])) },
-    {
+    { ...nothing, ...contents, files: new Map(files.map((file) => [file.id, file])) },
+    buildHost({
       files: new Map(known),
       inherited: new Map(Object.entries(inherited).map(([fd, file]) => [Number(fd), file])),
       kernel,
-      abstractNames: new Set(),
-      own: OWN_STATE,
-    },
+    }),
     problems,
-    { ...OPTIONS, ...options },
+    { ...PLANNER_OPTIONS, ...options },
   );
 }
 
@@ -58,9 +40,9 @@ export function problemsOf({ problems }: FilePlanner): string[] {
   return problems.map(({ where, what }) => `${where}: ${what}`);
 }
 
-export const DIRECTORY: HostFile = { mode: 0o040755, size: 4096 };
-export const REGULAR: HostFile = { mode: 0o100644, size: 10 };
-export const FIFO: HostFile = { mode: 0o010600, size: 0 };
+export const DIRECTORY: HostFile = { mode: 0o040755, size: 4096, device: 0 };
+export const REGULAR: HostFile = { mode: 0o100644, size: 10, device: 0 };
+export const FIFO: HostFile = { mode: 0o010600, size: 0, device: 0 };
 
 /** A regular file that is open for reading. */
 export function pathFile(part: Partial<PathFile> = {}): PathFile {

@@ -59,6 +59,7 @@ export function buildHost(host: Partial<Host>): Host {
     freePids: [],
     pidMax: 32768,
     maxDescriptors: 1_048_576,
+    suidDumpable: 0,
     kernel: [6, 1],
     machine: "x86_64",
     capabilities: new Set(),
@@ -66,7 +67,8 @@ export function buildHost(host: Partial<Host>): Host {
     inherited: new Map(),
     own: OWN_STATE,
     files: new Map(),
-    abstractNames: new Set(),
+    mounts: new Map(),
+    outsiders: new Set(),
     ...host,
   };
 }
@@ -85,6 +87,7 @@ export const OWN_STATE: OwnState = {
   bounding: EVERY_CAPABILITY,
   ambient: 0n,
   noNewPrivileges: false,
+  hasSeccomp: false,
   nice: 0,
   policy: 0,
   oomScoreAdjustment: 0,

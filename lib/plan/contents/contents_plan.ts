@@ -1,8 +1,20 @@
 import type { Layout, PageRun } from "../../model/address_space.ts";
-import type { Credentials, Registers, Rseq, SignalAction, ThreadState, Timers } from "../../model/task_state.ts";
+import type {
+  Credentials,
+  Registers,
+  Rseq,
+  Seccomp,
+  SeccompFilter,
+  SignalAction,
+  ThreadState,
+  Timers,
+} from "../../model/task_state.ts";
+import type { DescriptorAction } from "./descriptor_action.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { ExpectedMapping } from "./expected_mapping.ts";
 import type { FileStep } from "./file_step.ts";
+import type { ExpectedLock } from "./plan_locks.ts";
+import type { TerminalsPlan } from "./terminals_plan.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
 export interface ContentsPlan {
@@ -18,10 +30,11 @@ export interface ContentsPlan {
   readonly lateFiles: readonly FileStep[];
   /** What the coordinator does to files when all tasks have what they hold. */
   readonly lastFiles: readonly FileStep[];
-  /** Descriptors of cgrestore's own that the coordinator gets. */
-  readonly inherited: readonly number[];
+  /** Descriptors of cgrestore's own that the coordinator is born with; ascending. */
+  readonly keptDescriptors: readonly number[];
   /** Names that the dump has made, to find files by: removed when the restore has succeeded. */
   readonly obsoleteNames: readonly string[];
+  readonly terminals: TerminalsPlan;
   /** How many open files there are in all. */
   readonly handles: number;
   /** What is true of them in the end, as far as descriptors refer to them. */
@@ -30,11 +43,13 @@ export interface ContentsPlan {
   readonly components: ReadonlyMap<number, { readonly offset: number; readonly size: number }>;
   /** Whether the kernel lets the ids of timers be chosen; else they are counted up to. */
   readonly choosesTimerIds: boolean;
-  /** Capabilities that tasks are born with in their bounding set, as a mask. */
-  readonly ownBounding: bigint;
+  /** Capabilities that tasks are born with, as masks. */
+  readonly ownCapabilities: OwnCapabilities;
   /** Makers before the tasks they make. */
   readonly tasks: readonly TaskContents[];
 }
+
+export type OwnCapabilities = Pick<Credentials, "permitted" | "effective" | "bounding">;
 
 /**
  * Number of an open file among those of the coordinator: its descriptor there is `firstDescriptor` + 1 + handle.
@@ -52,6 +67,9 @@ export interface TaskContents {
   readonly links: { readonly exe?: string; readonly cwd?: string; readonly root?: string };
   /** By ascending descriptor. Absent for a task whose table belongs to another one. */
   readonly descriptors?: readonly DescriptorStep[];
+  /** What it does through them when they are there, one after the other. */
+  readonly descriptorActions: readonly DescriptorAction[];
+  readonly expectedLocks: readonly ExpectedLock[];
   /** Absent for a task that shares its directories with one that sets them. */
   readonly directories?: { readonly working: Handle; readonly root: Handle | undefined; readonly umask: number };
   /** PR_SET_THP_DISABLE; absent: as it is born. */
@@ -64,12 +82,13 @@ export interface TaskContents {
   readonly lastLimits: readonly LimitStep[];
   /** Absent where it is cgrestore's own, or unknown. */
   readonly oomScoreAdjustment?: number;
+  /** Absent where it is cgrestore's own, or unknown. */
   readonly loginUid?: number;
   /** Commands of membarrier(2), as a mask. */
   readonly membarrier: number;
   readonly timers: Timers;
   readonly pendingSignals: readonly Uint8Array[];
-  /** PR_SET_DUMPABLE, after credentials have changed; absent when the image does not say. */
+  /** PR_SET_DUMPABLE, after credentials have changed; absent: as it is then. */
   readonly dumpable?: number;
   /** The leader first. */
   readonly threads: readonly ThreadContents[];
@@ -99,13 +118,9 @@ export interface ThreadContents {
   readonly changesCredentials: boolean;
   readonly parentDeathSignal: number;
   /** Filters to install, the oldest first; `"strict"` for that mode. */
-  readonly seccomp: "strict" | readonly SeccompStep[];
-}
-
-/** seccomp(2) with SECCOMP_SET_MODE_FILTER. */
-export interface SeccompStep {
-  readonly program: Uint8Array;
-  readonly flags: number;
+  readonly seccomp: "strict" | readonly SeccompFilter[];
+  /** What is true of it in the end, when the leader has installed filters for all threads. */
+  readonly expectedSeccomp: { readonly mode: Seccomp["mode"]; readonly filters: number };
 }
 
 export interface DescriptorStep {

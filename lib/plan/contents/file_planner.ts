@@ -1,27 +1,33 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
-import type { PlanOptions } from "../plan.ts";
+import type { ExpectedTask, PlanOptions } from "../plan.ts";
 import type { Handle } from "./contents_plan.ts";
+import type { DescriptorAction } from "./descriptor_action.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import { deadTasksOf } from "./file_questions.ts";
 import type { FileStep } from "./file_step.ts";
 import type { GhostDraft } from "./files/plan_ghost.ts";
+import type { MasterOpening, SessionStep, TerminalAdoption } from "./terminals_plan.ts";
 
-/** What planning files has to know besides the contents. */
-export interface FileOptions
-  extends Pick<PlanOptions, "fileValidation" | "skipFileRwxCheck" | "inheritedFiles" | "externalUnixSockets"> {
-  /** Pids of all tasks, and tids of their threads: files of theirs in /proc are there when the tasks are. */
-  readonly pids: ReadonlySet<number>;
+/** What planning files has to know besides the files and the host. */
+export interface FilePlannerOptions extends
+  Pick<
+    PlanOptions,
+    "externalUnixSockets" | "fileValidation" | "inheritedFiles" | "shellJob" | "skipFileRwxCheck"
+  > {
+  /** The tasks as they will be, the root first. */
+  readonly tasks: readonly ExpectedTask[];
 }
 
-const DEFAULTS: FileOptions = {
-  fileValidation: "buildid",
-  skipFileRwxCheck: false,
-  inheritedFiles: [],
-  externalUnixSockets: false,
-  pids: new Set(),
-};
+/** What comes of planning terminals. */
+export interface TerminalsDraft {
+  readonly masters: MasterOpening[];
+  readonly sessionSteps: SessionStep[];
+  readonly adoptions: TerminalAdoption[];
+  /** Descriptors of cgrestore that the coordinator is born with. */
+  readonly kept: Set<number>;
+}
 
 /** What planning files works with, and what comes of it. One for each restore. */
 export class FilePlanner {
@@ -38,18 +44,21 @@ export class FilePlanner {
   readonly expected = new Map<Handle, ExpectedFile>();
   /** Pids of tasks that have ended, but of which files in /proc are open. */
   readonly deadTasks: ReadonlySet<number>;
+  /** What is done by tasks, in the order in which it is, by the id of the table whose descriptors it is done to. */
+  readonly actions = new Map<number, DescriptorAction[]>();
   /** What the user should know. */
   readonly notes: string[] = [];
-  readonly #deferred: (() => void)[] = [];
+  readonly terminals: TerminalsDraft = { masters: [], sessionSteps: [], adoptions: [], kept: new Set() };
   readonly #handles = new Map<string, Handle>();
+  readonly #deferred: (() => void)[] = [];
   readonly #usedKeys = new Set<string>();
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files" | "inherited" | "kernel" | "abstractNames" | "own">,
+    readonly host: Pick<Host, "files" | "inherited" | "kernel" | "mounts" | "outsiders" | "own" | "terminal" | "unix">,
     readonly problems: Problem[],
-    readonly options: FileOptions = DEFAULTS,
+    readonly options: FilePlannerOptions,
   ) {
     this.deadTasks = new Set(deadTasksOf(contents));
   }
@@ -81,14 +90,28 @@ export class FilePlanner {
     this.expected.set(handle, expected);
   }
 
+  /** Adds to what is expected of descriptors of a handle. */
+  expect(handle: Handle, more: Partial<ExpectedFile>): void {
+    const expected = this.expected.get(handle);
+    if (expected !== undefined) this.expected.set(handle, { ...expected, ...more });
+  }
+
+  /** Has a task that has the table `table` do something to its descriptors, when all of them are there. */
+  act(table: number, action: DescriptorAction): void {
+    const actions = this.actions.get(table);
+    if (actions === undefined) this.actions.set(table, [action]);
+    else actions.push(action);
+  }
+
   /** Has something planned when all open files that tasks hold have their handles. */
   defer(planning: () => void): void {
     this.#deferred.push(planning);
   }
 
-  /** Plans what was deferred. */
+  /** Plans what was deferred, and what that defers. */
   finish(): void {
-    for (const planning of this.#deferred.splice(0)) planning();
+    for (const planning of this.#deferred) planning();
+    this.#deferred.length = 0;
   }
 
   /** The handle of an open file that has been planned. */

@@ -1,10 +1,14 @@
 import type { FileQuestion } from "../../host/host.ts";
 import type { PathFile } from "../../model/files/path_file.ts";
 import type { Contents } from "../../model/contents.ts";
-import { absolutePath, parentOf } from "../../model/files/unix_name.ts";
+import type { WatchTarget } from "../../model/files/notify_files.ts";
+import { absolutePath, asidePath, parentOf } from "../../model/files/unix_name.ts";
 import { namesOfInterest } from "./files/plan_name.ts";
 
 const O_NOFOLLOW = 0o400000;
+
+/** Whether something is there, and what. */
+const EXISTENCE: FileQuestion = { buildId: false, link: false };
 
 /** What planning the files of a checkpoint has to know about this host, by path. */
 export function fileQuestions(contents: Contents | undefined): Map<string, FileQuestion> {
@@ -16,7 +20,9 @@ export function fileQuestions(contents: Contents | undefined): Map<string, FileQ
   for (const file of contents?.files.values() ?? []) {
     if (file.kind === "path") askForFile(file, ask);
     if (file.kind === "unix" && file.name?.kind === "path") askForSocket(absolutePath(file.name), ask);
+    if (file.kind === "terminal" && file.path !== undefined) ask(file.path, EXISTENCE);
   }
+  for (const target of watchTargets(contents)) if ("path" in target) ask(target.path, EXISTENCE);
   return questions;
 }
 
@@ -25,7 +31,7 @@ type Ask = (path: string, question: FileQuestion) => void;
 /** What is where a unix socket gets its name. */
 function askForSocket(path: string | undefined, ask: Ask): void {
   if (path === undefined) return;
-  for (const interest of [path, parentOf(path)]) ask(interest, { buildId: false, link: false });
+  for (const interest of [path, asidePath(path), parentOf(path)]) ask(interest, EXISTENCE);
 }
 
 function askForFile(file: PathFile, ask: Ask): void {
@@ -53,4 +59,12 @@ export function deadTasksOf(contents: Contents | undefined): number[] {
     if (file.kind === "path" && file.remap?.kind === "dead-task") pids.add(file.remap.pid);
   }
   return [...pids].sort((a, b) => a - b);
+}
+
+/** Everything that inotify and fanotify instances watch. */
+export function watchTargets(contents: Contents | undefined): WatchTarget[] {
+  return [...contents?.files.values() ?? []].flatMap((file) => {
+    if (file.kind === "inotify") return file.watches.map(({ target }) => target);
+    return file.kind === "fanotify" ? file.marks.map(({ target }) => target) : [];
+  });
 }

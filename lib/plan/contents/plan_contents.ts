@@ -5,21 +5,25 @@ import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
+import type { DescriptorAction } from "./descriptor_action.ts";
 import { expectMappings } from "./expected_mapping.ts";
-import { type FileOptions, FilePlanner } from "./file_planner.ts";
+import { FilePlanner, type FilePlannerOptions } from "./file_planner.ts";
 import { planGhosts } from "./files/plan_ghost.ts";
 import { isAtLeast } from "./kernel_version.ts";
 import { checkInheritedFiles, notesOnInheritedFiles } from "./files/plan_inherited_file.ts";
 import { fillLooseMemory, isFilledFirst, writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
-import type { TaskProgram } from "../plan.ts";
+import type { ExpectedTask, TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
+import { type ExpectedLock, planLocks } from "./plan_locks.ts";
 import { mappedName, planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
+import { planOwners } from "./plan_owners.ts";
 import { sharingProblems } from "./plan_sharing.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
+import { planTerminals } from "./plan_terminals.ts";
 
 /** What planning contents has to know. */
 export interface ContentsQuestions {
@@ -27,7 +31,9 @@ export interface ContentsQuestions {
   readonly host: Host;
   /** How the tasks are made, makers first, helpers included. */
   readonly programs: readonly TaskProgram[];
-  readonly options: Omit<FileOptions, "pids">;
+  /** The tasks as they will be, the root first. */
+  readonly tasks: readonly ExpectedTask[];
+  readonly options: Omit<FilePlannerOptions, "tasks">;
 }
 
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
@@ -53,8 +59,11 @@ export interface PlannedContents {
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): PlannedContents {
   const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
-  const { contents, host, programs, options } = questions;
-  const files = new FilePlanner(contents, host, problems, { ...options, pids: pidsOf(programs) });
+  if (questions.host.own.hasSeccomp) {
+    problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
+  }
+  const { contents, host, programs, options, tasks } = questions;
+  const files = new FilePlanner(contents, host, problems, { ...options, tasks });
   checkInheritedFiles(files);
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
@@ -68,9 +77,13 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
-  const tasks = programs.flatMap((program) => planTask(draft, program));
+  const quietTasks = programs.flatMap((program) => planTask(draft, program));
   files.finish();
   fillLooseMemory(files, draft.emptySegments);
+  planOwners(files);
+  const locks = planLocks(files);
+  const taskContents = quietTasks.map((task) => addActions(task, { contents, actions: files.actions, locks }));
+  const terminals = planTerminals(files);
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
     plan: {
@@ -80,14 +93,15 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       helperFiles: files.helped,
       lateFiles: files.late,
       lastFiles: files.last,
-      inherited: options.inheritedFiles.map(({ fd }) => fd),
       obsoleteNames: obsoleteNames(contents),
       handles: files.count,
       expectedFiles: files.expected,
+      keptDescriptors: keptDescriptors(files),
+      terminals,
       components: host.components,
       choosesTimerIds: draft.choosesTimerIds,
-      ownBounding: host.own.bounding,
-      tasks,
+      ownCapabilities: host.own,
+      tasks: taskContents,
     },
     problems,
     notes: [...files.notes, ...notesOnInheritedFiles(files)],
@@ -103,10 +117,10 @@ function emptySegments({ segments, files }: Contents): Set<number> {
   return empty;
 }
 
-/** Pids and tids of the tasks that will be there. */
-function pidsOf(programs: readonly TaskProgram[]): Set<number> {
-  const tasks = programs.filter(({ role }) => role === "task");
-  return new Set(tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
+/** Descriptors of cgrestore that the coordinator uses. */
+function keptDescriptors({ options, terminals }: FilePlanner): number[] {
+  const kept = new Set([...terminals.kept, ...options.inheritedFiles.map(({ fd }) => fd)]);
+  return [...kept].sort((a, b) => a - b);
 }
 
 /** The names by which the dump has linked files that had lost theirs. */
@@ -116,6 +130,20 @@ function obsoleteNames({ files }: Contents): string[] {
     if (file.kind === "path" && file.remap?.kind === "linked") names.add(file.remap.path);
   }
   return [...names];
+}
+
+/** A table may belong to several tasks: the one that fills it is the one that uses it. */
+function addActions(
+  task: TaskContents,
+  { contents, actions, locks }: {
+    readonly contents: Contents;
+    readonly actions: ReadonlyMap<number, readonly DescriptorAction[]>;
+    readonly locks: ReadonlyMap<number, readonly ExpectedLock[]>;
+  },
+): TaskContents {
+  const table = contents.tasks.get(task.pid)?.table;
+  if (task.descriptors === undefined || table === undefined) return task;
+  return { ...task, descriptorActions: actions.get(table) ?? [], expectedLocks: locks.get(table) ?? [] };
 }
 
 interface Draft {
@@ -167,11 +195,13 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     expectedMappings: expectMappings(state.memory, (file) => mappedName(files, file)),
     links: linksOf(files, state),
     ...descriptors === undefined ? {} : { descriptors },
+    descriptorActions: [],
+    expectedLocks: [],
     directories: planDirectories(draft, pid, state),
     ...planTaskState(state, { pid, contents, host, choosesTimerIds, threads, problems }),
     threads: threads.flatMap((tid) => {
       const thread = contents.threads.get(tid);
-      return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems })];
+      return thread === undefined ? [] : [planThread(thread, { pid, tid, host, problems })];
     }),
   }];
 }

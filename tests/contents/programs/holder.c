@@ -1,15 +1,20 @@
 /*
  * `holder spawn PID PROGRAM DIRECTORY` starts a program as a session leader with the pid PID, `holder start PID
- * DIRECTORY COMMAND...` any other command; `holder PROGRAM DIRECTORY` is that program. It writes DIRECTORY/ready, waits for DIRECTORY/go, and writes DIRECTORY/result: "ok", or
- * a line for each check that failed.
+ * DIRECTORY COMMAND...` any other command; `holder job PID PROGRAM DIRECTORY` runs one in the foreground of its own
+ * terminal, as a shell does, and waits for its end; `holder terminal COMMAND...` provides a terminal.
+ *
+ * `holder PROGRAM DIRECTORY` is a program. It writes DIRECTORY/ready, waits for DIRECTORY/go, and writes
+ * DIRECTORY/result: "ok", or a line for each check that failed.
  */
 #include "holder.h"
 #include <linux/sched.h>
+#include <semaphore.h>
 
 extern const struct program *const __start_programs[];
 extern const struct program *const __stop_programs[];
 
 const char *directory;
+int exit_status;
 /* Shared with children, so that their checks count. */
 static struct {
 	int length;
@@ -126,21 +131,48 @@ void next_tid(int number)
 	close(fd);
 }
 
+struct thread_start {
+	pid_t wanted;
+	void *(*run)(void *);
+	void *argument;
+	sem_t decided;
+	bool is_right;
+};
+
+static void *start_thread(void *argument)
+{
+	struct thread_start *start = argument;
+	void *(*run)(void *) = start->run;
+	void *inner = start->argument;
+	bool is_right = gettid() == start->wanted;
+	start->is_right = is_right;
+	/* From here on, it may be gone. */
+	sem_post(&start->decided);
+	return is_right ? run(inner) : NULL;
+}
+
 pthread_t thread_as(int number, void *(*run)(void *), void *argument)
 {
-	char text[32], task[64];
+	char last_pid[32];
 	int fd = MUST(open("/proc/sys/kernel/ns_last_pid", O_RDWR));
-	int length = MUST(read(fd, text, sizeof(text)));
-	pthread_t thread;
-	next_tid(number);
-	errno = pthread_create(&thread, NULL, run, argument);
-	MUST(errno == 0 ? 0 : -1);
-	/* Else what others start would get pids from here on. */
-	MUST(pwrite(fd, text, length, 0));
-	close(fd);
-	snprintf(task, sizeof(task), "/proc/self/task/%d", root + number);
-	MUST(access(task, F_OK));
-	return thread;
+	struct thread_start start = {.wanted = root + number, .run = run, .argument = argument};
+	sem_init(&start.decided, 0, 0);
+	for (;;) {
+		pthread_t thread;
+		int length = MUST(pread(fd, last_pid, sizeof(last_pid), 0));
+		next_tid(number);
+		errno = pthread_create(&thread, NULL, start_thread, &start);
+		MUST(errno == 0 ? 0 : -1);
+		/* Else what others start would get pids from here on. */
+		MUST(pwrite(fd, last_pid, length, 0));
+		sem_wait(&start.decided);
+		if (start.is_right) {
+			close(fd);
+			return thread;
+		}
+		/* Somebody else was faster. */
+		pthread_join(thread, NULL);
+	}
 }
 
 void end_child(void)
@@ -179,6 +211,21 @@ static int start(pid_t pid, const char *command, char **arguments)
 	return 1;
 }
 
+static int run_job(pid_t pid, char **arguments)
+{
+	int status = 0;
+	pid_t child = clone_as(pid, 0);
+	if (child == 0) {
+		signal(SIGTTOU, SIG_IGN);
+		MUST(setpgid(0, 0));
+		MUST(tcsetpgrp(0, getpid()));
+		signal(SIGTTOU, SIG_DFL);
+		MUST(execv("/proc/self/exe", arguments));
+	}
+	MUST(waitpid(child, &status, 0));
+	return WEXITSTATUS(status);
+}
+
 static void run(const struct program *program)
 {
 	root = getpid();
@@ -194,21 +241,26 @@ static void run(const struct program *program)
 
 int main(int argc, char **argv)
 {
-	if (argc == 5 && strcmp(argv[1], "spawn") == 0) {
+	bool is_job = argc == 5 && strcmp(argv[1], "job") == 0;
+	if (is_job || (argc == 5 && strcmp(argv[1], "spawn") == 0)) {
 		directory = argv[4];
 		char *arguments[] = {argv[0], argv[3], argv[4], NULL};
 		find(argv[3]);
-		return start(atoi(argv[2]), "/proc/self/exe", arguments);
+		pid_t pid = atoi(argv[2]);
+		return is_job ? run_job(pid, arguments) : start(pid, "/proc/self/exe", arguments);
 	}
 	if (argc >= 5 && strcmp(argv[1], "start") == 0) {
 		directory = argv[3];
 		return start(atoi(argv[2]), argv[4], argv + 4);
 	}
+	if (argc >= 3 && strcmp(argv[1], "terminal") == 0)
+		return emulate_terminal(argv + 2);
 	if (argc != 3) {
-		fprintf(stderr, "usage: holder [spawn PID] PROGRAM DIRECTORY, or holder start PID DIRECTORY COMMAND...\n");
+		fprintf(stderr, "usage: holder [spawn PID | job PID] PROGRAM DIRECTORY, holder start PID DIRECTORY "
+				"COMMAND..., or holder terminal COMMAND...\n");
 		return 2;
 	}
 	directory = argv[2];
 	run(find(argv[1]));
-	return 0;
+	return exit_status;
 }

@@ -23,10 +23,10 @@ export function checkPath(planner: FilePlanner, file: PathFile, holder: string):
     return planner.refuse(where, `the files of task ${task} are there only after this would have to be opened`);
   }
   if (remap?.kind === "dead-task") {
-    const isTaken = planner.options.pids.has(remap.pid);
+    const isTaken = planner.contents.ids.tids.has(remap.pid);
     return isTaken ? planner.refuse(where, `its task has ended, and another one has the pid ${remap.pid} now`) : true;
   }
-  if (task !== undefined && (planner.options.pids.has(task) || planner.deadTasks.has(task))) return true;
+  if (task !== undefined && (planner.contents.ids.tids.has(task) || planner.deadTasks.has(task))) return true;
   const name = remap?.path ?? path;
   const what = describeDifference(planner, file, foundAs(file, planner.host.files.get(name)));
   if (what === undefined) return true;
@@ -42,7 +42,7 @@ function foundAs({ flags }: PathFile, found: HostFile | undefined): HostFile | u
 export function describeDifference(
   { options }: Pick<FilePlanner, "options">,
   file: PathFile,
-  found: Omit<HostFile, "link"> | undefined,
+  found: Pick<HostFile, "mode" | "size" | "buildId"> | undefined,
 ): string | undefined {
   if (found === undefined) return "there is no such file here";
   const mask = ~(options.skipFileRwxCheck ? PERMISSIONS : 0);

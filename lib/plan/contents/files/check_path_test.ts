@@ -2,20 +2,20 @@ import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/str
 import { pathFile, plannerOf, problemsOf, REGULAR } from "../../../../tests/support/plan_files.ts";
 import type { HostFile } from "../../../host/host.ts";
 import type { PathFile } from "../../../model/files/path_file.ts";
-import type { FileOptions } from "../file_planner.ts";
+import type { FilePlannerOptions } from "../file_planner.ts";
 import { checkPath } from "./check_path.ts";
 
 interface Row {
   readonly name: string;
   readonly file: Partial<PathFile>;
   readonly found: Partial<HostFile>;
-  readonly options?: Partial<FileOptions>;
+  readonly options?: Partial<FilePlannerOptions>;
   /** Absent: nothing is wrong. */
   readonly what?: string;
 }
 
 const O_NOFOLLOW = 0o400000;
-const LINK: HostFile = { mode: 0o120777, size: 4 };
+const LINK: HostFile = { mode: 0o120777, size: 4, device: 0 };
 
 const ROWS: readonly Row[] = [
   { name: "all the same", file: { mode: 0o100644, size: 10, buildId: "aabbccdd" }, found: { buildId: "aabbccdd" } },
