@@ -1,0 +1,10 @@
+import { testProgram } from "./support/test_program.ts";
+
+testProgram({ program: "protections", what: "private and shared memory with every protection" });
+testProgram({ program: "file_mappings", what: "files of which some pages are the task's own" });
+testProgram({ program: "opened_mappings", what: "what mappings can become, and /dev/zero" });
+testProgram({ program: "holes", what: "pages that are not there" });
+testProgram({ program: "sparse_memory", what: "terabytes with a few pages in them" });
+testProgram({ program: "many_mappings", what: "40000 mappings" });
+testProgram({ program: "droppable_memory", what: "MAP_DROPPABLE" });
+testProgram({ program: "large_memory", what: "more than 1 GiB in one piece" });
