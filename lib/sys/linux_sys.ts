@@ -160,6 +160,16 @@ export class LinuxSys implements Sys, Disposable {
     }
   }
 
+  pread(fd: number, buffer: Uint8Array, offset: number): number {
+    const memory = unshared(buffer);
+    for (;;) {
+      const count = Number(this.#c.pread(fd, memory, BigInt(memory.length), BigInt(offset)));
+      const code = this.#code();
+      if (count >= 0) return count;
+      if (code !== EINTR) throw failure("pread", code, `Cannot read ${this.#nameOf(fd)}`);
+    }
+  }
+
   write(fd: number, data: Uint8Array): number {
     const memory = unshared(data);
     for (;;) {
