@@ -29,6 +29,19 @@ export interface Host {
   readonly own: OwnState;
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
+  readonly memory: HostMemory;
+}
+
+/** What this kernel can do about memory. */
+export interface HostMemory {
+  /** `vm.max_map_count`: most mappings of a task. */
+  readonly maxMappings: number;
+  /** Huge pages that can be had, by their size in bytes, for the sizes asked for that there are. */
+  readonly hugePages: ReadonlyMap<number, number>;
+  /** Whether there are transparent huge pages; also where nobody asked for it. */
+  readonly hasTransparentPages: boolean;
+  /** Whether equal pages can be merged (KSM); also where nobody asked for it. */
+  readonly mergesPages: boolean;
 }
 
 export interface OwnState {
@@ -105,4 +118,13 @@ export interface HostQuestions {
   readonly components: readonly number[];
   /** Paths of files, with whether their build id matters. */
   readonly files: ReadonlyMap<string, boolean>;
+  readonly memory: MemoryQuestions;
+}
+
+/** What the memory of the tasks needs. */
+export interface MemoryQuestions {
+  /** Sizes of huge pages in bytes. */
+  readonly hugePages: readonly number[];
+  readonly transparentPages: boolean;
+  readonly mergedPages: boolean;
 }

@@ -30,7 +30,7 @@ export interface Mapping extends Range {
   /** PROT_* of mmap(2). */
   readonly protection: number;
   readonly content: MappingContent;
-  /** MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, and MAP_HUGETLB with its size. */
+  /** MAP_DROPPABLE, MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, and MAP_HUGETLB with its size. */
   readonly flags: number;
   /** What was asked for with madvise(2), ascending. */
   readonly advice: readonly number[];

@@ -1,6 +1,7 @@
 import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
+import { memoryQuestions } from "./contents/memory/memory_questions.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
 
@@ -26,6 +27,7 @@ export function hostQuestions(
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
     components: componentsOfInterest(checkpoint),
     files: filesOfInterest(checkpoint),
+    memory: memoryQuestions(checkpoint),
   };
 }
 

@@ -23,9 +23,6 @@ const ALL_SIGNALS = 2n ** 64n - 1n;
 
 /** Descriptors that are kept free below ours, for files while they are made. */
 const SPARE_DESCRIPTORS = 16;
-/** Behind the agent's page and the shared memory, where things are mapped for a while. */
-const SCRATCH_OFFSET = 2 ** 38;
-
 /** Memory for tables: more is used in several rounds. */
 const MAX_ARENA = 64 * 2 ** 20;
 /** What a table of a task or thread takes beyond what is counted, and what moves at once through the coordinator. */
@@ -165,7 +162,7 @@ export class ContentsRun {
     const context = {
       ...this.#context,
       lowest: new LowestDescriptors(taken),
-      scratch: this.#plan.free.start + SCRATCH_OFFSET,
+      scratch: this.#plan.free.scratch,
     };
     this.#runInPieces(this.#options.coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
   }

@@ -3,11 +3,13 @@ import type { Credentials, Registers, Rseq, SignalAction, ThreadState, Timers } 
 import type { ExpectedFile } from "./expected_file.ts";
 import type { ExpectedMapping } from "./expected_mapping.ts";
 import type { FileStep } from "./file_step.ts";
+import type { FreeAddresses } from "./memory/free_addresses.ts";
+import type { LockStep } from "./memory/plan_locks.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
 export interface ContentsPlan {
   /** Addresses that no task uses: the agent's, and all that a restore maps for a while. */
-  readonly free: { readonly start: number; readonly end: number };
+  readonly free: FreeAddresses;
   /** Descriptors from here on are ours, in every task and in the coordinator: no task has one of these numbers. */
   readonly firstDescriptor: number;
   /** Files that are mapped and the like; made by the coordinator before any task is. */
@@ -118,6 +120,7 @@ export type MemoryStep =
   | { readonly kind: "protect"; readonly start: number; readonly size: number; readonly protection: number }
   /** madvise(2) */
   | { readonly kind: "advise"; readonly start: number; readonly size: number; readonly advice: number }
+  | LockStep
   /** PR_SET_MM_MAP */
   | {
     readonly kind: "set-layout";

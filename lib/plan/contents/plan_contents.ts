@@ -1,6 +1,6 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import type { MappingContent, Range } from "../../model/address_space.ts";
+import type { MappingContent } from "../../model/address_space.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
@@ -10,6 +10,7 @@ import { FilePlanner } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
+import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
 import type { TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
@@ -26,29 +27,20 @@ export interface ContentsQuestions {
   readonly programs: readonly TaskProgram[];
 }
 
-/** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
-const BLOCK = 2 ** 40;
-/** Tasks have 47 bits of addresses (Documentation/arch/x86/x86_64/mm.rst), the last of which we leave alone. */
-const LAST_BLOCK = 2 ** 7 - 1;
-/** Kept free at both ends: a heap may need to grow, and a stack. */
-const MARGIN = 2 ** 30;
+const NO_ADDRESSES: FreeAddresses = { start: 0, end: 0, scratch: 0 };
 /** First kernel with PR_TIMER_CREATE_RESTORE_IDS. */
 const CHOSEN_TIMER_IDS = [6, 16] as const;
-
-/** How far behind the agent things are mapped for a while. */
-const SCRATCH = 2 ** 38;
 
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
   const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
   const { contents, host, programs } = questions;
   const files = new FilePlanner(contents, host, problems);
-  const free = findFreeRange(contents);
-  if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
+  const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
+  if (free === NO_ADDRESSES) problems.push({ where: "memory", what: "no 4 GiB of addresses are free in all tasks" });
   const draft: Draft = {
     ...{ questions, files, problems },
     free,
-    scratch: free.start + SCRATCH,
     emptySegments: new Set(contents.segments.keys()),
     tables: new Set(),
     births: planBirthMemory(questions),
@@ -82,8 +74,7 @@ interface Draft {
   readonly questions: ContentsQuestions;
   readonly files: FilePlanner;
   readonly problems: Problem[];
-  readonly free: Range;
-  readonly scratch: number;
+  readonly free: FreeAddresses;
   readonly emptySegments: Set<number>;
   /** Tables that a task planned before has. */
   readonly tables: Set<number>;
@@ -145,14 +136,21 @@ function planTaskMemory({ questions, files, births, ...draft }: Draft, pid: numb
   return planMemory(state.memory, {
     ...draft,
     pid,
+    host: questions.host,
     ...inherited === undefined ? {} : { inherited },
     fileHandle: (file, openFlags) => planMappedFile(files, { file, openFlags }, holder),
     executable: planMappedFile(files, { file: state.memory.executable, openFlags: 0 }, `task ${pid}, executable`),
     segments: questions.contents.segments,
     segmentHandle: (segment) => planSegment(files, segment),
     sharedBy: (content) => sharedBy(files, content),
+    fileSize: (file) => fileSize(questions.contents, file),
     held: heldMemory(files, questions.contents.tables.get(state.table) ?? []),
   });
+}
+
+function fileSize({ files }: Contents, id: number): number | undefined {
+  const file = files.get(id);
+  return file?.kind === "path" ? file.size : undefined;
 }
 
 function sharedBy(files: FilePlanner, content: MappingContent): SharedMemory | undefined {
@@ -201,18 +199,4 @@ function planDirectories({ questions, files }: Draft, pid: number, { directories
 function pathOf({ files }: Contents, id: number): string | undefined {
   const file = files.get(id);
   return file?.kind === "path" ? file.path : undefined;
-}
-
-/** The lowest block of addresses in which no task has anything. */
-function findFreeRange({ tasks }: Contents): Range {
-  const taken = new Set([0]);
-  for (const { memory } of tasks.values()) {
-    for (const { start, end } of memory.mappings) {
-      for (let block = Math.floor(start / BLOCK); block < LAST_BLOCK && block * BLOCK < end; block++) taken.add(block);
-    }
-  }
-  let block = 1;
-  while (taken.has(block)) block++;
-  if (block >= LAST_BLOCK) return { start: 0, end: 0 };
-  return { start: block * BLOCK + MARGIN, end: (block + 1) * BLOCK - MARGIN };
 }

@@ -1,0 +1,25 @@
+import type { MemoryQuestions } from "../../../host/host.ts";
+import type { Checkpoint } from "../../../model/checkpoint.ts";
+import { hugePageSize } from "./huge_pages.ts";
+
+const MADV_MERGEABLE = 12;
+const MADV_HUGEPAGE = 14;
+const MADV_NOHUGEPAGE = 15;
+
+/** What has to be known of the host for the memory of the tasks. */
+export function memoryQuestions({ contents }: Pick<Checkpoint, "contents">): MemoryQuestions {
+  const sizes = new Set<number>();
+  const advice = new Set<number>();
+  for (const { memory } of contents?.tasks.values() ?? []) {
+    for (const mapping of memory.mappings) {
+      for (const number of mapping.advice) advice.add(number);
+      const size = hugePageSize(mapping.flags);
+      if (size !== undefined) sizes.add(size);
+    }
+  }
+  return {
+    hugePages: [...sizes].sort((a, b) => a - b),
+    transparentPages: advice.has(MADV_HUGEPAGE) || advice.has(MADV_NOHUGEPAGE),
+    mergedPages: advice.has(MADV_MERGEABLE),
+  };
+}
