@@ -84,6 +84,8 @@ export interface Layout {
 export interface Segment {
   /** Bytes; of anonymous segments as far as they are mapped. */
   readonly size: number;
+  /** MAP_NORESERVE, and MAP_HUGETLB with its size, as some mapping of it has them. */
+  readonly flags: number;
   /** Addresses are offsets in the segment. */
   readonly pages: readonly PageRun[];
 }

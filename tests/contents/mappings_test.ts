@@ -19,3 +19,4 @@ testProgram({ program: "without_huge_pages", what: "PR_SET_THP_DISABLE" });
 testProgram({ program: "guard_pages", what: "guard pages" });
 testProgram({ program: "stacks", what: "mappings that grow downwards" });
 testProgram({ program: "growing_task", what: "stack and heap grow on" });
+testProgram({ program: "full_address_space", what: "something in every terabyte" });
