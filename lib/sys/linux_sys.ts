@@ -5,6 +5,7 @@ import { decodeText, encodeText, encodeTextInto } from "../text.ts";
 import * as k from "./constants.ts";
 import { EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
 import { type Libc, openLibc } from "./libc.ts";
+import { spawnProgram } from "./spawn_program.ts";
 import type { DirectoryEntry, FileStatus, SharedMemory, Sys, WaitResult } from "./sys.ts";
 
 /** Twice PATH_MAX, so that the kernel is the one to refuse a long path. */
@@ -377,6 +378,12 @@ export class LinuxSys implements Sys, Disposable {
   }
 
   /** A file that may be executed, whatever the sysctl vm.memfd_noexec has as default. */
+  spawnProgram(path: string, options: Parameters<Sys["spawnProgram"]>[1]): number {
+    const pid = spawnProgram(this.#libc, { path, ...options });
+    if (pid < 0) throw failure("posix_spawnp", -pid, `Cannot run ${quote(path)}`);
+    return pid;
+  }
+
   memfdCreate(name: string): number {
     const encoded = this.#encode("memfd_create", name);
     let fd = this.#c.memfd_create(encoded, k.MFD_CLOEXEC | k.MFD_EXEC);
@@ -472,6 +479,12 @@ export class LinuxSys implements Sys, Disposable {
     const result = this.#c.ptrace(k.PTRACE_SYSCALL, pid, 0n, 0n);
     const code = this.#code();
     if (result !== 0) throw failure("ptrace(PTRACE_SYSCALL)", code, `Cannot continue task ${pid} to a system call`);
+  }
+
+  ptraceStep(pid: number): void {
+    const result = this.#c.ptrace(k.PTRACE_SINGLESTEP, pid, 0n, 0n);
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_SINGLESTEP)", code, `Cannot let task ${pid} do one step`);
   }
 
   ptraceSetOptions(pid: number, options: number): void {

@@ -59,6 +59,14 @@ export interface Sys {
   kill(pid: number, signal: number): void;
   /** posix_spawn(3) of the file behind `executable`, with no arguments but its name and an empty environment. */
   spawn(executable: number): number;
+  /**
+   * Starts a program of the user's: its name, looked for in PATH unless it has a slash, is its only argument. The
+   * environment is ours with `environment` added; standard output and error go to the descriptor `output`.
+   */
+  spawnProgram(
+    path: string,
+    options: { readonly environment: Readonly<Record<string, string>>; readonly output: number },
+  ): number;
   memfdCreate(name: string): number;
   ftruncate(fd: number, size: number): void;
   /** mmap(2) of a whole shared file, readable and writable. */
@@ -77,6 +85,8 @@ export interface Sys {
   ptraceSetRegisters(pid: number, registers: BigUint64Array): void;
   /** PTRACE_SYSCALL: continues to the next entry to or exit from a system call. */
   ptraceSyscall(pid: number): void;
+  /** PTRACE_SINGLESTEP: continues for one instruction. */
+  ptraceStep(pid: number): void;
   /** PTRACE_SETOPTIONS. */
   ptraceSetOptions(pid: number, options: number): void;
   /** PTRACE_SETSIGMASK: bit N − 1 blocks signal N. */

@@ -1,7 +1,6 @@
-import type { ContentsPlan, TaskContents, ThreadContents } from "../../plan/contents/contents_plan.ts";
+import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
 import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
-import { callBetweenStops, unmapAgent } from "../../tracee/last_steps.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
@@ -9,8 +8,8 @@ import { compileFileStep } from "./files/compile_file_step.ts";
 import { compileMemory } from "./compile_memory.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
+import { Departure } from "./departure.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
-import { compileAction, isLate } from "./state/actions.ts";
 import { compileLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { RegisterWriter } from "./write_registers.ts";
@@ -19,7 +18,6 @@ const RLIMIT_NOFILE = 7;
 const PTRACE_O_TRACESYSGOOD = 0x1;
 const PTRACE_O_EXITKILL = 0x10_0000;
 const PTRACE_O_SUSPEND_SECCOMP = 1 << 21;
-const ALL_SIGNALS = 2n ** 64n - 1n;
 
 /** Descriptors that are kept free below ours, for files while they are made. */
 const SPARE_DESCRIPTORS = 16;
@@ -112,21 +110,18 @@ export class ContentsRun {
       }),
     ]);
     this.#makeFiles(this.#plan.lateFiles, []);
+    const { tasks } = this.#plan;
     // Those that share their descriptors would get each other's numbers for the files that they open for a while.
-    for (const task of this.#plan.tasks.filter(sharesDescriptors)) this.#runTables([this.#compileTask(task)]);
-    this.#runTables(this.#plan.tasks.filter((task) => !sharesDescriptors(task)).map((task) => this.#compileTask(task)));
+    for (const task of tasks.filter(sharesDescriptors)) this.#runTables([this.#compileTask(task)]);
+    this.#runTables(tasks.filter((task) => !sharesDescriptors(task)).map((task) => this.#compileTask(task)));
     this.close();
     this.#makeFiles(this.#plan.lastFiles, []);
     this.#suspendSeccomp();
-    this.#runTables(this.#plan.tasks.flatMap((task) => (
-      task.threads.map((
-        thread,
-        index,
-      ): [number, RemoteCall[]] => [thread.tid, compileThread(this.#context, thread, { task, isLeader: index === 0 })])
-    )));
-    this.#options.context.slots.clearArena();
-    const writer = new RegisterWriter(this.#options.context, this.#plan.components);
-    for (const task of this.#plan.tasks) this.#leave(task, writer);
+    this.#runTables(tasks.filter((task) => !this.#isOneTable(task)).flatMap((task) => this.#compileThreads(task)));
+    const { context, traceeOf } = this.#options;
+    context.slots.clearArena();
+    const writer = new RegisterWriter(context, this.#plan.components);
+    new Departure({ context, contents: this.#context, traceeOf, writer }).makeReady(this.#plan.tasks);
   }
 
   /** Closes the files that were opened here. May be repeated. */
@@ -174,7 +169,20 @@ export class ContentsRun {
       ...compileDirectories(this.#context, task),
       ...compileDescriptors(this.#context, task),
       ...compileLimits(this.#context, task),
+      ...this.#isOneTable(task) ? this.#compileThreads(task).flatMap(([, calls]) => calls) : [],
     ]];
+  }
+
+  /** Whether nothing comes between what a task does and what its only thread does. */
+  #isOneTable({ threads }: TaskContents): boolean {
+    return threads.length === 1 && threads[0]?.seccomp.length === 0 && this.#plan.lastFiles.length === 0;
+  }
+
+  #compileThreads(task: TaskContents): [number, RemoteCall[]][] {
+    return task.threads.map((thread, index) => [
+      thread.tid,
+      compileThread(this.#context, thread, { task, isLeader: index === 0 }),
+    ]);
   }
 
   /** Runs tables in different tasks at the same time, as many as the shared memory has room for. */
@@ -221,28 +229,6 @@ export class ContentsRun {
         sys.ptraceSetOptions(traceeOf(tid).pid, options);
       }
     }
-  }
-
-  #leave(task: TaskContents, writer: RegisterWriter): void {
-    const { context: { sys }, traceeOf, nameOf } = this.#options;
-    const leader = traceeOf(task.pid);
-    for (const { tid } of task.threads) sys.ptraceSetSignalMask(traceeOf(tid).pid, ALL_SIGNALS);
-    for (const action of task.actions.filter(isLate)) {
-      callBetweenStops(leader, compileAction(this.#context, action, nameOf(task.pid)));
-    }
-    unmapAgent(leader);
-    for (const thread of task.threads) this.#setThread(thread, writer);
-  }
-
-  #setThread(thread: ThreadContents, writer: RegisterWriter): void {
-    const { context: { sys }, traceeOf } = this.#options;
-    const { pid } = traceeOf(thread.tid);
-    writer.write(pid, thread.registers);
-    if (thread.rseq !== undefined && thread.rseq.section !== 0n) {
-      // The kernel forgets it while the agent runs; it lies behind two 32-bit numbers (linux/rseq.h).
-      sys.writeMemory(pid, thread.rseq.address + 8n, words(thread.rseq.section));
-    }
-    sys.ptraceSetSignalMask(pid, thread.signalMask);
   }
 }
 
