@@ -1,12 +1,14 @@
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { orUndefined } from "./describe_cgroups.ts";
+import { describeVdso, readDumpedVdso } from "./describe_vdso.ts";
 import type { HostMemory, MemoryQuestions } from "./host.ts";
 
 const MM = "/sys/kernel/mm";
 
 /** What this kernel can do about memory, as far as it was asked for. */
 export function describeMemory(sys: Sys, questions: MemoryQuestions): HostMemory {
+  const vdso = questions.vdsos.size === 0 ? undefined : describeVdso(sys);
   return {
     maxMappings: Number(readText(sys, "/proc/sys/vm/max_map_count")),
     hugePages: new Map(questions.hugePages.flatMap((size) => {
@@ -15,6 +17,11 @@ export function describeMemory(sys: Sys, questions: MemoryQuestions): HostMemory
     })),
     hasTransparentPages: !questions.transparentPages || exists(sys, `${MM}/transparent_hugepage`),
     mergesPages: !questions.mergedPages || exists(sys, `${MM}/ksm`),
+    ...vdso === undefined ? {} : { vdso },
+    dumpedVdsos: new Map([...questions.vdsos].flatMap(([pid, runs]) => {
+      const bytes = readDumpedVdso(sys, runs);
+      return bytes === undefined ? [] : [[pid, bytes] as const];
+    })),
   };
 }
 

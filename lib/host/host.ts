@@ -1,3 +1,4 @@
+import type { PageRun } from "../model/address_space.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 
 /**
@@ -42,6 +43,18 @@ export interface HostMemory {
   readonly hasTransparentPages: boolean;
   /** Whether equal pages can be merged (KSM); also where nobody asked for it. */
   readonly mergesPages: boolean;
+  /** What the kernel maps into every task (vdso(7)); absent where it does not, and where nobody asked for it. */
+  readonly vdso?: HostVdso;
+  /** Contents of vdsos that were dumped, by pid, of those that were asked for and can be read. */
+  readonly dumpedVdsos: ReadonlyMap<number, Uint8Array>;
+}
+
+/** The code and the data that the kernel maps, one behind the other. */
+export interface HostVdso {
+  /** By ascending offset, the first of which is 0; several are data. Sizes in bytes. */
+  readonly parts: readonly { readonly kind: "vdso" | "vvar"; readonly offset: number; readonly size: number }[];
+  /** The bytes of the code. */
+  readonly code: Uint8Array;
 }
 
 export interface OwnState {
@@ -127,4 +140,6 @@ export interface MemoryQuestions {
   readonly hugePages: readonly number[];
   readonly transparentPages: boolean;
   readonly mergedPages: boolean;
+  /** Where the images have the vdsos of tasks, by pid. */
+  readonly vdsos: ReadonlyMap<number, readonly PageRun[]>;
 }

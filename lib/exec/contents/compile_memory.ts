@@ -9,6 +9,8 @@ const O_RDONLY = 0;
 const MAP_FIXED_NOREPLACE = 0x10_0000;
 const ARCH_MAP_VDSO_64 = 0x2003;
 const MLOCK_ONFAULT = 1;
+/** MREMAP_MAYMOVE and MREMAP_FIXED. */
+const MREMAP_MOVE = 3;
 const PR_SET_MM = 35;
 const PR_SET_MM_MAP = 14;
 const PR_SET_THP_DISABLE = 41;
@@ -101,6 +103,11 @@ function compileStep(context: MemoryContext, step: ResolvedStep): RemoteCall {
     }
     case "unmap":
       return remoteCall(context, "munmap", [step.start, step.size], { attempt: `Cannot unmap ${describe(step)}` });
+    case "move":
+      return remoteCall(context, "mremap", [step.start, step.size, step.size, MREMAP_MOVE, step.to], {
+        attempt: `Cannot move ${describe(step)} of task ${pid}`,
+        expected: step.to,
+      });
     case "map-vdso":
       return remoteCall(context, "arch_prctl", [ARCH_MAP_VDSO_64, step.start], {
         attempt: `Cannot map the vdso of task ${pid}`,
@@ -108,6 +115,8 @@ function compileStep(context: MemoryContext, step: ResolvedStep): RemoteCall {
       });
     case "fill":
       return fill(context, step);
+    case "write":
+      return write(context, step);
     case "protect":
       return remoteCall(context, "mprotect", [step.start, step.size, step.protection], {
         attempt: `Cannot protect ${describe(step)} of task ${pid}`,
@@ -151,6 +160,16 @@ function fill(context: MemoryContext, { file, offset, ranges }: FillStep): Remot
     attempt: `Cannot read ${size} bytes of pages from "${file}" into task ${context.pid}`,
     hints: { EFAULT: "a limit of memory was reached, or the file is shorter than its pagemap says" },
     expected: size,
+  });
+}
+
+/** No system call copies memory within a task; one copies it to a task, and that may be the same one. */
+function write({ pid, ...context }: MemoryContext, { start, bytes }: Extract<MemoryStep, { kind: "write" }>): RemoteCall {
+  const local = { struct: words(0, bytes.length), pointers: [[0, bytes]] as const };
+  const args = [pid, local, 1, words(start, bytes.length), 1, 0];
+  return remoteCall(context, "process_vm_writev", args, {
+    attempt: `Cannot write to ${describe({ start, size: bytes.length })} of task ${pid}`,
+    expected: bytes.length,
   });
 }
 

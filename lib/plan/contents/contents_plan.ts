@@ -112,11 +112,14 @@ export interface DescriptorStep {
 export type MemoryStep =
   | MapStep
   | { readonly kind: "unmap"; readonly start: number; readonly size: number }
+  /** mremap(2) */
+  | { readonly kind: "move"; readonly start: number; readonly size: number; readonly to: number }
   /** The vdso and its data, at an address of the dumped task. */
   | { readonly kind: "map-vdso"; readonly start: number }
   /** Reads consecutive bytes of a file into pages. */
   | FillStep
   | InheritStep
+  | { readonly kind: "write"; readonly start: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "protect"; readonly start: number; readonly size: number; readonly protection: number }
   /** madvise(2) */
   | { readonly kind: "advise"; readonly start: number; readonly size: number; readonly advice: number }

@@ -13,6 +13,7 @@ import { Inheritance } from "./inheritance.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
 import type { TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
+import { planVdso, type VdsoPlan } from "./memory/plan_vdso.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
@@ -27,7 +28,7 @@ export interface ContentsQuestions {
   readonly programs: readonly TaskProgram[];
 }
 
-const NO_ADDRESSES: FreeAddresses = { start: 0, end: 0, scratch: 0 };
+const NO_ADDRESSES: FreeAddresses = { start: 0, end: 0, scratch: 0, kept: 0 };
 /** First kernel with PR_TIMER_CREATE_RESTORE_IDS. */
 const CHOSEN_TIMER_IDS = [6, 16] as const;
 
@@ -38,12 +39,14 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
   const files = new FilePlanner(contents, host, problems);
   const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
   if (free === NO_ADDRESSES) problems.push({ where: "memory", what: "no 4 GiB of addresses are free in all tasks" });
+  const vdsos = planVdsos(questions, { aside: free.kept, problems });
   const draft: Draft = {
     ...{ questions, files, problems },
     free,
+    vdsos,
     emptySegments: new Set(contents.segments.keys()),
     tables: new Set(),
-    births: planBirthMemory(questions),
+    births: planBirthMemory(questions, vdsos),
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
   const tasks = programs.flatMap((program) => planTask(draft, program));
@@ -75,6 +78,8 @@ interface Draft {
   readonly files: FilePlanner;
   readonly problems: Problem[];
   readonly free: FreeAddresses;
+  /** By pid. */
+  readonly vdsos: ReadonlyMap<number, VdsoPlan>;
   readonly emptySegments: Set<number>;
   /** Tables that a task planned before has. */
   readonly tables: Set<number>;
@@ -84,13 +89,37 @@ interface Draft {
   readonly controlsHugePages: boolean;
 }
 
+/** The vdso of each task, by pid. */
+function planVdsos(
+  { contents, host, programs }: ContentsQuestions,
+  { aside, problems }: { readonly aside: number; readonly problems: Problem[] },
+): Map<number, VdsoPlan> {
+  return new Map(programs.flatMap(({ pid, threads }) => {
+    const task = contents.tasks.get(pid);
+    if (task === undefined) return [];
+    const instructions = [pid, ...threads.map(({ tid }) => tid)].flatMap((tid) => instructionOf(contents, tid));
+    return [[pid, planVdso(task.memory, { pid, instructions, host: host.memory, aside, problems })] as const];
+  }));
+}
+
+/** Index of rip in `struct user_regs_struct`. */
+const INSTRUCTION = 16;
+
+function instructionOf({ threads }: Contents, tid: number): number[] {
+  const address = threads.get(tid)?.registers.general[INSTRUCTION];
+  return address === undefined ? [] : [Number(address)];
+}
+
 /** What tasks are born with, by pid; those that are not among them are born with nothing. */
-function planBirthMemory({ contents, programs }: ContentsQuestions): Map<number, Inherited> {
+function planBirthMemory(
+  { contents, programs }: ContentsQuestions,
+  vdsos: ReadonlyMap<number, VdsoPlan>,
+): Map<number, Inherited> {
   const inheritance = new Inheritance(contents);
   const births = new Map<number, Inherited>();
   const fillers = new Set(programs.filter(isFiller).map(({ pid }) => pid));
   for (const { pid, maker } of programs) {
-    const from = contents.tasks.get(maker)?.memory;
+    const from = vdsos.get(maker)?.space;
     if (fillers.has(maker) && from !== undefined) births.set(pid, { mappings: inheritance.find(maker, pid), from });
     else if (births.has(maker)) births.set(pid, { mappings: [] });
   }
@@ -105,14 +134,15 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
   const { pid, threads } = program;
   const { contents, host } = draft.questions;
   const state = contents.tasks.get(pid);
-  if (state === undefined) return [];
+  const vdso = draft.vdsos.get(pid);
+  if (state === undefined || vdso === undefined) return [];
   const descriptors = planDescriptors(draft, pid, state.table);
   return [{
     pid,
     isFiller: isFiller(program),
     ...draft.controlsHugePages ? { hugePagesDisabled: state.memory.hugePagesDisabled } : {},
-    memory: planTaskMemory(draft, pid, state),
-    expectedMappings: expectMappings(state.memory, contents),
+    memory: planTaskMemory(draft, pid, { state, vdso }),
+    expectedMappings: [...vdso.expected, ...expectMappings(vdso.space, contents)].sort((a, b) => a.start - b.start),
     ...executableOf(contents, state),
     ...descriptors === undefined ? {} : { descriptors },
     directories: planDirectories(draft, pid, state),
@@ -130,12 +160,17 @@ function executableOf(contents: Contents, { memory }: TaskState): Pick<TaskConte
   return file?.kind === "path" && file.remap === undefined ? { executable: file.path } : {};
 }
 
-function planTaskMemory({ questions, files, births, ...draft }: Draft, pid: number, state: TaskState) {
+function planTaskMemory(
+  { questions, files, births, ...draft }: Draft,
+  pid: number,
+  { state, vdso }: { readonly state: TaskState; readonly vdso: VdsoPlan },
+) {
   const holder = `task ${pid}, memory`;
   const inherited = births.get(pid);
-  return planMemory(state.memory, {
+  return planMemory(vdso.space, {
     ...draft,
     pid,
+    vdso,
     host: questions.host,
     ...inherited === undefined ? {} : { inherited },
     fileHandle: (file, openFlags) => planMappedFile(files, { file, openFlags }, holder),

@@ -13,6 +13,7 @@ import type { FillStep, Handle, MemoryStep } from "./contents_plan.ts";
 import { checkMemory } from "./memory/check_memory.ts";
 import { type FreeAddresses, WINDOW } from "./memory/free_addresses.ts";
 import { type LockStep, type LockTime, lockTime, planLock } from "./memory/plan_locks.ts";
+import type { VdsoPlan } from "./memory/plan_vdso.ts";
 import { clearInherited, type Inherited, inheritsVdso, kernelMappings, planInherited } from "./plan_inherited.ts";
 
 const PROT_WRITE = 2;
@@ -40,6 +41,7 @@ export interface MemoryContext {
   readonly executable: Handle | undefined;
   /** What the task is born with; absent when that is nothing. */
   readonly inherited?: Inherited;
+  readonly vdso: Pick<VdsoPlan, "mapping" | "patching">;
   /** Addresses that are ours. */
   readonly free: FreeAddresses;
   readonly segments: ReadonlyMap<number, Segment>;
@@ -69,7 +71,7 @@ export interface SharedMemory {
  */
 export function planMemory(space: AddressSpace, context: MemoryContext): MemoryStep[] {
   checkMemory(space, context);
-  const { inherited = { mappings: [] }, free, host } = context;
+  const { inherited = { mappings: [] }, free, host, vdso } = context;
   const kept = new Set(inherited.mappings);
   const keptKernels = inheritsVdso(inherited, space) ? kernelMappings(space) : [];
   const own = space.mappings.filter((mapping) => isOurs(mapping) && !kept.has(mapping));
@@ -79,12 +81,13 @@ export function planMemory(space: AddressSpace, context: MemoryContext): MemoryS
   const lock = (time: LockTime) => planLocks(own, { ...context, space, time, hasPages: (one) => filled.has(one) });
   return [
     ...context.inherited === undefined ? [] : clearInherited([...kept, ...keptKernels], free),
-    ...keptKernels.length > 0 ? [] : mapVdso(space),
+    ...keptKernels.length > 0 ? [] : vdso.mapping,
     ...own.flatMap((mapping) => mapOne(mapping, { context, isFilled: filled.has(mapping) })),
     ...host.memory.hasTransparentPages ? own.flatMap(adviseEarly) : [],
     ...planFills(fills),
     ...planInherited(inherited, space),
     ...fillSegments(own, context),
+    ...vdso.patching,
     ...lock("when-filled"),
     ...own.filter(isOpened).map(protect),
     ...own.flatMap(advise),
@@ -98,12 +101,6 @@ export function planMemory(space: AddressSpace, context: MemoryContext): MemoryS
 
 function isOurs({ content }: Mapping): boolean {
   return content.kind !== "vdso" && content.kind !== "vvar" && content.kind !== "vsyscall";
-}
-
-/** One call makes all of it: the pages of data, which come first, and the code behind them. */
-function mapVdso({ mappings }: AddressSpace): MemoryStep[] {
-  const first = mappings.find(({ content }) => content.kind === "vdso" || content.kind === "vvar");
-  return first === undefined ? [] : [{ kind: "map-vdso", start: first.start }];
 }
 
 function mapOne(

@@ -13,6 +13,8 @@ export interface ProgramTest {
   readonly what: string;
   /** Further options of `criu dump`. */
   readonly dump?: readonly string[];
+  /** Changes what was dumped, before it is restored by anybody. */
+  readonly change?: (images: string, root: number) => void;
   /** Further options of both restores. */
   readonly restore?: readonly string[];
   /** Further options for cgrestore. */
@@ -39,6 +41,7 @@ export function testProgram(test: ProgramTest): void {
       await tree.ready();
       const before = tree.describe();
       const images = await tree.dump(test.dump);
+      test.change?.(images, tree.root);
       // Whatever has failed, the next step finds the pids free.
       const step = (name: string, run: () => Promise<void>) => t.step(name, () => run().finally(() => tree.kill()));
       const options = [...test.restore ?? [], ...test.cgrestore ?? []];

@@ -4,6 +4,8 @@ import type { AddressSpace, Range } from "../../../model/address_space.ts";
 export interface FreeAddresses extends Range {
   /** Of `WINDOW` bytes, at a multiple of them, in which things are mapped for a while. */
   readonly scratch: number;
+  /** Behind all that is ours, for what a task keeps. */
+  readonly kept: number;
 }
 
 /** As large as the largest huge pages of x86-64, which can only be mapped at multiples of their size. */
@@ -27,5 +29,6 @@ export function findFreeAddresses(spaces: Iterable<AddressSpace>): FreeAddresses
   const block = taken.indexOf(0);
   if (block === -1) return undefined;
   const start = block * BLOCK;
-  return { start, end: start + AGENT_SIZE + WINDOW, scratch: start + AGENT_SIZE };
+  const end = start + AGENT_SIZE + WINDOW;
+  return { start, end, scratch: start + AGENT_SIZE, kept: end + WINDOW };
 }

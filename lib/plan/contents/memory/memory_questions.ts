@@ -1,4 +1,6 @@
 import type { MemoryQuestions } from "../../../host/host.ts";
+import type { PageRun } from "../../../model/address_space.ts";
+import { cut } from "../../../model/build_pages.ts";
 import type { Checkpoint } from "../../../model/checkpoint.ts";
 import { hugePageSize } from "./huge_pages.ts";
 
@@ -10,16 +12,20 @@ const MADV_NOHUGEPAGE = 15;
 export function memoryQuestions({ contents }: Pick<Checkpoint, "contents">): MemoryQuestions {
   const sizes = new Set<number>();
   const advice = new Set<number>();
-  for (const { memory } of contents?.tasks.values() ?? []) {
+  const vdsos = new Map<number, PageRun[]>();
+  for (const [pid, { memory }] of contents?.tasks ?? []) {
     for (const mapping of memory.mappings) {
       for (const number of mapping.advice) advice.add(number);
       const size = hugePageSize(mapping.flags);
-      if (size !== undefined) sizes.add(size);
+      // 0 is the default, whatever that is.
+      if (size !== undefined && size > 0) sizes.add(size);
+      if (mapping.content.kind === "vdso") vdsos.set(pid, cut(memory.pages, mapping.start, mapping.end));
     }
   }
   return {
     hugePages: [...sizes].sort((a, b) => a - b),
     transparentPages: advice.has(MADV_HUGEPAGE) || advice.has(MADV_NOHUGEPAGE),
     mergedPages: advice.has(MADV_MERGEABLE),
+    vdsos,
   };
 }
