@@ -30,14 +30,17 @@ function accessOf({ protection, content }: Mapping): string {
   return letters.join("") + (isShared ? "s" : "p");
 }
 
-function nameOf({ content }: Mapping, { files }: Contents): string | undefined {
+const MAP_HUGETLB = 0x4_0000;
+
+function nameOf({ content, flags }: Mapping, { files }: Contents): string | undefined {
+  const isHuge = (flags & MAP_HUGETLB) !== 0;
   switch (content.kind) {
     case "anonymous":
-      return "";
+      return isHuge ? "/anon_hugepage (deleted)" : "";
     case "vdso":
       return "[vdso]";
     case "segment":
-      return "/dev/zero (deleted)";
+      return isHuge ? "/anon_hugepage (deleted)" : "/dev/zero (deleted)";
     case "file":
       return fileName(files.get(content.file));
     default:

@@ -13,6 +13,7 @@ import { Inheritance } from "./inheritance.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
 import type { TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
+import { checkHugePages } from "./memory/huge_pages.ts";
 import { planVdso, type VdsoPlan } from "./memory/plan_vdso.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
@@ -39,6 +40,7 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
   const files = new FilePlanner(contents, host, problems);
   const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
   if (free === NO_ADDRESSES) problems.push({ where: "memory", what: "no 4 GiB of addresses are free in all tasks" });
+  checkHugePages(contents, host.memory, problems);
   const vdsos = planVdsos(questions, { aside: free.kept, problems });
   const draft: Draft = {
     ...{ questions, files, problems },

@@ -16,16 +16,21 @@ export function memoryQuestions({ contents }: Pick<Checkpoint, "contents">): Mem
   for (const [pid, { memory }] of contents?.tasks ?? []) {
     for (const mapping of memory.mappings) {
       for (const number of mapping.advice) advice.add(number);
-      const size = hugePageSize(mapping.flags);
-      // 0 is the default, whatever that is.
-      if (size !== undefined && size > 0) sizes.add(size);
+      addSize(sizes, mapping.flags);
       if (mapping.content.kind === "vdso") vdsos.set(pid, cut(memory.pages, mapping.start, mapping.end));
     }
   }
+  for (const { flags } of contents?.segments.values() ?? []) addSize(sizes, flags);
   return {
     hugePages: [...sizes].sort((a, b) => a - b),
     transparentPages: advice.has(MADV_HUGEPAGE) || advice.has(MADV_NOHUGEPAGE),
     mergedPages: advice.has(MADV_MERGEABLE),
     vdsos,
   };
+}
+
+function addSize(sizes: Set<number>, flags: number): void {
+  const size = hugePageSize(flags);
+  // 0 is the default, whatever that is.
+  if (size !== undefined && size > 0) sizes.add(size);
 }
