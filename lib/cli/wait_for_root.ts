@@ -9,14 +9,14 @@ import { exitCode, exited, stopped, termSignal } from "../sys/wait_status.ts";
  */
 export function waitForRoot(sys: Sys, rootPid: number): number {
   for (;;) {
-    sys.catchSignals();
+    const signal = sys.takeSignal();
+    if (signal !== 0) forward(sys, rootPid, signal);
     try {
       const status = sys.wait(rootPid, Infinity)?.status;
       if (status === undefined || stopped(status)) continue;
       return exited(status) ? exitCode(status) : 128 + termSignal(status);
     } catch (error) {
       if (!(error instanceof SysError) || error.code !== "EINTR") throw error;
-      forward(sys, rootPid, sys.caughtSignal());
     }
   }
 }
@@ -24,7 +24,7 @@ export function waitForRoot(sys: Sys, rootPid: number): number {
 /** In our own process group, the task has got it already, when it was typed at the terminal. */
 function forward(sys: Sys, rootPid: number, signal: number): void {
   try {
-    if (signal !== 0 && sys.getpgid(rootPid) !== sys.getpgid(0)) sys.kill(rootPid, signal);
+    if (sys.getpgid(rootPid) !== sys.getpgid(0)) sys.kill(rootPid, signal);
   } catch (error) {
     // It has just ended, which the next wait tells.
     if (!(error instanceof SysError) || error.code !== "ESRCH") throw error;

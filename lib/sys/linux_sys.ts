@@ -40,6 +40,7 @@ const PRIVILEGE: Readonly<Record<string, string>> = {
   fchmod: "needs CAP_FOWNER",
   kill: "needs CAP_KILL",
   process_vm_writev: "needs CAP_SYS_PTRACE",
+  "ptrace(PTRACE_SET_THREAD_AREA)": "needs a kernel with CONFIG_IA32_EMULATION",
   "ptrace(PTRACE_SEIZE)": "needs CAP_SYS_PTRACE, and a task that nothing else traces",
 };
 
@@ -500,6 +501,15 @@ export class LinuxSys implements Sys, Disposable {
     if (result !== 0) throw failure("ptrace(PTRACE_SETSIGMASK)", code, `Cannot set the signal mask of task ${pid}`);
   }
 
+  ptraceSetThreadArea(pid: number, number: number, descriptor: Uint32Array): void {
+    const copy = Uint32Array.from(descriptor);
+    const result = this.#c.ptrace_buffer(k.PTRACE_SET_THREAD_AREA, pid, BigInt(number), copy);
+    const code = this.#code();
+    if (result !== 0) {
+      throw failure("ptrace(PTRACE_SET_THREAD_AREA)", code, `Cannot set segment ${number} of task ${pid}`);
+    }
+  }
+
   ptraceGetRegisterSet(pid: number, type: number, buffer: Uint8Array): number {
     const scratch = this.#transfer.subarray(0, buffer.length);
     this.#localVector[0] = this.#transferAddress;
@@ -587,6 +597,11 @@ export class LinuxSys implements Sys, Disposable {
     const signal = Atomics.load(this.#handlers.words, CAUGHT_WORD);
     if (signal !== 0) this.#caughtIsKnown = true;
     return signal;
+  }
+
+  takeSignal(): number {
+    this.#caughtIsKnown = false;
+    return this.#handlers === undefined ? 0 : Atomics.exchange(this.#handlers.words, CAUGHT_WORD, 0);
   }
 
   setChildSubreaper(on: boolean): void {

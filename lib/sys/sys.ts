@@ -91,6 +91,8 @@ export interface Sys {
   ptraceSetOptions(pid: number, options: number): void;
   /** PTRACE_SETSIGMASK: bit N − 1 blocks signal N. */
   ptraceSetSignalMask(pid: number, mask: bigint): void;
+  /** PTRACE_SET_THREAD_AREA: entry `number` of the descriptor table becomes a `struct user_desc`. */
+  ptraceSetThreadArea(pid: number, number: number, descriptor: Uint32Array): void;
   /** PTRACE_GETREGSET into `buffer`; returns how much of it was filled. */
   ptraceGetRegisterSet(pid: number, type: number, buffer: Uint8Array): number;
   /** PTRACE_SETREGSET. */
@@ -117,6 +119,8 @@ export interface Sys {
   catchSignals(): void;
   /** The first signal caught since `catchSignals`, or 0. */
   caughtSignal(): number;
+  /** The same, and forgets it: from then on the next one counts. */
+  takeSignal(): number;
   /** prctl(PR_SET_CHILD_SUBREAPER): orphans among our descendants become our children, for us to reap. */
   setChildSubreaper(on: boolean): void;
   /** Sleeps; a signal caught meanwhile ends it early. */

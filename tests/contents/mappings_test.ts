@@ -11,7 +11,7 @@ testProgram({ program: "large_memory", what: "more than 1 GiB in one piece" });
 testProgram({
   program: "locked_memory",
   what: "locked memory, with all pages and on fault",
-  criuFails: "what was locked on fault has all its pages",
+  criuLoses: "what was locked on fault has all its pages",
 });
 testProgram({ program: "locked_for_ever", what: "all is locked, and the right to do so is gone" });
 testProgram({ program: "advised_memory", what: "every advice of madvise" });

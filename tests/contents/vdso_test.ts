@@ -16,7 +16,7 @@ testProgram({
   program: "clocks",
   what: "the vdso of another kernel",
   change: makeForeign,
-  criuFails: "__vdso_clock_getres runs the dumped code, which has no data",
+  criuLoses: "__vdso_clock_getres runs the dumped code, which has no data",
   // The dumped code is ordinary memory now, and this kernel's is somewhere else; CRIU's dump leaves a page in the text.
   mayDiffer: /VmData|VmSize| map /,
 });
