@@ -84,7 +84,7 @@ export class LiveTree implements AsyncDisposable {
     images: string,
     { host, options = [] }: { readonly host: Readonly<Record<string, string>>; readonly options?: readonly string[] },
   ): Promise<Run> {
-    await this.#putDirectoryBack();
+    await this.putDirectoryBack();
     const program = new URL("pretending_cgrestore.ts", import.meta.url).pathname;
     const command = [Deno.execPath(), "run", "-A", "--no-check", program, JSON.stringify(host)];
     return await runProgram([...command, "restore", "--images", images, "--restore-detached", "-v1", ...options]);
