@@ -1,14 +1,14 @@
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { orUndefined } from "./describe_cgroups.ts";
-import { describeVdso, readDumpedVdso } from "./describe_vdso.ts";
+import { describeVdso, readDumpedPages } from "./describe_vdso.ts";
 import type { HostMemory, MemoryQuestions } from "./host.ts";
 
 const MM = "/sys/kernel/mm";
 
 /** What this kernel can do about memory, as far as it was asked for. */
 export function describeMemory(sys: Sys, questions: MemoryQuestions): HostMemory {
-  const vdso = questions.vdsos.size === 0 ? undefined : describeVdso(sys);
+  const vdso = questions.vdso ? describeVdso(sys) : undefined;
   return {
     maxMappings: Number(readText(sys, "/proc/sys/vm/max_map_count")),
     hugePages: new Map(questions.hugePages.flatMap((size) => {
@@ -18,10 +18,11 @@ export function describeMemory(sys: Sys, questions: MemoryQuestions): HostMemory
     hasTransparentPages: !questions.transparentPages || exists(sys, `${MM}/transparent_hugepage`),
     mergesPages: !questions.mergedPages || exists(sys, `${MM}/ksm`),
     ...vdso === undefined ? {} : { vdso },
-    dumpedVdsos: new Map([...questions.vdsos].flatMap(([pid, runs]) => {
-      const bytes = readDumpedVdso(sys, runs);
-      return bytes === undefined ? [] : [[pid, bytes] as const];
+    pages: new Map([...questions.pages].flatMap(([what, runs]) => {
+      const bytes = readDumpedPages(sys, runs);
+      return bytes === undefined ? [] : [[what, bytes] as const];
     })),
+    processors: questions.processors ? countProcessors(readText(sys, "/sys/devices/system/cpu/possible")) : 1,
   };
 }
 
@@ -32,6 +33,14 @@ function countHugePages(sys: Sys, size: number): number | undefined {
   const count = (file: string) => Number(readText(sys, `${directory}/${file}`));
   const surplus = count("nr_overcommit_hugepages") - count("surplus_hugepages");
   return count("free_hugepages") - count("resv_hugepages") + Math.max(0, surplus);
+}
+
+/** How many there are in a list of ranges, like `0-3,8-11`. */
+export function countProcessors(list: string): number {
+  return list.trim().split(",").reduce((sum, range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return sum + last - first + 1;
+  }, 0);
 }
 
 function exists(sys: Sys, path: string): boolean {

@@ -23,8 +23,8 @@ export function describeVdso(sys: Sys): HostVdso | undefined {
   };
 }
 
-/** The pages of a vdso that was dumped, one after the other; `undefined` where they cannot be read. */
-export function readDumpedVdso(sys: Sys, runs: readonly PageRun[]): Uint8Array | undefined {
+/** Pages of the images, one after the other; `undefined` where they cannot be read. */
+export function readDumpedPages(sys: Sys, runs: readonly PageRun[]): Uint8Array | undefined {
   const bytes = new Uint8Array(runs.reduce((sum, { count }) => sum + count * PAGE_SIZE, 0));
   let done = 0;
   try {

@@ -47,8 +47,10 @@ export interface HostMemory {
   readonly mergesPages: boolean;
   /** What the kernel maps into every task (vdso(7)); absent where it does not, and where nobody asked for it. */
   readonly vdso?: HostVdso;
-  /** Contents of vdsos that were dumped, by pid, of those that were asked for and can be read. */
-  readonly dumpedVdsos: ReadonlyMap<number, Uint8Array>;
+  /** Pages of the images that decide something, by what they are; those that can be read. */
+  readonly pages: ReadonlyMap<string, Uint8Array>;
+  /** Processors that this machine can have; 1 where nobody asked for it. */
+  readonly processors: number;
 }
 
 /** The code and the data that the kernel maps, one behind the other. */
@@ -142,6 +144,8 @@ export interface MemoryQuestions {
   readonly hugePages: readonly number[];
   readonly transparentPages: boolean;
   readonly mergedPages: boolean;
-  /** Where the images have the vdsos of tasks, by pid. */
-  readonly vdsos: ReadonlyMap<number, readonly PageRun[]>;
+  readonly vdso: boolean;
+  readonly processors: boolean;
+  /** Where the images have pages that decide something, by what they are. */
+  readonly pages: ReadonlyMap<string, readonly PageRun[]>;
 }

@@ -6,6 +6,7 @@ import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
 import { compileFileStep } from "./files/compile_file_step.ts";
 import { compileMemory } from "./compile_memory.ts";
+import { compileRing, compileRingSetup } from "./compile_rings.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
 import { Departure } from "./departure.ts";
@@ -111,6 +112,7 @@ export class ContentsRun {
     ]);
     this.#makeFiles(this.#plan.lateFiles, []);
     const { tasks } = this.#plan;
+    for (const task of tasks) if (task.rings.length > 0) this.#restoreRings(task);
     // Those that share their descriptors would get each other's numbers for the files that they open for a while.
     for (const task of tasks.filter(sharesDescriptors)) this.#runTables([this.#compileTask(task)]);
     this.#runTables(tasks.filter((task) => !sharesDescriptors(task)).map((task) => this.#compileTask(task)));
@@ -165,13 +167,29 @@ export class ContentsRun {
 
   #compileTask(task: TaskContents): [number, RemoteCall[]] {
     return [task.pid, [
-      ...task.isFiller ? [] : compileMemory(this.#context, task, []),
+      ...task.isFiller || task.rings.length > 0 ? [] : compileMemory(this.#context, task, []),
       ...compileTaskState(this.#context, task),
       ...compileDirectories(this.#context, task),
       ...compileDescriptors(this.#context, task),
       ...compileLimits(this.#context, task),
       ...this.#isOneTable(task) ? this.#compileThreads(task).flatMap(([, calls]) => calls) : [],
     ]];
+  }
+
+  /** The memory of a task with rings of events, of which only the kernel knows where it puts them. */
+  #restoreRings(task: TaskContents): void {
+    const { pid, isFiller, rings } = task;
+    const { nullFile } = this.#plan;
+    if (nullFile === undefined) throw new RangeError(`Cannot restore the rings of task ${pid}: the plan has no file`);
+    const context = { ...this.#context, pid, nullFile };
+    const tracee = this.#options.traceeOf(pid);
+    if (!isFiller) this.#runInPieces(tracee, compileMemory(this.#context, task, []));
+    for (const ring of rings) {
+      const made = new Uint8Array(new ArrayBuffer(8));
+      this.#runInPieces(tracee, compileRingSetup(context, ring, made));
+      const address = Number(new DataView(made.buffer).getBigUint64(0, true));
+      this.#runInPieces(tracee, compileRing(context, ring, address));
+    }
   }
 
   /** Whether nothing comes between what a task does and what its only thread does. */

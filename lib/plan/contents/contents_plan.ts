@@ -5,6 +5,7 @@ import type { ExpectedMapping } from "./expected_mapping.ts";
 import type { FileStep } from "./file_step.ts";
 import type { FreeAddresses } from "./memory/free_addresses.ts";
 import type { LockStep } from "./memory/plan_locks.ts";
+import type { RingStep } from "./memory/plan_rings.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
 export interface ContentsPlan {
@@ -20,6 +21,8 @@ export interface ContentsPlan {
   readonly lastFiles: readonly FileStep[];
   /** How many open files there are in all. */
   readonly handles: number;
+  /** An open /dev/null, where some task needs one; the other tasks have nothing to do with it. */
+  readonly nullFile?: Handle;
   /** What is true of them in the end, as far as descriptors refer to them. */
   readonly expectedFiles: ReadonlyMap<Handle, ExpectedFile>;
   /** Where this processor keeps the components of XSAVE's area that are restored, by number. */
@@ -43,6 +46,8 @@ export interface TaskContents {
   /** Whether its memory is restored before it makes other tasks, by the step of its program that says so. */
   readonly isFiller: boolean;
   readonly memory: readonly MemoryStep[];
+  /** Contexts of asynchronous requests, when the memory is there. */
+  readonly rings: readonly RingStep[];
   readonly expectedMappings: readonly ExpectedMapping[];
   /** What /proc/PID/exe must say; absent: not compared. */
   readonly executable?: string;

@@ -25,7 +25,8 @@ export function expectMappings({ mappings }: AddressSpace, contents: Contents): 
 }
 
 function accessOf({ protection, content }: Mapping): string {
-  const isShared = content.kind === "segment" || content.kind === "sysv" || content.kind === "file" && content.isShared;
+  const isShared = content.kind === "segment" || content.kind === "sysv" || content.kind === "ring" ||
+    content.kind === "file" && content.isShared;
   const letters = ["r", "w", "x"].map((letter, bit) => (protection >> bit & 1) === 1 ? letter : "-");
   return letters.join("") + (isShared ? "s" : "p");
 }
@@ -37,6 +38,8 @@ function nameOf({ content, flags }: Mapping, { files }: Contents): string | unde
   switch (content.kind) {
     case "anonymous":
       return isHuge ? "/anon_hugepage (deleted)" : "";
+    case "ring":
+      return "/[aio] (deleted)";
     case "vdso":
       return "[vdso]";
     case "segment":

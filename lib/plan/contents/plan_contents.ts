@@ -12,8 +12,10 @@ import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
 import type { TaskProgram } from "../plan.ts";
+import { planNullFile } from "./files/plan_path.ts";
 import { planFile } from "./plan_file.ts";
 import { checkHugePages } from "./memory/huge_pages.ts";
+import { planRings } from "./memory/plan_rings.ts";
 import { planVdso, type VdsoPlan } from "./memory/plan_vdso.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
@@ -53,6 +55,7 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
   const tasks = programs.flatMap((program) => planTask(draft, program));
+  const nullFile = tasks.some(({ rings }) => rings.length > 0) ? { nullFile: planNullFile(files) } : {};
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
     plan: {
@@ -62,6 +65,7 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
       lateFiles: files.late,
       lastFiles: files.last,
       handles: files.count,
+      ...nullFile,
       expectedFiles: files.expected,
       components: host.components,
       choosesTimerIds: draft.choosesTimerIds,
@@ -148,6 +152,7 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     isFiller: isFiller(program),
     ...draft.controlsHugePages ? { hugePagesDisabled: state.memory.hugePagesDisabled } : {},
     memory: planTaskMemory(draft, pid, { state, vdso }),
+    rings: planRings(state.memory, { pid, host: host.memory, problems }),
     expectedMappings: [...vdso.expected, ...expectMappings(vdso.space, contents)].sort((a, b) => a.start - b.start),
     ...executableOf(contents, state),
     ...descriptors === undefined ? {} : { descriptors },

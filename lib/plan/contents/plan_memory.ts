@@ -75,7 +75,8 @@ export function planMemory(space: AddressSpace, context: MemoryContext): MemoryS
   const kept = new Set(inherited.mappings);
   const keptKernels = inheritsVdso(inherited, space) ? kernelMappings(space) : [];
   const own = space.mappings.filter((mapping) => isOurs(mapping) && !kept.has(mapping));
-  const fills = own.flatMap(({ start, end }) => cut(space.pages, start, end));
+  const fills = own.filter(({ content }) => content.kind !== "ring")
+    .flatMap(({ start, end }) => cut(space.pages, start, end));
   const filled = new Set(own.filter(({ start, end }) => cut(fills, start, end).length > 0));
   const isOpened = (mapping: Mapping) => filled.has(mapping) && needsOpening(mapping);
   const lock = (time: LockTime) => planLocks(own, { ...context, space, time, hasPages: (one) => filled.has(one) });
@@ -116,6 +117,9 @@ function mapOne(
       const sharing = (flags & MAP_DROPPABLE) === 0 ? MAP_PRIVATE : 0;
       return [{ ...common, flags: flags | sharing | MAP_ANONYMOUS, offset: 0 }];
     }
+    case "ring":
+      // Keeps the place, until the kernel has made the ring somewhere else.
+      return [{ ...common, protection: 0, flags: MAP_PRIVATE | MAP_ANONYMOUS, offset: 0 }];
     case "segment":
       return [{
         ...common,

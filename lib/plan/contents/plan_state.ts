@@ -13,6 +13,7 @@ export type StateOfTask = Omit<
   | "isFiller"
   | "memory"
   | "hugePagesDisabled"
+  | "rings"
   | "expectedMappings"
   | "executable"
   | "descriptors"

@@ -90,6 +90,7 @@ function* strayPages({ mappings, pages }: AddressSpace): Generator<PageRun> {
 function hasOwnPages({ content }: Mapping): boolean {
   switch (content.kind) {
     case "anonymous":
+    case "ring":
     case "vdso":
     case "vvar":
       return true;

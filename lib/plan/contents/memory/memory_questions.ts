@@ -1,5 +1,5 @@
 import type { MemoryQuestions } from "../../../host/host.ts";
-import type { PageRun } from "../../../model/address_space.ts";
+import { PAGE_SIZE, type PageRun } from "../../../model/address_space.ts";
 import { cut } from "../../../model/build_pages.ts";
 import type { Checkpoint } from "../../../model/checkpoint.ts";
 import { hugePageSize } from "./huge_pages.ts";
@@ -12,12 +12,16 @@ const MADV_NOHUGEPAGE = 15;
 export function memoryQuestions({ contents }: Pick<Checkpoint, "contents">): MemoryQuestions {
   const sizes = new Set<number>();
   const advice = new Set<number>();
-  const vdsos = new Map<number, PageRun[]>();
+  const kinds = new Set<string>();
+  const pages = new Map<string, PageRun[]>();
   for (const [pid, { memory }] of contents?.tasks ?? []) {
     for (const mapping of memory.mappings) {
       for (const number of mapping.advice) advice.add(number);
       addSize(sizes, mapping.flags);
-      if (mapping.content.kind === "vdso") vdsos.set(pid, cut(memory.pages, mapping.start, mapping.end));
+      const { start, end, content } = mapping;
+      if (content.kind === "vdso") pages.set(vdsoKey(pid), cut(memory.pages, start, end));
+      if (content.kind === "ring") pages.set(ringKey(pid, start), cut(memory.pages, start, start + PAGE_SIZE));
+      kinds.add(content.kind);
     }
   }
   for (const { flags } of contents?.segments.values() ?? []) addSize(sizes, flags);
@@ -25,8 +29,20 @@ export function memoryQuestions({ contents }: Pick<Checkpoint, "contents">): Mem
     hugePages: [...sizes].sort((a, b) => a - b),
     transparentPages: advice.has(MADV_HUGEPAGE) || advice.has(MADV_NOHUGEPAGE),
     mergedPages: advice.has(MADV_MERGEABLE),
-    vdsos,
+    vdso: kinds.has("vdso") || kinds.has("vvar"),
+    processors: kinds.has("ring"),
+    pages,
   };
+}
+
+/** How the pages of a task's vdso are known. */
+export function vdsoKey(pid: number): string {
+  return `vdso of task ${pid}`;
+}
+
+/** How the beginning of a ring of events is known. */
+export function ringKey(pid: number, address: number): string {
+  return `ring ${address.toString(16)} of task ${pid}`;
 }
 
 function addSize(sizes: Set<number>, flags: number): void {

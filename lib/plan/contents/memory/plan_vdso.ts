@@ -4,6 +4,7 @@ import type { AddressSpace, Mapping, Range } from "../../../model/address_space.
 import { parseVdso, type VdsoFunction } from "../../../model/parse_vdso.ts";
 import type { MemoryStep } from "../contents_plan.ts";
 import type { ExpectedMapping } from "../expected_mapping.ts";
+import { vdsoKey } from "./memory_questions.ts";
 import { jumpTo, STUBS } from "./redirections.ts";
 
 /** How a task gets the code that the kernel maps into every task (vdso(7)), and its data. */
@@ -23,7 +24,7 @@ export interface VdsoQuestions {
   readonly pid: number;
   /** Where its threads run. */
   readonly instructions: readonly number[];
-  readonly host: Pick<HostMemory, "vdso" | "dumpedVdsos">;
+  readonly host: Pick<HostMemory, "vdso" | "pages">;
   /** Addresses, free in this task, for a vdso that does not get the place of the dumped one. */
   readonly aside: number;
   readonly problems: Problem[];
@@ -47,7 +48,7 @@ export function planVdso(space: AddressSpace, questions: VdsoQuestions): VdsoPla
   if (host.vdso === undefined) return refuse("this kernel does not map one");
   const own = describeHostVdso(host.vdso);
   if (dumped.code === undefined) return apart(space, { dumped, own, aside: questions.aside });
-  const bytes = host.dumpedVdsos.get(pid);
+  const bytes = host.pages.get(vdsoKey(pid));
   if (bytes?.length !== dumped.code.end - dumped.code.start) return refuse("the images do not have its pages");
   const isSame = isEqual(bytes, host.vdso.code);
   const isInside = questions.instructions.some((address) => isIn(dumped.code, address));
