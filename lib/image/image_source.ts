@@ -88,7 +88,10 @@ export class ImageSource {
       this.#complainOnce("parent", "it leads to no directory, and pages are in the checkpoint that it stands for");
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
-      this.#complainOnce("parent", "the link to the checkpoint that this one was made upon is missing, or leads nowhere");
+      this.#complainOnce(
+        "parent",
+        "the link to the checkpoint that this one was made upon is missing, or leads nowhere",
+      );
     }
     return false;
   }

@@ -164,7 +164,10 @@ function fill(context: MemoryContext, { file, offset, ranges }: FillStep): Remot
 }
 
 /** No system call copies memory within a task; one copies it to a task, and that may be the same one. */
-function write({ pid, ...context }: MemoryContext, { start, bytes }: Extract<MemoryStep, { kind: "write" }>): RemoteCall {
+function write(
+  { pid, ...context }: MemoryContext,
+  { start, bytes }: Extract<MemoryStep, { kind: "write" }>,
+): RemoteCall {
   const local = { struct: words(0, bytes.length), pointers: [[0, bytes]] as const };
   const args = [pid, local, 1, words(start, bytes.length), 1, 0];
   return remoteCall(context, "process_vm_writev", args, {

@@ -51,7 +51,9 @@ export function compileRing(context: RingContext, ring: RingStep, made: number):
   ];
   return [
     fetch(context, context.nullFile, NULL_FILE),
-    ...chunksOf(past).flatMap((count) => [submit(context, made, { count, attempt }), take(context, made, { count, attempt })]),
+    ...chunksOf(past).flatMap((
+      count,
+    ) => [submit(context, made, { count, attempt }), take(context, made, { count, attempt })]),
     ...chunksOf(waiting).map((count) => submit(context, made, { count, attempt })),
     ...fills.flatMap((step) => [...readEvents(context, step, { made, attempt }), close(PAGES_FILE)]),
     close(NULL_FILE),

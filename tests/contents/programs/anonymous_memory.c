@@ -101,3 +101,44 @@ PROGRAM(droppable_memory)
 	fill(memory, PAGE, 2);
 	CHECK(is_filled(memory, PAGE, 2));
 }
+
+/* 64 MiB of its own, and 36 MiB that a child shares. */
+PROGRAM(hundred_megabytes)
+{
+	char *own = map(NULL, 64 * MIB, RW, ANONYMOUS, -1, 0);
+	char *shared = map(NULL, 36 * MIB, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	fill(own, 64 * MIB, 1);
+	fill(shared, 36 * MIB, 2);
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		MUST(munmap(own, 64 * MIB));
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(is_filled(shared, 36 * MIB, 2));
+		end_child();
+	}
+	ready_and_wait();
+	CHECK(is_filled(own, 64 * MIB, 1));
+	join_child(child);
+}
+
+/* Memory that changes all the time, in part. */
+PROGRAM(changing_memory)
+{
+	const unsigned count = 64;
+	char *constant = map(NULL, 256 * PAGE, RW, ANONYMOUS, -1, 0);
+	fill(constant, 256 * PAGE, 1);
+	char *memory = map(NULL, count * PAGE, RW, ANONYMOUS, -1, 0);
+	unsigned turn = 0;
+	ready();
+	while (!may_go()) {
+		*(unsigned *)(memory + turn % count * PAGE) = turn;
+		turn++;
+		sleep_ms(1);
+	}
+	CHECK(is_filled(constant, 256 * PAGE, 1));
+	for (unsigned page = 0; page < count; page++) {
+		unsigned last = turn - 1 - (turn - 1 - page) % count;
+		CHECK(turn <= page || *(unsigned *)(memory + page * PAGE) == last);
+	}
+}

@@ -60,13 +60,25 @@ export class LiveTree implements AsyncDisposable {
     return describeTree(this.root);
   }
 
-  /** Dumps the tasks, which are gone then; returns the directory of the images. */
-  async dump(options: readonly string[] = []): Promise<string> {
+  /** Writes the memory of the tasks, which run on; a later dump upon it has only what has changed since. */
+  async preDump(options: readonly string[] = []): Promise<void> {
+    await this.#runDump("pre-dump", options);
+  }
+
+  async #runDump(command: string, options: readonly string[]): Promise<string> {
+    const upon = this.#dumps === 0 ? [] : ["--prev-images-dir", `../${this.#dumps}`];
     const images = `${this.#images}/${++this.#dumps}`;
     await Deno.mkdir(images);
-    const args = ["dump", "-t", String(this.root), "-D", images, "-o", "dump.log", "-v4", ...options];
+    const tracked = options.includes("--track-mem") ? upon : [];
+    const args = [command, "-t", String(this.root), "-D", images, "-o", "dump.log", "-v4", ...tracked, ...options];
     const { code } = await runProgram([criuPath(), ...args]);
     if (code !== 0) throw new Error(`Cannot dump: ${lastErrors(`${images}/dump.log`)}`);
+    return images;
+  }
+
+  /** Dumps the tasks, which are gone then; returns the directory of the images. */
+  async dump(options: readonly string[] = []): Promise<string> {
+    const images = await this.#runDump("dump", options);
     await this.#reapAll();
     await this.#saveDirectory();
     return images;

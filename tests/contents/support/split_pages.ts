@@ -67,14 +67,16 @@ function splitPagemap(directories: readonly string[], name: string): void {
     }
   }
   for (const [level, directory] of directories.entries()) {
-    const payloads = (runs[level] ?? []).map(({ address, count, flags }) => toBinary(pagemap_entrySchema, {
-      $typeName: "cgrestore.images.pagemap_entry",
-      vaddr: address,
-      compatNrPages: count,
-      inParent: false,
-      flags,
-      nrPages: BigInt(count),
-    }));
+    const payloads = (runs[level] ?? []).map(({ address, count, flags }) =>
+      toBinary(pagemap_entrySchema, {
+        $typeName: "cgrestore.images.pagemap_entry",
+        vaddr: address,
+        compatNrPages: count,
+        inParent: false,
+        flags,
+        nrPages: BigInt(count),
+      })
+    );
     const bytes = frameEntries(magicsOf("pagemap", VERSION), [head.payload, ...payloads]);
     Deno.writeFileSync(`${directory}/${name}`, bytes);
     Deno.writeFileSync(`${directory}/pages-${pagesId}.img`, concatenate(contents[level] ?? []));

@@ -11,6 +11,8 @@ export interface ProgramTest {
   readonly program: string;
   /** What is shown by it: `"pipes with bytes in them"`. */
   readonly what: string;
+  /** How often memory is dumped while the program runs, before it is dumped as a whole. */
+  readonly preDumps?: number;
   /** Further options of `criu dump`. */
   readonly dump?: readonly string[];
   /** Changes what was dumped, before it is restored by anybody. */
@@ -43,8 +45,10 @@ export function testProgram(test: ProgramTest): void {
       await using tree = await LiveTree.create();
       await tree.start([holder, "spawn", String(tree.root), test.program, tree.directory]);
       await tree.ready();
+      const tracking = test.preDumps === undefined ? [] : ["--track-mem"];
+      for (let count = 0; count < (test.preDumps ?? 0); count++) await tree.preDump(tracking);
       const before = tree.describe();
-      const images = await tree.dump(test.dump);
+      const images = await tree.dump([...tracking, ...test.dump ?? []]);
       test.change?.(images, tree.root);
       // Whatever has failed, the next step finds the pids free.
       const step = (name: string, run: () => Promise<void>) => t.step(name, () => run().finally(() => tree.kill()));

@@ -152,7 +152,9 @@ function redirect(space: AddressSpace, redirection: Redirection): VdsoPlan {
     const start = dumped.code.start + offset;
     // A thread that is about to enter a function will jump.
     if (instructions.some((address) => address > start && address < start + code.length)) {
-      return refuse(`a thread was at the beginning of its function ${name}, where there will be a jump to this kernel's`);
+      return refuse(
+        `a thread was at the beginning of its function ${name}, where there will be a jump to this kernel's`,
+      );
     }
   }
   return {
