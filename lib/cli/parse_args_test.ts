@@ -3,7 +3,14 @@ import { UsageError } from "../errors.ts";
 import type { Invocation, RestoreInvocation } from "./invocation.ts";
 import { parseArgs } from "./parse_args.ts";
 
-const PLAN_OPTIONS = { mode: "soft", roots: [], onMissing: "fail", pidNamespace: false, shellJob: false } as const;
+const PLAN_OPTIONS = {
+  mode: "soft",
+  roots: [],
+  onMissing: "fail",
+  pidNamespace: false,
+  shellJob: false,
+  placeholders: false,
+} as const;
 const RESTORE: RestoreInvocation = {
   command: "restore",
   images: ".",
@@ -11,6 +18,8 @@ const RESTORE: RestoreInvocation = {
   verbosity: 2,
   workDir: ".",
   detached: false,
+  wait: false,
+  actionScripts: [],
   leaveStopped: false,
   rehearse: false,
   planOptions: PLAN_OPTIONS,
@@ -76,6 +85,9 @@ Deno.test("parseArgs() understands", async (t) => {
     ["--on-missing fail", RESTORE],
     ["--on-missing=skip", planOptions({ onMissing: "skip" })],
     ["--rehearse", restore({ rehearse: true })],
+    ["--placeholders", planOptions({ placeholders: true })],
+    ["--placeholders --no-placeholders", RESTORE],
+    ["plan --placeholders", { ...PLAN, planOptions: { ...PLAN_OPTIONS, placeholders: true } }],
     ["--dry-run", PLAN],
     ["restore --dry-run -o f -d", PLAN],
     ["--json", restore({ json: true })],

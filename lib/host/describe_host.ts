@@ -7,6 +7,7 @@ import { capabilityNames } from "./capability_names.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
 import { describeFiles } from "./describe_files.ts";
 import { describeMemory } from "./describe_memory.ts";
+import { describeAbstractNames } from "./describe_abstract_names.ts";
 import { describeOwnState } from "./describe_own_state.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
 import { type CgroupMount, parseMountinfo } from "./parse_mountinfo.ts";
@@ -43,6 +44,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     own: describeOwnState(sys),
     files: describeFiles(sys, questions.files),
     memory: describeMemory(sys, questions.memory),
+    abstractNames: new Set(questions.abstractNames ? describeAbstractNames(sys) : []),
   };
 }
 

@@ -33,6 +33,8 @@ export interface Host {
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
   readonly memory: HostMemory;
+  /** Abstract names of unix sockets that are in use, as `abstractNameKey` makes them; empty when not asked for. */
+  readonly abstractNames: ReadonlySet<string>;
 }
 
 /** What this kernel can do about memory. */
@@ -87,6 +89,8 @@ export interface HostFile {
   readonly size: number;
   /** GNU build id in hexadecimal; absent when it was not asked for, or the file has none. */
   readonly buildId?: string;
+  /** Of the file of a unix socket: the socket that answers there; absent when that may not be found out. */
+  readonly answer?: "none" | "datagram" | "other";
 }
 
 export interface Hierarchy {
@@ -136,6 +140,8 @@ export interface HostQuestions {
   /** Paths of files, with whether their build id matters. */
   readonly files: ReadonlyMap<string, boolean>;
   readonly memory: MemoryQuestions;
+  /** Whether abstract names of unix sockets matter. */
+  readonly abstractNames: boolean;
 }
 
 /** What the memory of the tasks needs. */

@@ -27,6 +27,8 @@ const UNKNOWN: ReadonlyMap<number, string> = new Map([
 /** What the building of open files has to know. */
 export interface FilesContext {
   readonly images: ContentImages;
+  /** Id of the net namespace of the root task; `undefined` when the images do not tell. */
+  readonly network: number | undefined;
   readonly problems: Problem[];
 }
 
@@ -51,7 +53,7 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   if (entry.sgfd !== undefined) return buildSignalFile(id, entry.sgfd);
   if (entry.tfd !== undefined) return buildTimerFile(id, entry.tfd);
   if (entry.memfd !== undefined) return buildMemoryFile(id, entry.memfd, { ...context, where });
-  if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk);
+  if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk, { ...context, where });
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
 }
 

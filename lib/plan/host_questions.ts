@@ -1,5 +1,6 @@
 import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
+import { absolutePath, parentOf } from "../model/files/unix_name.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { memoryQuestions } from "./contents/memory/memory_questions.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
@@ -28,6 +29,7 @@ export function hostQuestions(
     components: componentsOfInterest(checkpoint),
     files: filesOfInterest(checkpoint),
     memory: memoryQuestions(checkpoint),
+    abstractNames: hasAbstractNames(checkpoint),
   };
 }
 
@@ -40,13 +42,20 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
   return [...numbers].sort((a, b) => a - b);
 }
 
-/** All that are opened by name, with whether their build id is known. */
+/** All that are opened by name, with whether their build id is known, and what is where unix sockets get their names. */
 function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
   const files = new Map<string, boolean>();
   for (const file of contents?.files.values() ?? []) {
     if (file.kind === "path") files.set(file.path, file.buildId !== undefined || files.get(file.path) === true);
+    const path = file.kind === "unix" && file.name?.kind === "path" ? absolutePath(file.name) : undefined;
+    if (path === undefined) continue;
+    for (const interest of [path, parentOf(path)]) files.set(interest, files.get(interest) ?? false);
   }
   return files;
+}
+
+function hasAbstractNames({ contents }: Checkpoint): boolean {
+  return [...contents?.files.values() ?? []].some((file) => file.kind === "unix" && file.name?.kind === "abstract");
 }
 
 function cgroupsOfInterest(

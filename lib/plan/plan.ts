@@ -210,6 +210,8 @@ export interface PlanOptions {
   readonly shellJob: boolean;
   /** `--placeholders`: tasks without contents. */
   readonly placeholders: boolean;
+  /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
+  readonly externalUnixSockets: boolean;
 }
 
 export const MANAGE_MODES = ["none", "props", "soft", "full", "strict", "ignore"] as const;

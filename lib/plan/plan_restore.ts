@@ -3,10 +3,10 @@ import type { Host } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { type HierarchyMapping, mapHierarchies } from "./map_hierarchies.ts";
-import type { Plan, PlanOptions, TaskProgram } from "./plan.ts";
+import type { Plan, PlanOptions } from "./plan.ts";
 import { Inheritance } from "./contents/inheritance.ts";
 import { planSharing } from "./contents/plan_sharing.ts";
-import { planContents } from "./contents/plan_contents.ts";
+import { type ContentsQuestions, planContents } from "./contents/plan_contents.ts";
 import { planCgroups } from "./plan_cgroups.ts";
 import { planTasks, type TaskQuestions } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
@@ -30,7 +30,7 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     ...findFillers === undefined ? {} : { findFillers },
   }, options);
   const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
-  const contents = planTaskContents(checkpoint, host, programs);
+  const contents = planTaskContents(checkpoint, { host, programs, options });
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,
@@ -52,13 +52,19 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     newPidNamespace: tasks.newPidNamespace,
     ...contents === undefined ? {} : { contents: contents.plan },
     counts: tasks.counts,
-    notes: [...mapping.notes, ...cgroups.notes, ...tasks.notes, ...notesOnNamespaces(checkpoint)],
+    notes: [
+      ...mapping.notes,
+      ...cgroups.notes,
+      ...tasks.notes,
+      ...contents?.notes ?? [],
+      ...notesOnNamespaces(checkpoint),
+    ],
   };
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */
-function planTaskContents({ contents }: Checkpoint, host: Host, programs: readonly TaskProgram[]) {
-  return contents === undefined ? undefined : planContents({ contents, host, programs });
+function planTaskContents({ contents }: Checkpoint, questions: Omit<ContentsQuestions, "contents">) {
+  return contents === undefined ? undefined : planContents({ contents, ...questions });
 }
 
 /** Whose memory is restored before others are made. */

@@ -14,4 +14,17 @@ export interface ExpectedFile {
   readonly position?: number;
   /** Further lines of fdinfo, in which every run of white space is one space: `"eventfd-count: 5"`. */
   readonly lines?: readonly string[];
+  /** What /proc/PID/net/unix must say. */
+  readonly unix?: ExpectedUnixSocket;
+}
+
+/** See `NetUnixSocket` of lib/host. */
+export interface ExpectedUnixSocket {
+  /** SOCK_* */
+  readonly type: number;
+  readonly isListening: boolean;
+  /** Absent: not compared. */
+  readonly isConnected?: boolean;
+  /** As `renderUnixName` writes it; empty for none. */
+  readonly name: string;
 }

@@ -1,6 +1,7 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
+import type { PlanOptions } from "../plan.ts";
 import type { Handle } from "./contents_plan.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { FileStep } from "./file_step.ts";
@@ -14,13 +15,17 @@ export class FilePlanner {
   /** What is done to files when all tasks have what they hold. */
   readonly last: FileStep[] = [];
   readonly expected = new Map<Handle, ExpectedFile>();
+  /** What the user should know. */
+  readonly notes: string[] = [];
+  readonly #deferred: (() => void)[] = [];
   readonly #handles = new Map<string, Handle>();
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files">,
+    readonly host: Pick<Host, "files" | "abstractNames" | "own">,
     readonly problems: Problem[],
+    readonly options: Pick<PlanOptions, "externalUnixSockets">,
   ) {}
 
   /** How many handles there are. */
@@ -48,6 +53,16 @@ export class FilePlanner {
   know(key: string, handle: Handle, expected: ExpectedFile): void {
     this.#handles.set(key, handle);
     this.expected.set(handle, expected);
+  }
+
+  /** Has something planned when all open files that tasks hold have their handles. */
+  defer(planning: () => void): void {
+    this.#deferred.push(planning);
+  }
+
+  /** Plans what was deferred. */
+  finish(): void {
+    for (const planning of this.#deferred.splice(0)) planning();
   }
 
   /** The handle of an open file that has been planned. */

@@ -11,7 +11,7 @@ import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
-import type { TaskProgram } from "../plan.ts";
+import type { PlanOptions, TaskProgram } from "../plan.ts";
 import { planNullFile } from "./files/plan_path.ts";
 import { planFile } from "./plan_file.ts";
 import { checkHugePages } from "./memory/huge_pages.ts";
@@ -29,17 +29,26 @@ export interface ContentsQuestions {
   readonly host: Host;
   /** How the tasks are made, makers first, helpers included. */
   readonly programs: readonly TaskProgram[];
+  readonly options: Pick<PlanOptions, "externalUnixSockets">;
 }
 
 const NO_ADDRESSES: FreeAddresses = { start: 0, end: 0, scratch: 0, kept: 0 };
 /** First kernel with PR_TIMER_CREATE_RESTORE_IDS. */
 const CHOSEN_TIMER_IDS = [6, 16] as const;
 
+/** What came of planning contents. */
+export interface PlannedContents {
+  readonly plan: ContentsPlan;
+  readonly problems: readonly Problem[];
+  /** What the user should know. */
+  readonly notes: readonly string[];
+}
+
 /** Plans what gives the tasks of a tree what they held. */
-export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
+export function planContents(questions: ContentsQuestions): PlannedContents {
   const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
-  const { contents, host, programs } = questions;
-  const files = new FilePlanner(contents, host, problems);
+  const { contents, host, programs, options } = questions;
+  const files = new FilePlanner(contents, host, problems, options);
   const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
   if (free === NO_ADDRESSES) problems.push({ where: "memory", what: "no 4 GiB of addresses are free in all tasks" });
   checkHugePages(contents, host.memory, problems);
@@ -56,6 +65,7 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
   };
   const tasks = programs.flatMap((program) => planTask(draft, program));
   const nullFile = tasks.some(({ rings }) => rings.length > 0) ? { nullFile: planNullFile(files) } : {};
+  files.finish();
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
     plan: {
@@ -73,6 +83,7 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
       tasks,
     },
     problems,
+    notes: files.notes,
   };
 }
 

@@ -5,6 +5,7 @@ import { planEventfd } from "./files/plan_eventfd.ts";
 import { planMemoryFile } from "./files/plan_memory_file.ts";
 import { planPath } from "./files/plan_path.ts";
 import { planPipe } from "./files/plan_pipe.ts";
+import { planUnixSocket } from "./files/plan_unix_socket.ts";
 
 /**
  * The handle of an open file, whose making is planned here unless it has been already; `undefined`, with the problem
@@ -29,6 +30,8 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planEventfd(planner, file);
     case "memfd":
       return planMemoryFile(planner, file);
+    case "unix":
+      return planUnixSocket(planner, file, { holder, planInFlight: (inFlight, of) => planFile(planner, inFlight, of) });
     case "unknown":
       return planner.refuse(holder, `${file.what} cannot be restored`);
     default:

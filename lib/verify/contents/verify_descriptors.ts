@@ -1,5 +1,7 @@
 import type { ContentsPlan, DescriptorStep } from "../../plan/contents/contents_plan.ts";
 import type { ExpectedFile } from "../../plan/contents/expected_file.ts";
+import { type NetUnixSocket, parseNetUnix } from "../../host/parse_net_unix.ts";
+import { compareUnixSocket } from "./compare_unix_socket.ts";
 import { O_DIRECTORY, O_RDONLY } from "../../sys/constants.ts";
 import { readText } from "../../sys/files.ts";
 import type { Sys } from "../../sys/sys.ts";
@@ -13,6 +15,8 @@ export class DescriptorComparison {
   /** Links by object, and objects by link. */
   readonly #links = new Map<string, string>();
   readonly #objects = new Map<string, string>();
+  /** By link, read when the first is needed. */
+  #unixSockets: Map<string, NetUnixSocket> | undefined;
 
   constructor(readonly sys: Sys, readonly plan: Pick<ContentsPlan, "expectedFiles">) {}
 
@@ -40,7 +44,19 @@ export class DescriptorComparison {
     if (expected === undefined) return [];
     const link = this.sys.readLink(`${directory}/fd/${fd}`);
     const info = parseInfo(readText(this.sys, `${directory}/fdinfo/${fd}`));
-    return [...this.#compareLink(expected, link), ...compareInfo(expected, info, closeOnExec)];
+    return [
+      ...this.#compareLink(expected, link),
+      ...compareInfo(expected, info, closeOnExec),
+      ...expected.unix === undefined ? [] : compareUnixSocket(expected.unix, this.#findUnixSocket(directory, link)),
+    ];
+  }
+
+  /** All tasks are in one net namespace. */
+  #findUnixSocket(directory: string, link: string): NetUnixSocket | undefined {
+    this.#unixSockets ??= new Map(
+      parseNetUnix(readText(this.sys, `${directory}/net/unix`)).map((socket) => [`socket:[${socket.inode}]`, socket]),
+    );
+    return this.#unixSockets.get(link);
   }
 
   #compareLink({ link: expected, isPrefix = false, object }: ExpectedFile, link: string): string[] {

@@ -6,6 +6,7 @@ import { adjust, makeMemfd, reopen, seal } from "./make_memfd.ts";
 import { makePipe } from "./make_pipe.ts";
 import { makeSegment } from "./make_segment.ts";
 import { openPath } from "./open_path.ts";
+import { compileUnixAction } from "./unix/compile_unix_action.ts";
 
 /** The calls that make the files of one step, each at its own descriptor; none is left open besides. */
 export function compileFileStep(context: FilesContext, step: FileStep): RemoteCall[] {
@@ -18,6 +19,8 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return makeEventfd(context, step);
     case "make-segment":
       return makeSegment(context, step);
+    case "unix-socket":
+      return compileUnixAction(context, step);
     case "make-memfd":
       return makeMemfd(context, step);
     case "reopen":
