@@ -34,6 +34,13 @@ export function parseVdso(bytes: Uint8Array): VdsoFunction[] | undefined {
   }
 }
 
+interface ProgramHeader {
+  readonly type: number;
+  readonly offset: number;
+  readonly address: bigint;
+  readonly size: number;
+}
+
 class VdsoReader {
   readonly #view: DataView;
 
@@ -52,28 +59,29 @@ class VdsoReader {
     const [symbols, strings] = [tables.get(DT_SYMTAB), tables.get(DT_STRTAB)];
     const count = this.#countSymbols(tables);
     if (symbols === undefined || strings === undefined || count === undefined) return undefined;
+    if (count * SYMBOL_SIZE > this.bytes.length) return undefined;
     return Array.from({ length: count }, (_, index) => symbols + index * SYMBOL_SIZE)
       .flatMap((at) => this.#function(at, strings, load.address));
   }
 
-  #programHeaders(): { type: number; offset: number; address: number; size: number }[] {
+  #programHeaders(): ProgramHeader[] {
     const start = this.#word(32);
     const count = this.#view.getUint16(56, true);
     return Array.from({ length: count }, (_, index) => start + index * PROGRAM_HEADER_SIZE).map((at) => ({
       type: this.#view.getUint32(at, true),
       offset: this.#word(at + 8),
-      address: this.#word(at + 16),
+      address: this.#view.getBigUint64(at + 16, true),
       size: this.#word(at + 32),
     }));
   }
 
   /** Offsets of what the dynamic section points to, by tag. */
-  #tables({ offset, size }: { offset: number; size: number }, base: number): Map<number, number> {
+  #tables({ offset, size }: ProgramHeader, base: bigint): Map<number, number> {
     const tables = new Map<number, number>();
     for (let at = offset; at + DYNAMIC_SIZE <= offset + size; at += DYNAMIC_SIZE) {
       const tag = this.#word(at);
       if (tag === 0) break;
-      tables.set(tag, this.#word(at + 8) - base);
+      tables.set(tag, this.#word(at + 8, base));
     }
     return tables;
   }
@@ -100,12 +108,12 @@ class VdsoReader {
     return last + 1;
   }
 
-  #function(at: number, strings: number, base: number): VdsoFunction[] {
+  #function(at: number, strings: number, base: bigint): VdsoFunction[] {
     const type = this.#view.getUint8(at + 4) & 0xf;
     const isDefined = this.#view.getUint16(at + 6, true) !== 0;
     if (type !== STT_FUNC || !isDefined) return [];
     const name = this.#string(strings + this.#view.getUint32(at, true));
-    return [{ name, offset: this.#word(at + 8) - base, size: this.#word(at + 16) }];
+    return [{ name, offset: this.#word(at + 8, base), size: this.#word(at + 16) }];
   }
 
   #string(at: number): string {
@@ -114,8 +122,8 @@ class VdsoReader {
     return String.fromCharCode(...this.bytes.subarray(at, end));
   }
 
-  /** A word; addresses of a vdso are small. */
-  #word(at: number): number {
-    return Number(this.#view.getBigUint64(at, true));
+  /** A word, or an address as what lies between it and `base`: old kernels link their vdsos to the very end. */
+  #word(at: number, base = 0n): number {
+    return Number(BigInt.asUintN(64, this.#view.getBigUint64(at, true) - base));
   }
 }

@@ -181,8 +181,18 @@ function planLocks(mappings: readonly Mapping[], questions: LockQuestions): Lock
   });
 }
 
-/** Gathers runs that follow each other in one file into as few reads as possible. */
+/** Gathers runs that follow each other in one file into as few reads as possible; the files one after the other. */
 export function planFills(runs: readonly PageRun[]): FillStep[] {
+  const files = new Map<string, PageRun[]>();
+  for (const run of runs) {
+    const others = files.get(run.file);
+    if (others === undefined) files.set(run.file, [run]);
+    else others.push(run);
+  }
+  return [...files.values()].flatMap(planFileFills);
+}
+
+function planFileFills(runs: readonly PageRun[]): FillStep[] {
   const steps: FillStep[] = [];
   let open: { file: string; offset: number; ranges: number[]; size: number } | undefined;
   const close = () => {
@@ -191,7 +201,7 @@ export function planFills(runs: readonly PageRun[]): FillStep[] {
   };
   for (const run of runs) {
     for (const { address, offset, size } of piecesOf(run)) {
-      const fits = open !== undefined && open.file === run.file && open.offset + open.size === offset &&
+      const fits = open !== undefined && open.offset + open.size === offset &&
         open.ranges.length < 2 * MAX_RANGES && open.size + size <= MAX_BYTES;
       if (!fits) close();
       open ??= { file: run.file, offset, ranges: [], size: 0 };

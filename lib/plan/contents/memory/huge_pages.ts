@@ -3,6 +3,7 @@ import type { HostMemory } from "../../../host/host.ts";
 import { type Mapping, PAGE_SIZE, type PageRun } from "../../../model/address_space.ts";
 import { cut } from "../../../model/build_pages.ts";
 import type { Contents } from "../../../model/contents.ts";
+import type { TaskState } from "../../../model/task_state.ts";
 
 const MAP_NORESERVE = 0x4000;
 const MAP_HUGETLB = 0x4_0000;
@@ -17,8 +18,17 @@ export function hugePageSize(flags: number): number | undefined {
   return shift === 0 ? 0 : 2 ** shift;
 }
 
+/** The parts of contents that may have huge pages. */
+export interface HugePageUsers extends Pick<Contents, "segments"> {
+  readonly tasks: ReadonlyMap<number, Pick<TaskState, "memory">>;
+}
+
 /** Tells of huge pages that cannot be had here. */
-export function checkHugePages(contents: Contents, host: Pick<HostMemory, "hugePages">, problems: Problem[]): void {
+export function checkHugePages(
+  contents: HugePageUsers,
+  host: Pick<HostMemory, "hugePages">,
+  problems: Problem[],
+): void {
   for (const [size, count] of countHugePages(contents)) {
     const available = host.hugePages.get(size);
     const name = `huge pages of ${size / MIB} MiB`;
@@ -31,7 +41,7 @@ export function checkHugePages(contents: Contents, host: Pick<HostMemory, "hugeP
 }
 
 /** How many huge pages of each size the tasks need at least. */
-function countHugePages({ tasks, segments }: Contents): Map<number, number> {
+function countHugePages({ tasks, segments }: HugePageUsers): Map<number, number> {
   const counts = new Map<number, number>();
   const count = (flags: number, range: { start: number; end: number }, pages: readonly PageRun[]) => {
     const size = hugePageSize(flags);
