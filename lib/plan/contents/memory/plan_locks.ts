@@ -57,8 +57,10 @@ function hasHoles(mapping: Mapping, { space, shared, fileSize }: LockContext): b
     return sizeOf(cut(shared, offset, offset + size)) < size;
   }
   const isShared = content.kind === "file" && content.isShared;
-  // The kernel makes pages of private memory only where it may be written.
-  if (!isShared && (protection & PROT_WRITE) !== 0) return sizeOf(cut(space.pages, start, end)) < size;
+  // The kernel makes pages of private memory where it may be written, as what is closed in the end is before.
+  if (!isShared && ((protection & PROT_WRITE) !== 0 || protection === 0)) {
+    return sizeOf(cut(space.pages, start, end)) < size;
+  }
   if (content.kind !== "file" || fileSize === undefined) return false;
   // There is nothing behind the end of a file.
   return content.offset + size > Math.ceil(fileSize / PAGE_SIZE) * PAGE_SIZE;
