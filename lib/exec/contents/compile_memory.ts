@@ -143,7 +143,7 @@ const LOCK_HINTS = {
 };
 
 const MAP_HINTS = {
-  ENOMEM: "there is too little memory, or the limit of mappings is too low: see the sysctl vm.max_map_count",
+  ENOMEM: "there is too little memory, or ulimit -v or -d, vm.max_map_count or vm.overcommit_memory do not allow it",
   EAGAIN: "more memory is locked than RLIMIT_MEMLOCK allows",
   EPERM: "that address is below the sysctl vm.mmap_min_addr, or the file system does not allow programs",
   ENODEV: "its file cannot be mapped",

@@ -15,7 +15,7 @@ import { compileThread } from "./compile_thread.ts";
 import { Departure } from "./departure.ts";
 import { MadeNames } from "./made_names.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
-import { compileLastLimits, compileLimits } from "./state/limits.ts";
+import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { RegisterWriter } from "./write_registers.ts";
 
@@ -96,6 +96,7 @@ export class ContentsRun {
   /** Makes the files that are mapped, and what the tasks inherit: before any task is made. */
   prepare(): void {
     this.#raiseLimit();
+    this.#setOwnLimits();
     const { base, numbers } = this.#context;
     const coordinator = this.#options.coordinator();
     const lowest = new LowestDescriptors(this.#options.taken);
@@ -182,6 +183,11 @@ export class ContentsRun {
     const [soft = 0n, hard = 0n] = new BigUint64Array(before.buffer);
     if (soft >= needed) return;
     coordinator.run([limit(words(needed, hard > needed ? hard : needed), 0)]);
+  }
+
+  #setOwnLimits(): void {
+    const calls = compileOwnLimits(this.#context, this.#plan.ownLimits);
+    if (calls.length > 0) this.#options.coordinator().run(calls);
   }
 
   #makeFiles(steps: readonly FileStep[], taken: readonly number[]): void {

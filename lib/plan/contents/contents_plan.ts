@@ -13,6 +13,8 @@ export interface ContentsPlan {
   readonly free: FreeAddresses;
   /** Descriptors from here on are ours, in every task and in the coordinator: no task has one of these numbers. */
   readonly firstDescriptor: number;
+  /** Limits that the coordinator sets for itself, and that the tasks are born with. */
+  readonly ownLimits: readonly LimitStep[];
   /** Files that are mapped and the like; made by the coordinator before any task is. */
   readonly earlyFiles: readonly FileStep[];
   /** The other files; made by the coordinator when all tasks are there. */

@@ -15,6 +15,7 @@ import type { PlanOptions, TaskProgram } from "../plan.ts";
 import { planNullFile } from "./files/plan_path.ts";
 import { planFile } from "./plan_file.ts";
 import { checkHugePages } from "./memory/huge_pages.ts";
+import { planOwnLimits } from "./memory/plan_own_limits.ts";
 import { planRings } from "./memory/plan_rings.ts";
 import { planVdso, type VdsoPlan } from "./memory/plan_vdso.ts";
 import type { Inherited } from "./plan_inherited.ts";
@@ -71,6 +72,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     plan: {
       free,
       firstDescriptor,
+      ownLimits: planOwnLimits(host),
       earlyFiles: files.early,
       lateFiles: files.late,
       lastFiles: files.last,

@@ -12,6 +12,7 @@ import { cut } from "../../model/build_pages.ts";
 import type { FillStep, Handle, MemoryStep } from "./contents_plan.ts";
 import { checkMemory } from "./memory/check_memory.ts";
 import { type FreeAddresses, WINDOW } from "./memory/free_addresses.ts";
+import { checkOwnLimits } from "./memory/plan_own_limits.ts";
 import { type LockStep, type LockTime, lockTime, planLock } from "./memory/plan_locks.ts";
 import type { VdsoPlan } from "./memory/plan_vdso.ts";
 import { clearInherited, type Inherited, inheritsVdso, kernelMappings, planInherited } from "./plan_inherited.ts";
@@ -35,7 +36,7 @@ const MAX_BYTES = 2 ** 30;
 /** What planning the memory of one task has to know. */
 export interface MemoryContext {
   readonly pid: number;
-  readonly host: Pick<Host, "kernel" | "memory">;
+  readonly host: Pick<Host, "kernel" | "memory" | "own" | "capabilities">;
   /** Handle of a mapped file, opened as the mapping needs it; `undefined` where there is none, which has been told. */
   readonly fileHandle: (file: number, openFlags: number) => Handle | undefined;
   readonly executable: Handle | undefined;
@@ -71,6 +72,7 @@ export interface SharedMemory {
  */
 export function planMemory(space: AddressSpace, context: MemoryContext): MemoryStep[] {
   checkMemory(space, context);
+  checkOwnLimits(space, context);
   const { inherited = { mappings: [] }, free, host, vdso } = context;
   const kept = new Set(inherited.mappings);
   const keptKernels = inheritsVdso(inherited, space) ? kernelMappings(space) : [];

@@ -1,6 +1,6 @@
 import { deepEqual as assertEquals } from "node:assert/strict";
 import { aMapping, aRun, aSpace } from "../../../tests/support/build_space.ts";
-import { HOST_MEMORY } from "../../../tests/support/plan_inputs.ts";
+import { buildHost } from "../../../tests/support/plan_inputs.ts";
 import type { AddressSpace, Mapping, Segment } from "../../model/address_space.ts";
 import type { MemoryStep } from "./contents_plan.ts";
 import { fillShared, planFills, planMemory } from "./plan_memory.ts";
@@ -69,7 +69,7 @@ Deno.test("fillShared() fills a segment once", () => {
 function steps(space: Partial<AddressSpace>): MemoryStep[] {
   return planMemory(aSpace(space), {
     pid: 7,
-    host: { kernel: [6, 18], memory: HOST_MEMORY },
+    host: buildHost({ kernel: [6, 18] }),
     vdso: { mapping: [], patching: [] },
     fileHandle: () => 1,
     executable: undefined,

@@ -1,4 +1,5 @@
 #include "memory.h"
+#include <sys/resource.h>
 
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE 0x08
@@ -47,6 +48,19 @@ PROGRAM(sparse_memory)
 	CHECK(reserved[0] == 3 && reserved[4 * TIB + 7 * PAGE] == 4 && reserved[5 * TIB - 1] == 5);
 	CHECK(reserved[TIB] == 0);
 	CHECK(is_filled(nothing + 8 * TIB, 64 * PAGE, 6) && !can_read(nothing) && !can_read(nothing + 8 * TIB + 64 * PAGE));
+}
+
+/* More than the task itself may have by now. */
+PROGRAM(limited_memory)
+{
+	char *memory = map(NULL, 10 * GIB, RW, ANONYMOUS, -1, 0);
+	memory[5 * GIB] = 1;
+	const struct rlimit limit = {4 * GIB, 4 * GIB};
+	MUST(setrlimit(RLIMIT_DATA, &limit));
+	ready_and_wait();
+
+	CHECK(memory[5 * GIB] == 1 && memory[0] == 0);
+	CHECK(mmap(NULL, PAGE, RW, ANONYMOUS, -1, 0) == MAP_FAILED && errno == ENOMEM);
 }
 
 /* More than one system call reads. */

@@ -1,6 +1,6 @@
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import { SysError } from "../../../lib/errors.ts";
-import { type Run, runCgrestore } from "../../support/run_cgrestore.ts";
+import { cgrestoreCommand, type Run, runCgrestore } from "../../support/run_cgrestore.ts";
 import { type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
 import { taskExists, waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
@@ -103,6 +103,13 @@ export class LiveTree implements AsyncDisposable {
     const program = new URL("pretending_cgrestore.ts", import.meta.url).pathname;
     const command = [Deno.execPath(), "run", "-A", "--no-check", program, JSON.stringify(host)];
     return await runProgram([...command, "restore", "--images", images, "--restore-detached", "-v1", ...options]);
+  }
+
+  /** Restores with a cgrestore that a program starts: `prlimit` and its options. */
+  async restoreThrough(program: readonly string[], images: string): Promise<Run> {
+    await this.putDirectoryBack();
+    const args = ["restore", "--images", images, "--restore-detached", "-v1"];
+    return await runProgram([...program, ...cgrestoreCommand(), ...args]);
   }
 
   /** Restores with CRIU. */
