@@ -20,3 +20,8 @@ testProgram({ program: "guard_pages", what: "guard pages" });
 testProgram({ program: "stacks", what: "mappings that grow downwards" });
 testProgram({ program: "growing_task", what: "stack and heap grow on" });
 testProgram({ program: "full_address_space", what: "something in every terabyte" });
+testProgram({
+  program: "neighbours",
+  what: "mappings of which the kernel could make one",
+  criuLoses: "they are one mapping",
+});

@@ -10,6 +10,7 @@ import { FilePlanner } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
+import { isAtLeast } from "./kernel_version.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
 import type { PlanOptions, TaskProgram } from "../plan.ts";
 import { planNullFile } from "./files/plan_path.ts";
@@ -87,10 +88,6 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     problems,
     notes: files.notes,
   };
-}
-
-function isAtLeast([major, minor]: readonly [number, number], [wanted, least]: readonly [number, number]): boolean {
-  return major > wanted || major === wanted && minor >= least;
 }
 
 interface Draft {

@@ -10,8 +10,10 @@ import {
 } from "../../model/address_space.ts";
 import { cut } from "../../model/build_pages.ts";
 import type { FillStep, Handle, MemoryStep } from "./contents_plan.ts";
+import { isAtLeast } from "./kernel_version.ts";
 import { checkMemory } from "./memory/check_memory.ts";
 import { type FreeAddresses, WINDOW } from "./memory/free_addresses.ts";
+import { isWritable, mapApart } from "./memory/keep_apart.ts";
 import { checkOwnLimits } from "./memory/plan_own_limits.ts";
 import { type LockStep, type LockTime, lockTime, planLock } from "./memory/plan_locks.ts";
 import type { VdsoPlan } from "./memory/plan_vdso.ts";
@@ -28,6 +30,8 @@ const MAP_NORESERVE = 0x4000;
 const MADV_NOHUGEPAGE = 15;
 const MADV_GUARD_INSTALL = 102;
 
+/** First kernel with MADV_POPULATE_WRITE. */
+const POPULATE = [5, 14] as const;
 /** Most ranges of one preadv(2) (UIO_MAXIOV, linux/uio.h). */
 const MAX_RANGES = 1024;
 /** Most bytes of one read: the kernel takes a little less than 2 GiB (MAX_RW_COUNT). */
@@ -85,7 +89,12 @@ export function planMemory(space: AddressSpace, context: MemoryContext): MemoryS
   return [
     ...context.inherited === undefined ? [] : clearInherited([...kept, ...keptKernels], free),
     ...keptKernels.length > 0 ? [] : vdso.mapping,
-    ...own.flatMap((mapping) => mapOne(mapping, { context, isFilled: filled.has(mapping) })),
+    ...mapApart(own, {
+      space,
+      map: (mapping) => mapOne(mapping, { context, isFilled: filled.has(mapping) }),
+      isWritable: (mapping) => isWritable(mapping, filled.has(mapping)),
+      canPopulate: isAtLeast(host.kernel, POPULATE),
+    }),
     ...host.memory.hasTransparentPages ? own.flatMap(adviseEarly) : [],
     ...planFills(fills),
     ...planInherited(inherited, space),

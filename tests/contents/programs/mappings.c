@@ -127,3 +127,48 @@ PROGRAM(opened_mappings)
 	zero[0] = 1;
 	CHECK(is_zero(nothing, PAGE));
 }
+
+/* Moves pages with what is in them, so that they become neighbours of what is just like them. */
+static void move(char *from, size_t pages, char *to)
+{
+	char *moved = mremap(from, pages * PAGE, pages * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+	MUST(moved == to ? 0 : -1);
+}
+
+/* Neighbours of which the kernel could make one mapping, and has not. */
+PROGRAM(neighbours)
+{
+	int fd = make_file("data", 8 * PAGE, 1);
+	char *space = free_addresses(64 * PAGE);
+	/* Three in a row, the last without anything in its first page. */
+	char *row = map(space, 2 * PAGE, RW, ANONYMOUS, -1, 0);
+	fill(row, 2 * PAGE, 2);
+	for (int number = 1; number < 3; number++) {
+		char *page = map(space + (8 + 4 * number) * PAGE, 2 * PAGE, RW, ANONYMOUS, -1, 0);
+		fill(page + PAGE, PAGE, 2 + number);
+		move(page, 2, row + 2 * number * PAGE);
+	}
+	/* Of a file, and read-only. */
+	char *file = map(space + 20 * PAGE, 2 * PAGE, RW, MAP_PRIVATE, fd, 0), *rest;
+	fill(file + PAGE, PAGE, 5);
+	rest = map(space + 26 * PAGE, 2 * PAGE, RW, MAP_PRIVATE, fd, 2 * PAGE);
+	fill(rest, PAGE, 6);
+	move(rest, 2, file + 2 * PAGE);
+	MUST(mprotect(file, 4 * PAGE, PROT_READ));
+	char *advised = map(space + 40 * PAGE, PAGE, RW, ANONYMOUS, -1, 0), *other;
+	fill(advised, PAGE, 7);
+	other = map(space + 44 * PAGE, PAGE, RW, ANONYMOUS, -1, 0);
+	fill(other, PAGE, 8);
+	move(other, 1, advised + PAGE);
+	MUST(madvise(advised, 2 * PAGE, MADV_DONTDUMP));
+	ready_and_wait();
+
+	CHECK(count_mappings(row, 6 * PAGE) == 3 && count_mappings(file, 4 * PAGE) == 2);
+	CHECK(count_mappings(advised, 2 * PAGE) == 2 && has_vm_flag(advised, "dd") && has_vm_flag(advised + PAGE, "dd"));
+	CHECK(is_filled(row, 2 * PAGE, 2) && is_zero(row + 2 * PAGE, PAGE) && is_filled(row + 3 * PAGE, PAGE, 3));
+	CHECK(is_zero(row + 4 * PAGE, PAGE) && is_filled(row + 5 * PAGE, PAGE, 4));
+	char *content = map(NULL, 8 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(memcmp(file, content, PAGE) == 0 && is_filled(file + PAGE, PAGE, 5));
+	CHECK(is_filled(file + 2 * PAGE, PAGE, 6) && memcmp(file + 3 * PAGE, content + 3 * PAGE, PAGE) == 0);
+	CHECK(is_filled(advised, PAGE, 7) && is_filled(advised + PAGE, PAGE, 8));
+}

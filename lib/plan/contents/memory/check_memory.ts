@@ -1,6 +1,7 @@
 import type { Problem } from "../../../errors.ts";
 import type { Host } from "../../../host/host.ts";
 import { type AddressSpace, type Layout, type Mapping, PAGE_SIZE, type PageRun } from "../../../model/address_space.ts";
+import { isAtLeast } from "../kernel_version.ts";
 
 const MADV_MERGEABLE = 12;
 const MADV_HUGEPAGE = 14;
@@ -65,10 +66,6 @@ function mappingProblem({ end, content, advice, flags }: Mapping, { kernel, memo
     return "its pages may be dropped (MAP_DROPPABLE), which needs Linux 6.11";
   }
   return undefined;
-}
-
-function isAtLeast([major, minor]: readonly [number, number], [wanted, least]: readonly [number, number]): boolean {
-  return major > wanted || major === wanted && minor >= least;
 }
 
 /** Pages, ascending as the mappings are, that do not lie in mappings with pages of their own. */
