@@ -2,6 +2,7 @@ import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { deadTasksOf, fileQuestions, watchTargets } from "./contents/file_questions.ts";
+import { memoryQuestions } from "./contents/memory/memory_questions.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
 
@@ -28,6 +29,7 @@ export function hostQuestions(
     components: componentsOfInterest(checkpoint),
     files: fileQuestions(checkpoint.contents),
     inherited: options.inheritedFiles.map(({ fd }) => fd),
+    memory: memoryQuestions(checkpoint),
     devices: devicesOfInterest(checkpoint),
     outsiders: outsidersOfInterest(checkpoint, pids),
     unix: hasUnixSockets(checkpoint),

@@ -30,22 +30,28 @@ export function expectMappings(
 }
 
 function accessOf({ protection, content }: Mapping): string {
-  const isShared = content.kind === "segment" || content.kind === "sysv" || content.kind === "file" && content.isShared;
+  const isShared = content.kind === "segment" || content.kind === "sysv" || content.kind === "ring" ||
+    content.kind === "file" && content.isShared;
   const letters = ["r", "w", "x"].map((letter, bit) => (protection >> bit & 1) === 1 ? letter : "-");
   return letters.join("") + (isShared ? "s" : "p");
 }
 
+const MAP_HUGETLB = 0x4_0000;
+
 function nameOf(
-  { content }: Mapping,
+  { content, flags }: Mapping,
   nameOfFile: (file: number) => string | undefined,
 ): string | undefined {
+  const isHuge = (flags & MAP_HUGETLB) !== 0;
   switch (content.kind) {
     case "anonymous":
-      return "";
+      return isHuge ? "/anon_hugepage (deleted)" : "";
+    case "ring":
+      return "/[aio] (deleted)";
     case "vdso":
       return "[vdso]";
     case "segment":
-      return "/dev/zero (deleted)";
+      return isHuge ? "/anon_hugepage (deleted)" : "/dev/zero (deleted)";
     case "file":
       return nameOfFile(content.file);
     default:

@@ -1,4 +1,4 @@
-/** Whether a kernel is as new as another one; both as `[major, minor]`. */
+/** Whether a kernel is one version or a newer one; both are `[major, minor]`. */
 export function isAtLeast(
   [major, minor]: readonly [number, number],
   [wanted, least]: readonly [number, number],

@@ -6,6 +6,7 @@ import { fileKey, type FilePlanner } from "../file_planner.ts";
 import { isAtLeast } from "../kernel_version.ts";
 import { planInheritedFile } from "./plan_inherited_file.ts";
 import type { StepBase } from "../file_step.ts";
+import { segmentStep } from "./plan_segment.ts";
 
 /** memfd_create(2), without content. */
 export interface MemfdStep extends StepBase {
@@ -53,8 +54,8 @@ export interface SealStep extends StepBase {
   readonly seals: number;
 }
 
-/** Name of the inodes that are anonymous shared memory, opened through /proc/PID/map_files. */
-const ANONYMOUS = "/dev/zero";
+/** Names of the inodes that are anonymous shared memory, opened through /proc/PID/map_files; the other of huge pages. */
+const ANONYMOUS: readonly string[] = ["/dev/zero", "/anon_hugepage"];
 
 const MFD_ALLOW_SEALING = 0x2;
 const MFD_NOEXEC_SEAL = 0x8;
@@ -94,13 +95,17 @@ export function planMemoryFile(planner: FilePlanner, file: MemoryFile): Handle {
   return handle;
 }
 
-/** The handle of a memfd to map. */
+/**
+ * The handle of a memfd to map.
+ *
+ * What is sealed against writing has no mappings that could write. The kernel refuses to seal what has a mapping that
+ * could become writable, and to map like that what is sealed: so it is mapped as if it had been opened for reading.
+ */
 export function planMemoryUse(planner: FilePlanner, { inode }: MemoryFile, openFlags: number): Handle {
   const inherited = planInheritedFile(planner, keysOf(inode));
   if (inherited !== undefined) return inherited.handle;
   const { handle: from } = planInode(planner, inode);
-  // What may be written to through a mapping could not be sealed against that afterwards.
-  const flags = isSealedLate(inode) ? O_RDONLY : openFlags & O_ACCMODE;
+  const flags = (inode.seals & F_SEAL_WRITE) === 0 ? openFlags & O_ACCMODE : O_RDONLY;
   if (flags === O_RDWR) return from;
   const { handle, isNew } = planner.handle(`use ${flags} ${inodeKey(inode)}`);
   if (isNew) planner.early.push({ kind: "reopen", handle, from, what: linkOf(inode), flags });
@@ -132,8 +137,8 @@ function planInode(planner: FilePlanner, inode: MemoryInode): { handle: Handle; 
   if (!isNew) return { handle, isFresh: !planner.expected.has(handle) };
   const { name, size, mode, uid, gid, seals } = inode;
   const what = linkOf(inode);
-  if (name === ANONYMOUS) {
-    planner.early.push({ kind: "make-segment", handle, what, size: Math.ceil(size / PAGE_SIZE) * PAGE_SIZE });
+  if (ANONYMOUS.includes(name)) {
+    planner.early.push(segmentStep(planner, inode.segment, { handle, what }));
     return { handle, isFresh: true };
   }
   const permissions = mode === undefined ? {} : { mode: mode & 0o7777 };
@@ -148,15 +153,11 @@ function planInode(planner: FilePlanner, inode: MemoryInode): { handle: Handle; 
 
 /**
  * Whether a memfd gets its content and its seals before anybody maps it, because it is sealed against writing: there
- * may be mappings that began after that. Else the first task that holds it fills it, and seals come last of all.
+ * may be mappings that began after that. Else the first task that holds it fills it, and seals come last of all; so do
+ * those of huge pages, which can only be filled through a mapping.
  */
 export function isFilledFirst({ seals, hugeFlags }: MemoryInode): boolean {
   return (seals & F_SEAL_WRITE) !== 0 && hugeFlags === 0;
-}
-
-/** Huge pages can only be filled through a mapping. */
-function isSealedLate(inode: MemoryInode): boolean {
-  return (inode.seals & F_SEAL_WRITE) !== 0 && !isFilledFirst(inode);
 }
 
 /** The pages of a memfd, by the files that they are in. The last one may reach behind its end. */
@@ -192,5 +193,5 @@ function inodeKey({ id }: MemoryInode): string {
 }
 
 function linkOf({ name }: MemoryInode): string {
-  return name === ANONYMOUS ? `${name} (deleted)` : `/memfd:${name} (deleted)`;
+  return ANONYMOUS.includes(name) ? `${name} (deleted)` : `/memfd:${name} (deleted)`;
 }

@@ -61,7 +61,7 @@ Deno.test("planMemoryFile() fills and seals first what is sealed against writing
     { address: 0, count: 1, file: "/images/pages-1.img", offset: 8192 },
     { address: 4096, count: 1, file: "/images/parent/pages-1.img", offset: 0 },
   ];
-  const planner = plannerOf([file], { contents: { segments: new Map([[4, { size: 5000, pages }]]) } });
+  const planner = plannerOf([file], { contents: { segments: new Map([[4, { flags: 0, size: 5000, pages }]]) } });
   planMemoryFile(planner, file);
   const content = [
     { path: "/images/pages-1.img", parts: [{ position: 0, offset: 8192, length: 4096 }] },
@@ -73,15 +73,16 @@ Deno.test("planMemoryFile() fills and seals first what is sealed against writing
     { kind: "seal", ...common, seals: F_SEAL_WRITE },
   ]);
   assertEquals(planner.last, []);
-  assertEqual(planMemoryUse(planner, file, O_RDWR), 0);
 });
 
-Deno.test("planMemoryUse() maps huge pages that are sealed later without a way to write to them", () => {
-  const file = memfd({ seals: F_SEAL_WRITE, hugeFlags: MFD_HUGETLB });
-  const planner = plannerOf([file]);
-  assertEqual(planMemoryUse(planner, file, O_RDWR), 1);
-  assertEquals(planner.early.at(-1), {
-    kind: "reopen",
-    ...{ handle: 1, from: 0, what: "/memfd:m (deleted)", flags: O_RDONLY },
-  });
+Deno.test("planMemoryUse() maps what is sealed against writing without a way to write to it", () => {
+  for (const hugeFlags of [0, MFD_HUGETLB]) {
+    const file = memfd({ seals: F_SEAL_WRITE, hugeFlags });
+    const planner = plannerOf([file]);
+    assertEqual(planMemoryUse(planner, file, O_RDWR), 1);
+    assertEquals(planner.early.at(-1), {
+      kind: "reopen",
+      ...{ handle: 1, from: 0, what: "/memfd:m (deleted)", flags: O_RDONLY },
+    });
+  }
 });

@@ -31,6 +31,7 @@ export interface OpenLinkedStep extends StepBase, Opening {
   readonly name: TemporaryName;
 }
 
+const O_WRONLY = 1;
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
 const O_NOCTTY = 0o400;
@@ -73,6 +74,14 @@ export function planPathUse(
   if (!isNew) return handle;
   if (checkPath(planner, file, holder) === undefined) return undefined;
   planOpening(planner, file, { handle, flags, holder, isEarly: true });
+  return handle;
+}
+
+/** The handle of /dev/null, to write to. */
+export function planNullFile(planner: FilePlanner): Handle {
+  const path = "/dev/null";
+  const { handle } = planner.handle(`use ${O_WRONLY} ${path}`);
+  planner.early.push({ kind: "open-path", handle, what: path, path, flags: O_WRONLY });
   return handle;
 }
 
