@@ -98,14 +98,14 @@ export function planMemoryFile(planner: FilePlanner, file: MemoryFile): Handle {
 /**
  * The handle of a memfd to map.
  *
- * What is sealed against writing has no mappings that could write. The kernel refuses to seal what has a mapping that
- * could become writable, and to map like that what is sealed: so it is mapped as if it had been opened for reading.
+ * What is sealed against writing has no mappings that could write. Where it is sealed after it has been mapped, the
+ * kernel refuses that if a mapping could become writable: so it is mapped as if it had been opened for reading.
  */
 export function planMemoryUse(planner: FilePlanner, { inode }: MemoryFile, openFlags: number): Handle {
   const inherited = planInheritedFile(planner, keysOf(inode));
   if (inherited !== undefined) return inherited.handle;
   const { handle: from } = planInode(planner, inode);
-  const flags = (inode.seals & F_SEAL_WRITE) === 0 ? openFlags & O_ACCMODE : O_RDONLY;
+  const flags = isSealedLate(inode) ? O_RDONLY : openFlags & O_ACCMODE;
   if (flags === O_RDWR) return from;
   const { handle, isNew } = planner.handle(`use ${flags} ${inodeKey(inode)}`);
   if (isNew) planner.early.push({ kind: "reopen", handle, from, what: linkOf(inode), flags });
@@ -153,11 +153,15 @@ function planInode(planner: FilePlanner, inode: MemoryInode): { handle: Handle; 
 
 /**
  * Whether a memfd gets its content and its seals before anybody maps it, because it is sealed against writing: there
- * may be mappings that began after that. Else the first task that holds it fills it, and seals come last of all; so do
- * those of huge pages, which can only be filled through a mapping.
+ * may be mappings that began after that. Else the first task that holds it fills it, and seals come last of all.
  */
 export function isFilledFirst({ seals, hugeFlags }: MemoryInode): boolean {
   return (seals & F_SEAL_WRITE) !== 0 && hugeFlags === 0;
+}
+
+/** Huge pages can only be filled through a mapping. */
+function isSealedLate(inode: MemoryInode): boolean {
+  return (inode.seals & F_SEAL_WRITE) !== 0 && !isFilledFirst(inode);
 }
 
 /** The pages of a memfd, by the files that they are in. The last one may reach behind its end. */
