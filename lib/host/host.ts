@@ -34,9 +34,9 @@ export interface Host {
   readonly own: OwnState;
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
+  readonly memory: HostMemory;
   /** Those of the descriptors asked for that cgrestore was started with. */
   readonly inherited: ReadonlyMap<number, HostDescriptor>;
-  readonly memory: HostMemory;
   /** A directory on each of those of the devices asked for that are mounted, by device. */
   readonly mounts: ReadonlyMap<number, string>;
   /** Those of the ids asked for that a process, a thread or a process group has. */
@@ -198,12 +198,6 @@ export interface HostQuestions {
   readonly terminal: boolean;
 }
 
-export interface FileQuestion {
-  readonly buildId: boolean;
-  /** Whether it matters if the path is a symbolic link itself. */
-  readonly link: boolean;
-}
-
 /** What the memory of the tasks needs. */
 export interface MemoryQuestions {
   /** Sizes of huge pages in bytes. */
@@ -214,4 +208,10 @@ export interface MemoryQuestions {
   readonly processors: boolean;
   /** Where the images have pages that decide something, by what they are. */
   readonly pages: ReadonlyMap<string, readonly PageRun[]>;
+}
+
+export interface FileQuestion {
+  readonly buildId: boolean;
+  /** Whether it matters if the path is a symbolic link itself. */
+  readonly link: boolean;
 }

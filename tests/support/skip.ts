@@ -64,18 +64,14 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   v1: () => (mounted("cgroup") ? undefined : "no cgroup v1 hierarchy"),
   "v1-apart": () => (hasHierarchy("cpu") ? undefined : "no cgroup v1 hierarchy with cpu alone"),
   v2: () => (mounted("cgroup2") ? undefined : "no cgroup v2 hierarchy"),
-  "huge-pages":
-    () => (freeHugePages() >= 4 ? undefined : "fewer than 4 free huge pages: see the sysctl vm.nr_hugepages"),
   "v2-memory": () => (hasUnified("memory") ? undefined : "no memory controller in cgroup v2"),
   "soft-dirty": () => (
     runs(criuPath(), ["check", "--feature", "mem_dirty_track"]) ? undefined : "no soft-dirty bits in this kernel"
   ),
+  "huge-pages":
+    () => (freeHugePages() >= 4 ? undefined : "fewer than 4 free huge pages: see the sysctl vm.nr_hugepages"),
   "user-namespaces": () => (runs("unshare", ["-U", "true"]) ? undefined : "no user namespaces"),
 };
-
-function freeHugePages(): number {
-  return Number(/^HugePages_Free:\s*(\d+)/m.exec(Deno.readTextFileSync("/proc/meminfo"))?.[1] ?? 0);
-}
 
 /** Whether the C programs of `tests/contents` have been compiled, as they are where a VM gets them. */
 function hasPrograms(): boolean {
@@ -87,6 +83,10 @@ function hasPrograms(): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
+}
+
+function freeHugePages(): number {
+  return Number(/^HugePages_Free:\s*(\d+)/m.exec(Deno.readTextFileSync("/proc/meminfo"))?.[1] ?? 0);
 }
 
 function runs(command: string, args: string[]): boolean {

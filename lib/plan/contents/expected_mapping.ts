@@ -38,10 +38,7 @@ function accessOf({ protection, content }: Mapping): string {
 
 const MAP_HUGETLB = 0x4_0000;
 
-function nameOf(
-  { content, flags }: Mapping,
-  nameOfFile: (file: number) => string | undefined,
-): string | undefined {
+function nameOf({ content, flags }: Mapping, nameOfFile: (file: number) => string | undefined): string | undefined {
   const isHuge = (flags & MAP_HUGETLB) !== 0;
   switch (content.kind) {
     case "anonymous":

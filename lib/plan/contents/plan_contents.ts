@@ -222,10 +222,8 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     ...draft.controlsHugePages ? { hugePagesDisabled: state.memory.hugePagesDisabled } : {},
     memory: planTaskMemory(draft, pid, { state, vdso }),
     rings: planRings(state.memory, { pid, host: host.memory, problems }),
-    expectedMappings: [
-      ...vdso.expected,
-      ...expectMappings(vdso.space, (file) => mappedName(files, file)),
-    ].sort((a, b) => a.start - b.start),
+    expectedMappings: [...vdso.expected, ...expectMappings(vdso.space, (file) => mappedName(files, file))]
+      .sort((a, b) => a.start - b.start),
     links: linksOf(files, state),
     ...descriptors === undefined ? {} : { descriptors },
     descriptorActions: [],

@@ -61,7 +61,7 @@ Deno.test("planMemoryFile() fills and seals first what is sealed against writing
     { address: 0, count: 1, file: "/images/pages-1.img", offset: 8192 },
     { address: 4096, count: 1, file: "/images/parent/pages-1.img", offset: 0 },
   ];
-  const planner = plannerOf([file], { contents: { segments: new Map([[4, { flags: 0, size: 5000, pages }]]) } });
+  const planner = plannerOf([file], { contents: { segments: new Map([[4, { size: 5000, flags: 0, pages }]]) } });
   planMemoryFile(planner, file);
   const content = [
     { path: "/images/pages-1.img", parts: [{ position: 0, offset: 8192, length: 4096 }] },
