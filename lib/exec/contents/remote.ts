@@ -27,6 +27,8 @@ export interface Purpose {
   readonly hints?: Readonly<Record<string, string>>;
   /** The only right result. */
   readonly expected?: number;
+  /** Errors that are as good as success. */
+  readonly tolerated?: readonly string[];
 }
 
 /** Makes calls by name. */
@@ -34,12 +36,13 @@ export function remoteCall(
   { numbers }: Pick<ContentsContext, "numbers">,
   name: keyof SyscallNumbers,
   args: readonly RemoteArgument[],
-  { attempt, hints, expected }: Purpose,
+  { attempt, hints, expected, tolerated }: Purpose,
 ): RemoteCall {
   return {
     number: numbers[name],
     arguments: args,
     ...expected === undefined ? {} : { expected },
+    ...tolerated === undefined ? {} : { tolerated },
     purpose: { call: name, attempt: () => attempt, hint: (code) => hints?.[code] },
   };
 }
