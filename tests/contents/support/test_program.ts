@@ -24,6 +24,8 @@ export interface ProgramTest {
   /** CRIU itself cannot restore it, or restores it wrongly; with the reason. */
   readonly criuFails?: string;
   readonly needs?: readonly Requirement[];
+  /** Settings of the kernel that it takes, by their path below /proc/sys; they are put back afterwards. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** Dumps a program, restores it with cgrestore and with CRIU, and compares. */
@@ -33,6 +35,7 @@ export function testProgram(test: ProgramTest): void {
     name,
     ...requires(name, "root", "cc", "criu", ...test.needs ?? []),
     async fn(t) {
+      using _settings = changeSettings(test.settings ?? {});
       const holder = await compileHolder();
       await using tree = await LiveTree.create();
       await tree.start([holder, "spawn", String(tree.root), test.program, tree.directory]);
@@ -66,6 +69,13 @@ export function testProgram(test: ProgramTest): void {
       });
     },
   });
+}
+
+function changeSettings(settings: Readonly<Record<string, string>>): Disposable {
+  const before = Object.keys(settings).map((name) => [name, Deno.readTextFileSync(`/proc/sys/${name}`)] as const);
+  const set = ([name, value]: readonly [string, string]) => Deno.writeTextFileSync(`/proc/sys/${name}`, value);
+  Object.entries(settings).forEach(set);
+  return { [Symbol.dispose]: () => before.forEach(set) };
 }
 
 async function differencesOfCriu(
