@@ -162,6 +162,18 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "What to do where this host lacks a hierarchy of the checkpoint; default: fail",
   },
   {
+    name: "tcp-established",
+    kind: "flag",
+    commands: PLANNING,
+    help: "Restore TCP connections",
+  },
+  {
+    name: "tcp-close",
+    kind: "flag",
+    commands: PLANNING,
+    help: "Restore TCP sockets that were connected closed; goes before --tcp-established",
+  },
+  {
     name: "rehearse",
     kind: "flag",
     commands: RESTORING,

@@ -70,7 +70,15 @@ function readPlanOptions(reader: Reader): PlanOptions {
     pidNamespace: reader.flag("pid-namespace") ?? false,
     shellJob: reader.flag("shell-job") ?? false,
     placeholders: reader.flag("placeholders") ?? false,
+    connections: readConnections(reader),
   };
+}
+
+/** CRIU closes connections when it is told to do both. */
+function readConnections(reader: Reader): PlanOptions["connections"] {
+  const mayRestore = reader.flag("tcp-established") ?? false;
+  if (reader.flag("tcp-close") ?? false) return "close";
+  return mayRestore ? "restore" : "refuse";
 }
 
 /** `[CTRL:]/PATH`; the first colon ends CTRL, which may be empty, and a text that begins with a slash has none. */

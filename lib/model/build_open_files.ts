@@ -3,6 +3,7 @@ import type { FileEntry } from "../gen/files.ts";
 import type { FownEntry } from "../gen/fown.ts";
 import type { ContentImages } from "../image/content_images.ts";
 import { buildEpollFile, buildEventFile, buildSignalFile, buildTimerFile } from "./files/build_event_files.ts";
+import { buildInetSocket } from "./files/build_inet_socket.ts";
 import { buildMemoryFile } from "./files/build_memory_file.ts";
 import { buildPathFile } from "./files/build_path_file.ts";
 import { buildFifoFile, buildPipeFile } from "./files/build_pipe_file.ts";
@@ -11,7 +12,6 @@ import type { OpenFile, SignalOwner } from "./open_file.ts";
 
 /** `fd_types` of images/fdinfo.proto that there is no message for here. */
 const UNKNOWN: ReadonlyMap<number, string> = new Map([
-  [4, "an internet socket"],
   [8, "an inotify instance"],
   [10, "a packet socket"],
   [11, "a terminal"],
@@ -51,6 +51,7 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   if (entry.sgfd !== undefined) return buildSignalFile(id, entry.sgfd);
   if (entry.tfd !== undefined) return buildTimerFile(id, entry.tfd);
   if (entry.memfd !== undefined) return buildMemoryFile(id, entry.memfd, { ...context, where });
+  if (entry.isk !== undefined) return buildInetSocket(id, entry.isk, { ...context, where });
   if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk);
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
 }

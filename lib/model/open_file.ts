@@ -1,4 +1,5 @@
 import type { EpollFile, EventFile, SignalFile, TimerFile } from "./files/event_files.ts";
+import type { InetSocket } from "./files/inet_socket.ts";
 import type { MemoryFile } from "./files/memory_file.ts";
 import type { PathFile } from "./files/path_file.ts";
 import type { FifoFile, PipeFile } from "./files/pipe_file.ts";
@@ -15,6 +16,7 @@ export type OpenFile =
   | TimerFile
   | MemoryFile
   | UnixSocket
+  | InetSocket
   | UnknownFile;
 
 /** What every open file has. */

@@ -206,6 +206,8 @@ export interface PlanOptions {
   readonly shellJob: boolean;
   /** `--placeholders`: tasks without contents. */
   readonly placeholders: boolean;
+  /** What becomes of TCP connections: `--tcp-established`, `--tcp-close`. */
+  readonly connections: "refuse" | "restore" | "close";
 }
 
 export const MANAGE_MODES = ["none", "props", "soft", "full", "strict", "ignore"] as const;

@@ -25,7 +25,7 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     places: mapping.places,
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
   }, options);
-  const contents = planTaskContents(checkpoint, host, tasks);
+  const contents = planTaskContents({ checkpoint, host, tasks }, options);
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,
@@ -52,11 +52,18 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */
-function planTaskContents({ contents }: Checkpoint, host: Host, { tasks }: Pick<TasksPlan, "tasks">) {
+function planTaskContents(
+  { checkpoint: { contents }, host, tasks }: {
+    readonly checkpoint: Checkpoint;
+    readonly host: Host;
+    readonly tasks: TasksPlan;
+  },
+  { connections }: PlanOptions,
+) {
   if (contents === undefined) return undefined;
-  const programs = tasks.filter(({ role }) => role === "task");
+  const programs = tasks.tasks.filter(({ role }) => role === "task");
   const threads = new Map(programs.map((program) => [program.pid, program.threads.map(({ tid }) => tid)]));
-  return planContents({ contents, host, order: programs.map(({ pid }) => pid), threads });
+  return planContents({ contents, host, order: programs.map(({ pid }) => pid), threads, connections });
 }
 
 /** Where the root unshares its cgroup namespace; empty: where it is born. Absent without such a namespace. */

@@ -1,6 +1,7 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
+import type { PlanOptions } from "../plan.ts";
 import type { Handle } from "./contents_plan.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { FileStep } from "./file_step.ts";
@@ -21,6 +22,7 @@ export class FilePlanner {
     readonly contents: Contents,
     readonly host: Pick<Host, "files">,
     readonly problems: Problem[],
+    readonly connections: PlanOptions["connections"] = "refuse",
   ) {}
 
   /** How many handles there are. */

@@ -1,4 +1,5 @@
 import type { EventfdStep } from "./files/plan_eventfd.ts";
+import type { InetSocketsStep } from "./files/plan_inet_socket.ts";
 import type { AdjustStep, MemfdStep, ReopenStep, SealStep } from "./files/plan_memory_file.ts";
 import type { OpenPathStep } from "./files/plan_path.ts";
 import type { PipeStep } from "./files/plan_pipe.ts";
@@ -9,6 +10,7 @@ export type FileStep =
   | OpenPathStep
   | PipeStep
   | EventfdStep
+  | InetSocketsStep
   | SegmentStep
   | MemfdStep
   | ReopenStep

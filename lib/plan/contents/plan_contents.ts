@@ -4,6 +4,7 @@ import type { MappingContent, Range } from "../../model/address_space.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
+import type { PlanOptions } from "../plan.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
 import { expectMappings } from "./expected_mapping.ts";
 import { FilePlanner } from "./file_planner.ts";
@@ -22,6 +23,8 @@ export interface ContentsQuestions {
   readonly order: readonly number[];
   /** Tids of the threads of each task, without the leader. */
   readonly threads: ReadonlyMap<number, readonly number[]>;
+  /** What becomes of TCP connections. */
+  readonly connections: PlanOptions["connections"];
 }
 
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
@@ -39,8 +42,8 @@ const SCRATCH = 2 ** 38;
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
   const problems: Problem[] = [];
-  const { contents, host, order } = questions;
-  const files = new FilePlanner(contents, host, problems);
+  const { contents, host, order, connections } = questions;
+  const files = new FilePlanner(contents, host, problems, connections);
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
   const draft: Draft = {

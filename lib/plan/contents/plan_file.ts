@@ -2,6 +2,7 @@ import type { OpenFile } from "../../model/open_file.ts";
 import type { Handle } from "./contents_plan.ts";
 import { fileKey, type FilePlanner } from "./file_planner.ts";
 import { planEventfd } from "./files/plan_eventfd.ts";
+import { planInetSocket } from "./files/plan_inet_socket.ts";
 import { planMemoryFile } from "./files/plan_memory_file.ts";
 import { planPath } from "./files/plan_path.ts";
 import { planPipe } from "./files/plan_pipe.ts";
@@ -29,6 +30,8 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planEventfd(planner, file);
     case "memfd":
       return planMemoryFile(planner, file);
+    case "inet":
+      return planInetSocket(planner, file, holder);
     case "unknown":
       return planner.refuse(holder, `${file.what} cannot be restored`);
     default:

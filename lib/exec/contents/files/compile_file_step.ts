@@ -2,6 +2,7 @@ import type { FileStep } from "../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import type { FilesContext } from "./file_calls.ts";
 import { makeEventfd } from "./make_eventfd.ts";
+import { makeInetSockets } from "./make_inet_sockets.ts";
 import { adjust, makeMemfd, reopen, seal } from "./make_memfd.ts";
 import { makePipe } from "./make_pipe.ts";
 import { makeSegment } from "./make_segment.ts";
@@ -16,6 +17,8 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return makePipe(context, step);
     case "make-eventfd":
       return makeEventfd(context, step);
+    case "make-inet-sockets":
+      return makeInetSockets(context, step);
     case "make-segment":
       return makeSegment(context, step);
     case "make-memfd":
