@@ -37,8 +37,11 @@ export interface CompileContext {
   readonly commOf: (id: number) => string;
 }
 
+/** A step that is one system call. */
+export type SingleStep = Exclude<TaskStep, { readonly kind: "restore-memory" }>;
+
 /** The system call that carries out `step` in the task `pid`. */
-export function compileStep(context: CompileContext, pid: number, step: TaskStep): RemoteCall {
+export function compileStep(context: CompileContext, pid: number, step: SingleStep): RemoteCall {
   const { numbers } = context;
   switch (step.kind) {
     case "attach":
@@ -107,8 +110,9 @@ export function compileNewPidNamespace(numbers: SyscallNumbers): RemoteCall {
 
 function compileBirth(context: CompileContext, step: Extract<TaskStep, { kind: "create-task" }>): RemoteCall {
   const sibling = step.as === "sibling";
+  const relation = (sibling ? CLONE_PARENT : 0) | (step.sharesDescriptors === true ? CLONE_FILES : 0);
   return compileClone(context, step.pid, "task", {
-    flags: BigInt(CLONE_PTRACE | (sibling ? CLONE_PARENT : 0)) | (step.into === undefined ? 0n : CLONE_INTO_CGROUP),
+    flags: BigInt(CLONE_PTRACE | relation) | (step.into === undefined ? 0n : CLONE_INTO_CGROUP),
     // With CLONE_PARENT the child gets its maker's exit signal, and must not ask for one (clone(2)).
     exitSignal: sibling ? 0 : SIGCHLD,
     tid: step.pid,

@@ -62,6 +62,8 @@ export class TaskTree {
   readonly #compile: CompileContext;
   readonly #actors = new Map<number, Actor>();
   readonly #contents: ContentsRun | undefined;
+  /** Pids of those that have the descriptors of their maker. */
+  readonly #sharers: ReadonlySet<number>;
   #coordinatorPid: number | undefined;
   #coordinator: Coordinator | undefined;
 
@@ -69,6 +71,11 @@ export class TaskTree {
     this.#sys = sys;
     this.#plan = plan;
     this.#options = options;
+    this.#sharers = new Set(plan.tasks.flatMap(({ steps }) =>
+      steps.flatMap((step) => (
+        step.kind === "create-task" && step.sharesDescriptors === true ? [step.pid] : []
+      ))
+    ));
     this.#context = {
       sys,
       architecture: options.architecture,
@@ -133,6 +140,7 @@ export class TaskTree {
   /** Ends all that has been made, and waits until it is gone. */
   kill(): void {
     try {
+      this.#contents?.close();
       this.#killAndReap(this.#everyPid());
       this.#killUnknown();
     } finally {
@@ -191,7 +199,7 @@ export class TaskTree {
       this.#actors.set(COORDINATOR, { ...actor, calls, births: [undefined, ...actor.births] });
     }
     for (const task of this.#plan.tasks) {
-      const closing = closesLater(task) ? [] : [compileCloseAll(context.numbers, task.pid, this.#descriptorsEnd)];
+      const closing = this.#closesLater(task) ? [] : [compileCloseAll(context.numbers, task.pid, this.#descriptorsEnd)];
       this.#addActor(context, task.pid, task.steps, closing);
       for (const thread of task.threads) this.#addActor(context, thread.tid, thread.steps, []);
     }
@@ -199,11 +207,14 @@ export class TaskTree {
   }
 
   #addActor(context: CompileContext, id: number, steps: readonly TaskStep[], closing: readonly RemoteCall[]): void {
-    const calls = steps.map((step) => compileStep(context, id, step));
+    const calls: RemoteCall[] = [];
+    const births: (number | undefined)[] = [];
+    for (const step of steps) {
+      if (step.kind === "restore-memory") calls.push(...this.#contents?.compileMemory(id) ?? []);
+      else calls.push(compileStep(context, id, step));
+      births[calls.length - 1] = bornBy(step);
+    }
     calls.push(...closing);
-    const births = steps.map((step) => (
-      step.kind === "create-task" ? step.pid : step.kind === "create-thread" ? step.tid : undefined
-    ));
     const slot = id === COORDINATOR ? 0 : this.#context.slots.measure(calls);
     this.#actors.set(id, { id, calls, births, slot, ended: false });
   }
@@ -264,13 +275,20 @@ export class TaskTree {
     actor.ended = true;
   }
 
-  /** Threads share their descriptors, so these are closed once the last thread has used them. */
+  /** Threads share their descriptors, as some tasks do, so these are closed once the last one has used them. */
   #closeLeftOpen(): void {
     for (const task of this.#plan.tasks) {
       const actor = this.#actor(task.pid);
-      if (!closesLater(task) || actor.ended) continue;
+      if (!this.#closesLater(task) || actor.ended) continue;
       actor.tracee?.run([compileCloseAll(this.#compile.numbers, task.pid, this.#descriptorsEnd)]);
     }
+  }
+
+  /** Whether others need the descriptors of a task after it has finished its own steps. */
+  #closesLater({ pid, threads, steps }: TaskProgram): boolean {
+    return threads.some((thread) => thread.steps.some((step) => step.kind === "attach")) ||
+      steps.some((step) => step.kind === "create-task" && step.sharesDescriptors === true) ||
+      this.#sharers.has(pid);
   }
 
   /** Where the descriptors begin by which the tasks get their own. */
@@ -374,6 +392,12 @@ const QUIET_ROUNDS = 100;
 /** For wait: any child or tracee. */
 const ANY = -1;
 
+/** Whom a step makes. */
+function bornBy(step: TaskStep): number | undefined {
+  if (step.kind === "create-task") return step.pid;
+  return step.kind === "create-thread" ? step.tid : undefined;
+}
+
 /** Where the run that begins with entry `start` ends: after so many births, or with the table. */
 function runEnd(actor: Actor, start: number): number {
   let births = 0;
@@ -381,11 +405,6 @@ function runEnd(actor: Actor, start: number): number {
     if (actor.births[index] !== undefined && ++births === BIRTHS_PER_RUN) return index + 1;
   }
   return actor.calls.length;
-}
-
-/** Whether threads of the task need its descriptors after it has finished its own steps. */
-function closesLater(task: TaskProgram): boolean {
-  return task.threads.some((thread) => thread.steps.some((step) => step.kind === "attach"));
 }
 
 /** The pid of a task in its innermost pid namespace: the last one of `NSpid` (proc_pid_status(5)). */

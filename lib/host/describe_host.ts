@@ -6,6 +6,7 @@ import { describeComponents } from "./describe_components.ts";
 import { capabilityNames } from "./capability_names.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
 import { describeFiles } from "./describe_files.ts";
+import { describeNetwork } from "./describe_network.ts";
 import { describeOwnState } from "./describe_own_state.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
 import { type CgroupMount, parseMountinfo } from "./parse_mountinfo.ts";
@@ -40,6 +41,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     components: describeComponents(sys, questions.components),
     own: describeOwnState(sys),
     files: describeFiles(sys, questions.files),
+    ...questions.network ? { network: describeNetwork(sys) } : {},
   };
 }
 

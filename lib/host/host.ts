@@ -29,6 +29,45 @@ export interface Host {
   readonly own: OwnState;
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
+  /** Absent when it was not asked for. */
+  readonly network?: HostNetwork;
+}
+
+/** The network that cgrestore itself is in. */
+export interface HostNetwork {
+  /** Those of TCP, UDP and UDP-Lite that are bound, and for TCP listen or are connected. */
+  readonly sockets: readonly HostSocket[];
+  readonly netlinkPorts: readonly HostNetlinkPort[];
+  /** Networks, of both families, that sockets can be bound to all addresses of. */
+  readonly ownNetworks: readonly { readonly address: Uint8Array; readonly prefix: number }[];
+  /** Whether sockets can be bound to any address (`ip_nonlocal_bind`). */
+  readonly bindsFreely: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** Longer ones are cut (`net.core.somaxconn`). */
+  readonly largestBacklog: number;
+  /** First and last id of the groups that may have sockets of ICMP messages (`net.ipv4.ping_group_range`). */
+  readonly pingGroups: readonly [number, number];
+}
+
+export interface HostSocket {
+  /** IPPROTO_* */
+  readonly protocol: number;
+  readonly local: HostEndpoint;
+  /** All zeros when it is not connected. */
+  readonly remote: HostEndpoint;
+  /** TCP_* of net/tcp_states.h. */
+  readonly state: number;
+}
+
+export interface HostEndpoint {
+  /** 4 or 16 bytes, in the order of the network. */
+  readonly address: Uint8Array;
+  readonly port: number;
+}
+
+export interface HostNetlinkPort {
+  /** NETLINK_* */
+  readonly protocol: number;
+  readonly port: number;
 }
 
 export interface OwnState {
@@ -105,4 +144,6 @@ export interface HostQuestions {
   readonly components: readonly number[];
   /** Paths of files, with whether their build id matters. */
   readonly files: ReadonlyMap<string, boolean>;
+  /** Whether the network matters. */
+  readonly network: boolean;
 }

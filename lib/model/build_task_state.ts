@@ -29,6 +29,7 @@ export function buildTaskState(tc: TaskCoreEntry, parts: TaskParts): TaskState {
   return {
     memory: parts.memory,
     table: parts.ids.filesId,
+    objects: { memory: parts.ids.vmId, actions: parts.ids.sighandId },
     directories: buildDirectories(parts),
     personality: tc.personality,
     actions: buildActions(tc.sigactions),

@@ -25,3 +25,29 @@ export function renderEndpoint({ address, port }: { readonly address: Uint8Array
 export function isUnspecified(address: Uint8Array): boolean {
   return address.every((byte) => byte === 0);
 }
+
+/** Where a socket is bound, or would be. */
+export interface SocketAddress {
+  readonly address: Uint8Array;
+  /** Whether a socket of IPv6 leaves IPv4 to others. */
+  readonly isV6Only: boolean | undefined;
+}
+
+/** Whether packets for one address could be for the other as well. */
+export function overlap(one: SocketAddress, other: SocketAddress): boolean {
+  const [a, b] = [unmap(one.address), unmap(other.address)];
+  if (a.length === b.length) return isUnspecified(a) || isUnspecified(b) || isSameAddress(a, b);
+  const six = a.length > b.length ? one : other;
+  return isUnspecified(six.address) && six.isV6Only !== true;
+}
+
+export function isSameAddress(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
+}
+
+/** An address of IPv4, where an address of IPv6 means one: ::ffff:127.0.0.1. */
+export function unmap(address: Uint8Array): Uint8Array {
+  const isMapped = address.length === 16 && isUnspecified(address.subarray(0, 10)) &&
+    address[10] === 0xff && address[11] === 0xff;
+  return isMapped ? address.subarray(12) : address;
+}

@@ -5,6 +5,8 @@ export interface TaskState {
   readonly memory: AddressSpace;
   /** Id of its table of descriptors, which other tasks may have as well. */
   readonly table: number;
+  /** Ids of the kernel's objects: tasks with the same one share it. */
+  readonly objects: { readonly memory: number; readonly actions: number };
   readonly directories: Directories;
   /** personality(2) */
   readonly personality: number;

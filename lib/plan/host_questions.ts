@@ -26,6 +26,7 @@ export function hostQuestions(
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
     components: componentsOfInterest(checkpoint),
     files: filesOfInterest(checkpoint),
+    network: isNetworkOfInterest(checkpoint),
   };
 }
 
@@ -36,6 +37,13 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
     for (const number of registers.floating?.components.keys() ?? []) numbers.add(number);
   }
   return [...numbers].sort((a, b) => a - b);
+}
+
+/** When sockets are made in it: in a new network, nothing is taken. */
+function isNetworkOfInterest({ contents, namespaces }: Checkpoint): boolean {
+  if (namespaces.has("net")) return false;
+  for (const { kind } of contents?.files.values() ?? []) if (kind === "inet") return true;
+  return false;
 }
 
 /** All that are opened by name, with whether their build id is known. */

@@ -132,6 +132,8 @@ export type TaskStep =
     readonly pid: number;
     /** `sibling`: with CLONE_PARENT, so that the maker's parent becomes the parent. */
     readonly as: "child" | "sibling";
+    /** Whether it has its maker's table of descriptors (CLONE_FILES). */
+    readonly sharesDescriptors?: boolean;
     /** v2 place to be born in (CLONE_INTO_CGROUP); a path in the v2 hierarchy. */
     readonly into?: string;
   }
@@ -141,7 +143,9 @@ export type TaskStep =
   /** setpgid(0, group): its own pid makes a new group. */
   | { readonly kind: "set-group"; readonly group: number }
   | { readonly kind: "unshare-cgroup-namespace" }
-  | { readonly kind: "set-child-subreaper"; readonly on: boolean };
+  | { readonly kind: "set-child-subreaper"; readonly on: boolean }
+  /** Its memory is restored before it makes other tasks, which inherit it. */
+  | { readonly kind: "restore-memory" };
 
 export type ThreadStep = Attach | { readonly kind: "set-name"; readonly comm: string };
 

@@ -1,6 +1,6 @@
 import type { Problem } from "../errors.ts";
 import type { Hierarchy, Host } from "../host/host.ts";
-import type { HierarchyName } from "../model/hierarchy.ts";
+import { type HierarchyName, UNIFIED } from "../model/hierarchy.ts";
 import { type Closure, findClosedPlaces } from "./closed_places.ts";
 import { birthsOf } from "./plan_births.ts";
 import type { Newborn } from "./newborn.ts";
@@ -44,6 +44,8 @@ export interface MoveOptions {
   readonly namespaceRoot?: ReadonlyMap<HierarchyName, string> | undefined;
   /** Whether nobody is moved at all. */
   readonly isIgnored: boolean;
+  /** Pids of those whose memory is restored before they make others: at home, where it is to be charged. */
+  readonly fillers: ReadonlySet<number>;
 }
 
 /** Plans the fewest writes that get all newborns home, hierarchy by hierarchy, and the order of births with them. */
@@ -63,21 +65,44 @@ export function planMoves(newborns: readonly Newborn[], options: MoveOptions): M
     walked: walked.map(({ number }) => number),
   });
   const order = preorder(births);
-  planWalks(walked, { births, order });
-  const travel: Travel = { newborns, births, homes, lanes, lateMoves: [], problems: [] };
+  const fillers = findFillers(newborns, { ...options, homes, lanes });
+  planWalks(walked, { births, order, fixed: (index) => fillers.has(index) });
+  const travel: Travel = { newborns, births, homes, lanes, fillers, lateMoves: [], problems: [] };
   const enterNamespace = lanes.flatMap((lane) => enterStart(travel, lane));
   const itineraries: Itinerary[] = [];
   for (const index of order) itineraries[index] = planItinerary(travel, index);
   return { homes, order, enterNamespace, itineraries, lateMoves: travel.lateMoves, problems: travel.problems };
 }
 
+/** Indices of the fillers that can be at home first: a closed home lets nobody in until the end. */
+function findFillers(
+  newborns: readonly Newborn[],
+  { fillers, homes, lanes }: Pick<MoveOptions, "fillers"> & Pick<Travel, "homes" | "lanes">,
+): Set<number> {
+  const memory = lanes.filter(chargesMemory);
+  const isOpen = (index: number) => {
+    const row = homes.table.rows[homes.homes[index] ?? OWN_PLACE];
+    return memory.every((lane) => !lane.closed.has(lane.paths[row?.[lane.number] ?? 0] ?? "/"));
+  };
+  return new Set(newborns.keys().filter((index) => fillers.has(newborns[index]?.pid ?? 0) && isOpen(index)));
+}
+
 /** Hierarchies often divide the tasks alike; then one answer serves all. */
-function planWalks(lanes: readonly Lane[], problem: Omit<WalkProblem, "goals">): void {
+function planWalks(
+  lanes: readonly Lane[],
+  { fixed, ...problem }: Omit<WalkProblem, "goals"> & Required<Pick<WalkProblem, "fixed">>,
+): void {
   lanes.forEach((lane, position) => {
     const isAlike = (other: Lane) => other.goals.every((goal, index) => goal === lane.goals[index]);
-    const alike = lanes.slice(0, position).find(isAlike);
-    lane.before = alike?.before ?? planWalk({ ...problem, goals: lane.goals });
+    const alike = lanes.slice(0, position).find((other) => !chargesMemory(other) && isAlike(other));
+    if (chargesMemory(lane)) lane.before = planWalk({ ...problem, goals: lane.goals, fixed });
+    else lane.before = alike?.before ?? planWalk({ ...problem, goals: lane.goals });
   });
+}
+
+/** Whether memory is charged to the cgroups of a hierarchy. */
+function chargesMemory({ hierarchy: { name } }: Lane): boolean {
+  return name === UNIFIED || name.split(",").includes("memory");
 }
 
 /** Indices depth first: a maker, then each it makes with all that follows from it. */
@@ -113,6 +138,8 @@ interface Travel {
   readonly births: readonly (readonly number[])[];
   readonly homes: Homes;
   readonly lanes: readonly Lane[];
+  /** Indices of those whose memory is restored first of all. */
+  readonly fillers: ReadonlySet<number>;
   readonly lateMoves: LateMove[];
   readonly problems: Problem[];
 }
@@ -165,7 +192,11 @@ function attach(lane: Lane, path: number, file: Attach["file"] = "cgroup.procs")
 function planItinerary(travel: Travel, index: number): Itinerary {
   const before: TaskStep[] = [];
   const after: TaskStep[] = [];
-  for (const lane of travel.lanes) if (lane.isInto) before.push(...walkTo(lane, index, lane.goals[index] ?? NO_GOAL));
+  const fills = travel.fillers.has(index);
+  for (const lane of travel.lanes) {
+    if (lane.isInto || fills && chargesMemory(lane)) before.push(...walkTo(lane, index, lane.goals[index] ?? NO_GOAL));
+  }
+  if (fills) before.push({ kind: "restore-memory" });
   for (const child of travel.births[index] ?? []) {
     const steps = travel.newborns[child]?.when === "before" ? before : after;
     for (const lane of travel.lanes) steps.push(...walkForBirth(lane, index, child));

@@ -4,9 +4,11 @@ import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { type HierarchyMapping, mapHierarchies } from "./map_hierarchies.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
-import { planContents } from "./contents/plan_contents.ts";
+import { Inheritance } from "./contents/inheritance.ts";
+import { planSharing } from "./contents/plan_sharing.ts";
+import { type ContentsQuestions, planContents } from "./contents/plan_contents.ts";
 import { planCgroups } from "./plan_cgroups.ts";
-import { planTasks, type TasksPlan } from "./plan_tasks.ts";
+import { planTasks, type TaskQuestions } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
 
 /**
@@ -19,13 +21,16 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
   const wholeHost = { ...host, hierarchies: mapping.hierarchies };
   const cgroups = planCgroups({ checkpoint, host, mapping }, options);
   const namespaceRoot = namespaceRootOf(checkpoint, mapping);
+  const findFillers = fillersOf(checkpoint);
   const tasks = planTasks({
     checkpoint,
     host: wholeHost,
     places: mapping.places,
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
+    ...findFillers === undefined ? {} : { findFillers },
   }, options);
-  const contents = planTaskContents({ checkpoint, host, tasks }, options);
+  const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
+  const contents = planTaskContents(checkpoint, { host, programs, connections: options.connections });
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,
@@ -37,7 +42,7 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     hierarchies: planYard(mapping, usedHierarchies(mapping, steps)),
     cgroups: cgroups.before,
     coordinator: [{ kind: "create-task", pid: checkpoint.tasks[0]?.pid ?? 0, as: "sibling" }],
-    tasks: tasks.tasks,
+    tasks: programs,
     endings: tasks.endings,
     lateMoves: tasks.lateMoves,
     properties: cgroups.after,
@@ -47,23 +52,26 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     newPidNamespace: tasks.newPidNamespace,
     ...contents === undefined ? {} : { contents: contents.plan },
     counts: tasks.counts,
-    notes: [...mapping.notes, ...cgroups.notes, ...tasks.notes, ...notesOnNamespaces(checkpoint)],
+    notes: [
+      ...mapping.notes,
+      ...cgroups.notes,
+      ...tasks.notes,
+      ...contents?.notes ?? [],
+      ...notesOnNamespaces(checkpoint),
+    ],
   };
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */
-function planTaskContents(
-  { checkpoint: { contents }, host, tasks }: {
-    readonly checkpoint: Checkpoint;
-    readonly host: Host;
-    readonly tasks: TasksPlan;
-  },
-  { connections }: PlanOptions,
-) {
+function planTaskContents({ contents }: Checkpoint, questions: Omit<ContentsQuestions, "contents">) {
+  return contents === undefined ? undefined : planContents({ contents, ...questions });
+}
+
+/** Whose memory is restored before others are made. */
+function fillersOf({ contents }: Checkpoint): TaskQuestions["findFillers"] {
   if (contents === undefined) return undefined;
-  const programs = tasks.tasks.filter(({ role }) => role === "task");
-  const threads = new Map(programs.map((program) => [program.pid, program.threads.map(({ tid }) => tid)]));
-  return planContents({ contents, host, order: programs.map(({ pid }) => pid), threads, connections });
+  const inheritance = new Inheritance(contents);
+  return (makers) => inheritance.findFillers(makers);
 }
 
 /** Where the root unshares its cgroup namespace; empty: where it is born. Absent without such a namespace. */

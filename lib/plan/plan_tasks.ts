@@ -28,6 +28,8 @@ export interface TaskQuestions {
   readonly places: SetPlaces;
   /** Where the root unshares its cgroup namespace; absent where the tasks have none of their own. */
   readonly namespaceRoot?: ReadonlyMap<HierarchyName, string>;
+  /** Which makers have their memory restored before they make others, when it is known who makes whom, by pid. */
+  readonly findFillers?: (makers: ReadonlyMap<number, number>) => ReadonlySet<number>;
 }
 
 /** The part of a plan that is about tasks. */
@@ -54,6 +56,7 @@ export function planTasks(
     ...questions,
     ownSet: checkpoint.ownSet,
     isIgnored: options.mode === "ignore",
+    fillers: questions.findFillers?.(makersOf(births)) ?? new Set(),
   });
   const hasNamespace = questions.namespaceRoot !== undefined;
   const tasks = moves.order.flatMap((index) => buildProgram({ births, moves, hasNamespace }, index) ?? []);
@@ -67,6 +70,16 @@ export function planTasks(
     notes: notesOf(births),
     problems: [...births.problems, ...moves.problems],
   };
+}
+
+/** Who makes whom, helpers left out. */
+function makersOf({ newborns }: BirthPlan): Map<number, number> {
+  const makers = new Map<number, number>();
+  for (const { pid, task, maker } of newborns) {
+    const from = newborns[maker]?.task;
+    if (task !== undefined && from !== undefined) makers.set(pid, from.pid);
+  }
+  return makers;
 }
 
 interface ProgramParts {

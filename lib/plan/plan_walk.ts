@@ -11,6 +11,8 @@ export interface WalkProblem {
   readonly births: readonly (readonly number[])[];
   /** Indices of the newborns, makers first. */
   readonly order: readonly number[];
+  /** Whether a newborn with a goal has to be there before it makes others. */
+  readonly fixed?: (index: number) => boolean;
 }
 
 /** Places that cost least; everywhere else costs one write more. */
@@ -24,7 +26,7 @@ export type GoodPlaces = PlaceSet | "anywhere";
  * set of best places costs m and all others m + 1, so going back in time two such sets are intersected where that is
  * possible, and united at the cost of one write where it is not.
  */
-export function planWalk({ goals, births, order }: WalkProblem): GoodPlaces[] {
+export function planWalk({ goals, births, order, fixed }: WalkProblem): GoodPlaces[] {
   const before: GoodPlaces[] = [];
   const atBirth: GoodPlaces[] = [];
   for (const index of order.toReversed()) {
@@ -34,7 +36,7 @@ export function planWalk({ goals, births, order }: WalkProblem): GoodPlaces[] {
       good = narrow(good, atBirth[child] ?? "anywhere");
       before[child] = good;
     }
-    atBirth[index] = good;
+    atBirth[index] = goal !== NO_GOAL && fixed?.(index) === true ? goal : good;
   }
   return before;
 }

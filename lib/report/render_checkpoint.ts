@@ -1,5 +1,6 @@
 import type { CgroupSet, Checkpoint, DumpedCgroup, Task, Thread } from "../model/checkpoint.ts";
 import { describeHierarchy } from "../model/hierarchy.ts";
+import { describeContents } from "./describe_contents.ts";
 import { describeTask, describeThreads } from "./describe_task.ts";
 import { count, printable, printableValue } from "./printable.ts";
 import { describePermissions } from "./render_cgroup_steps.ts";
@@ -16,7 +17,7 @@ export function renderCheckpoint(
 ): string {
   const style = makeStyle(options.color);
   const sections: [string, string[]][] = [
-    ["Tasks", renderTasks(checkpoint, style)],
+    ["Tasks", renderTasks(checkpoint, { style, all: options.verbosity >= PROPERTIES_FROM })],
     ["Cgroup sets", [...checkpoint.sets.values()].sort((a, b) => a.id - b.id).flatMap(renderSet)],
   ];
   if (options.verbosity >= PROPERTIES_FROM) sections.push(["Cgroups", renderCgroups(checkpoint, style)]);
@@ -48,13 +49,20 @@ function summarizeCgroups({ sets, controllers, ownSet }: Checkpoint, verbosity: 
   } with ${count(properties, "property", "properties")}${hint}`;
 }
 
-function renderTasks({ tasks }: Checkpoint, style: Style): string[] {
+function renderTasks(
+  { tasks, contents }: Checkpoint,
+  { style, all }: { readonly style: Style; readonly all: boolean },
+): string[] {
+  const held = ({ pid }: Task) => contents === undefined ? [] : describeContents(contents, pid, { all });
   const pids = new Set(tasks.map(({ pid }) => pid));
   const children = Map.groupBy(tasks, ({ parent }) => parent);
   const roots = tasks.filter(({ parent }) => !pids.has(parent));
   const lines = renderTree(roots, {
     childrenOf: ({ pid }) => children.get(pid) ?? [],
-    describe: (task) => ({ line: renderTask(task, style), details: elsewhere(task).map(renderThread) }),
+    describe: (task) => ({
+      line: renderTask(task, style),
+      details: [...elsewhere(task).map(renderThread), ...held(task).map(style.dim)],
+    }),
   });
   return lines.map((line) => `  ${line}`);
 }

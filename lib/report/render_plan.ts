@@ -1,3 +1,4 @@
+import type { Contents } from "../model/contents.ts";
 import { describeHierarchy } from "../model/hierarchy.ts";
 import {
   type Attach,
@@ -9,6 +10,7 @@ import {
   type TaskProgram,
   type TaskStep,
 } from "../plan/plan.ts";
+import { describeContents } from "./describe_contents.ts";
 import { describeExit, describeTask, describeThreads } from "./describe_task.ts";
 import { count, printable } from "./printable.ts";
 import { describePlace, renderCgroupSteps } from "./render_cgroup_steps.ts";
@@ -18,13 +20,21 @@ import { renderTree, type TreeNode } from "./tree.ts";
 /** Above so many, tasks made in a row are counted instead of listed. */
 const LISTED_MAX = 4;
 
+export interface PlanView {
+  readonly color: boolean;
+  /** What the tasks hold, to be told with the plan. */
+  readonly contents?: Contents | undefined;
+  /** Whether every descriptor is named. */
+  readonly all: boolean;
+}
+
 /** A plan for people, in the order in which it is followed. */
-export function renderPlan(plan: Plan, options: { readonly color: boolean }): string {
+export function renderPlan(plan: Plan, options: PlanView): string {
   const style = makeStyle(options.color);
   const sections: [string, string[]][] = [
     ["Hierarchies to open", plan.hierarchies.map(renderHierarchy)],
     ["Cgroups, before the tasks", renderCgroupSteps(plan.cgroups, style)],
-    [plan.newPidNamespace ? "Tasks, in a new pid namespace" : "Tasks", renderTasks(plan, style)],
+    [plan.newPidNamespace ? "Tasks, in a new pid namespace" : "Tasks", renderTasks(plan, { ...options, style })],
     ["Once every task exists", plan.endings.map(renderEnding)],
     [
       "Moves from outside",
@@ -63,13 +73,13 @@ function renderHierarchy({ hierarchy, method, source, options, isNew }: OpenHier
   return `  ${printable(describeHierarchy(hierarchy))}: ${how}${isNew ? ", which makes the hierarchy" : ""}`;
 }
 
-function renderTasks(plan: Plan, style: Style): string[] {
+function renderTasks(plan: Plan, options: Omit<PlanView, "color"> & { readonly style: Style }): string[] {
   const births = findBirths(plan);
   const expected = new Map(plan.expectedTasks.map((task) => [task.pid, task]));
   const children = Map.groupBy(plan.tasks, ({ pid }) => births.get(pid)?.parent ?? COORDINATOR);
   const lines = renderTree(children.get(COORDINATOR) ?? [], {
     childrenOf: ({ pid }) => children.get(pid) ?? [],
-    describe: (program) => describeProgram(program, { birth: births.get(program.pid), expected, style }),
+    describe: (program) => describeProgram(program, { birth: births.get(program.pid), expected, ...options }),
   });
   return lines.map((line) => `  ${line}`);
 }
@@ -97,13 +107,14 @@ function findBirths(plan: Plan): Map<number, Birth> {
   return births;
 }
 
-interface ProgramContext {
+interface ProgramContext extends Omit<PlanView, "color"> {
   readonly birth: Birth | undefined;
   readonly expected: ReadonlyMap<number, ExpectedTask>;
   readonly style: Style;
 }
 
-function describeProgram(program: TaskProgram, { birth, expected, style }: ProgramContext): TreeNode {
+function describeProgram(program: TaskProgram, context: ProgramContext): TreeNode {
+  const { birth, expected, style, contents, all } = context;
   const task = expected.get(program.pid);
   const facts = task === undefined ? program.role : describeTask(task);
   const place = birth?.into === undefined ? "" : `, made in ${describePlace("", birth.into)}`;
@@ -112,11 +123,13 @@ function describeProgram(program: TaskProgram, { birth, expected, style }: Progr
     : `, made by ${birth.maker}`;
   const name = style.bold(`${program.pid} ${printable(program.comm)}`);
   const threads = program.threads.filter(({ steps }) => steps.some(({ kind }) => kind === "attach"));
+  const held = contents === undefined ? [] : describeContents(contents, program.pid, { all });
   const details = [
     ...describeSteps(program.steps),
     ...threads.flatMap(({ tid, comm, steps }) =>
       describeSteps(steps).map((text) => `thread ${tid} ${printable(comm)} ${text}`)
     ),
+    ...held.map(style.dim),
   ];
   return { line: `${name}  ${facts}${describeThreads(program.threads.length)}${place}${maker}`, details };
 }

@@ -108,6 +108,7 @@ export const PTRACE_CONT = 7n;
 export const PTRACE_GETREGS = 12n;
 export const PTRACE_SETREGS = 13n;
 export const PTRACE_DETACH = 17n;
+export const PTRACE_SINGLESTEP = 9n;
 export const PTRACE_SYSCALL = 24n;
 export const PTRACE_SETOPTIONS = 0x4200n;
 export const PTRACE_GETREGSET = 0x4204n;

@@ -31,6 +31,15 @@ const SYMBOLS = {
     parameters: ["i32", /* int fd */ "buffer", /* void *buf */ "usize" /* size_t count */],
     result: "i32", /* ssize_t */
   },
+  pread: {
+    parameters: [
+      "i32", /* int fd */
+      "buffer", /* void *buf */
+      "usize", /* size_t count */
+      "i64", /* off_t offset */
+    ],
+    result: "i64", /* ssize_t */
+  },
   write: {
     parameters: ["i32", /* int fd */ "buffer", /* const void *buf */ "usize" /* size_t count */],
     result: "i32", /* ssize_t */

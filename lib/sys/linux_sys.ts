@@ -160,6 +160,16 @@ export class LinuxSys implements Sys, Disposable {
     }
   }
 
+  pread(fd: number, buffer: Uint8Array, offset: number): number {
+    const memory = unshared(buffer);
+    for (;;) {
+      const count = Number(this.#c.pread(fd, memory, BigInt(memory.length), BigInt(offset)));
+      const code = this.#code();
+      if (count >= 0) return count;
+      if (code !== EINTR) throw failure("pread", code, `Cannot read ${this.#nameOf(fd)}`);
+    }
+  }
+
   write(fd: number, data: Uint8Array): number {
     const memory = unshared(data);
     for (;;) {
@@ -462,6 +472,12 @@ export class LinuxSys implements Sys, Disposable {
     const result = this.#c.ptrace(k.PTRACE_SYSCALL, pid, 0n, 0n);
     const code = this.#code();
     if (result !== 0) throw failure("ptrace(PTRACE_SYSCALL)", code, `Cannot continue task ${pid} to a system call`);
+  }
+
+  ptraceStep(pid: number): void {
+    const result = this.#c.ptrace(k.PTRACE_SINGLESTEP, pid, 0n, 0n);
+    const code = this.#code();
+    if (result !== 0) throw failure("ptrace(PTRACE_SINGLESTEP)", code, `Cannot let task ${pid} do one step`);
   }
 
   ptraceSetOptions(pid: number, options: number): void {

@@ -12,6 +12,8 @@ export interface Sys {
   close(fd: number): void;
   /** Reads once, up to the buffer's length; 0 at the end of the file. EINTR is retried. */
   read(fd: number, buffer: Uint8Array): number;
+  /** Reads once from `offset` on (pread(2)); the descriptor's position stays. EINTR is retried. */
+  pread(fd: number, buffer: Uint8Array, offset: number): number;
   /** Writes once; returns what the kernel took. EINTR is retried. */
   write(fd: number, data: Uint8Array): number;
   /** Names and kinds in a directory, without `.` and `..`, in the kernel's order. */
@@ -75,6 +77,8 @@ export interface Sys {
   ptraceSetRegisters(pid: number, registers: BigUint64Array): void;
   /** PTRACE_SYSCALL: continues to the next entry to or exit from a system call. */
   ptraceSyscall(pid: number): void;
+  /** PTRACE_SINGLESTEP: continues for one instruction. */
+  ptraceStep(pid: number): void;
   /** PTRACE_SETOPTIONS. */
   ptraceSetOptions(pid: number, options: number): void;
   /** PTRACE_SETSIGMASK: bit N − 1 blocks signal N. */

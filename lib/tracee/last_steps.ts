@@ -10,44 +10,67 @@ import type { Tracee } from "./tracee.ts";
  */
 
 const PAGE = 4096;
-const SYSCALL_STOP = 5 | 0x80; // SIGTRAP with PTRACE_O_TRACESYSGOOD
+const SIGTRAP = 5;
+const SYSCALL_STOP = SIGTRAP | 0x80; // PTRACE_O_TRACESYSGOOD
 const STOP_TIMEOUT_MS = 10_000;
 
 /** Makes one system call. Afterwards the thread is stopped behind it. */
 export function callBetweenStops(tracee: Tracee, call: RemoteCall): void {
-  const { context: { sys, architecture, base, slots }, pid } = tracee;
+  const { context: { sys, architecture, slots }, pid } = tracee;
   // There its arguments get their addresses.
   slots.load(tracee.slot, [call]);
-  const args = slots.argumentsOf(tracee.slot, 0);
-  const { register } = architecture;
-  const registers = new BigUint64Array(new ArrayBuffer(8 * architecture.registerCount));
-  sys.ptraceGetRegisters(pid, registers);
-  registers[register.instruction] = BigInt(base + architecture.gadget);
-  registers[register.number] = BigInt(call.number);
-  registers[register.originalNumber] = 0xffff_ffff_ffff_ffffn;
-  register.arguments.forEach((index, i) => registers[index] = BigInt.asUintN(64, BigInt(args[i] ?? 0)));
-  sys.ptraceSetRegisters(pid, registers);
+  setCall(tracee, call.number, slots.argumentsOf(tracee.slot, 0));
   // To the entry, and to the exit.
-  for (let stop = 0; stop < 2; stop++) continueToCall(tracee);
-  sys.ptraceGetRegisters(pid, registers);
-  const result = Number(BigInt.asIntN(64, registers[register.result] ?? 0n));
+  for (let stop = 0; stop < 2; stop++) {
+    sys.ptraceSyscall(pid);
+    waitForStop(tracee, SYSCALL_STOP);
+  }
+  const result = Number(BigInt.asIntN(64, readRegisters(tracee)[architecture.register.result] ?? 0n));
   if (result >= 0 || result < -4095) return;
   throw new SysError(call.purpose.call, sys.errnoName(-result), call.purpose.attempt());
 }
 
-function continueToCall({ context: { sys }, pid }: Tracee): void {
-  sys.ptraceSyscall(pid);
-  const result = sys.wait(pid, STOP_TIMEOUT_MS);
-  if (result !== undefined && stopped(result.status) && stopSignal(result.status) === SYSCALL_STOP) return;
-  throw new SysError("ptrace", "EPROTO", `Cannot follow task ${pid} through a system call`);
+/**
+ * Begins to take the agent and the shared memory out of a task, all of whose threads are stopped there.
+ *
+ * @param actionsAreFinal whether the task's action for SIGTRAP is not the default any more
+ */
+export function startRemoval(tracee: Tracee, { actionsAreFinal }: { readonly actionsAreFinal: boolean }): void {
+  const { context: { sys, architecture, base, slots }, pid } = tracee;
+  setCall(tracee, architecture.syscall.munmap, [base, PAGE + slots.size]);
+  if (actionsAreFinal) sys.ptraceSyscall(pid);
+  // One stop instead of two: the step ends behind the call, with a SIGTRAP, before there is no next instruction.
+  else sys.ptraceStep(pid);
 }
 
-/** Takes the agent and the shared memory out of a task; all its threads are stopped in what is gone then. */
-export function unmapAgent(tracee: Tracee): void {
-  const { architecture, base, slots } = tracee.context;
-  callBetweenStops(tracee, {
-    number: architecture.syscall.munmap,
-    arguments: [base, PAGE + slots.size],
-    purpose: { call: "munmap", attempt: () => `Cannot take the agent out of task ${tracee.pid}` },
-  });
+/** Waits until what `startRemoval` has begun is done. Whether it succeeded is seen in the task's memory. */
+export function finishRemoval(tracee: Tracee, { actionsAreFinal }: { readonly actionsAreFinal: boolean }): void {
+  if (!actionsAreFinal) return waitForStop(tracee, SIGTRAP);
+  waitForStop(tracee, SYSCALL_STOP);
+  tracee.context.sys.ptraceSyscall(tracee.pid);
+  waitForStop(tracee, SYSCALL_STOP);
+}
+
+/** Puts a thread before a system call. */
+function setCall(tracee: Tracee, number: number, args: readonly number[]): void {
+  const { context: { sys, architecture, base }, pid } = tracee;
+  const { register } = architecture;
+  const registers = readRegisters(tracee);
+  registers[register.instruction] = BigInt(base + architecture.gadget);
+  registers[register.number] = BigInt(number);
+  registers[register.originalNumber] = 0xffff_ffff_ffff_ffffn;
+  register.arguments.forEach((index, i) => registers[index] = BigInt.asUintN(64, BigInt(args[i] ?? 0)));
+  sys.ptraceSetRegisters(pid, registers);
+}
+
+function readRegisters({ context: { sys, architecture }, pid }: Tracee): BigUint64Array<ArrayBuffer> {
+  const registers = new BigUint64Array(new ArrayBuffer(8 * architecture.registerCount));
+  sys.ptraceGetRegisters(pid, registers);
+  return registers;
+}
+
+function waitForStop({ context: { sys }, pid }: Tracee, signal: number): void {
+  const result = sys.wait(pid, STOP_TIMEOUT_MS);
+  if (result !== undefined && stopped(result.status) && stopSignal(result.status) === signal) return;
+  throw new SysError("ptrace", "EPROTO", `Cannot follow task ${pid} through a system call`);
 }

@@ -5,8 +5,12 @@ import type { Architecture } from "./architecture.ts";
 import type { RemoteCall } from "./remote_call.ts";
 import type { Slots } from "./slots.ts";
 
-/** How long a tracee may take for one run of its table before something is said to be wrong. */
+/**
+ * How long a tracee may take for one run of its table before something is said to be wrong: so many milliseconds, and
+ * so many more for each MiB that it reads, because a disk may be slow.
+ */
 const RUN_TIMEOUT_MS = 10_000;
+const TIMEOUT_PER_MIB_MS = 100;
 
 const SIGTRAP = 5;
 const SIGCHLD = 17;
@@ -40,6 +44,7 @@ export class Tracee {
   adopt(calls: readonly RemoteCall[]): void {
     this.#calls = calls;
     this.#start = 0;
+    this.#patience = patienceFor(calls);
     const status = this.#waitStatus();
     if (!stopped(status)) throw this.#ended(status);
     this.context.sys.ptraceContinue(this.pid, 0);
@@ -49,13 +54,13 @@ export class Tracee {
   resume(calls: readonly RemoteCall[], start: number, end: number): void {
     this.#calls = calls;
     this.#start = start;
+    this.#patience = patienceFor(calls.slice(start, end));
     this.context.slots.select(this.slot, start, end);
     this.context.sys.ptraceContinue(this.pid, 0);
   }
 
-  /** Runs a table; `patience` is how long that may take, in milliseconds. */
-  start(calls: readonly RemoteCall[], patience = RUN_TIMEOUT_MS): void {
-    this.#patience = patience;
+  /** Runs a table. */
+  start(calls: readonly RemoteCall[]): void {
     this.context.slots.load(this.slot, calls);
     this.resume(calls, 0, calls.length);
   }
@@ -197,6 +202,11 @@ export class Tracee {
       "somebody else ended it",
     );
   }
+}
+
+function patienceFor(calls: readonly RemoteCall[]): number {
+  const bytes = calls.reduce((sum, { purpose, expected }) => sum + (purpose.call === "preadv" ? expected ?? 0 : 0), 0);
+  return RUN_TIMEOUT_MS + bytes / 2 ** 20 * TIMEOUT_PER_MIB_MS;
 }
 
 /** SIGILL, SIGBUS, SIGFPE, SIGSEGV and SIGSYS come from the code itself: it would only fault again. */

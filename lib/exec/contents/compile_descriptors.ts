@@ -25,7 +25,8 @@ export function fetch(context: ContentsContext, handle: Handle, fd: number): Rem
 }
 
 /** The descriptors of a task, which has none but ours; then those are closed. */
-export function compileDescriptors(context: ContentsContext, { pid, descriptors = [] }: TaskContents): RemoteCall[] {
+export function compileDescriptors(context: ContentsContext, { pid, descriptors }: TaskContents): RemoteCall[] {
+  if (descriptors === undefined) return [];
   const lowest = new LowestDescriptors([]);
   const first = new Map<Handle, number>();
   return [

@@ -1,6 +1,7 @@
 import type { FillStep, Handle, MemoryStep, TaskContents } from "../../plan/contents/contents_plan.ts";
 import { cString, type RemoteCall } from "../../tracee/remote_call.ts";
 import { fetch } from "./compile_descriptors.ts";
+import type { ResolvedStep } from "./page_comparison.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
 
 const AT_FDCWD = -100;
@@ -34,18 +35,19 @@ export function compileMemory(
   const lowest = new LowestDescriptors(taken);
   const files = new Map<Handle | string, number>();
   const calls: RemoteCall[] = [];
-  if (hugePagesDisabled) {
-    const attempt = `Cannot keep huge pages from task ${pid}`;
-    calls.push(remoteCall(context, "prctl", [PR_SET_THP_DISABLE, 1, 0, 0, 0], { attempt }));
+  if (hugePagesDisabled !== undefined) {
+    const attempt = `Cannot set whether task ${pid} may have huge pages`;
+    calls.push(remoteCall(context, "prctl", [PR_SET_THP_DISABLE, hugePagesDisabled ? 1 : 0, 0, 0, 0], { attempt }));
   }
-  for (const step of memory) {
+  const steps = memory.flatMap((step) => step.kind === "inherit" ? context.comparison.resolve(step) : [step]);
+  for (const step of steps) {
     const key = fileOf(step);
     if (key === undefined || files.has(key)) continue;
     const fd = lowest.take();
     files.set(key, fd);
     calls.push(typeof key === "string" ? openPages(context, key, fd) : fetch(context, key, fd));
   }
-  for (const step of memory) calls.push(compileStep({ ...context, pid, files }, step));
+  for (const step of steps) calls.push(compileStep({ ...context, pid, files }, step));
   for (const fd of files.values()) {
     calls.push(remoteCall(context, "close", [fd], { attempt: `Cannot close a file in task ${pid}` }));
   }
@@ -53,7 +55,7 @@ export function compileMemory(
 }
 
 /** The file that a step needs: an open file of the coordinator, or one of pages by its path. */
-function fileOf(step: MemoryStep): Handle | string | undefined {
+function fileOf(step: ResolvedStep): Handle | string | undefined {
   switch (step.kind) {
     case "map":
       return step.handle;
@@ -72,7 +74,7 @@ function openPages(context: ContentsContext, path: string, fd: number): RemoteCa
   return remoteCall(context, "openat", [AT_FDCWD, cString(path), O_RDONLY], { attempt, expected: fd });
 }
 
-function compileStep(context: MemoryContext, step: MemoryStep): RemoteCall {
+function compileStep(context: MemoryContext, step: ResolvedStep): RemoteCall {
   const { pid } = context;
   switch (step.kind) {
     case "map": {
@@ -137,7 +139,8 @@ function setLayout(context: MemoryContext, step: Extract<MemoryStep, { kind: "se
   ));
   const view = new DataView(struct.buffer);
   view.setUint32(MM_MAP_AUXV_SIZE, auxv.length, true);
-  view.setUint32(MM_MAP_EXE, context.files.get(executable) ?? -1, true);
+  const fd = executable === undefined ? undefined : context.files.get(executable);
+  view.setUint32(MM_MAP_EXE, fd ?? -1, true);
   const pointers = [[MM_MAP_AUXV, auxv]] as const;
   return remoteCall(context, "prctl", [PR_SET_MM, PR_SET_MM_MAP, { struct, pointers }, MM_MAP_SIZE, 0], {
     attempt: `Cannot set executable and layout of task ${context.pid}`,

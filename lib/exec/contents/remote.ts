@@ -1,3 +1,4 @@
+import type { PageComparison } from "./page_comparison.ts";
 import type { Handle } from "../../plan/contents/contents_plan.ts";
 import type { SyscallNumbers } from "../../tracee/architecture.ts";
 import type { RemoteArgument, RemoteCall } from "../../tracee/remote_call.ts";
@@ -9,6 +10,7 @@ export interface ContentsContext {
   readonly base: number;
   /** Name of a task or thread, for messages. */
   readonly nameOf: (id: number) => string;
+  readonly comparison: Pick<PageComparison, "resolve">;
   /** Capabilities that a new task has in its bounding set. */
   readonly ownBounding: bigint;
   /** Whether the kernel lets the ids of timers be chosen (Linux 6.16); else they are counted up to. */

@@ -1,33 +1,28 @@
-import type { ContentsPlan, TaskContents, ThreadContents } from "../../plan/contents/contents_plan.ts";
+import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
 import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
-import { callBetweenStops, unmapAgent } from "../../tracee/last_steps.ts";
-import { dataSizeOf, type RemoteCall } from "../../tracee/remote_call.ts";
+import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
 import { compileFileStep } from "./files/compile_file_step.ts";
 import { compileMemory } from "./compile_memory.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
+import { Departure } from "./departure.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
-import { compileAction, isLate } from "./state/actions.ts";
 import { compileLimits } from "./state/limits.ts";
+import { PageComparison } from "./page_comparison.ts";
 import { RegisterWriter } from "./write_registers.ts";
 
 const RLIMIT_NOFILE = 7;
 const PTRACE_O_TRACESYSGOOD = 0x1;
 const PTRACE_O_EXITKILL = 0x10_0000;
 const PTRACE_O_SUSPEND_SECCOMP = 1 << 21;
-const ALL_SIGNALS = 2n ** 64n - 1n;
 
 /** Descriptors that are kept free below ours, for files while they are made. */
 const SPARE_DESCRIPTORS = 16;
 /** Behind the agent's page and the shared memory, where things are mapped for a while. */
 const SCRATCH_OFFSET = 2 ** 38;
-
-/** A table takes so many milliseconds at most, and so many more for each MiB that it reads. */
-const PATIENCE_MS = 10_000;
-const PATIENCE_PER_MIB_MS = 100;
 
 /** Memory for tables: more is used in several rounds. */
 const MAX_ARENA = 64 * 2 ** 20;
@@ -52,10 +47,12 @@ export class ContentsRun {
   readonly #plan: ContentsPlan;
   readonly #options: ContentsOptions;
   readonly #context: ContentsContext;
+  readonly #comparison: PageComparison;
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
     this.#options = options;
+    this.#comparison = new PageComparison(options.context.sys);
     const base = Math.max(plan.firstDescriptor, ...options.taken.map((fd) => fd + 1)) + SPARE_DESCRIPTORS;
     const { architecture } = options.context;
     this.#context = {
@@ -64,6 +61,7 @@ export class ContentsRun {
       nameOf: options.nameOf,
       ownBounding: plan.ownBounding,
       choosesTimerIds: plan.choosesTimerIds,
+      comparison: this.#comparison,
     };
   }
 
@@ -82,6 +80,12 @@ export class ContentsRun {
       for (const thread of threads) size += BASE_SIZE + (ENTRY_SIZE + 128) * thread.pendingSignals.length;
     }
     return Math.min(size, MAX_ARENA);
+  }
+
+  /** What a task does to restore its memory before it makes others; it still has the coordinator's descriptors then. */
+  compileMemory(pid: number): RemoteCall[] {
+    const task = this.#plan.tasks.find((other) => other.pid === pid);
+    return task === undefined ? [] : compileMemory(this.#context, task, this.#options.taken);
   }
 
   /** Makes the files that are mapped, and what the tasks inherit: before any task is made. */
@@ -109,18 +113,23 @@ export class ContentsRun {
       }),
     ]);
     this.#makeFiles(this.#plan.lateFiles, []);
-    this.#runTables(this.#plan.tasks.map((task) => [task.pid, this.#compileTask(task)]));
+    const { tasks } = this.#plan;
+    // Those that share their descriptors would get each other's numbers for the files that they open for a while.
+    for (const task of tasks.filter(sharesDescriptors)) this.#runTables([this.#compileTask(task)]);
+    this.#runTables(tasks.filter((task) => !sharesDescriptors(task)).map((task) => this.#compileTask(task)));
+    this.close();
     this.#makeFiles(this.#plan.lastFiles, []);
     this.#suspendSeccomp();
-    this.#runTables(this.#plan.tasks.flatMap((task) => (
-      task.threads.map((
-        thread,
-        index,
-      ): [number, RemoteCall[]] => [thread.tid, compileThread(this.#context, thread, { task, isLeader: index === 0 })])
-    )));
-    this.#options.context.slots.clearArena();
-    const writer = new RegisterWriter(this.#options.context, this.#plan.components);
-    for (const task of this.#plan.tasks) this.#leave(task, writer);
+    this.#runTables(tasks.filter((task) => !this.#isOneTable(task)).flatMap((task) => this.#compileThreads(task)));
+    const { context, traceeOf } = this.#options;
+    context.slots.clearArena();
+    const writer = new RegisterWriter(context, this.#plan.components);
+    new Departure({ context, contents: this.#context, traceeOf, writer }).makeReady(this.#plan.tasks);
+  }
+
+  /** Closes the files that were opened here. May be repeated. */
+  close(): void {
+    this.#comparison.release();
   }
 
   /** Lets every thread run. */
@@ -156,14 +165,27 @@ export class ContentsRun {
     this.#runInPieces(this.#options.coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
   }
 
-  #compileTask(task: TaskContents): RemoteCall[] {
-    return [
-      ...compileMemory(this.#context, task, []),
+  #compileTask(task: TaskContents): [number, RemoteCall[]] {
+    return [task.pid, [
+      ...task.isFiller ? [] : compileMemory(this.#context, task, []),
       ...compileTaskState(this.#context, task),
       ...compileDirectories(this.#context, task),
       ...compileDescriptors(this.#context, task),
       ...compileLimits(this.#context, task),
-    ];
+      ...this.#isOneTable(task) ? this.#compileThreads(task).flatMap(([, calls]) => calls) : [],
+    ]];
+  }
+
+  /** Whether nothing comes between what a task does and what its only thread does. */
+  #isOneTable({ threads }: TaskContents): boolean {
+    return threads.length === 1 && threads[0]?.seccomp.length === 0 && this.#plan.lastFiles.length === 0;
+  }
+
+  #compileThreads(task: TaskContents): [number, RemoteCall[]][] {
+    return task.threads.map((thread, index) => [
+      thread.tid,
+      compileThread(this.#context, thread, { task, isLeader: index === 0 }),
+    ]);
   }
 
   /** Runs tables in different tasks at the same time, as many as the shared memory has room for. */
@@ -179,7 +201,7 @@ export class ContentsRun {
       const tracee = traceeOf(id);
       if (!slots.hasRoom(tracee.slot, calls)) gather();
       if (slots.hasRoom(tracee.slot, calls)) {
-        tracee.start(calls, patienceFor(calls));
+        tracee.start(calls);
         running.push(tracee);
       } else this.#runInPieces(tracee, calls);
     }
@@ -194,8 +216,7 @@ export class ContentsRun {
       slots.clearArena();
       const end = Math.max(start + 1, slots.pieceEnd(calls, start));
       const piece = calls.slice(start, end);
-      tracee.start(piece, patienceFor(piece));
-      tracee.finish();
+      tracee.run(piece);
       start = end;
     }
     slots.clearArena();
@@ -212,32 +233,9 @@ export class ContentsRun {
       }
     }
   }
-
-  #leave(task: TaskContents, writer: RegisterWriter): void {
-    const { context: { sys }, traceeOf, nameOf } = this.#options;
-    const leader = traceeOf(task.pid);
-    for (const { tid } of task.threads) sys.ptraceSetSignalMask(traceeOf(tid).pid, ALL_SIGNALS);
-    for (const action of task.actions.filter(isLate)) {
-      callBetweenStops(leader, compileAction(this.#context, action, nameOf(task.pid)));
-    }
-    unmapAgent(leader);
-    for (const thread of task.threads) this.#setThread(thread, writer);
-  }
-
-  #setThread(thread: ThreadContents, writer: RegisterWriter): void {
-    const { context: { sys }, traceeOf } = this.#options;
-    const { pid } = traceeOf(thread.tid);
-    writer.write(pid, thread.registers);
-    if (thread.rseq !== undefined && thread.rseq.section !== 0n) {
-      // The kernel forgets it while the agent runs; it lies behind two 32-bit numbers (linux/rseq.h).
-      sys.writeMemory(pid, thread.rseq.address + 8n, words(thread.rseq.section));
-    }
-    sys.ptraceSetSignalMask(pid, thread.signalMask);
-  }
 }
 
-/** How long a table may take: reading pages may need a slow disk. */
-function patienceFor(calls: readonly RemoteCall[]): number {
-  const bytes = calls.reduce((sum, { purpose, expected }) => sum + (purpose.call === "preadv" ? expected ?? 0 : 0), 0);
-  return PATIENCE_MS + dataSizeOf(calls) / 2 ** 20 * PATIENCE_PER_MIB_MS + bytes / 2 ** 20 * PATIENCE_PER_MIB_MS;
+/** Whether another task has the descriptors of this one, and makes them. */
+function sharesDescriptors({ descriptors }: TaskContents): boolean {
+  return descriptors === undefined;
 }

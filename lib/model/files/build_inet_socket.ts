@@ -1,6 +1,7 @@
 import type { InetSkEntry, IpOptsEntry, TcpOptsEntry } from "../../gen/sockets.ts";
 import type { TcpStreamEntry } from "../../gen/tcp_stream.ts";
 import { buildOwner, type FilesContext } from "../build_open_files.ts";
+import { canListen, isConnection } from "../inet_protocol.ts";
 import { buildSocketOptions } from "./build_socket_options.ts";
 import { buildTcpConnection } from "./build_tcp_connection.ts";
 import type { Endpoint, InetSocket, IpOptions, TcpOptions, TcpState } from "./inet_socket.ts";
@@ -22,7 +23,6 @@ const STATES: ReadonlyMap<number, TcpState> = new Map([
 ]);
 
 const ADDRESS_SIZES = { ipv4: 4, ipv6: 16 } as const;
-const IPPROTO_TCP = 6;
 
 /** Values of `sk_shutdown` (images/sk-opts.proto). */
 const NONE = 0;
@@ -38,22 +38,17 @@ export function buildInetSocket(id: number, entry: InetSkEntry, context: Context
   if (family === undefined) complain(`the address family ${entry.family} is none of IPv4 and IPv6`);
   if (type === undefined) complain(`the socket type ${entry.type} is unknown`);
   if (state === undefined) complain(`the state ${entry.state} is unknown, or none that is dumped`);
-  if (state === "listening" && entry.proto !== IPPROTO_TCP) complain(`protocol ${entry.proto} cannot listen`);
   const stream = context.images.streams.get(entry.ino)?.entry;
   const kind = { family: family ?? "ipv4", type: type ?? "stream", state: state ?? "closed" } as const;
   const socket = { ...buildKnown(id, entry, kind), tcp: buildTcpOptions(entry.tcpOpts, stream) };
+  if (state === "listening" && !canListen(socket)) complain(`a socket of protocol ${entry.proto} cannot listen`);
   const size = ADDRESS_SIZES[socket.family];
   for (const endpoint of [socket.local, socket.remote]) {
     if (endpoint === undefined || endpoint.address.length === size) continue;
     complain(`an address has ${endpoint.address.length} bytes, ${size} are needed`);
   }
   if ((entry.shutdown ?? NONE) > BOTH) complain(`the shutdown ${entry.shutdown} is unknown`);
-  return isConnected(socket) ? { ...socket, connection: buildTcpConnection(entry.ino, context) } : socket;
-}
-
-/** Whether a TCP socket is connected, or was until the connection ended. */
-function isConnected({ type, protocol, remote }: InetSocket): boolean {
-  return type === "stream" && protocol === IPPROTO_TCP && remote !== undefined;
+  return isConnection(socket) ? { ...socket, connection: buildTcpConnection(entry.ino, context) } : socket;
 }
 
 function buildKnown(

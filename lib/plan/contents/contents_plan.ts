@@ -1,4 +1,4 @@
-import type { Layout } from "../../model/address_space.ts";
+import type { Layout, PageRun } from "../../model/address_space.ts";
 import type { Credentials, Registers, Rseq, SignalAction, ThreadState, Timers } from "../../model/task_state.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { ExpectedMapping } from "./expected_mapping.ts";
@@ -38,6 +38,8 @@ export type Handle = number;
 
 export interface TaskContents {
   readonly pid: number;
+  /** Whether its memory is restored before it makes other tasks, by the step of its program that says so. */
+  readonly isFiller: boolean;
   readonly memory: readonly MemoryStep[];
   readonly expectedMappings: readonly ExpectedMapping[];
   /** What /proc/PID/exe must say; absent: not compared. */
@@ -46,7 +48,8 @@ export interface TaskContents {
   readonly descriptors?: readonly DescriptorStep[];
   /** Absent for a task that shares its directories with one that sets them. */
   readonly directories?: { readonly working: Handle; readonly root: Handle | undefined; readonly umask: number };
-  readonly hugePagesDisabled: boolean;
+  /** PR_SET_THP_DISABLE; absent: as it is born. */
+  readonly hugePagesDisabled?: boolean;
   readonly personality: number;
   readonly actions: readonly SignalAction[];
   /** Those that differ from cgrestore's own. */
@@ -111,6 +114,7 @@ export type MemoryStep =
   | { readonly kind: "map-vdso"; readonly start: number }
   /** Reads consecutive bytes of a file into pages. */
   | FillStep
+  | InheritStep
   | { readonly kind: "protect"; readonly start: number; readonly size: number; readonly protection: number }
   /** madvise(2) */
   | { readonly kind: "advise"; readonly start: number; readonly size: number; readonly advice: number }
@@ -119,7 +123,8 @@ export type MemoryStep =
     readonly kind: "set-layout";
     readonly layout: Layout;
     readonly auxv: Uint8Array<ArrayBuffer>;
-    readonly executable: Handle;
+    /** Absent: it stays what it is. */
+    readonly executable?: Handle;
   };
 
 export interface MapStep {
@@ -133,6 +138,20 @@ export interface MapStep {
   /** Absent for anonymous memory. */
   readonly handle?: Handle;
   readonly offset: number;
+}
+
+/**
+ * Makes a private mapping that the task was born with its own: pages that differ from the maker's are read, those that
+ * only the maker has are dropped.
+ */
+export interface InheritStep {
+  readonly kind: "inherit";
+  readonly start: number;
+  readonly size: number;
+  readonly protection: number;
+  readonly inheritedProtection: number;
+  readonly pages: readonly PageRun[];
+  readonly inheritedPages: readonly PageRun[];
 }
 
 export interface FillStep {

@@ -15,12 +15,14 @@ export class FilePlanner {
   /** What is done to files when all tasks have what they hold. */
   readonly last: FileStep[] = [];
   readonly expected = new Map<Handle, ExpectedFile>();
+  /** What the user should know. */
+  readonly notes: string[] = [];
   readonly #handles = new Map<string, Handle>();
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files">,
+    readonly host: Pick<Host, "files" | "network" | "own">,
     readonly problems: Problem[],
     readonly connections: PlanOptions["connections"] = "refuse",
   ) {}

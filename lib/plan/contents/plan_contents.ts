@@ -10,19 +10,21 @@ import { expectMappings } from "./expected_mapping.ts";
 import { FilePlanner } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
+import { Inheritance } from "./inheritance.ts";
+import type { TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
+import type { Inherited } from "./plan_inherited.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
+import { sharingProblems } from "./plan_sharing.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
 
 /** What planning contents has to know. */
 export interface ContentsQuestions {
   readonly contents: Contents;
   readonly host: Host;
-  /** Pids in the order in which the tasks are made. */
-  readonly order: readonly number[];
-  /** Tids of the threads of each task, without the leader. */
-  readonly threads: ReadonlyMap<number, readonly number[]>;
+  /** How the tasks are made, makers first, helpers included. */
+  readonly programs: readonly TaskProgram[];
   /** What becomes of TCP connections. */
   readonly connections: PlanOptions["connections"];
 }
@@ -39,20 +41,30 @@ const CHOSEN_TIMER_IDS = [6, 16] as const;
 /** How far behind the agent things are mapped for a while. */
 const SCRATCH = 2 ** 38;
 
+export interface PlannedContents {
+  readonly plan: ContentsPlan;
+  readonly problems: readonly Problem[];
+  /** What the user should know. */
+  readonly notes: readonly string[];
+}
+
 /** Plans what gives the tasks of a tree what they held. */
-export function planContents(questions: ContentsQuestions): { plan: ContentsPlan; problems: Problem[] } {
-  const problems: Problem[] = [];
-  const { contents, host, order, connections } = questions;
+export function planContents(questions: ContentsQuestions): PlannedContents {
+  const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
+  const { contents, host, programs, connections } = questions;
   const files = new FilePlanner(contents, host, problems, connections);
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
   const draft: Draft = {
     ...{ questions, files, problems },
+    free,
     scratch: free.start + SCRATCH,
     emptySegments: new Set(contents.segments.keys()),
     tables: new Set(),
+    births: planBirthMemory(questions),
+    controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
-  const tasks = order.flatMap((pid) => planTask(draft, pid));
+  const tasks = programs.flatMap((program) => planTask(draft, program));
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
     plan: {
@@ -69,6 +81,7 @@ export function planContents(questions: ContentsQuestions): { plan: ContentsPlan
       tasks,
     },
     problems,
+    notes: files.notes,
   };
 }
 
@@ -80,26 +93,51 @@ interface Draft {
   readonly questions: ContentsQuestions;
   readonly files: FilePlanner;
   readonly problems: Problem[];
+  readonly free: Range;
   readonly scratch: number;
   readonly emptySegments: Set<number>;
   /** Tables that a task planned before has. */
   readonly tables: Set<number>;
+  /** What tasks are born with, by pid. */
+  readonly births: ReadonlyMap<number, Inherited>;
+  /** Whether some task has huge pages disabled, which is inherited as well. */
+  readonly controlsHugePages: boolean;
 }
 
-function planTask(draft: Draft, pid: number): TaskContents[] {
-  const { contents, host, threads } = draft.questions;
+/** What tasks are born with, by pid; those that are not among them are born with nothing. */
+function planBirthMemory({ contents, programs }: ContentsQuestions): Map<number, Inherited> {
+  const inheritance = new Inheritance(contents);
+  const births = new Map<number, Inherited>();
+  const fillers = new Set(programs.filter(isFiller).map(({ pid }) => pid));
+  for (const { pid, maker } of programs) {
+    const from = contents.tasks.get(maker)?.memory;
+    if (fillers.has(maker) && from !== undefined) births.set(pid, { mappings: inheritance.find(maker, pid), from });
+    else if (births.has(maker)) births.set(pid, { mappings: [] });
+  }
+  return births;
+}
+
+function isFiller({ steps }: TaskProgram): boolean {
+  return steps.some(({ kind }) => kind === "restore-memory");
+}
+
+function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
+  const { pid, threads } = program;
+  const { contents, host } = draft.questions;
   const state = contents.tasks.get(pid);
   if (state === undefined) return [];
   const descriptors = planDescriptors(draft, pid, state.table);
   return [{
     pid,
+    isFiller: isFiller(program),
+    ...draft.controlsHugePages ? { hugePagesDisabled: state.memory.hugePagesDisabled } : {},
     memory: planTaskMemory(draft, pid, state),
     expectedMappings: expectMappings(state.memory, contents),
     ...executableOf(contents, state),
     ...descriptors === undefined ? {} : { descriptors },
     directories: planDirectories(draft, pid, state),
     ...planTaskState(state, host),
-    threads: [pid, ...threads.get(pid) ?? []].flatMap((tid) => {
+    threads: [pid, ...threads.map((thread) => thread.tid)].flatMap((tid) => {
       const thread = contents.threads.get(tid);
       return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems: draft.problems })];
     }),
@@ -112,11 +150,13 @@ function executableOf(contents: Contents, { memory }: TaskState): Pick<TaskConte
   return file?.kind === "path" && file.remap === undefined ? { executable: file.path } : {};
 }
 
-function planTaskMemory({ questions, files, ...draft }: Draft, pid: number, state: TaskState) {
+function planTaskMemory({ questions, files, births, ...draft }: Draft, pid: number, state: TaskState) {
   const holder = `task ${pid}, memory`;
+  const inherited = births.get(pid);
   return planMemory(state.memory, {
     ...draft,
     pid,
+    ...inherited === undefined ? {} : { inherited },
     fileHandle: (file, openFlags) => planMappedFile(files, { file, openFlags }, holder),
     executable: planMappedFile(files, { file: state.memory.executable, openFlags: 0 }, `task ${pid}, executable`),
     segments: questions.contents.segments,

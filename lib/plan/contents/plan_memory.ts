@@ -5,10 +5,12 @@ import {
   type MappingContent,
   PAGE_SIZE,
   type PageRun,
+  type Range,
   type Segment,
 } from "../../model/address_space.ts";
 import { cut } from "../../model/build_pages.ts";
-import type { Handle, MemoryStep } from "./contents_plan.ts";
+import type { FillStep, Handle, MemoryStep } from "./contents_plan.ts";
+import { clearInherited, type Inherited, inheritsVdso, kernelMappings, planInherited } from "./plan_inherited.ts";
 
 const PROT_WRITE = 2;
 const PROT_READ_WRITE = 3;
@@ -28,6 +30,10 @@ export interface MemoryContext {
   /** Handle of a mapped file, opened as the mapping needs it; `undefined` where there is none, which has been told. */
   readonly fileHandle: (file: number, openFlags: number) => Handle | undefined;
   readonly executable: Handle | undefined;
+  /** What the task is born with; absent when that is nothing. */
+  readonly inherited?: Inherited;
+  /** Addresses that are ours. */
+  readonly free: Range;
   readonly segments: ReadonlyMap<number, Segment>;
   readonly segmentHandle: (segment: number) => Handle;
   /** The shared memory that a mapping shows; `undefined` where it shows something else. */
@@ -48,20 +54,25 @@ export interface SharedMemory {
 }
 
 /**
- * The memory of a task, built up in an address space that has nothing in it but the agent.
+ * The memory of a task, built up in an address space that has nothing in it but the agent and what it inherits.
  *
  * A mapping that may not be written is made writable only while pages are filled in: the kernel would count all of it
  * as memory to be had (VM_ACCOUNT), and merge or split it otherwise than it was.
  */
 export function planMemory(space: AddressSpace, context: MemoryContext): MemoryStep[] {
   checkMappings(space, context);
-  const own = space.mappings.filter(isOurs);
-  const fills = space.pages.filter((run) => !isKernels(space, run));
+  const { inherited = { mappings: [] }, free } = context;
+  const kept = new Set(inherited.mappings);
+  const keptKernels = inheritsVdso(inherited, space) ? kernelMappings(space) : [];
+  const own = space.mappings.filter((mapping) => isOurs(mapping) && !kept.has(mapping));
+  const fills = own.flatMap(({ start, end }) => cut(space.pages, start, end));
   const filled = new Set(own.filter(({ start, end }) => cut(fills, start, end).length > 0));
   return [
-    ...mapVdso(space),
+    ...context.inherited === undefined ? [] : clearInherited([...kept, ...keptKernels], free),
+    ...keptKernels.length > 0 ? [] : mapVdso(space),
     ...own.flatMap((mapping) => mapOne(mapping, { context, isFilled: filled.has(mapping) })),
     ...planFills(fills),
+    ...planInherited(inherited, space),
     ...fillSegments(own, context),
     ...own.filter((mapping) => filled.has(mapping) && needsOpening(mapping)).map(protect),
     ...own.flatMap(advise),
@@ -74,11 +85,6 @@ export function planMemory(space: AddressSpace, context: MemoryContext): MemoryS
 
 function isOurs({ content }: Mapping): boolean {
   return content.kind !== "vdso" && content.kind !== "vvar" && content.kind !== "vsyscall";
-}
-
-/** Whether pages are of the vdso or its data, which this kernel makes itself. */
-function isKernels({ mappings }: AddressSpace, { address }: PageRun): boolean {
-  return mappings.some((mapping) => !isOurs(mapping) && address >= mapping.start && address < mapping.end);
 }
 
 function checkMappings(space: AddressSpace, { pid, problems }: MemoryContext): void {
@@ -145,8 +151,8 @@ function advise({ start, end, advice }: Mapping): MemoryStep[] {
 }
 
 /** Gathers runs that follow each other in one file into as few reads as possible. */
-export function planFills(runs: readonly PageRun[]): MemoryStep[] {
-  const steps: MemoryStep[] = [];
+export function planFills(runs: readonly PageRun[]): FillStep[] {
+  const steps: FillStep[] = [];
   let open: { file: string; offset: number; ranges: number[]; size: number } | undefined;
   const close = () => {
     if (open !== undefined) steps.push({ kind: "fill", file: open.file, offset: open.offset, ranges: open.ranges });
@@ -194,6 +200,9 @@ export function fillShared(
   ];
 }
 
-function setLayout({ layout, auxv }: AddressSpace, { executable }: MemoryContext): MemoryStep[] {
+/** The kernel refuses to change the executable while it is mapped, also to the same one. */
+function setLayout({ layout, auxv }: AddressSpace, { executable, inherited }: MemoryContext): MemoryStep[] {
+  const isKept = inherited !== undefined && inherited.mappings.length > 0;
+  if (isKept) return [{ kind: "set-layout", layout, auxv }];
   return executable === undefined ? [] : [{ kind: "set-layout", layout, auxv, executable }];
 }

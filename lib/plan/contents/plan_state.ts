@@ -7,7 +7,15 @@ import type { LimitStep, SeccompStep, TaskContents, ThreadContents } from "./con
 /** The part of a task's contents that is neither memory nor files. */
 export type StateOfTask = Omit<
   TaskContents,
-  "pid" | "memory" | "expectedMappings" | "executable" | "descriptors" | "directories" | "threads"
+  | "pid"
+  | "isFiller"
+  | "memory"
+  | "hugePagesDisabled"
+  | "expectedMappings"
+  | "executable"
+  | "descriptors"
+  | "directories"
+  | "threads"
 >;
 
 /** RLIMIT_NOFILE: the coordinator raises it, so it is never inherited as it should be. */
@@ -17,7 +25,6 @@ const RLIMIT_NOFILE = 7;
 export function planTaskState(state: TaskState, { own }: Pick<Host, "own">): StateOfTask {
   const { oomScoreAdjustment, loginUid, memory } = state;
   return {
-    hugePagesDisabled: memory.hugePagesDisabled,
     personality: state.personality,
     actions: state.actions,
     limits: planLimits(state, own),

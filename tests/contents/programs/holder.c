@@ -86,10 +86,10 @@ static void *tid_address(void)
 	return address;
 }
 
-static pid_t clone_as(pid_t pid)
+static pid_t clone_as(pid_t pid, uint64_t flags)
 {
 	struct clone_args args = {
-		.flags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+		.flags = flags | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
 		.child_tid = (uintptr_t)tid_address(),
 		.exit_signal = SIGCHLD,
 		.set_tid = (uintptr_t)&pid,
@@ -101,7 +101,13 @@ static pid_t clone_as(pid_t pid)
 pid_t fork_as(int number)
 {
 	fflush(NULL);
-	return clone_as(root + number);
+	return clone_as(root + number, 0);
+}
+
+pid_t fork_sharing(int number, uint64_t flags)
+{
+	fflush(NULL);
+	return clone_as(root + number, flags);
 }
 
 void next_tid(int number)
@@ -136,7 +142,7 @@ static const struct program *find(const char *name)
 
 static int spawn(pid_t pid, char **arguments)
 {
-	if (clone_as(pid) != 0)
+	if (clone_as(pid, 0) != 0)
 		return 0;
 	MUST(setsid());
 	int null = MUST(open("/dev/null", O_RDWR));

@@ -58,6 +58,8 @@ long must(long result, const char *what, const char *file, int line);
 
 /* Like fork(2), with the pid of the root task plus `number`: tests reserve 32 pids for a program. */
 pid_t fork_as(int number);
+/* The same with flags of clone(2). */
+pid_t fork_sharing(int number, uint64_t flags);
 /* Makes the next thread's tid that of the root task plus `number`, unless something else comes first. */
 void next_tid(int number);
 /* Ends a child of a program: what it has checked counts. Its parent waits for it with `join_child`. */

@@ -16,12 +16,17 @@ export function listTree(root: number): number[] {
   const children = new Map<number, number[]>();
   for (const { name } of Deno.readDirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    const parent = Number(statOf(Number(name))[1]);
+    const parent = parentOf(Number(name));
     children.set(parent, [...children.get(parent) ?? [], Number(name)]);
   }
   const tree = [root];
   for (const pid of tree) tree.push(...(children.get(pid) ?? []).sort((a, b) => a - b));
   return tree;
+}
+
+/** The parent of a task; 0 when the task has gone. */
+export function parentOf(pid: number): number {
+  return Number(statOf(pid)[1] ?? 0);
 }
 
 interface Context {

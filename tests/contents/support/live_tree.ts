@@ -1,10 +1,10 @@
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import { SysError } from "../../../lib/errors.ts";
 import { type Run, runCgrestore } from "../../support/run_cgrestore.ts";
-import { type PidReservation, reservePids } from "../../support/reserve_pids.ts";
+import { type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
 import { taskExists, waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
-import { describeTree, listTree, type TreeDescription } from "./describe_tree.ts";
+import { describeTree, parentOf, type TreeDescription } from "./describe_tree.ts";
 
 const sys = openLinuxSys();
 
@@ -110,9 +110,8 @@ export class LiveTree implements AsyncDisposable {
 
   /** Ends the tasks, if there are any, and waits until they are gone. */
   async kill(): Promise<void> {
-    if (!taskExists(this.root)) return await this.#reapAll();
-    // The pid is reserved: whatever has it is what was started or restored here.
-    for (const pid of listTree(this.root).toReversed()) killTask(pid);
+    // Orphans of the tree have become our children.
+    for (const pid of this.#pidRange()) if (taskExists(pid) && this.#isOurs(pid)) killTask(pid);
     await this.#reapAll();
   }
 
@@ -125,10 +124,19 @@ export class LiveTree implements AsyncDisposable {
 
   async #reapAll(): Promise<void> {
     await waitUntil(() => {
-      for (let pid = this.root; pid < this.root + 32; pid++) reap(pid);
-      for (let pid = this.root; pid < this.root + 32; pid++) if (taskExists(pid)) return false;
-      return true;
+      for (const pid of this.#pidRange()) reap(pid);
+      return !this.#pidRange().some(taskExists);
     }, "the tasks are still there");
+  }
+
+  #pidRange(): number[] {
+    return Array.from({ length: RESERVED_PIDS }, (_, index) => this.root + index);
+  }
+
+  /** The pids are reserved, but somebody else may have got one by chance. */
+  #isOurs(pid: number): boolean {
+    const parent = parentOf(pid);
+    return parent === Deno.pid || parent >= this.root && parent < this.root + RESERVED_PIDS;
   }
 
   async #saveDirectory(): Promise<void> {

@@ -42,17 +42,18 @@ export function testProgram(test: ProgramTest): void {
       await tree.ready();
       const before = tree.describe();
       const images = await tree.dump(test.dump);
+      // Whatever has failed, the next step finds the pids free.
+      const step = (name: string, run: () => Promise<void>) => t.step(name, () => run().finally(() => tree.kill()));
       const options = [...test.restore ?? [], ...test.cgrestore ?? []];
       const ours = new Map<string, string>();
-      await t.step("cgrestore", async () => {
+      await step("cgrestore", async () => {
         const { code, err } = await tree.restore(images, options);
         assertEqual(err, "");
         assertEqual(code, 0);
         for (const [key, difference] of compareTrees(before, tree.describe())) ours.set(key, difference);
         assertEqual(await tree.finish(), "ok");
-        await tree.kill();
       });
-      await t.step("a second dump says the same", async () => {
+      await step("a second dump says the same", async () => {
         const { code, err } = await tree.restore(images, [...options, "--leave-stopped"]);
         assertEqual(err, "");
         assertEqual(code, 0);
@@ -60,7 +61,7 @@ export function testProgram(test: ProgramTest): void {
         const unexpected = [...differences].filter(([key]) => !test.mayDifferInImages?.test(key));
         assertEquals(unexpected.map(([key, difference]) => `${key}: ${difference}`), []);
       });
-      await t.step("not more differences than CRIU", async () => {
+      await step("not more differences than CRIU", async () => {
         const theirs = test.criuFails === undefined
           ? await differencesOfCriu(tree, { images, before, test })
           : new Map();
@@ -87,6 +88,5 @@ async function differencesOfCriu(
   assertEqual(code, 0);
   const theirs = compareTrees(before, tree.describe());
   assertEqual(await tree.finish(), "ok");
-  await tree.kill();
   return theirs;
 }

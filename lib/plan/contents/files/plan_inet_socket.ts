@@ -1,9 +1,12 @@
 import type { Endpoint, InetSocket } from "../../../model/files/inet_socket.ts";
 import type { SocketOptions } from "../../../model/files/socket_options.ts";
-import { isUnspecified, renderEndpoint } from "../../../model/inet_address.ts";
+import type { OpenFile } from "../../../model/open_file.ts";
+import { isUnspecified, overlap } from "../../../model/inet_address.ts";
+import { isConnection, isKnownProtocol, nameInetSocket } from "../../../model/inet_protocol.ts";
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
+import { inetAddressProblem } from "./inet_address_problem.ts";
 
 /** Makes sockets that share a port: all are bound before any of them listens, and get their own options afterwards. */
 export interface InetSocketsStep extends StepBase {
@@ -35,45 +38,44 @@ export interface InetBinding extends Pick<SocketOptions, "reusesAddress" | "reus
   readonly leavesPort: boolean;
 }
 
-const IPPROTO_TCP = 6;
 const SHUT_RDWR = 2;
-
-/** Protocols of sockets that are not raw, with their names (IPPROTO_*); CRIU dumps no others. */
-const PROTOCOLS: ReadonlyMap<number, string> = new Map([
-  [1, "ICMP"],
-  [IPPROTO_TCP, "TCP"],
-  [17, "UDP"],
-  [58, "ICMPv6"],
-  [136, "UDP-Lite"],
-]);
+/** IPPROTO_ICMP and IPPROTO_ICMPV6 */
+const ICMP: readonly number[] = [1, 58];
 
 /** The handle of an internet socket. Those with the same port are planned with it. */
 export function planInetSocket(planner: FilePlanner, socket: InetSocket, holder: string): Handle | undefined {
   const what = reasonAgainst(planner, socket);
-  if (what !== undefined) return planner.refuse(`${holder}, ${nameOf(socket)}`, what);
-  const group = [...planner.contents.files.values()].filter((file) => (
+  if (what !== undefined) return planner.refuse(`${holder}, ${nameInetSocket(socket)}`, what);
+  const isMember = (file: OpenFile): file is InetSocket => (
     file.kind === "inet" && sharesPort(file, socket) && reasonAgainst(planner, file) === undefined
-  )) as InetSocket[];
+  );
+  const group = [...planner.contents.files.values()].filter(isMember);
   const sockets = group.map((member) => planMember(planner, member, group));
-  planner.late.push({ kind: "make-inet-sockets", what: nameOf(socket), sockets });
+  planner.late.push({ kind: "make-inet-sockets", what: nameInetSocket(socket), sockets });
   return planner.get(fileKey(socket.id));
 }
 
 /** Why a socket cannot be restored; `undefined` when it can be. */
-function reasonAgainst({ connections }: FilePlanner, socket: InetSocket): string | undefined {
-  const { type, protocol, ip } = socket;
-  if (type !== "raw" && !PROTOCOLS.has(protocol)) return `a socket of protocol ${protocol} cannot be restored`;
-  if (ip.raw?.makesChecksums === true) return "the checksums that it makes (IPV6_CHECKSUM) cannot be restored";
-  if (!isConnection(socket) || connections === "close") return undefined;
-  return connections === "refuse" ? CHOOSE : "an established connection cannot be restored";
+function reasonAgainst({ connections, host }: FilePlanner, socket: InetSocket): string | undefined {
+  if (!isKnownProtocol(socket)) return `a socket of protocol ${socket.protocol} cannot be restored`;
+  if (socket.ip.raw?.makesChecksums === true) return "the checksums that it makes (IPV6_CHECKSUM) cannot be restored";
+  if (isConnection(socket) && connections === "close") return undefined;
+  if (isConnection(socket)) {
+    return connections === "refuse" ? CHOOSE : "an established connection cannot be restored";
+  }
+  if (host.network === undefined) return undefined;
+  return pingProblem(socket, host) ?? inetAddressProblem(socket, host.network);
+}
+
+/** Even who has all privileges must be in a group that may have sockets of ICMP messages. */
+function pingProblem({ type, protocol }: InetSocket, { own, network }: FilePlanner["host"]): string | undefined {
+  if (network === undefined || type !== "datagram" || !ICMP.includes(protocol)) return undefined;
+  const [first, last] = network.pingGroups;
+  const isAllowed = [own.gids[1], ...own.groups].some((group) => group >= first && group <= last);
+  return isAllowed ? undefined : "no group of cgrestore is in the sysctl net.ipv4.ping_group_range";
 }
 
 const CHOOSE = 'it is connected: "--tcp-established" restores the connection, "--tcp-close" restores it closed';
-
-/** Whether a socket is, or was, one side of a connection of TCP. */
-function isConnection({ type, protocol, remote }: InetSocket): boolean {
-  return type === "stream" && protocol === IPPROTO_TCP && remote !== undefined;
-}
 
 /** Whether two sockets have the same port; one without a port shares it with itself only. */
 function sharesPort(one: InetSocket, other: InetSocket): boolean {
@@ -84,10 +86,11 @@ function sharesPort(one: InetSocket, other: InetSocket): boolean {
 
 function planMember(planner: FilePlanner, socket: InetSocket, group: readonly InetSocket[]): InetSocketPlan {
   const { id, type, protocol, family, flags, state, options, ip, remote, shutdown, backlog } = socket;
+  noteBacklog(planner, socket);
   const handle = planner.fileHandle(id, { link: "socket:[", isPrefix: true, object: `socket ${id}`, flags });
   const isClosed = isConnection(socket);
   return {
-    ...{ handle, what: nameOf(socket), family, type, protocol, flags, options, ip },
+    ...{ handle, what: nameInetSocket(socket), family, type, protocol, flags, options, ip },
     // Raw sockets are bound to their protocol as soon as they exist, and then it is too late.
     isV6Only: type === "raw" ? undefined : socket.isV6Only,
     tcp: type === "stream" ? socket.tcp : undefined,
@@ -106,21 +109,27 @@ function bindingOf(socket: InetSocket, group: readonly InetSocket[]): InetBindin
     local,
     // Connections that have ended may occupy the port of a TCP socket for a while.
     reusesAddress: type === "stream" || group.length > 1 || options.reusesAddress,
-    reusesPort: options.reusesPort || needsCommonPort(socket, group),
+    reusesPort: options.reusesPort || sharesListening(socket, group),
     // A new address of IPv6 cannot be used until it is known to be the only one.
     bindsFreely: ip.bindsFreely || family === "ipv6" && type !== "raw" && hasAddress,
     leavesPort: type !== "raw" && local.port === 0,
   };
 }
 
-/** Sockets that listen at the same port have all had SO_REUSEPORT when they were bound, and may have lost it. */
-function needsCommonPort({ state }: InetSocket, group: readonly InetSocket[]): boolean {
-  const listening = group.filter((member) => member.state === "listening");
-  return state === "listening" && listening.length > 1 && listening.some(({ options }) => options.reusesPort);
+/** Sockets that listen side by side have all had SO_REUSEPORT when they began; they may have lost it since. */
+function sharesListening(socket: InetSocket, group: readonly InetSocket[]): boolean {
+  const addressOf = ({ local, isV6Only }: InetSocket) => ({ address: local.address, isV6Only });
+  return socket.state === "listening" && group.some((other) => (
+    other !== socket && other.state === "listening" && overlap(addressOf(socket), addressOf(other))
+  ));
 }
 
-/** `"TCP socket 127.0.0.1:80"`, `"raw socket of protocol 1"`. */
-function nameOf({ type, protocol, local }: InetSocket): string {
-  if (type === "raw") return `raw socket of protocol ${protocol}`;
-  return `${PROTOCOLS.get(protocol) ?? "internet"} socket ${renderEndpoint(local)}`;
+/** The kernel cuts it without a word. */
+function noteBacklog({ host, notes }: FilePlanner, socket: InetSocket): void {
+  const largest = host.network?.largestBacklog ?? socket.backlog;
+  if (socket.state !== "listening" || socket.backlog <= largest) return;
+  notes.push(
+    `${nameInetSocket(socket)} keeps ${largest} connections waiting at most, not ${socket.backlog}: see the ` +
+      "sysctl net.core.somaxconn",
+  );
 }

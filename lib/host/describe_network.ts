@@ -1,0 +1,37 @@
+import { readText } from "../sys/files.ts";
+import type { Sys } from "../sys/sys.ts";
+import { orUndefined } from "./describe_cgroups.ts";
+import type { HostNetwork } from "./host.ts";
+import { parseFibTrie, parseInet6Addresses, parseInetSockets, parseNetlinkPorts } from "./parse_proc_net.ts";
+
+/** Files of /proc/net that list sockets, with the protocol of each (IPPROTO_*). */
+const LISTS: readonly (readonly [file: string, protocol: number])[] = [
+  ["tcp", 6],
+  ["tcp6", 6],
+  ["udp", 17],
+  ["udp6", 17],
+  ["udplite", 136],
+  ["udplite6", 136],
+];
+
+/** What the network that cgrestore itself is in is like. */
+export function describeNetwork(sys: Sys): HostNetwork {
+  // A kernel without IPv6, or without a protocol, has no such file.
+  const read = (path: string) => orUndefined(["ENOENT"], () => readText(sys, path)) ?? "";
+  const setting = (name: string) => read(`/proc/sys/net/${name}`).trim();
+  const [firstGroup = 1, lastGroup = 0] = setting("ipv4/ping_group_range").split(/\s+/).map(Number);
+  return {
+    sockets: LISTS.flatMap(([file, protocol]) => parseInetSockets(read(`/proc/net/${file}`), protocol)),
+    netlinkPorts: parseNetlinkPorts(read("/proc/net/netlink")),
+    ownNetworks: [
+      ...parseFibTrie(read("/proc/net/fib_trie")),
+      ...parseInet6Addresses(read("/proc/net/if_inet6")),
+    ],
+    bindsFreely: {
+      ipv4: setting("ipv4/ip_nonlocal_bind") === "1",
+      ipv6: setting("ipv6/ip_nonlocal_bind") === "1",
+    },
+    largestBacklog: Number(setting("core/somaxconn")),
+    pingGroups: [firstGroup, lastGroup],
+  };
+}

@@ -1,0 +1,120 @@
+#include "holder.h"
+
+#define PAGE 4096
+#define PAGES 200
+
+/* Whether a page is there, and nobody else has it (Documentation/admin-guide/mm/pagemap.rst). */
+static bool is_exclusive(const char *address)
+{
+	uint64_t entry = 0;
+	int fd = MUST(open("/proc/self/pagemap", O_RDONLY));
+	CHECK(pread(fd, &entry, sizeof(entry), (uintptr_t)address / PAGE * sizeof(entry)) == sizeof(entry));
+	close(fd);
+	CHECK(entry >> 63 == 1);
+	return (entry >> 56 & 1) == 1;
+}
+
+static void fill(char *memory, int first, int count, int seed)
+{
+	for (int page = first; page < first + count; page++)
+		for (int i = 0; i < PAGE; i += 8)
+			*(uint64_t *)(memory + page * PAGE + i) = (uint64_t)seed << 32 | page * PAGE | i;
+}
+
+static bool has(const char *memory, int first, int count, int seed)
+{
+	for (int page = first; page < first + count; page++)
+		for (int i = 0; i < PAGE; i += 8)
+			if (*(uint64_t *)(memory + page * PAGE + i) != ((uint64_t)seed << 32 | page * PAGE | i))
+				return false;
+	return true;
+}
+
+static bool is_zero(const char *memory, int first, int count)
+{
+	for (int i = first * PAGE; i < (first + count) * PAGE; i++)
+		if (memory[i] != 0)
+			return false;
+	return true;
+}
+
+static char *anonymous(int pages)
+{
+	char *memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	MUST(memory == MAP_FAILED ? -1 : 0);
+	return memory;
+}
+
+static void wait_for_go(void)
+{
+	while (!may_go())
+		sleep_ms(5);
+}
+
+/* What is shared must stay so until all have looked. */
+static void leave_together(int done, int leave)
+{
+	char byte;
+	MUST(write(done, "x", 1));
+	CHECK(read(leave, &byte, 1) == 0);
+	end_child();
+}
+
+/* Parent, child and grandchild share what none of them has changed, and have the rest alone. */
+PROGRAM(cow)
+{
+	char *memory = anonymous(PAGES);
+	char *readonly = anonymous(20);
+	char *gone = anonymous(10);
+	fill(memory, 0, 100, 1);
+	fill(readonly, 0, 20, 2);
+	fill(gone, 0, 10, 3);
+	MUST(mprotect(readonly, 20 * PAGE, PROT_READ));
+	int done[2], leave[2];
+	MUST(pipe(done));
+	MUST(pipe(leave));
+
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		close(leave[1]);
+		fill(memory, 10, 5, 4);   /* changed */
+		fill(memory, 150, 5, 5);  /* new */
+		MUST(madvise(memory + 30 * PAGE, 5 * PAGE, MADV_DONTNEED));
+		MUST(munmap(gone, 10 * PAGE));
+		MUST(mprotect(readonly, 20 * PAGE, PROT_READ | PROT_WRITE));
+		fill(readonly, 3, 1, 6);
+		MUST(mprotect(readonly, 20 * PAGE, PROT_READ));
+		char *own = anonymous(10);
+		fill(own, 0, 10, 7);
+		pid_t grandchild = fork_as(2);
+		if (grandchild == 0) {
+			fill(memory, 11, 1, 8);
+			fill(own, 5, 1, 9);
+			MUST(write(done[1], "g", 1));
+			wait_for_go();
+			CHECK(has(memory, 0, 10, 1) && has(memory, 10, 1, 4) && has(memory, 11, 1, 8) && has(memory, 12, 3, 4));
+			CHECK(has(own, 0, 5, 7) && has(own, 5, 1, 9) && has(own, 6, 4, 7));
+			CHECK(!is_exclusive(memory) && !is_exclusive(memory + 10 * PAGE) && !is_exclusive(own));
+			CHECK(is_exclusive(memory + 11 * PAGE) && is_exclusive(own + 5 * PAGE));
+			leave_together(done[1], leave[0]);
+		}
+		MUST(write(done[1], "c", 1));
+		wait_for_go();
+		CHECK(has(memory, 0, 10, 1) && has(memory, 10, 5, 4) && has(memory, 15, 15, 1) && is_zero(memory, 30, 5));
+		CHECK(has(memory, 35, 65, 1) && is_zero(memory, 100, 50) && has(memory, 150, 5, 5));
+		CHECK(has(readonly, 0, 3, 2) && has(readonly, 3, 1, 6) && has(readonly, 4, 16, 2) && has(own, 0, 10, 7));
+		CHECK(!is_exclusive(memory) && !is_exclusive(readonly) && !is_exclusive(memory + 12 * PAGE));
+		CHECK(!is_exclusive(memory + 150 * PAGE) && is_exclusive(memory + 11 * PAGE));
+		leave_together(done[1], leave[0]);
+	}
+	char byte;
+	MUST(read(done[0], &byte, 1));
+	MUST(read(done[0], &byte, 1));
+	ready_and_wait();
+	MUST(read(done[0], &byte, 1));
+	MUST(read(done[0], &byte, 1));
+	CHECK(has(memory, 0, 100, 1) && is_zero(memory, 100, 100) && has(readonly, 0, 20, 2) && has(gone, 0, 10, 3));
+	CHECK(!is_exclusive(memory) && is_exclusive(memory + 10 * PAGE) && is_exclusive(readonly + 3 * PAGE));
+	close(leave[1]);
+	join_child(child);
+}
