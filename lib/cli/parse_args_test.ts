@@ -3,7 +3,14 @@ import { UsageError } from "../errors.ts";
 import type { Invocation, RestoreInvocation } from "./invocation.ts";
 import { parseArgs } from "./parse_args.ts";
 
-const PLAN_OPTIONS = { mode: "soft", roots: [], onMissing: "fail", pidNamespace: false, shellJob: false } as const;
+const PLAN_OPTIONS = {
+  mode: "soft",
+  roots: [],
+  onMissing: "fail",
+  pidNamespace: false,
+  shellJob: false,
+  connections: "refuse",
+} as const;
 const RESTORE: RestoreInvocation = {
   command: "restore",
   images: ".",
@@ -58,6 +65,9 @@ Deno.test("parseArgs() understands", async (t) => {
       planOptions: { ...PLAN_OPTIONS, shellJob: true },
     } as Invocation],
     ["--pid-namespace", planOptions({ pidNamespace: true })],
+    ["--tcp-established", planOptions({ connections: "restore" })],
+    ["--tcp-close", planOptions({ connections: "close" })],
+    ["--tcp-close --tcp-established", planOptions({ connections: "close" })],
     ["--manage-cgroups", RESTORE],
     ["--manage-cgroups=none", planOptions({ mode: "none" })],
     ["--manage-cgroups=props", planOptions({ mode: "props" })],

@@ -1,5 +1,5 @@
 import { equal as assertEqual } from "node:assert/strict";
-import { isUnspecified, renderAddress, renderEndpoint } from "./inet_address.ts";
+import { isUnspecified, overlap, renderAddress, renderEndpoint } from "./inet_address.ts";
 
 const ROWS: readonly (readonly [string, string])[] = [
   ["7f000001", "127.0.0.1"],
@@ -25,4 +25,29 @@ Deno.test("renderEndpoint() puts addresses of IPv6 into brackets", () => {
 Deno.test("isUnspecified() knows the address that means any", () => {
   assertEqual(isUnspecified(new Uint8Array(16)), true);
   assertEqual(isUnspecified(new Uint8Array([0, 0, 0, 1])), false);
+});
+
+const V4_ANY = new Uint8Array(4);
+const V4 = new Uint8Array([127, 0, 0, 1]);
+const V6_ANY = new Uint8Array(16);
+const V6 = Uint8Array.fromHex("00000000000000000000000000000001");
+const MAPPED = Uint8Array.fromHex("00000000000000000000ffff7f000001");
+
+const OVERLAPS: readonly (readonly [string, Uint8Array, Uint8Array, { both?: boolean; only?: boolean }])[] = [
+  ["an address and itself", V4, V4, { both: true, only: true }],
+  ["an address and any of its family", V4, V4_ANY, { both: true, only: true }],
+  ["two addresses", V4, new Uint8Array([127, 0, 0, 2]), {}],
+  ["an address of IPv4 and any of IPv6", V4, V6_ANY, { both: true }],
+  ["any of IPv4 and one of IPv6", V4_ANY, V6, {}],
+  ["an address of IPv4 and the same for IPv6", V4, MAPPED, { both: true, only: true }],
+];
+
+Deno.test("overlap() depends on whether a socket of IPv6 is for IPv4 as well", async (t) => {
+  for (const [name, one, other, { both = false, only = false }] of OVERLAPS) {
+    await t.step(name, () => {
+      assertEqual(overlap({ address: one, isV6Only: false }, { address: other, isV6Only: false }), both);
+      assertEqual(overlap({ address: other, isV6Only: false }, { address: one, isV6Only: false }), both);
+      assertEqual(overlap({ address: one, isV6Only: true }, { address: other, isV6Only: true }), only);
+    });
+  }
 });

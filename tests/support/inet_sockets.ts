@@ -1,0 +1,111 @@
+/** Sockets and hosts made by hand, for tests of planning and execution. */
+import type { HostNetwork, OwnState } from "../../lib/host/host.ts";
+import type { Contents } from "../../lib/model/contents.ts";
+import type { InetSocket } from "../../lib/model/files/inet_socket.ts";
+import type { SocketOptions } from "../../lib/model/files/socket_options.ts";
+import type { OpenFile } from "../../lib/model/open_file.ts";
+
+/** Options of a new socket. */
+export const PLAIN_OPTIONS: SocketOptions = {
+  sendBuffer: 4608,
+  receiveBuffer: 8192,
+  lockedBuffers: undefined,
+  sendTimeout: [0, 0],
+  receiveTimeout: [0, 0],
+  receiveLowWater: undefined,
+  priority: undefined,
+  mark: undefined,
+  reusesAddress: false,
+  reusesPort: false,
+  passesCredentials: false,
+  passesSecurity: false,
+  bypassesRouting: false,
+  skipsChecksums: false,
+  broadcasts: false,
+  keepsAlive: false,
+  hasUrgentInline: false,
+  linger: undefined,
+  device: undefined,
+  filter: new Uint8Array(),
+  keepAlive: { count: undefined, idle: undefined, interval: undefined },
+};
+
+export const IPPROTO = { ICMP: 1, TCP: 6, UDP: 17 } as const;
+
+export const LOOPBACK = new Uint8Array([127, 0, 0, 1]);
+
+/** A TCP socket of IPv4, like a new one but for `changes`. */
+export function anInetSocket(changes: Partial<InetSocket> & { readonly id: number }): InetSocket {
+  return {
+    kind: "inet",
+    flags: 2,
+    family: "ipv4",
+    type: "stream",
+    protocol: IPPROTO.TCP,
+    state: "closed",
+    local: { address: new Uint8Array(4), port: 0 },
+    remote: undefined,
+    backlog: 0,
+    shutdown: undefined,
+    isV6Only: undefined,
+    options: PLAIN_OPTIONS,
+    ip: {
+      bindsFreely: false,
+      tellsPacketInfo: false,
+      typeOfService: undefined,
+      timeToLive: undefined,
+      raw: undefined,
+    },
+    tcp: {
+      isCorked: false,
+      hasNoDelay: false,
+      keepAliveCount: undefined,
+      keepAliveIdle: undefined,
+      keepAliveInterval: undefined,
+    },
+    connection: undefined,
+    ...changes,
+  };
+}
+
+/** A checkpoint's contents with these files, and nothing else. */
+export function contentsWith(files: readonly OpenFile[]): Contents {
+  return {
+    tasks: new Map(),
+    threads: new Map(),
+    files: new Map(files.map((file) => [file.id, file])),
+    tables: new Map(),
+    segments: new Map(),
+    filters: [],
+    locks: [],
+  };
+}
+
+/** A host with nothing but the loopback device, on which no socket is. */
+export const IDLE_NETWORK: HostNetwork = {
+  sockets: [],
+  netlinkPorts: [],
+  ownNetworks: [
+    { address: new Uint8Array([127, 0, 0, 0]), prefix: 8 },
+    { address: new Uint8Array([...new Uint8Array(15), 1]), prefix: 128 },
+  ],
+  bindsFreely: { ipv4: false, ipv6: false },
+  largestBacklog: 4096,
+  pingGroups: [1, 0],
+};
+
+export const OWN: OwnState = {
+  uids: [0, 0, 0, 0],
+  gids: [0, 0, 0, 0],
+  groups: [],
+  inheritable: 0n,
+  permitted: 0n,
+  effective: 0n,
+  bounding: 0n,
+  ambient: 0n,
+  noNewPrivileges: false,
+  nice: 0,
+  policy: 0,
+  oomScoreAdjustment: 0,
+  limits: [],
+};
