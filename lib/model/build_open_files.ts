@@ -5,6 +5,7 @@ import type { ContentImages } from "../image/content_images.ts";
 import { buildEpollFile, buildEventFile, buildSignalFile, buildTimerFile } from "./files/build_event_files.ts";
 import { buildInetSocket } from "./files/build_inet_socket.ts";
 import { buildMemoryFile } from "./files/build_memory_file.ts";
+import { buildNetlinkSocket } from "./files/build_netlink_socket.ts";
 import { buildPathFile } from "./files/build_path_file.ts";
 import { buildFifoFile, buildPipeFile } from "./files/build_pipe_file.ts";
 import { buildUnixSocket } from "./files/build_unix_socket.ts";
@@ -16,7 +17,6 @@ const UNKNOWN: ReadonlyMap<number, string> = new Map([
   [10, "a packet socket"],
   [11, "a terminal"],
   [12, "a fanotify instance"],
-  [13, "a netlink socket"],
   [14, "a namespace"],
   [15, "a tun device"],
   [16, "an external file"],
@@ -52,6 +52,7 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   if (entry.tfd !== undefined) return buildTimerFile(id, entry.tfd);
   if (entry.memfd !== undefined) return buildMemoryFile(id, entry.memfd, { ...context, where });
   if (entry.isk !== undefined) return buildInetSocket(id, entry.isk, { ...context, where });
+  if (entry.nlsk !== undefined) return buildNetlinkSocket(id, entry.nlsk);
   if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk);
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
 }

@@ -1,6 +1,7 @@
 import type { EpollFile, EventFile, SignalFile, TimerFile } from "./files/event_files.ts";
 import type { InetSocket } from "./files/inet_socket.ts";
 import type { MemoryFile } from "./files/memory_file.ts";
+import type { NetlinkSocket } from "./files/netlink_socket.ts";
 import type { PathFile } from "./files/path_file.ts";
 import type { FifoFile, PipeFile } from "./files/pipe_file.ts";
 import type { UnixSocket } from "./files/unix_socket.ts";
@@ -17,6 +18,7 @@ export type OpenFile =
   | MemoryFile
   | UnixSocket
   | InetSocket
+  | NetlinkSocket
   | UnknownFile;
 
 /** What every open file has. */

@@ -42,7 +42,7 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
 /** When sockets are made in it: in a new network, nothing is taken. */
 function isNetworkOfInterest({ contents, namespaces }: Checkpoint): boolean {
   if (namespaces.has("net")) return false;
-  for (const { kind } of contents?.files.values() ?? []) if (kind === "inet") return true;
+  for (const { kind } of contents?.files.values() ?? []) if (kind === "inet" || kind === "netlink") return true;
   return false;
 }
 

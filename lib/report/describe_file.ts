@@ -32,6 +32,8 @@ export function describeFile(file: OpenFile, contents: Pick<Contents, "files">):
       return `unix socket ${file.inode}`;
     case "inet":
       return describeInetSocket(file);
+    case "netlink":
+      return `netlink socket ${file.port} of protocol ${file.protocol}`;
     case "unknown":
       return file.what;
   }

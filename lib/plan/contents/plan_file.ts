@@ -4,6 +4,7 @@ import { fileKey, type FilePlanner } from "./file_planner.ts";
 import { planEventfd } from "./files/plan_eventfd.ts";
 import { planInetSocket } from "./files/plan_inet_socket.ts";
 import { planMemoryFile } from "./files/plan_memory_file.ts";
+import { planNetlinkSocket } from "./files/plan_netlink_socket.ts";
 import { planPath } from "./files/plan_path.ts";
 import { planPipe } from "./files/plan_pipe.ts";
 
@@ -32,6 +33,8 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planMemoryFile(planner, file);
     case "inet":
       return planInetSocket(planner, file, holder);
+    case "netlink":
+      return planNetlinkSocket(planner, file);
     case "unknown":
       return planner.refuse(holder, `${file.what} cannot be restored`);
     default:

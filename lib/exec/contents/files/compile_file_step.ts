@@ -4,6 +4,7 @@ import type { FilesContext } from "./file_calls.ts";
 import { makeEventfd } from "./make_eventfd.ts";
 import { makeInetSockets } from "./make_inet_sockets.ts";
 import { adjust, makeMemfd, reopen, seal } from "./make_memfd.ts";
+import { makeNetlinkSocket } from "./make_netlink_socket.ts";
 import { makePipe } from "./make_pipe.ts";
 import { makeSegment } from "./make_segment.ts";
 import { openPath } from "./open_path.ts";
@@ -19,6 +20,8 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return makeEventfd(context, step);
     case "make-inet-sockets":
       return makeInetSockets(context, step);
+    case "make-netlink-socket":
+      return makeNetlinkSocket(context, step);
     case "make-segment":
       return makeSegment(context, step);
     case "make-memfd":
