@@ -1,3 +1,4 @@
+import { O_DIRECTORY, O_RDONLY } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { orUndefined } from "./describe_cgroups.ts";
@@ -27,6 +28,7 @@ export function describeNetwork(sys: Sys): HostNetwork {
       ...parseFibTrie(read("/proc/net/fib_trie")),
       ...parseInet6Addresses(read("/proc/net/if_inet6")),
     ],
+    devices: describeDevices(sys),
     bindsFreely: {
       ipv4: setting("ipv4/ip_nonlocal_bind") === "1",
       ipv6: setting("ipv6/ip_nonlocal_bind") === "1",
@@ -34,4 +36,22 @@ export function describeNetwork(sys: Sys): HostNetwork {
     largestBacklog: Number(setting("core/somaxconn")),
     pingGroups: [firstGroup, lastGroup],
   };
+}
+
+const DEVICES = "/sys/class/net";
+
+function describeDevices(sys: Sys): Map<number, string> {
+  const directory = orUndefined(["ENOENT", "EACCES"], () => sys.open(DEVICES, O_RDONLY | O_DIRECTORY));
+  if (directory === undefined) return new Map();
+  try {
+    return new Map(
+      sys.readDirectory(directory).flatMap(({ name }) => {
+        // A device may go at any time, and the directory also has files that are none.
+        const index = orUndefined(["ENOENT", "ENOTDIR"], () => readText(sys, `${DEVICES}/${name}/ifindex`));
+        return index === undefined ? [] : [[Number(index), name] as const];
+      }),
+    );
+  } finally {
+    sys.close(directory);
+  }
 }

@@ -149,5 +149,5 @@ function noFile(id: number): string {
 }
 
 function isMappable(file: OpenFile | undefined): boolean {
-  return file?.kind === "path" || file?.kind === "memfd";
+  return file?.kind === "path" || file?.kind === "memfd" || file?.kind === "packet";
 }

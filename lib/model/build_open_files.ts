@@ -6,6 +6,7 @@ import { buildEpollFile, buildEventFile, buildSignalFile, buildTimerFile } from 
 import { buildInetSocket } from "./files/build_inet_socket.ts";
 import { buildMemoryFile } from "./files/build_memory_file.ts";
 import { buildNetlinkSocket } from "./files/build_netlink_socket.ts";
+import { buildPacketSocket } from "./files/build_packet_socket.ts";
 import { buildPathFile } from "./files/build_path_file.ts";
 import { buildFifoFile, buildPipeFile } from "./files/build_pipe_file.ts";
 import { buildUnixSocket } from "./files/build_unix_socket.ts";
@@ -14,7 +15,6 @@ import type { OpenFile, SignalOwner } from "./open_file.ts";
 /** `fd_types` of images/fdinfo.proto that there is no message for here. */
 const UNKNOWN: ReadonlyMap<number, string> = new Map([
   [8, "an inotify instance"],
-  [10, "a packet socket"],
   [11, "a terminal"],
   [12, "a fanotify instance"],
   [14, "a namespace"],
@@ -52,6 +52,7 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   if (entry.tfd !== undefined) return buildTimerFile(id, entry.tfd);
   if (entry.memfd !== undefined) return buildMemoryFile(id, entry.memfd, { ...context, where });
   if (entry.isk !== undefined) return buildInetSocket(id, entry.isk, { ...context, where });
+  if (entry.psk !== undefined) return buildPacketSocket(id, entry.psk, { ...context, where });
   if (entry.nlsk !== undefined) return buildNetlinkSocket(id, entry.nlsk);
   if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk);
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };

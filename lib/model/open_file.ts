@@ -2,6 +2,7 @@ import type { EpollFile, EventFile, SignalFile, TimerFile } from "./files/event_
 import type { InetSocket } from "./files/inet_socket.ts";
 import type { MemoryFile } from "./files/memory_file.ts";
 import type { NetlinkSocket } from "./files/netlink_socket.ts";
+import type { PacketSocket } from "./files/packet_socket.ts";
 import type { PathFile } from "./files/path_file.ts";
 import type { FifoFile, PipeFile } from "./files/pipe_file.ts";
 import type { UnixSocket } from "./files/unix_socket.ts";
@@ -19,6 +20,7 @@ export type OpenFile =
   | UnixSocket
   | InetSocket
   | NetlinkSocket
+  | PacketSocket
   | UnknownFile;
 
 /** What every open file has. */
@@ -46,7 +48,7 @@ export interface SignalOwner {
 export interface UnknownFile {
   readonly kind: "unknown";
   readonly id: number;
-  /** `"a packet socket"`. */
+  /** `"a tun device"`. */
   readonly what: string;
 }
 

@@ -1,5 +1,6 @@
 import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
+import type { OpenFile } from "../model/open_file.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
@@ -42,9 +43,12 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
 /** When sockets are made in it: in a new network, nothing is taken. */
 function isNetworkOfInterest({ contents, namespaces }: Checkpoint): boolean {
   if (namespaces.has("net")) return false;
-  for (const { kind } of contents?.files.values() ?? []) if (kind === "inet" || kind === "netlink") return true;
+  for (const { kind } of contents?.files.values() ?? []) if (SOCKETS.has(kind)) return true;
   return false;
 }
+
+/** Kinds of file that are made in a network. */
+const SOCKETS: ReadonlySet<OpenFile["kind"]> = new Set(["inet", "netlink", "packet"] as const);
 
 /** All that are opened by name, with whether their build id is known. */
 function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {

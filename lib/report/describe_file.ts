@@ -34,6 +34,8 @@ export function describeFile(file: OpenFile, contents: Pick<Contents, "files">):
       return describeInetSocket(file);
     case "netlink":
       return `netlink socket ${file.port} of protocol ${file.protocol}`;
+    case "packet":
+      return `packet socket of protocol ${file.protocol}`;
     case "unknown":
       return file.what;
   }

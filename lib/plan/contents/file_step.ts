@@ -2,6 +2,7 @@ import type { EventfdStep } from "./files/plan_eventfd.ts";
 import type { InetSocketsStep } from "./files/plan_inet_socket.ts";
 import type { AdjustStep, MemfdStep, ReopenStep, SealStep } from "./files/plan_memory_file.ts";
 import type { NetlinkSocketStep } from "./files/plan_netlink_socket.ts";
+import type { PacketSocketStep } from "./files/plan_packet_socket.ts";
 import type { OpenPathStep } from "./files/plan_path.ts";
 import type { PipeStep } from "./files/plan_pipe.ts";
 import type { SegmentStep } from "./files/plan_segment.ts";
@@ -13,6 +14,7 @@ export type FileStep =
   | EventfdStep
   | InetSocketsStep
   | NetlinkSocketStep
+  | PacketSocketStep
   | SegmentStep
   | MemfdStep
   | ReopenStep

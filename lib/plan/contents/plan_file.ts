@@ -5,6 +5,7 @@ import { planEventfd } from "./files/plan_eventfd.ts";
 import { planInetSocket } from "./files/plan_inet_socket.ts";
 import { planMemoryFile } from "./files/plan_memory_file.ts";
 import { planNetlinkSocket } from "./files/plan_netlink_socket.ts";
+import { planPacketSocket } from "./files/plan_packet_socket.ts";
 import { planPath } from "./files/plan_path.ts";
 import { planPipe } from "./files/plan_pipe.ts";
 
@@ -35,6 +36,8 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planInetSocket(planner, file, holder);
     case "netlink":
       return planNetlinkSocket(planner, file);
+    case "packet":
+      return planPacketSocket(planner, file, holder);
     case "unknown":
       return planner.refuse(holder, `${file.what} cannot be restored`);
     default:

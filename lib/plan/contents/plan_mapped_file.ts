@@ -1,5 +1,6 @@
 import type { Handle } from "./contents_plan.ts";
 import type { FilePlanner } from "./file_planner.ts";
+import { planFile } from "./plan_file.ts";
 import { planMemoryUse } from "./files/plan_memory_file.ts";
 import { planPathUse } from "./files/plan_path.ts";
 
@@ -21,6 +22,8 @@ export function planMappedFile(
       return undefined;
     case "path":
       return planPathUse(planner, file, { openFlags, holder });
+    case "packet":
+      return planFile(planner, id, holder);
     case "memfd":
       return planMemoryUse(planner, file, openFlags);
     default:

@@ -5,6 +5,7 @@ import { makeEventfd } from "./make_eventfd.ts";
 import { makeInetSockets } from "./make_inet_sockets.ts";
 import { adjust, makeMemfd, reopen, seal } from "./make_memfd.ts";
 import { makeNetlinkSocket } from "./make_netlink_socket.ts";
+import { makePacketSocket } from "./make_packet_socket.ts";
 import { makePipe } from "./make_pipe.ts";
 import { makeSegment } from "./make_segment.ts";
 import { openPath } from "./open_path.ts";
@@ -22,6 +23,8 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return makeInetSockets(context, step);
     case "make-netlink-socket":
       return makeNetlinkSocket(context, step);
+    case "make-packet-socket":
+      return makePacketSocket(context, step);
     case "make-segment":
       return makeSegment(context, step);
     case "make-memfd":

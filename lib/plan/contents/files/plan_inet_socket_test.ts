@@ -9,7 +9,7 @@ import {
   LOOPBACK,
   OWN,
   PLAIN_OPTIONS,
-} from "../../../../tests/support/inet_sockets.ts";
+} from "../../../../tests/support/sockets.ts";
 import type { PlanOptions } from "../../plan.ts";
 import { FilePlanner } from "../file_planner.ts";
 import { type InetSocketPlan, planInetSocket } from "./plan_inet_socket.ts";

@@ -1,6 +1,6 @@
 import { deepEqual as assertEquals } from "node:assert/strict";
 import type { NetlinkSocket } from "../../../model/files/netlink_socket.ts";
-import { contentsWith, IDLE_NETWORK, OWN, PLAIN_OPTIONS } from "../../../../tests/support/inet_sockets.ts";
+import { contentsWith, IDLE_NETWORK, OWN, PLAIN_OPTIONS } from "../../../../tests/support/sockets.ts";
 import { FilePlanner } from "../file_planner.ts";
 import { planNetlinkSocket } from "./plan_netlink_socket.ts";
 

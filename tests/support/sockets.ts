@@ -2,6 +2,7 @@
 import type { HostNetwork, OwnState } from "../../lib/host/host.ts";
 import type { Contents } from "../../lib/model/contents.ts";
 import type { InetSocket } from "../../lib/model/files/inet_socket.ts";
+import type { PacketSocket } from "../../lib/model/files/packet_socket.ts";
 import type { SocketOptions } from "../../lib/model/files/socket_options.ts";
 import type { OpenFile } from "../../lib/model/open_file.ts";
 
@@ -68,6 +69,32 @@ export function anInetSocket(changes: Partial<InetSocket> & { readonly id: numbe
   };
 }
 
+/** A packet socket for IPv4, like a new one but for `changes`. */
+export function aPacketSocket(changes: Partial<PacketSocket>): PacketSocket {
+  return {
+    kind: "packet",
+    id: 1,
+    flags: 2,
+    type: 3,
+    protocol: 8,
+    device: 0,
+    version: 0,
+    reserve: 0,
+    timestamp: 0,
+    copyThreshold: 0,
+    tellsAuxiliaryData: false,
+    tellsOriginalDevice: false,
+    hasVirtualHeader: false,
+    skipsMalformed: false,
+    memberships: [],
+    fanout: undefined,
+    receiveRing: undefined,
+    sendRing: undefined,
+    options: PLAIN_OPTIONS,
+    ...changes,
+  };
+}
+
 /** A checkpoint's contents with these files, and nothing else. */
 export function contentsWith(files: readonly OpenFile[]): Contents {
   return {
@@ -89,6 +116,7 @@ export const IDLE_NETWORK: HostNetwork = {
     { address: new Uint8Array([127, 0, 0, 0]), prefix: 8 },
     { address: new Uint8Array([...new Uint8Array(15), 1]), prefix: 128 },
   ],
+  devices: new Map([[1, "lo"]]),
   bindsFreely: { ipv4: false, ipv6: false },
   largestBacklog: 4096,
   pingGroups: [1, 0],
