@@ -62,6 +62,7 @@ function buildKnown(
     // What the kernel tells as the port of a raw socket is its protocol.
     return { address, port: kind.type === "raw" ? 0 : port };
   };
+  const options = buildSocketOptions(entry.opts);
   const remote = endpoint(entry.dstAddr, entry.dstPort);
   const shutdown = entry.shutdown ?? NONE;
   return {
@@ -76,7 +77,8 @@ function buildKnown(
     backlog: entry.backlog,
     shutdown: shutdown === NONE ? undefined : shutdown - 1,
     isV6Only: kind.family === "ipv4" ? undefined : entry.v6only === true,
-    options: buildSocketOptions(entry.opts),
+    // Of an address that is of one link only, the device is told once more.
+    options: { ...options, device: options.device ?? entry.ifname },
     ip: buildIpOptions(entry.ipOpts),
     connection: undefined,
   };

@@ -92,6 +92,11 @@ Deno.test("buildInetSocket() reads filters of ICMP as the kernel takes them", ()
   assertEquals([ip.raw?.includesHeader, ip.typeOfService, ip.timeToLive], [true, 16, undefined]);
 });
 
+Deno.test("buildInetSocket() knows the device of an address that is of one link", () => {
+  assertEqual(build({ ifname: "lo" }).socket.options.device, "lo");
+  assertEqual(build({ ifname: "lo", opts: { ...OPTIONS, soBoundDev: "eth0" } }).socket.options.device, "eth0");
+});
+
 const CONNECTED = { state: 1, srcAddr: [0x0100007f], srcPort: 80, dstAddr: [0x0200007f], dstPort: 9 };
 
 Deno.test("buildInetSocket() finds the connection, with its queues", () => {

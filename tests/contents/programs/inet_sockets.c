@@ -443,9 +443,16 @@ PROGRAM(inet_details)
 	set_option(loud, SOL_SOCKET, SO_DONTROUTE, 1);
 	MUST(setsockopt(loud, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3));
 	MUST(connect(loud, &broadcast.any, size_of(&broadcast)));
+	int linked = MUST(socket(AF_INET6, SOCK_DGRAM, 0));
+	union address of_link = address_of("ff02::123", 0);
+	of_link.v6.sin6_scope_id = if_nametoindex("lo");
+	MUST(bind(linked, &of_link.any, size_of(&of_link)));
+	of_link = local_of(linked);
 	ready_and_wait();
 
-	union address after = local_of(icmp);
+	union address after = local_of(linked);
+	CHECK(memcmp(&after, &of_link, sizeof(after)) == 0);
+	after = local_of(icmp);
 	CHECK(after.v4.sin_addr.s_addr == address.v4.sin_addr.s_addr);
 	CHECK(option(headless, IPPROTO_IP, IP_HDRINCL) == 0);
 	after = local_of(portless);

@@ -10,6 +10,8 @@ const LISTEN = 10;
 
 /** Why a socket surely cannot get its address on this host; what depends on more than can be seen is left to the kernel. */
 export function inetAddressProblem(socket: InetSocket, network: HostNetwork): string | undefined {
+  const { options: { device } } = socket;
+  if (device !== undefined && !hasDevice(network, device)) return `this host has no network device "${device}"`;
   if (isForeign(socket, network)) return "no network device of this host has its address";
   if (isConnection(socket)) {
     const isThere = network.sockets.some((other) => isSameConnection(socket, other));
@@ -17,6 +19,10 @@ export function inetAddressProblem(socket: InetSocket, network: HostNetwork): st
   }
   const isTaken = network.sockets.some((other) => isInTheWay(socket, other));
   return isTaken ? "another socket on this host has its address and port" : undefined;
+}
+
+function hasDevice({ devices }: HostNetwork, name: string): boolean {
+  return devices.size === 0 || [...devices.values()].includes(name);
 }
 
 /** Addresses of a device may be in a table of its own. */

@@ -141,6 +141,11 @@ const REFUSALS: readonly Refusal[] = [
   { name: "not a port of another protocol", socket: {}, there: { protocol: IPPROTO.UDP } },
   { name: "a port of UDP", socket: UDP, there: { protocol: IPPROTO.UDP, state: 7 }, what: TAKEN },
   { name: "not a port of UDP that may be shared", socket: { ...UDP, options: REUSING }, there: { ...UDP, state: 7 } },
+  {
+    name: "a device",
+    socket: { options: { ...PLAIN_OPTIONS, device: "lo1" } },
+    what: 'this host has no network device "lo1"',
+  },
   { name: "an address of no device", socket: { local: ELSEWHERE }, what: FOREIGN },
   {
     name: "not an address of no device, where that is allowed",
