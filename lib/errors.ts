@@ -86,6 +86,12 @@ export class InterruptedError extends CgrestoreError {
   }
 }
 
+/** An action script of the user's failed; everything done so far was undone. */
+export class ActionError extends CgrestoreError {
+  override readonly name = "ActionError";
+  readonly exitStatus = 8;
+}
+
 /** Exit status of an unexpected error, which is a bug (`EX_SOFTWARE` of sysexits.h). */
 export const EXIT_BUG = 70;
 

@@ -26,6 +26,10 @@ export interface RestoreInvocation extends ReadingInvocation {
   /** As given. */
   readonly cgroupYard?: string;
   readonly detached: boolean;
+  /** Whether to wait for the root task's end. */
+  readonly wait: boolean;
+  /** Programs to run at the stages of the restore. */
+  readonly actionScripts: readonly string[];
   readonly leaveStopped: boolean;
   readonly rehearse: boolean;
   readonly planOptions: PlanOptions;

@@ -107,7 +107,22 @@ export const OPTIONS: readonly OptionSpec[] = [
     short: "d",
     kind: "flag",
     commands: RESTORING,
-    help: "Accepted because callers of CRIU pass it: cgrestore always ends once the tasks run",
+    help: "Accepted because callers of CRIU pass it: cgrestore ends once the tasks run, unless it is to wait",
+  },
+  {
+    name: "wait",
+    kind: "flag",
+    commands: RESTORING,
+    help: "Wait until the root task ends, pass signals on to it, and end with its exit status",
+  },
+  {
+    name: "action-script",
+    kind: "value",
+    value: "FILE",
+    repeatable: true,
+    commands: RESTORING,
+    help: "Run FILE at each stage, as CRIU does: CRTOOLS_SCRIPT_ACTION, CRTOOLS_IMAGE_DIR and CRTOOLS_INIT_PID tell " +
+      "it which and what; may be repeated",
   },
   {
     name: "leave-stopped",

@@ -17,6 +17,8 @@ export interface Output {
 /** What `restore` writes to. */
 export interface LoggedOutput extends Output {
   readonly log: Log;
+  /** The descriptor that the log is written to. */
+  readonly logDescriptor: number;
 }
 
 /** Whether texts are coloured: as the user says, else on a terminal. */
@@ -84,6 +86,10 @@ export class LogFile implements Disposable {
   constructor(sys: Sys, path: string) {
     this.#sys = sys;
     this.#fd = sys.open(path, O_WRONLY | O_CREAT | O_TRUNC, LOG_MODE);
+  }
+
+  get descriptor(): number {
+    return this.#fd;
   }
 
   /** @throws {SysError} when the file system is full, or fails */

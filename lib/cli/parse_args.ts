@@ -45,11 +45,22 @@ function buildInvocation(command: CommandName, reader: Reader): Invocation {
     ...optional("pidfile", reader.value("pidfile")),
     ...optional("cgroupYard", reader.value("cgroup-yard")),
     detached: reader.flag("restore-detached") ?? false,
+    wait: readWait(reader),
+    actionScripts: reader.values("action-script"),
     leaveStopped: reader.flag("leave-stopped") ?? false,
     rehearse: reader.flag("rehearse") ?? false,
   };
   const isPlan = command === "plan" || reader.flag("dry-run") === true;
   return isPlan ? { command: "plan", ...reading, planOptions } : { command, ...reading, ...restore, planOptions };
+}
+
+/** Whom nobody waits for cannot be waited for. */
+function readWait(reader: Reader): boolean {
+  const wait = reader.flag("wait") ?? false;
+  for (const other of ["restore-detached", "leave-stopped", "rehearse"]) {
+    if (wait && reader.flag(other) === true) reader.exclude("wait", other);
+  }
+  return wait;
 }
 
 function readingOptions(reader: Reader) {
@@ -125,6 +136,11 @@ class Reader {
 
   #complain(problem: string): void {
     this.#problems.push(problem);
+  }
+
+  /** Two options that contradict each other. */
+  exclude(name: string, other: string): void {
+    this.#complain(`Cannot use "--${name}" together with "--${other}"`);
   }
 
   refuse(name: string, value: string, problem: string): void {

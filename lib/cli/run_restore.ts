@@ -10,10 +10,12 @@ import { renderResult, type RestoreResult } from "../report/render_result.ts";
 import { O_CREAT, O_EXCL, O_PATH, O_WRONLY } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
 import { architectureOf } from "../tracee/architecture.ts";
+import { ActionScripts } from "./action_scripts.ts";
 import { inWorkDir, type RestoreInvocation } from "./invocation.ts";
 import { type LoggedOutput, wantsColor } from "./output.ts";
 import { planForHost, planWithYard } from "./plan_for_host.ts";
 import { readCheckpoint } from "./read_checkpoint.ts";
+import { waitForRoot } from "./wait_for_root.ts";
 
 /** Mode of a pidfile, as CRIU's. */
 const PIDFILE_MODE = 0o600;
@@ -32,19 +34,35 @@ export function runRestore(invocation: RestoreInvocation, sys: Sys, output: Logg
   const hasPreparedYard = invocation.cgroupYard !== undefined;
   throwProblems(PlanError, "Cannot restore without privileges", checkPrivileges(plan, host, { hasPreparedYard }));
   refuseExistingPidfile(invocation, sys);
+  using scripts = actionScripts(invocation, sys, output);
+  scripts.run("pre-restore");
+  const outcome = restoreInYard({ invocation, sys, output, checkpoint, host, architecture, scripts }, plan);
+  const execute = performance.now() - planned;
+  const result = { ...outcome, milliseconds: { read: read - begin, plan: planned - read, execute } };
+  const color = wantsColor(output, invocation.color);
+  output.out(invocation.json ? renderJson("restore", result) : renderResult(result, { color }));
+  if (!invocation.rehearse) scripts.run("post-resume", outcome.rootPid);
+  return invocation.wait ? waitForRoot(sys, outcome.rootPid) : 0;
+}
+
+/** A rehearsal runs none: what they do is not undone. */
+function actionScripts({ actionScripts, images, rehearse }: RestoreInvocation, sys: Sys, output: LoggedOutput) {
+  const { log, logDescriptor } = output;
+  return new ActionScripts(sys, { scripts: rehearse ? [] : actionScripts, images, output: logDescriptor, log });
+}
+
+/** Restores with a yard that is there only as long. */
+function restoreInYard(context: Omit<RestoreContext, "yard">, plan: Plan): Omit<RestoreResult, "milliseconds"> {
+  const { invocation, sys } = context;
   const yard = openYardFor(invocation, sys, plan);
   let isUndone = true;
   try {
-    const outcome = restoreWithYard({ invocation, sys, output, checkpoint, host, yard, architecture }, plan);
-    const execute = performance.now() - planned;
-    const result = { ...outcome, milliseconds: { read: read - begin, plan: planned - read, execute } };
-    const color = wantsColor(output, invocation.color);
+    const outcome = restoreWithYard({ ...context, yard }, plan);
     isUndone = invocation.rehearse;
-    output.out(invocation.json ? renderJson("restore", result) : renderResult(result, { color }));
-    return 0;
+    return outcome;
   } finally {
     yard.close();
-    if (isUndone && !hasPreparedYard) endNewHierarchies(sys, plan.hierarchies);
+    if (isUndone && invocation.cgroupYard === undefined) endNewHierarchies(sys, plan.hierarchies);
   }
 }
 
@@ -55,11 +73,12 @@ interface RestoreContext {
   readonly checkpoint: Checkpoint;
   readonly host: Host;
   readonly yard: Yard;
+  readonly scripts: ActionScripts;
   readonly architecture: ReturnType<typeof architectureOf>;
 }
 
 function restoreWithYard(context: RestoreContext, firstPlan: Plan): Omit<RestoreResult, "milliseconds"> {
-  const { invocation, sys, output, checkpoint, host, yard, architecture } = context;
+  const { invocation, sys, output, checkpoint, host, yard, architecture, scripts } = context;
   // What could only be seen through the yard may change the plan.
   const plan = planWithYard(sys, { checkpoint, host, plan: firstPlan, yard }, invocation.planOptions);
   const outcome = executePlan(sys, plan, {
@@ -69,7 +88,9 @@ function restoreWithYard(context: RestoreContext, firstPlan: Plan): Omit<Restore
     leaveStopped: invocation.leaveStopped,
     onVerified: (rootPid) => {
       output.log.info("Verified every task, thread and cgroup");
+      scripts.run("post-restore", rootPid);
       writePidfile(invocation, sys, rootPid);
+      scripts.run("pre-resume", rootPid);
     },
   });
   const notes = [...plan.notes, ...outcome.notes];

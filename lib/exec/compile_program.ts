@@ -17,6 +17,8 @@ import { type CloneArguments, cString, type RemoteCall } from "../tracee/remote_
 import { describeCgroup } from "./cgroups.ts";
 
 const SIGCHLD = 17;
+const SIG_UNBLOCK = 1;
+const PR_SET_DUMPABLE = 4;
 const PR_SET_NAME = 15;
 const PR_SET_CHILD_SUBREAPER = 36;
 const WAIT_ANY_KIND = 0x4000_0000; // __WALL
@@ -85,7 +87,14 @@ export function compileEnding(context: CompileContext, ending: Ending): RemoteCa
       const attempt = () => `Cannot end ${taskName(context, pid)} with status ${step.status}`;
       const exit = call("exit_group", numbers.exit_group, [(step.status >> 8) & 0xff], attempt);
       const signal = step.status & 0x7f;
-      return signal === 0 ? [exit] : [call("kill", numbers.kill, [pid, signal], attempt), exit];
+      if (signal === 0) return [exit];
+      return [
+        // Nothing shall be written of it.
+        call("prctl", numbers.prctl, [PR_SET_DUMPABLE, 0, 0, 0, 0], attempt),
+        call("rt_sigprocmask", numbers.rt_sigprocmask, [SIG_UNBLOCK, maskOf(signal), 0, 8], attempt),
+        call("kill", numbers.kill, [pid, signal], attempt),
+        exit,
+      ];
     }
     case "reap":
       return [
@@ -147,6 +156,11 @@ function call(
   hints: Readonly<Record<string, string>> = {},
 ): RemoteCall {
   return { number, arguments: args, purpose: { call: name, attempt, hint: (code) => hints[code] } };
+}
+
+/** A set of one signal (sigset_t of the kernel). */
+function maskOf(signal: number): Uint8Array {
+  return new Uint8Array(BigUint64Array.of(1n << BigInt(signal - 1)).buffer);
 }
 
 function taskName(context: CompileContext, pid: number): string {

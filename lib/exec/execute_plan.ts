@@ -119,6 +119,8 @@ class PlanRun {
     this.#tree?.release(this.#options.leaveStopped);
     this.#guard?.end();
     this.#journal.forget();
+    // Whoever waits for the root from now on is no reaper of its orphans.
+    this.#sys.setChildSubreaper(false);
     return this.outcome();
   }
 

@@ -28,6 +28,8 @@ const DESCRIPTORS_END = 2 ** 32;
 /** So many births are run in one go: while a maker makes the next ones, those made are set going. */
 const BIRTHS_PER_RUN = 64;
 
+/** In a status of wait(2). */
+const TERMINATION_SIGNAL = 0x7f;
 const SIGKILL = 9;
 const SIGSTOP = 19;
 const REAP_TIMEOUT_MS = 10_000;
@@ -93,6 +95,7 @@ export class TaskTree {
       keep: this.#options.targets.descriptors,
       onSpawn: (pid) => this.#coordinatorPid = pid,
       agentFile: this.#options.agentFile,
+      blocksSignals: this.#contents !== undefined,
     });
     this.#coordinator = coordinator;
     this.#contents?.prepare();
@@ -120,15 +123,25 @@ export class TaskTree {
 
   /** Lets every task go, stopped ones (or all) stopped, and ends the coordinator. There is no way back. */
   release(leaveStopped: boolean): void {
-    for (const task of this.#plan.expectedTasks) {
+    const halted = this.#haltedPids();
+    for (const { pid, state } of this.#plan.expectedTasks) {
       // Not with the signal of the checkpoint: others than SIGSTOP do not stop a task whose group is orphaned.
-      const isStopped = task.state === "stopped" || (task.state === "alive" && leaveStopped);
-      if (isStopped) this.#sys.kill(this.hostPid(task.pid), SIGSTOP);
+      const isStopped = state === "stopped" || (state === "alive" && (leaveStopped || halted.has(pid)));
+      if (isStopped) this.#sys.kill(this.hostPid(pid), SIGSTOP);
     }
     if (this.#contents !== undefined) this.#contents.release();
     else this.#releasePlaceholders();
     if (this.#coordinatorPid !== undefined) this.#killAndReap([this.#coordinatorPid]);
     this.#coordinator?.release();
+  }
+
+  /** Pids of those that somebody has stopped since they were made. */
+  #haltedPids(): Set<number> {
+    const isHalted = (id: number) => this.#actor(id).tracee?.isHalted === true;
+    const halted = this.#plan.tasks.filter(({ pid, threads }) =>
+      [pid, ...threads.map(({ tid }) => tid)].some(isHalted)
+    );
+    return new Set(halted.map(({ pid }) => pid));
   }
 
   #releasePlaceholders(): void {
@@ -271,7 +284,7 @@ export class TaskTree {
     const calls = compileEnding(this.#compile, ending);
     if (actor.tracee === undefined) throw new RangeError(`Cannot end task ${ending.pid}: it has not been made`);
     if (ending.step.kind !== "exit") return actor.tracee.run(calls);
-    actor.tracee.runToExit(calls);
+    actor.tracee.runToExit(calls, ending.step.status & TERMINATION_SIGNAL);
     actor.ended = true;
   }
 

@@ -35,6 +35,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     takenPids: describeTakenPids(sys, questions.pids),
     freePids: findFreePids(sys, pidMax, questions),
     pidMax,
+    maxDescriptors: Number(readText(sys, "/proc/sys/fs/nr_open")),
     kernel: [major, minor],
     machine: describeMachine(sys),
     capabilities: capabilityNames(/^CapEff:\s*([0-9a-f]+)$/m.exec(readText(sys, "/proc/self/status"))?.[1] ?? "0"),

@@ -17,6 +17,8 @@ export interface Host {
   readonly freePids: readonly number[];
   /** `kernel.pid_max`: pids are below it. */
   readonly pidMax: number;
+  /** `fs.nr_open`: no limit of open files can be above it. */
+  readonly maxDescriptors: number;
   /** `uname -r`, as `[major, minor]`. */
   readonly kernel: readonly [number, number];
   /** `uname -m`. */

@@ -1,7 +1,13 @@
 import type { Problem } from "../errors.ts";
-import type { ThreadInfoX86, UserX86FpregsEntry, UserX86RegsEntry, UserX86XsaveEntry } from "../gen/core_x86.ts";
+import type {
+  ThreadInfoX86,
+  UserDescT,
+  UserX86FpregsEntry,
+  UserX86RegsEntry,
+  UserX86XsaveEntry,
+} from "../gen/core_x86.ts";
 import { Words } from "../wire/words.ts";
-import type { FloatingRegisters, Registers } from "./task_state.ts";
+import type { FloatingRegisters, Registers, SegmentDescriptor } from "./task_state.ts";
 
 /** `user_x86_regs_mode` of images/core-x86.proto. */
 const COMPAT = 2;
@@ -23,8 +29,17 @@ export function buildRegisters(info: ThreadInfoX86, where: string, problems: Pro
     general: buildGeneral(info.gpregs),
     isCompat: info.gpregs.mode === COMPAT,
     floating: buildFloating(info.fpregs, where, problems),
-    hasSegments: info.tls.some(({ segNotPresent }) => !segNotPresent),
+    segments: info.tls.filter(({ segNotPresent }) => !segNotPresent).map(buildSegment),
+    hasShadowStack: info.fpregs.xsave?.cet !== undefined && info.fpregs.xsave.cet.cet !== 0n,
   };
+}
+
+/** Flags in the order of `struct user_desc`. */
+function buildSegment(entry: UserDescT): SegmentDescriptor {
+  const { seg32bit, contentsL, contentsH, readExecOnly, limitInPages, segNotPresent, usable } = entry;
+  const bits = [seg32bit, contentsL, contentsH, readExecOnly, limitInPages, segNotPresent, usable];
+  const flags = bits.reduce((sum, bit, index) => sum | Number(bit) << index, 0);
+  return { number: entry.entryNumber, base: entry.baseAddr, limit: entry.limit, flags };
 }
 
 /** The image lists them in the order of `struct user_regs_struct`. */

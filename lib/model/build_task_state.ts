@@ -5,10 +5,13 @@ import type { SaEntry, SignalQueueEntry } from "../gen/signals.ts";
 import type { TaskKobjIdsEntry } from "../gen/task_kobj_ids.ts";
 import type { ItimerEntry, PosixTimerEntry, TaskTimersEntry } from "../gen/timers.ts";
 import type { AddressSpace } from "./address_space.ts";
-import type { Directories, IntervalTimer, PosixTimer, SignalAction, TaskState, Timers } from "./task_state.ts";
+import type { Directories, IntervalTimer, Limit, PosixTimer, SignalAction, TaskState, Timers } from "./task_state.ts";
 
 /** Signals without an action of their own; the others' are in the image one after the other. */
 const WITHOUT_ACTION: ReadonlySet<number> = new Set([9, 19]);
+
+/** RLIM_NLIMITS */
+const RESOURCES = 16;
 
 /** `sizeof(siginfo_t)` */
 const SIGINFO_SIZE = 128;
@@ -33,13 +36,24 @@ export function buildTaskState(tc: TaskCoreEntry, parts: TaskParts): TaskState {
     directories: buildDirectories(parts),
     personality: tc.personality,
     actions: buildActions(tc.sigactions),
-    limits: (tc.rlimits?.rlimits ?? []).map(({ cur, max }) => ({ soft: cur, hard: max })),
+    limits: buildLimits(tc, where, parts.problems),
     timers: buildTimers(tc.timers),
     pendingSignals: buildPendingSignals(tc.signalsS, where, parts.problems),
     ...tc.oomScoreAdj === undefined ? {} : { oomScoreAdjustment: tc.oomScoreAdj },
     ...tc.loginuid === undefined ? {} : { loginUid: tc.loginuid },
     membarrier: tc.membarrierRegistrationMask ?? 0,
   };
+}
+
+function buildLimits({ rlimits: entry }: TaskCoreEntry, where: string, problems: Problem[]): Limit[] {
+  const limits = (entry?.rlimits ?? []).map(({ cur, max }): Limit => ({ soft: cur, hard: max }));
+  if (limits.length > RESOURCES) {
+    problems.push({ where, what: `there are ${limits.length} resource limits, not ${RESOURCES}` });
+  }
+  limits.forEach(({ soft, hard }, resource) => {
+    if (soft > hard) problems.push({ where, what: `resource limit ${resource} is ${soft}, above its maximum ${hard}` });
+  });
+  return limits;
 }
 
 function buildDirectories({ fs, ids }: TaskParts): Directories {
@@ -51,7 +65,9 @@ function buildActions(entries: readonly SaEntry[]): SignalAction[] {
   let signal = 0;
   for (const { sigaction: handler, flags, restorer, mask } of entries) {
     do signal++; while (WITHOUT_ACTION.has(signal));
-    if (handler !== 0n || flags !== 0n || mask !== 0n) actions.push({ signal, handler, flags, restorer, mask });
+    if (handler !== 0n || flags !== 0n || restorer !== 0n || mask !== 0n) {
+      actions.push({ signal, handler, flags, restorer, mask });
+    }
   }
   return actions;
 }

@@ -136,8 +136,20 @@ export interface Registers {
   readonly isCompat: boolean;
   /** Absent: as in a new thread. */
   readonly floating?: FloatingRegisters;
-  /** Whether an entry of the thread's descriptor table for 32-bit code was in use. */
-  readonly hasSegments: boolean;
+  /** Entries of the thread's own in the descriptor table, which code of 32 bits has. */
+  readonly segments: readonly SegmentDescriptor[];
+  /** Whether return addresses were kept on a second stack (CET). */
+  readonly hasShadowStack: boolean;
+}
+
+/** set_thread_area(2) */
+export interface SegmentDescriptor {
+  /** Index in the table. */
+  readonly number: number;
+  readonly base: number;
+  readonly limit: number;
+  /** The bits behind them in `struct user_desc` (asm/ldt.h). */
+  readonly flags: number;
 }
 
 /** FXSAVE's area and the components of XSAVE that the thread used (Intel SDM, volume 1, chapter 13). */

@@ -110,6 +110,7 @@ export const PTRACE_SETREGS = 13n;
 export const PTRACE_DETACH = 17n;
 export const PTRACE_SINGLESTEP = 9n;
 export const PTRACE_SYSCALL = 24n;
+export const PTRACE_SET_THREAD_AREA = 26n;
 export const PTRACE_SETOPTIONS = 0x4200n;
 export const PTRACE_GETREGSET = 0x4204n;
 export const PTRACE_SETREGSET = 0x4205n;

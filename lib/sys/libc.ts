@@ -121,6 +121,30 @@ const SYMBOLS = {
     ],
     result: "i32", /* an errno, not -1 */
   },
+  posix_spawnp: {
+    parameters: [
+      "buffer", /* pid_t *pid */
+      "buffer", /* const char *file */
+      "buffer", /* const posix_spawn_file_actions_t *file_actions */
+      "buffer", /* const posix_spawnattr_t *attrp */
+      "buffer", /* char *const argv[] */
+      "buffer", /* char *const envp[] */
+    ],
+    result: "i32", /* an errno, not -1 */
+  },
+  posix_spawn_file_actions_init: { parameters: ["buffer" /* posix_spawn_file_actions_t * */], result: "i32" },
+  posix_spawn_file_actions_destroy: { parameters: ["buffer" /* posix_spawn_file_actions_t * */], result: "i32" },
+  posix_spawn_file_actions_adddup2: {
+    parameters: ["buffer", /* posix_spawn_file_actions_t * */ "i32", /* int fd */ "i32" /* int newfd */],
+    result: "i32",
+  },
+  posix_spawnattr_init: { parameters: ["buffer" /* posix_spawnattr_t * */], result: "i32" },
+  posix_spawnattr_destroy: { parameters: ["buffer" /* posix_spawnattr_t * */], result: "i32" },
+  posix_spawnattr_setflags: { parameters: ["buffer", /* posix_spawnattr_t * */ "i16" /* short */], result: "i32" },
+  posix_spawnattr_setsigdefault: {
+    parameters: ["buffer", /* posix_spawnattr_t * */ "buffer" /* const sigset_t * */],
+    result: "i32",
+  },
   prctl: {
     parameters: [
       "i32", /* int op */

@@ -5,6 +5,7 @@ import { decodeText, encodeText, encodeTextInto } from "../text.ts";
 import * as k from "./constants.ts";
 import { EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
 import { type Libc, openLibc } from "./libc.ts";
+import { spawnProgram } from "./spawn_program.ts";
 import type { DirectoryEntry, FileStatus, SharedMemory, Sys, WaitResult } from "./sys.ts";
 
 /** Twice PATH_MAX, so that the kernel is the one to refuse a long path. */
@@ -39,6 +40,7 @@ const PRIVILEGE: Readonly<Record<string, string>> = {
   fchmod: "needs CAP_FOWNER",
   kill: "needs CAP_KILL",
   process_vm_writev: "needs CAP_SYS_PTRACE",
+  "ptrace(PTRACE_SET_THREAD_AREA)": "needs a kernel with CONFIG_IA32_EMULATION",
   "ptrace(PTRACE_SEIZE)": "needs CAP_SYS_PTRACE, and a task that nothing else traces",
 };
 
@@ -377,6 +379,12 @@ export class LinuxSys implements Sys, Disposable {
   }
 
   /** A file that may be executed, whatever the sysctl vm.memfd_noexec has as default. */
+  spawnProgram(path: string, options: Parameters<Sys["spawnProgram"]>[1]): number {
+    const pid = spawnProgram(this.#libc, { path, ...options });
+    if (pid < 0) throw failure("posix_spawnp", -pid, `Cannot run ${quote(path)}`);
+    return pid;
+  }
+
   memfdCreate(name: string): number {
     const encoded = this.#encode("memfd_create", name);
     let fd = this.#c.memfd_create(encoded, k.MFD_CLOEXEC | k.MFD_EXEC);
@@ -493,6 +501,15 @@ export class LinuxSys implements Sys, Disposable {
     if (result !== 0) throw failure("ptrace(PTRACE_SETSIGMASK)", code, `Cannot set the signal mask of task ${pid}`);
   }
 
+  ptraceSetThreadArea(pid: number, number: number, descriptor: Uint32Array): void {
+    const copy = Uint32Array.from(descriptor);
+    const result = this.#c.ptrace_buffer(k.PTRACE_SET_THREAD_AREA, pid, BigInt(number), copy);
+    const code = this.#code();
+    if (result !== 0) {
+      throw failure("ptrace(PTRACE_SET_THREAD_AREA)", code, `Cannot set segment ${number} of task ${pid}`);
+    }
+  }
+
   ptraceGetRegisterSet(pid: number, type: number, buffer: Uint8Array): number {
     const scratch = this.#transfer.subarray(0, buffer.length);
     this.#localVector[0] = this.#transferAddress;
@@ -580,6 +597,11 @@ export class LinuxSys implements Sys, Disposable {
     const signal = Atomics.load(this.#handlers.words, CAUGHT_WORD);
     if (signal !== 0) this.#caughtIsKnown = true;
     return signal;
+  }
+
+  takeSignal(): number {
+    this.#caughtIsKnown = false;
+    return this.#handlers === undefined ? 0 : Atomics.exchange(this.#handlers.words, CAUGHT_WORD, 0);
   }
 
   setChildSubreaper(on: boolean): void {

@@ -59,6 +59,14 @@ export interface Sys {
   kill(pid: number, signal: number): void;
   /** posix_spawn(3) of the file behind `executable`, with no arguments but its name and an empty environment. */
   spawn(executable: number): number;
+  /**
+   * Starts a program of the user's: its name, looked for in PATH unless it has a slash, is its only argument. The
+   * environment is ours with `environment` added; standard output and error go to the descriptor `output`.
+   */
+  spawnProgram(
+    path: string,
+    options: { readonly environment: Readonly<Record<string, string>>; readonly output: number },
+  ): number;
   memfdCreate(name: string): number;
   ftruncate(fd: number, size: number): void;
   /** mmap(2) of a whole shared file, readable and writable. */
@@ -83,6 +91,8 @@ export interface Sys {
   ptraceSetOptions(pid: number, options: number): void;
   /** PTRACE_SETSIGMASK: bit N − 1 blocks signal N. */
   ptraceSetSignalMask(pid: number, mask: bigint): void;
+  /** PTRACE_SET_THREAD_AREA: entry `number` of the descriptor table becomes a `struct user_desc`. */
+  ptraceSetThreadArea(pid: number, number: number, descriptor: Uint32Array): void;
   /** PTRACE_GETREGSET into `buffer`; returns how much of it was filled. */
   ptraceGetRegisterSet(pid: number, type: number, buffer: Uint8Array): number;
   /** PTRACE_SETREGSET. */
@@ -109,6 +119,8 @@ export interface Sys {
   catchSignals(): void;
   /** The first signal caught since `catchSignals`, or 0. */
   caughtSignal(): number;
+  /** The same, and forgets it: from then on the next one counts. */
+  takeSignal(): number;
   /** prctl(PR_SET_CHILD_SUBREAPER): orphans among our descendants become our children, for us to reap. */
   setChildSubreaper(on: boolean): void;
   /** Sleeps; a signal caught meanwhile ends it early. */

@@ -20,8 +20,11 @@ const MAP_PRIVATE = 0x02;
 const MAP_ANONYMOUS = 0x20;
 const MAP_FIXED_NOREPLACE = 0x100000;
 const HIGHEST_SIGNAL = 64;
+const SIGTRAP = 5;
 const SIGKILL = 9;
 const SIGSTOP = 19;
+const SIG_SETMASK = 2;
+const ALL_BUT_TRAP = 2n ** 64n - 1n ^ 1n << BigInt(SIGTRAP - 1);
 const PR_SET_NAME = 15;
 /** Comm of the coordinator, which its descendants are born with. */
 const COORDINATOR_NAME = "cgrestore";
@@ -43,6 +46,11 @@ export interface CoordinatorOptions {
    * the last task that descends from the coordinator has ended.
    */
   readonly agentFile?: number | undefined;
+  /**
+   * Whether it blocks all signals but the one of breakpoints, as its descendants will: what is sent to them waits until
+   * they get masks of their own.
+   */
+  readonly blocksSignals?: boolean;
   /** Whether it may live on when we die while it is traced; until it clears that, the stub's death signal ends it. */
   readonly mayOutliveUs?: boolean;
 }
@@ -55,7 +63,7 @@ export interface CoordinatorOptions {
  * measured, the coordinator's own first; they are bound to the shared memory here.
  */
 export function startCoordinator(context: TraceeContext, options: CoordinatorOptions): Coordinator {
-  const { sys, slots, architecture } = context;
+  const { sys, slots } = context;
   const memory = sys.memfdCreate("cgrestore-slots");
   let shared: SharedMemory | undefined;
   const release = () => shared?.release();
@@ -68,7 +76,7 @@ export function startCoordinator(context: TraceeContext, options: CoordinatorOpt
       sys.setCloseOnExec(memory, true);
       const tracee = new Tracee(context, pid, 0);
       installAgent(tracee, memory, options);
-      tracee.run(cleanCalls(tracee, [...options.keep], architecture));
+      tracee.run(cleanCalls(tracee, options));
       return { tracee, release };
     } finally {
       sys.close(memory);
@@ -156,8 +164,8 @@ function writeRegisters(tracee: Tracee, registers: BigUint64Array): void {
 }
 
 /** Empties the address space, the descriptor table and the signal state of what cgrestore handed down. */
-function cleanCalls(tracee: Tracee, keep: number[], architecture: Architecture): RemoteCall[] {
-  const { syscall } = architecture;
+function cleanCalls(tracee: Tracee, { keep, blocksSignals = false }: CoordinatorOptions): RemoteCall[] {
+  const { syscall } = tracee.context.architecture;
   const purpose = (call: string) => ({ call, attempt: () => "Cannot set up the coordinator" });
   const calls: RemoteCall[] = unwantedMappings(tracee).map(([start, size]) => (
     { number: syscall.munmap, arguments: [start, size], purpose: purpose("munmap") }
@@ -171,8 +179,9 @@ function cleanCalls(tracee: Tracee, keep: number[], architecture: Architecture):
       purpose: purpose("rt_sigaction"),
     });
   }
+  const mask = signalMask(blocksSignals ? ALL_BUT_TRAP : 0n);
   calls.push(
-    { number: syscall.rt_sigprocmask, arguments: [2, new Uint8Array(8), 0, 8], purpose: purpose("rt_sigprocmask") },
+    { number: syscall.rt_sigprocmask, arguments: [SIG_SETMASK, mask, 0, 8], purpose: purpose("rt_sigprocmask") },
     { number: syscall.umask, arguments: [0], purpose: purpose("umask") },
     // The plan counts on the name that tasks inherit.
     { number: syscall.prctl, arguments: [PR_SET_NAME, cString(COORDINATOR_NAME)], purpose: purpose("prctl") },
@@ -186,6 +195,10 @@ function cleanCalls(tracee: Tracee, keep: number[], architecture: Architecture):
     from = fd + 1;
   }
   return calls;
+}
+
+function signalMask(mask: bigint): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(BigUint64Array.of(mask).buffer);
 }
 
 /**

@@ -11,6 +11,7 @@ import type { Tracee } from "./tracee.ts";
 
 const PAGE = 4096;
 const SIGTRAP = 5;
+const SIGSTOP = 19;
 const SYSCALL_STOP = SIGTRAP | 0x80; // PTRACE_O_TRACESYSGOOD
 const STOP_TIMEOUT_MS = 10_000;
 
@@ -23,7 +24,7 @@ export function callBetweenStops(tracee: Tracee, call: RemoteCall): void {
   // To the entry, and to the exit.
   for (let stop = 0; stop < 2; stop++) {
     sys.ptraceSyscall(pid);
-    waitForStop(tracee, SYSCALL_STOP);
+    waitForStop(tracee, SYSCALL_STOP, () => sys.ptraceSyscall(pid));
   }
   const result = Number(BigInt.asIntN(64, readRegisters(tracee)[architecture.register.result] ?? 0n));
   if (result >= 0 || result < -4095) return;
@@ -45,10 +46,11 @@ export function startRemoval(tracee: Tracee, { actionsAreFinal }: { readonly act
 
 /** Waits until what `startRemoval` has begun is done. Whether it succeeded is seen in the task's memory. */
 export function finishRemoval(tracee: Tracee, { actionsAreFinal }: { readonly actionsAreFinal: boolean }): void {
-  if (!actionsAreFinal) return waitForStop(tracee, SIGTRAP);
-  waitForStop(tracee, SYSCALL_STOP);
-  tracee.context.sys.ptraceSyscall(tracee.pid);
-  waitForStop(tracee, SYSCALL_STOP);
+  const { context: { sys }, pid } = tracee;
+  if (!actionsAreFinal) return waitForStop(tracee, SIGTRAP, () => sys.ptraceStep(pid));
+  waitForStop(tracee, SYSCALL_STOP, () => sys.ptraceSyscall(pid));
+  sys.ptraceSyscall(pid);
+  waitForStop(tracee, SYSCALL_STOP, () => sys.ptraceSyscall(pid));
 }
 
 /** Puts a thread before a system call. */
@@ -69,8 +71,15 @@ function readRegisters({ context: { sys, architecture }, pid }: Tracee): BigUint
   return registers;
 }
 
-function waitForStop({ context: { sys }, pid }: Tracee, signal: number): void {
-  const result = sys.wait(pid, STOP_TIMEOUT_MS);
-  if (result !== undefined && stopped(result.status) && stopSignal(result.status) === signal) return;
+/** @param goOn continues a task that somebody has stopped meanwhile */
+function waitForStop(tracee: Tracee, signal: number, goOn: () => void): void {
+  const { context: { sys }, pid } = tracee;
+  for (;;) {
+    const status = sys.wait(pid, STOP_TIMEOUT_MS)?.status;
+    if (status !== undefined && stopped(status) && stopSignal(status) === signal) return;
+    if (status === undefined || !stopped(status) || stopSignal(status) !== SIGSTOP) break;
+    tracee.holdBack(status);
+    goOn();
+  }
   throw new SysError("ptrace", "EPROTO", `Cannot follow task ${pid} through a system call`);
 }

@@ -13,7 +13,7 @@ const RUN_TIMEOUT_MS = 10_000;
 const TIMEOUT_PER_MIB_MS = 100;
 
 const SIGTRAP = 5;
-const SIGCHLD = 17;
+const SIGSTOP = 19;
 
 /** What every tracee of one restore shares. */
 export interface TraceeContext {
@@ -37,6 +37,7 @@ export class Tracee {
   #start = 0;
   /** How long the last run may take. */
   #patience = RUN_TIMEOUT_MS;
+  #isHalted = false;
 
   constructor(readonly context: TraceeContext, readonly pid: number, readonly slot: number) {}
 
@@ -118,28 +119,41 @@ export class Tracee {
     this.finish();
   }
 
-  /** Starts a table whose last call ends the task, and waits for that. */
-  runToExit(calls: readonly RemoteCall[]): void {
+  /** Whether somebody has stopped the task meanwhile: it has to be stopped when it is let go. */
+  get isHalted(): boolean {
+    return this.#isHalted;
+  }
+
+  /** Starts a table that ends the task, by a signal (0 for none) or by its last call, and waits for that. */
+  runToExit(calls: readonly RemoteCall[], deathSignal: number): void {
     this.start(calls);
     for (;;) {
       const status = this.#waitStatus();
       if (!stopped(status)) return;
-      // The signal that a zombie died of is delivered; a parked tracee did not die of its table.
       const signal = stopSignal(status);
-      if (signal === SIGTRAP) throw new SysError("exit_group", "EPROTO", `Cannot end task ${this.pid}`);
-      this.context.sys.ptraceContinue(this.pid, signal === SIGCHLD ? 0 : signal);
+      // A parked tracee did not die of its table.
+      if (signal === SIGTRAP && deathSignal !== SIGTRAP) {
+        throw new SysError("exit_group", "EPROTO", `Cannot end task ${this.pid}`);
+      }
+      this.context.sys.ptraceContinue(this.pid, signal === deathSignal ? signal : 0);
     }
   }
 
-  /** Waits for the parking breakpoint; signals sent meanwhile are held back. */
+  /** Waits for the parking breakpoint. */
   waitParked(): void {
     for (;;) {
       const status = this.#waitStatus();
       if (!stopped(status)) throw this.#ended(status);
       if (stopSignal(status) === SIGTRAP && ptraceEvent(status) === 0) return;
       if (isFault(stopSignal(status))) throw this.#ended(status);
+      this.holdBack(status);
       this.context.sys.ptraceContinue(this.pid, 0);
     }
+  }
+
+  /** Takes note of a signal that will not be delivered. Others than SIGSTOP are blocked, or of no importance. */
+  holdBack(status: number): void {
+    if (stopSignal(status) === SIGSTOP && ptraceEvent(status) === 0) this.#isHalted = true;
   }
 
   /** Lets go of the tracee, which sleeps from then on; `signal` is delivered as it goes. */

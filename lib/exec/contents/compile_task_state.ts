@@ -1,7 +1,7 @@
 import type { TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import { type ContentsContext, remoteCall } from "./remote.ts";
-import { compileAction, isLate } from "./state/actions.ts";
+import { compileAction, forgetChildren, isLate } from "./state/actions.ts";
 import { compileMembarrier } from "./state/membarrier.ts";
 import { writeProcFile } from "./state/proc_file.ts";
 
@@ -12,6 +12,7 @@ export function compileTaskState(context: ContentsContext, task: TaskContents): 
     ...task.personality === 0
       ? []
       : [remoteCall(context, "personality", [task.personality], { attempt: `Cannot set the personality of ${name}` })],
+    forgetChildren(context, name),
     ...task.actions.filter((action) => !isLate(action)).map((action) => compileAction(context, action, name)),
     ...writeProcFile(context, { file: "oom_score_adj", value: task.oomScoreAdjustment, name }),
     ...writeProcFile(context, { file: "loginuid", value: task.loginUid, name }),

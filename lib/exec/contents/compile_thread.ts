@@ -1,6 +1,6 @@
 import type { TaskContents, ThreadContents } from "../../plan/contents/contents_plan.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
-import { type ContentsContext, remoteCall, words } from "./remote.ts";
+import type { ContentsContext } from "./remote.ts";
 import { compileCredentials } from "./state/credentials.ts";
 import { compileIntervalTimers } from "./state/interval_timers.ts";
 import { compileLibraryState } from "./state/library_state.ts";
@@ -10,15 +10,9 @@ import { compileDeathSignal, compileDumpable } from "./state/process_controls.ts
 import { compileScheduling } from "./state/scheduling.ts";
 import { compileSeccomp } from "./state/seccomp.ts";
 
-const SIG_SETMASK = 2;
-const SIGTRAP = 5;
-const ALL_SIGNALS = 2n ** 64n - 1n;
-/** The agent's breakpoints need it. */
-const ALL_BUT_TRAP = ALL_SIGNALS ^ 1n << BigInt(SIGTRAP - 1);
-
 /**
- * What a thread does last of all. From the first call on, no signal reaches it: those of its timers, and those that it
- * queues for itself, wait until it runs again.
+ * What a thread does last of all. Signals are blocked: those of its timers, and those that it queues for itself, wait
+ * until it runs again.
  */
 export function compileThread(
   context: ContentsContext,
@@ -27,9 +21,6 @@ export function compileThread(
 ): RemoteCall[] {
   const name = context.nameOf(thread.tid);
   return [
-    remoteCall(context, "rt_sigprocmask", [SIG_SETMASK, words(ALL_BUT_TRAP), 0, 8], {
-      attempt: `Cannot block signals in ${name}`,
-    }),
     ...compileLibraryState(context, thread, name),
     ...compileScheduling(context, thread, name),
     ...isLeader ? compilePosixTimers(context, task, name) : [],

@@ -10,7 +10,7 @@ import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
 import { Departure } from "./departure.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
-import { compileLimits } from "./state/limits.ts";
+import { compileLastLimits, compileLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { RegisterWriter } from "./write_registers.ts";
 
@@ -122,6 +122,7 @@ export class ContentsRun {
     this.#suspendSeccomp();
     this.#runTables(tasks.filter((task) => !this.#isOneTable(task)).flatMap((task) => this.#compileThreads(task)));
     const { context, traceeOf } = this.#options;
+    this.#setLastLimits();
     context.slots.clearArena();
     const writer = new RegisterWriter(context, this.#plan.components);
     new Departure({ context, contents: this.#context, traceeOf, writer }).makeReady(this.#plan.tasks);
@@ -179,6 +180,13 @@ export class ContentsRun {
   /** Whether nothing comes between what a task does and what its only thread does. */
   #isOneTable({ threads }: TaskContents): boolean {
     return threads.length === 1 && threads[0]?.seccomp.length === 0 && this.#plan.lastFiles.length === 0;
+  }
+
+  #setLastLimits(): void {
+    const { coordinator, traceeOf } = this.#options;
+    const { tasks } = this.#plan;
+    const calls = tasks.flatMap((task) => compileLastLimits(this.#context, task, traceeOf(task.pid).pid));
+    if (calls.length > 0) this.#runInPieces(coordinator(), calls);
   }
 
   #compileThreads(task: TaskContents): [number, RemoteCall[]][] {

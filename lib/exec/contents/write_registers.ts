@@ -29,6 +29,9 @@ export class RegisterWriter {
     if (registers.floating !== undefined) {
       sys.ptraceSetRegisterSet(pid, NT_X86_XSTATE, this.#fill(pid, registers.floating));
     }
+    for (const { number, base, limit, flags } of registers.segments) {
+      sys.ptraceSetThreadArea(pid, number, Uint32Array.of(number, base, limit, flags));
+    }
     const general = registers.general.slice();
     // What was to be done about an interrupted system call has been done at the dump already.
     general[architecture.register.originalNumber] = NO_SYSTEM_CALL;

@@ -52,8 +52,10 @@ export interface TaskContents {
   readonly hugePagesDisabled?: boolean;
   readonly personality: number;
   readonly actions: readonly SignalAction[];
-  /** Those that differ from cgrestore's own. */
+  /** Those that differ from cgrestore's own; set by the task itself. */
   readonly limits: readonly LimitStep[];
+  /** Those under which the task could not get what it holds; set when it has it. */
+  readonly lastLimits: readonly LimitStep[];
   /** Absent where it is cgrestore's own, or unknown. */
   readonly oomScoreAdjustment?: number;
   readonly loginUid?: number;

@@ -62,6 +62,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     emptySegments: new Set(contents.segments.keys()),
     tables: new Set(),
     births: planBirthMemory(questions),
+    choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
   const tasks = programs.flatMap((program) => planTask(draft, program));
@@ -76,7 +77,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       handles: files.count,
       expectedFiles: files.expected,
       components: host.components,
-      choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
+      choosesTimerIds: draft.choosesTimerIds,
       ownBounding: host.own.bounding,
       tasks,
     },
@@ -100,6 +101,7 @@ interface Draft {
   readonly tables: Set<number>;
   /** What tasks are born with, by pid. */
   readonly births: ReadonlyMap<number, Inherited>;
+  readonly choosesTimerIds: boolean;
   /** Whether some task has huge pages disabled, which is inherited as well. */
   readonly controlsHugePages: boolean;
 }
@@ -122,11 +124,13 @@ function isFiller({ steps }: TaskProgram): boolean {
 }
 
 function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
-  const { pid, threads } = program;
+  const { pid } = program;
+  const { problems, choosesTimerIds } = draft;
   const { contents, host } = draft.questions;
   const state = contents.tasks.get(pid);
   if (state === undefined) return [];
   const descriptors = planDescriptors(draft, pid, state.table);
+  const threads = [pid, ...program.threads.map(({ tid }) => tid)];
   return [{
     pid,
     isFiller: isFiller(program),
@@ -136,10 +140,10 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     ...executableOf(contents, state),
     ...descriptors === undefined ? {} : { descriptors },
     directories: planDirectories(draft, pid, state),
-    ...planTaskState(state, host),
-    threads: [pid, ...threads.map((thread) => thread.tid)].flatMap((tid) => {
+    ...planTaskState(state, { pid, contents, host, choosesTimerIds, threads, problems }),
+    threads: threads.flatMap((tid) => {
       const thread = contents.threads.get(tid);
-      return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems: draft.problems })];
+      return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems })];
     }),
   }];
 }

@@ -2,7 +2,9 @@ import type { Problem } from "../../errors.ts";
 import type { Host, OwnState } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Credentials, TaskState, ThreadState } from "../../model/task_state.ts";
-import type { LimitStep, SeccompStep, TaskContents, ThreadContents } from "./contents_plan.ts";
+import type { SeccompStep, TaskContents, ThreadContents } from "./contents_plan.ts";
+import { planLimits } from "./state/plan_limits.ts";
+import { planTimers } from "./state/plan_timers.ts";
 
 /** The part of a task's contents that is neither memory nor files. */
 export type StateOfTask = Omit<
@@ -18,31 +20,36 @@ export type StateOfTask = Omit<
   | "threads"
 >;
 
-/** RLIMIT_NOFILE: the coordinator raises it, so it is never inherited as it should be. */
-const RLIMIT_NOFILE = 7;
+/** What planning the state of a task has to know. */
+export interface TaskQuestions {
+  readonly pid: number;
+  readonly contents: Contents;
+  readonly host: Host;
+  readonly choosesTimerIds: boolean;
+  /** Tids of all threads. */
+  readonly threads: readonly number[];
+  readonly problems: Problem[];
+}
 
 /** What cgrestore has itself is inherited, and need not be set. */
-export function planTaskState(state: TaskState, { own }: Pick<Host, "own">): StateOfTask {
-  const { oomScoreAdjustment, loginUid, memory } = state;
+export function planTaskState(state: TaskState, questions: TaskQuestions): StateOfTask {
+  const { pid, contents, host, choosesTimerIds: choosesIds, threads, problems } = questions;
+  const { oomScoreAdjustment, loginUid, memory, timers, pendingSignals } = state;
+  const where = `task ${pid}`;
+  const ofThreads = threads.flatMap((tid) => contents.threads.get(tid)?.pendingSignals ?? []);
+  const queued = pendingSignals.length + ofThreads.length + timers.posix.length;
+  const isOwnAdjustment = oomScoreAdjustment === host.own.oomScoreAdjustment;
   return {
     personality: state.personality,
     actions: state.actions,
-    limits: planLimits(state, own),
-    ...oomScoreAdjustment === undefined || oomScoreAdjustment === own.oomScoreAdjustment ? {} : { oomScoreAdjustment },
+    ...planLimits(state, { where, queued, host, problems }),
+    ...oomScoreAdjustment === undefined || isOwnAdjustment ? {} : { oomScoreAdjustment },
     ...loginUid === undefined ? {} : { loginUid },
     membarrier: state.membarrier,
-    timers: state.timers,
-    pendingSignals: state.pendingSignals,
+    timers: planTimers(timers, { where, choosesIds, problems }),
+    pendingSignals,
     ...memory.dumpable === undefined ? {} : { dumpable: memory.dumpable },
   };
-}
-
-function planLimits({ limits }: TaskState, own: OwnState): LimitStep[] {
-  return limits.flatMap(({ soft, hard }, resource) => {
-    const inherited = own.limits[resource];
-    const isSame = inherited?.soft === soft && inherited.hard === hard && resource !== RLIMIT_NOFILE;
-    return isSame ? [] : [{ resource, soft, hard }];
-  });
 }
 
 /** What planning the state of a thread has to know. */
@@ -60,7 +67,7 @@ export function planThread(state: ThreadState, questions: ThreadQuestions): Thre
   const where = tid === pid ? `task ${pid}` : `thread ${tid} of task ${pid}`;
   const { registers } = state;
   if (registers.isCompat) problems.push({ where, what: "it runs a program of 32 bits, which cannot be restored" });
-  if (registers.hasSegments) problems.push({ where, what: "it has segments for 32 bits, which cannot be restored" });
+  if (registers.hasShadowStack) problems.push({ where, what: "it has a shadow stack, which cannot be restored" });
   const lost = registers.floating?.lost ?? [];
   if (lost.length > 0) {
     problems.push({ where, what: `it used state ${lost.join(", ")} of the processor, which the images do not have` });

@@ -95,7 +95,14 @@ static pid_t clone_as(pid_t pid, uint64_t flags)
 		.set_tid = (uintptr_t)&pid,
 		.set_tid_size = 1,
 	};
-	return MUST(syscall(SYS_clone3, &args, sizeof(args)));
+	void *robust_list;
+	size_t size;
+	MUST(syscall(SYS_get_robust_list, 0, &robust_list, &size));
+	pid_t child = MUST(syscall(SYS_clone3, &args, sizeof(args)));
+	/* As the C library's fork() does. */
+	if (child == 0)
+		MUST(syscall(SYS_set_robust_list, robust_list, size));
+	return child;
 }
 
 pid_t fork_as(int number)
@@ -117,6 +124,23 @@ void next_tid(int number)
 	int fd = MUST(open("/proc/sys/kernel/ns_last_pid", O_WRONLY));
 	MUST(write(fd, text, length));
 	close(fd);
+}
+
+pthread_t thread_as(int number, void *(*run)(void *), void *argument)
+{
+	char text[32], task[64];
+	int fd = MUST(open("/proc/sys/kernel/ns_last_pid", O_RDWR));
+	int length = MUST(read(fd, text, sizeof(text)));
+	pthread_t thread;
+	next_tid(number);
+	errno = pthread_create(&thread, NULL, run, argument);
+	MUST(errno == 0 ? 0 : -1);
+	/* Else what others start would get pids from here on. */
+	MUST(pwrite(fd, text, length, 0));
+	close(fd);
+	snprintf(task, sizeof(task), "/proc/self/task/%d", root + number);
+	MUST(access(task, F_OK));
+	return thread;
 }
 
 void end_child(void)

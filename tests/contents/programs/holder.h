@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -62,6 +63,8 @@ pid_t fork_as(int number);
 pid_t fork_sharing(int number, uint64_t flags);
 /* Makes the next thread's tid that of the root task plus `number`, unless something else comes first. */
 void next_tid(int number);
+/* A thread with the tid of the root task plus `number`. */
+pthread_t thread_as(int number, void *(*run)(void *), void *argument);
 /* Ends a child of a program: what it has checked counts. Its parent waits for it with `join_child`. */
 void end_child(void) __attribute__((noreturn));
 void join_child(pid_t pid);

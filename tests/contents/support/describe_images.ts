@@ -131,7 +131,8 @@ class ImageDescriber {
   #describeThread(tid: number, { registers, ...state }: ThreadState): void {
     for (const [key, value] of Object.entries(state)) this.#put(`thread ${tid} ${key}`, value);
     this.#put(`thread ${tid} registers`, describeRegisters(registers));
-    this.#put(`thread ${tid} floating`, this.#render(registers.floating));
+    this.#put(`thread ${tid} floating`, registers.floating);
+    this.#put(`thread ${tid} segments`, registers.segments);
   }
 }
 

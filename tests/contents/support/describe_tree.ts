@@ -54,8 +54,8 @@ function describeTask(context: Context): void {
     if (value !== undefined) description.set(`${pid} ${key}`, value);
   };
   describeStat(pid, put);
-  describeStatus(`/proc/${pid}/status`, put);
   if (statOf(pid)[0] === "Z") return;
+  describeStatus(`/proc/${pid}/status`, put);
   for (const file of ["cmdline", "environ", "comm", "oom_score_adj", "personality", "limits", "coredump_filter"]) {
     put(file, read(`/proc/${pid}/${file}`));
   }

@@ -74,13 +74,25 @@ export class LiveTree implements AsyncDisposable {
 
   /** Restores with cgrestore; the tasks run when this returns. */
   async restore(images: string, options: readonly string[] = []): Promise<Run> {
+    await this.putDirectoryBack();
+    const verbosity = options.some((option) => option.startsWith("-v")) ? [] : ["-v1"];
+    return await runCgrestore(["restore", "--images", images, "--restore-detached", ...verbosity, ...options]);
+  }
+
+  /** Restores with a cgrestore that is told something else of the host: texts of files by path. */
+  async restorePretending(
+    images: string,
+    { host, options = [] }: { readonly host: Readonly<Record<string, string>>; readonly options?: readonly string[] },
+  ): Promise<Run> {
     await this.#putDirectoryBack();
-    return await runCgrestore(["restore", "--images", images, "--restore-detached", "-v1", ...options]);
+    const program = new URL("pretending_cgrestore.ts", import.meta.url).pathname;
+    const command = [Deno.execPath(), "run", "-A", "--no-check", program, JSON.stringify(host)];
+    return await runProgram([...command, "restore", "--images", images, "--restore-detached", "-v1", ...options]);
   }
 
   /** Restores with CRIU. */
   async restoreWithCriu(images: string, options: readonly string[] = []): Promise<Run> {
-    await this.#putDirectoryBack();
+    await this.putDirectoryBack();
     const args = ["restore", "-d", "-D", images, "-o", "restore.log", "-v4", ...options];
     const run = await runProgram([criuPath(), ...args]);
     return run.code === 0 ? run : { ...run, err: lastErrors(`${images}/restore.log`) };
@@ -95,13 +107,7 @@ export class LiveTree implements AsyncDisposable {
   }
 
   has(name: string): boolean {
-    try {
-      Deno.statSync(`${this.directory}/${name}`);
-      return true;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
+    return exists(`${this.directory}/${name}`);
   }
 
   errors(): string {
@@ -144,10 +150,21 @@ export class LiveTree implements AsyncDisposable {
     await runProgram(["cp", "-a", this.directory, `${this.#images}/saved`]);
   }
 
-  /** The directory itself stays the same. */
-  async #putDirectoryBack(): Promise<void> {
+  /** Makes the directory what it was at the dump; `restore` does it by itself. The directory itself stays the same. */
+  async putDirectoryBack(): Promise<void> {
     await runProgram(["find", this.directory, "-mindepth", "1", "-delete"]);
     await runProgram(["cp", "-a", `${this.#images}/saved/.`, this.directory]);
+  }
+}
+
+/** Whether there is a file with this path. */
+export function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

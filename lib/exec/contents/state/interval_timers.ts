@@ -5,13 +5,14 @@ import { type ContentsContext, remoteCall, words } from "../remote.ts";
 
 export function compileIntervalTimers(context: ContentsContext, { timers }: TaskContents, name: string): RemoteCall[] {
   return timers.intervals.flatMap((timer, which) => {
-    if (!isRunning(timer)) return [];
+    if (isUnused(timer)) return [];
     return [remoteCall(context, "setitimer", [which, words(...timer.interval, ...timer.left), 0], {
-      attempt: `Cannot start the interval timer ${which} of ${name}`,
+      attempt: `Cannot set interval timer ${which} of ${name}`,
     })];
   });
 }
 
-function isRunning({ left: [seconds, microseconds] }: IntervalTimer): boolean {
-  return seconds !== 0 || microseconds !== 0;
+/** One that does not run may have an interval nevertheless. */
+function isUnused({ interval, left }: IntervalTimer): boolean {
+  return [...interval, ...left].every((part) => part === 0);
 }

@@ -1,0 +1,97 @@
+import { ActionError, SysError } from "../errors.ts";
+import { O_DIRECTORY, O_PATH } from "../sys/constants.ts";
+import type { Sys } from "../sys/sys.ts";
+import { exitCode, exited, termSignal } from "../sys/wait_status.ts";
+import type { Log } from "./output.ts";
+
+/** Stages of a restore, as CRIU calls them (criu.8, --action-script). */
+export type Action =
+  | "pre-restore"
+  | "setup-namespaces"
+  | "post-setup-namespaces"
+  | "post-restore"
+  | "network-unlock"
+  | "pre-resume"
+  | "post-resume";
+
+/** Actions whose failure comes too late to change anything. */
+const LATE: ReadonlySet<Action> = new Set(["pre-resume", "post-resume"]);
+
+export interface ActionOptions {
+  /** The user's scripts; each is run for every action. */
+  readonly scripts: readonly string[];
+  /** Directory of the images. */
+  readonly images: string;
+  /** Descriptor that the scripts write to. */
+  readonly output: number;
+  readonly log: Log;
+}
+
+/** Runs the user's scripts at the stages of a restore. */
+export class ActionScripts implements Disposable {
+  readonly #sys: Sys;
+  readonly #options: ActionOptions;
+  #directory: number | undefined;
+
+  constructor(sys: Sys, options: ActionOptions) {
+    this.#sys = sys;
+    this.#options = options;
+  }
+
+  /**
+   * Runs all scripts for one action, one after the other, to their ends.
+   *
+   * @param rootPid pid of the root task on this host, when there is one
+   * @throws {ActionError} when one fails and that can still change something; then the others are not run
+   */
+  run(action: Action, rootPid?: number): void {
+    const { scripts, log } = this.#options;
+    for (const script of scripts) {
+      log.debug(`Running ${script} for ${action}`);
+      const problem = this.#runScript(script, this.#environment(action, rootPid));
+      if (problem === undefined) continue;
+      if (!LATE.has(action)) throw new ActionError(`Cannot go on after ${action}: the script "${script}" ${problem}`);
+      log.warning(`The script ${script} ${problem} at ${action}`);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#directory !== undefined) this.#sys.close(this.#directory);
+    this.#directory = undefined;
+  }
+
+  #environment(action: Action, rootPid: number | undefined): Record<string, string> {
+    this.#directory ??= this.#sys.open(this.#options.images, O_PATH | O_DIRECTORY);
+    return {
+      CRTOOLS_SCRIPT_ACTION: action,
+      CRTOOLS_IMAGE_DIR: `/proc/${this.#sys.getpid()}/fd/${this.#directory}`,
+      ...rootPid === undefined ? {} : { CRTOOLS_INIT_PID: String(rootPid) },
+    };
+  }
+
+  /** Why a script has failed, if it has. */
+  #runScript(script: string, environment: Record<string, string>): string | undefined {
+    try {
+      const pid = this.#sys.spawnProgram(script, { environment, output: this.#options.output });
+      const status = this.#waitFor(pid);
+      if (exited(status)) return exitCode(status) === 0 ? undefined : `has ended with status ${exitCode(status)}`;
+      return `has died of signal ${termSignal(status)}`;
+    } catch (error) {
+      if (!(error instanceof SysError) || error.call !== "posix_spawnp") throw error;
+      return `cannot be run: ${error.code}`;
+    }
+  }
+
+  #waitFor(pid: number): number {
+    try {
+      return this.#sys.wait(pid, Infinity)?.status ?? 0;
+    } catch (error) {
+      // A signal wants an end, of this as well.
+      this.#sys.kill(pid, SIGKILL);
+      this.#sys.wait(pid, Infinity);
+      throw error;
+    }
+  }
+}
+
+const SIGKILL = 9;

@@ -1,0 +1,51 @@
+import { encodeText } from "../text.ts";
+import type { Libc } from "./libc.ts";
+
+/** More than any C library takes for its opaque structures. */
+const STRUCTURE_SIZE = 512;
+const SIGSET_SIZE = 128;
+const POSIX_SPAWN_SETSIGDEF = 0x04;
+
+export interface ProgramOptions {
+  /** Its name, looked for in PATH unless it has a slash. Its only argument is this as well. */
+  readonly path: string;
+  /** Beyond what we have in ours. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The descriptor that becomes its standard output and standard error; its standard input is ours. */
+  readonly output: number;
+}
+
+/** Starts a program with default actions for all signals. Returns its pid, or a negated errno. */
+export function spawnProgram({ symbols: c }: Libc, { path, environment, output }: ProgramOptions): number {
+  const [actions, attributes] = [new Uint8Array(STRUCTURE_SIZE), new Uint8Array(STRUCTURE_SIZE)];
+  const pid = new Int32Array(1);
+  c.posix_spawn_file_actions_init(actions);
+  c.posix_spawnattr_init(attributes);
+  c.posix_spawn_file_actions_adddup2(actions, output, 1);
+  c.posix_spawn_file_actions_adddup2(actions, 1, 2);
+  // Deno ignores SIGPIPE, which would be inherited.
+  c.posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF);
+  c.posix_spawnattr_setsigdefault(attributes, new Uint8Array(SIGSET_SIZE).fill(0xff));
+  const argv = new StringArray([path]);
+  const entries = Object.entries({ ...Deno.env.toObject(), ...environment });
+  const envp = new StringArray(entries.map(([name, value]) => `${name}=${value}`));
+  const file = encodeText(`${path}\0`);
+  const code = c.posix_spawnp(pid, file, actions, attributes, argv.pointers, envp.pointers);
+  c.posix_spawn_file_actions_destroy(actions);
+  c.posix_spawnattr_destroy(attributes);
+  return code === 0 ? pid[0] ?? 0 : -code;
+}
+
+/** Strings as C takes a list of them, ending with NULL. The strings live as long as this does. */
+class StringArray {
+  readonly pointers: BigUint64Array<ArrayBuffer>;
+  readonly #texts: readonly Uint8Array<ArrayBuffer>[];
+
+  constructor(texts: readonly string[]) {
+    this.#texts = texts.map((text) => encodeText(`${text}\0`));
+    this.pointers = new BigUint64Array(texts.length + 1);
+    this.#texts.forEach((text, index) => {
+      this.pointers[index] = Deno.UnsafePointer.value(Deno.UnsafePointer.of(text));
+    });
+  }
+}

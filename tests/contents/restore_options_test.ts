@@ -1,0 +1,129 @@
+/** Options of `restore` that are about the end of a restore: who is told, who waits, what is left. */
+import { deepEqual as assertEquals, equal as assertEqual, match as assertMatch } from "node:assert/strict";
+import { runCgrestore, spawnCgrestore } from "../support/run_cgrestore.ts";
+import { requires } from "../support/skip.ts";
+import { taskExists, waitUntil } from "../support/kernel_state.ts";
+import { compileHolder } from "./support/compile_holder.ts";
+import { exists, LiveTree } from "./support/live_tree.ts";
+
+/** Writes a line for each action; ends with status 3 at the action that is named in the file `fail`. */
+const SCRIPT = `#!/bin/sh
+here=\${0%/*}
+state=$(sed -n 's/^State:.\\(.\\).*/\\1/p' "/proc/\${CRTOOLS_INIT_PID:-none}/status" 2>/dev/null | tr SD R)
+echo "$CRTOOLS_SCRIPT_ACTION pid=$CRTOOLS_INIT_PID state=$state images=$([ -f "$CRTOOLS_IMAGE_DIR/inventory.img" ] && echo yes)" >> "$here/actions"
+echo "said at $CRTOOLS_SCRIPT_ACTION"
+[ "$(cat "$here/fail" 2>/dev/null)" != "$CRTOOLS_SCRIPT_ACTION" ] || exit 3
+`;
+
+interface Setting {
+  readonly tree: LiveTree;
+  readonly images: string;
+  /** A directory for what a test writes. */
+  readonly work: string;
+  readonly script: string;
+}
+
+function optionTest(name: string, program: string, run: (setting: Setting) => Promise<void>): void {
+  Deno.test({
+    name,
+    ...requires(name, "root", "cc", "criu"),
+    async fn() {
+      const holder = await compileHolder();
+      const work = await Deno.makeTempDir({ prefix: "cgr-options-" });
+      await using tree = await LiveTree.create();
+      try {
+        await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
+        await tree.ready();
+        const images = await tree.dump();
+        const script = `${work}/script`;
+        await Deno.writeTextFile(script, SCRIPT, { mode: 0o755 });
+        await run({ tree, images, work, script });
+      } finally {
+        await Deno.remove(work, { recursive: true });
+      }
+    },
+  });
+}
+
+function linesOf(file: string): string[] {
+  return Deno.readTextFileSync(file).trimEnd().split("\n");
+}
+
+optionTest("--action-script is run at every stage", "idle", async ({ tree, images, work, script }) => {
+  const { code, err } = await tree.restore(images, ["--action-script", script, "-v4", "-o", `${work}/log`]);
+  assertEqual(err, "");
+  assertEqual(code, 0);
+  assertEquals(linesOf(`${work}/actions`), [
+    "pre-restore pid= state= images=yes",
+    `post-restore pid=${tree.root} state=t images=yes`,
+    `pre-resume pid=${tree.root} state=t images=yes`,
+    `post-resume pid=${tree.root} state=R images=yes`,
+  ]);
+  const said = linesOf(`${work}/log`).filter((line) => line.startsWith("said"));
+  assertEquals(said, ["pre-restore", "post-restore", "pre-resume", "post-resume"].map((action) => `said at ${action}`));
+});
+
+for (const action of ["pre-restore", "post-restore"]) {
+  optionTest(`a script that fails at ${action} has all undone`, "idle", async ({ tree, images, work, script }) => {
+    await Deno.writeTextFile(`${work}/fail`, action);
+    const pidfile = `${work}/pid`;
+    const { code, err } = await tree.restore(images, ["--action-script", script, "--pidfile", pidfile]);
+    assertMatch(err, new RegExp(`Cannot go on after ${action}: the script ".*" has ended with status 3`));
+    assertEqual(code, 8);
+    await waitUntil(() => !taskExists(tree.root), "the task is still there");
+    assertEquals([...Deno.readDirSync(work)].map(({ name }) => name).sort(), ["actions", "fail", "script"]);
+  });
+}
+
+optionTest("a script that fails too late is told of", "idle", async ({ tree, images, work, script }) => {
+  await Deno.writeTextFile(`${work}/fail`, "pre-resume");
+  const { code, err } = await tree.restore(images, ["--action-script", script, "-v2"]);
+  assertMatch(err, /Warn: The script .* has ended with status 3 at pre-resume/);
+  assertEqual(code, 0);
+});
+
+optionTest("a script that cannot be run is told of", "idle", async ({ tree, images, work }) => {
+  const { code, err } = await tree.restore(images, ["--action-script", `${work}/missing`]);
+  assertMatch(err, /the script ".*missing" cannot be run: ENOENT/);
+  assertEqual(code, 8);
+});
+
+optionTest("--pidfile and --log-file", "idle", async ({ tree, images, work }) => {
+  const { code } = await tree.restore(images, ["--pidfile", `${work}/pid`, "-o", "restore.log", "-W", work, "-v3"]);
+  assertEqual(code, 0);
+  assertEqual(Deno.readTextFileSync(`${work}/pid`), `${tree.root}\n`);
+  assertMatch(Deno.readTextFileSync(`${work}/restore.log`), /Restore finished successfully/);
+  await tree.kill();
+  const again = await tree.restore(images, ["--pidfile", "pid", "-o", "restore.log", "-W", work]);
+  assertEqual(again.code, 5);
+  assertMatch(Deno.readTextFileSync(`${work}/restore.log`), /Error: Cannot write the pidfile ".*pid": EEXIST/);
+  assertEqual(taskExists(tree.root), false);
+});
+
+optionTest("--leave-stopped", "idle", async ({ tree, images }) => {
+  const { code } = await tree.restore(images, ["--leave-stopped"]);
+  assertEqual(code, 0);
+  assertEqual(tree.describe().get(`${tree.root} state`), "stopped");
+  Deno.kill(tree.root, "SIGCONT");
+  await Deno.writeTextFile(`${tree.directory}/go`, "");
+  await waitUntil(() => tree.describe().get(`${tree.root} state`) === "zombie", "the task does not go on");
+});
+
+optionTest("--wait ends with the status of the root task", "idle", async ({ tree, images }) => {
+  await tree.putDirectoryBack();
+  const waiting = runCgrestore(["restore", "--images", images, "--wait", "-v1"]);
+  await waitUntil(() => tree.describe().get(`${tree.root} state`) === "alive", "the task is not there");
+  await Deno.writeTextFile(`${tree.directory}/go`, "");
+  assertEqual((await waiting).code, 7);
+});
+
+optionTest("--wait passes signals on", "interruptible", async ({ tree, images, work }) => {
+  await tree.putDirectoryBack();
+  const log = `${work}/log`;
+  const child = spawnCgrestore(["restore", "--images", images, "--wait", "-v3", "-o", log]);
+  const isRestored = () => exists(log) && Deno.readTextFileSync(log).includes("finished successfully");
+  await waitUntil(isRestored, "the task is not there");
+  child.kill("SIGTERM");
+  const { code } = await child.output();
+  assertEqual(code, 40 + 15);
+});

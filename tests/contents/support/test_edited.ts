@@ -1,0 +1,52 @@
+/** Tests with images that are edited after the dump: they say what no program on this machine can be made to hold. */
+import { deepEqual as assertEquals, equal as assertEqual, match as assertMatch } from "node:assert/strict";
+import { type Requirement, requires } from "../../support/skip.ts";
+import { taskExists } from "../../support/kernel_state.ts";
+import { compileHolder } from "./compile_holder.ts";
+import { describeImages } from "./describe_images.ts";
+import { compareTrees } from "./describe_tree.ts";
+import { LiveTree } from "./live_tree.ts";
+
+export interface EditedTest {
+  /** A program of `tests/contents/programs`. */
+  readonly program: string;
+  /** What is shown by it. */
+  readonly what: string;
+  /** Changes the images in a directory, of a program whose root task is `root`. */
+  readonly edit: (images: string, root: number) => void;
+  /** What cgrestore says when it refuses; absent when it shall restore what the images say, so that they say it again. */
+  readonly refused?: RegExp;
+  readonly restore?: readonly string[];
+  readonly needs?: readonly Requirement[];
+}
+
+/** Status of a restore that was refused while it was planned. */
+const REFUSED = 4;
+
+/** Dumps a program, changes the images, and restores them, or shows that they are refused. */
+export function testEdited(test: EditedTest): void {
+  const name = `${test.program}, edited: ${test.what}`;
+  Deno.test({
+    name,
+    ...requires(name, "root", "cc", "criu", ...test.needs ?? []),
+    async fn() {
+      const holder = await compileHolder();
+      await using tree = await LiveTree.create();
+      await tree.start([holder, "spawn", String(tree.root), test.program, tree.directory]);
+      await tree.ready();
+      const images = await tree.dump();
+      test.edit(images, tree.root);
+      const options = test.refused === undefined ? ["--leave-stopped"] : [];
+      const { code, err } = await tree.restore(images, [...options, ...test.restore ?? []]);
+      if (test.refused === undefined) {
+        assertEqual(err, "");
+        const differences = compareTrees(describeImages(images), describeImages(await tree.dump()));
+        assertEquals([...differences].map(([key, difference]) => `${key}: ${difference}`), []);
+        return;
+      }
+      assertMatch(err, test.refused);
+      assertEqual(code, REFUSED);
+      assertEqual(taskExists(tree.root), false);
+    },
+  });
+}
