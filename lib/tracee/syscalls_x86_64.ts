@@ -3,6 +3,7 @@ export const SYSCALLS_X86_64 = {
   read: 0,
   write: 1,
   close: 3,
+  poll: 7,
   lseek: 8,
   mmap: 9,
   mprotect: 10,

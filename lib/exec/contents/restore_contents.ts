@@ -133,8 +133,9 @@ export class ContentsRun {
     this.#comparison.release();
   }
 
-  /** Lets every thread run. */
+  /** Lets every thread run. What is done to files before that is seen by others, and cannot be undone. */
   release(): void {
+    this.#makeFiles(this.#plan.finalFiles, []);
     const { sys } = this.#options.context;
     for (const { threads } of this.#plan.tasks) {
       for (const { tid } of threads) sys.ptraceDetach(this.#options.traceeOf(tid).pid, 0);

@@ -16,6 +16,8 @@ export interface ContentsPlan {
   readonly lateFiles: readonly FileStep[];
   /** What the coordinator does to files when all tasks have what they hold. */
   readonly lastFiles: readonly FileStep[];
+  /** What the coordinator does to files when everything is verified, right before the tasks are let go. */
+  readonly finalFiles: readonly FileStep[];
   /** How many open files there are in all. */
   readonly handles: number;
   /** What is true of them in the end, as far as descriptors refer to them. */

@@ -14,6 +14,8 @@ export class FilePlanner {
   readonly late: FileStep[] = [];
   /** What is done to files when all tasks have what they hold. */
   readonly last: FileStep[] = [];
+  /** What is done to files when everything is verified, and cannot be undone. */
+  readonly final: FileStep[] = [];
   readonly expected = new Map<Handle, ExpectedFile>();
   /** What the user should know. */
   readonly notes: string[] = [];

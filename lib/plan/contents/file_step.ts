@@ -1,3 +1,4 @@
+import type { CloseConnectionStep, ConnectionStep, ResumeConnectionStep } from "./files/plan_connection.ts";
 import type { EventfdStep } from "./files/plan_eventfd.ts";
 import type { InetSocketsStep } from "./files/plan_inet_socket.ts";
 import type { AdjustStep, MemfdStep, ReopenStep, SealStep } from "./files/plan_memory_file.ts";
@@ -13,6 +14,9 @@ export type FileStep =
   | PipeStep
   | EventfdStep
   | InetSocketsStep
+  | ConnectionStep
+  | CloseConnectionStep
+  | ResumeConnectionStep
   | NetlinkSocketStep
   | PacketSocketStep
   | SegmentStep

@@ -74,6 +74,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       earlyFiles: files.early,
       lateFiles: files.late,
       lastFiles: files.last,
+      finalFiles: files.final,
       handles: files.count,
       expectedFiles: files.expected,
       components: host.components,

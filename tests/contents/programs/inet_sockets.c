@@ -1,5 +1,4 @@
-#include "holder.h"
-#include <arpa/inet.h>
+#include "inet.h"
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
@@ -14,68 +13,6 @@
 /* linux/icmp.h, which does not go with net/if.h */
 #define ICMP_FILTER 1
 
-/* An address of either family, which the kernel chooses the port of. */
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static socklen_t size_of(const union address *address)
-{
-	return address->any.sa_family == AF_INET ? sizeof(address->v4) : sizeof(address->v6);
-}
-
-static union address address_of(const char *text, int port)
-{
-	union address address = {0};
-	if (strchr(text, ':') == NULL) {
-		address.v4.sin_family = AF_INET;
-		address.v4.sin_port = htons(port);
-		MUST(inet_pton(AF_INET, text, &address.v4.sin_addr));
-	} else {
-		address.v6.sin6_family = AF_INET6;
-		address.v6.sin6_port = htons(port);
-		MUST(inet_pton(AF_INET6, text, &address.v6.sin6_addr));
-	}
-	return address;
-}
-
-static union address local_of(int fd)
-{
-	union address address = {0};
-	socklen_t size = sizeof(address);
-	MUST(getsockname(fd, &address.any, &size));
-	return address;
-}
-
-static int port_of(int fd)
-{
-	union address address = local_of(fd);
-	return ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
-}
-
-static int option(int fd, int level, int name)
-{
-	int value = -1;
-	socklen_t size = sizeof(value);
-	MUST(getsockopt(fd, level, name, &value, &size));
-	return value;
-}
-
-static void set_option(int fd, int level, int name, int value)
-{
-	MUST(setsockopt(fd, level, name, &value, sizeof(value)));
-}
-
-static int bound(int type, const char *text, int port)
-{
-	union address address = address_of(text, port);
-	int fd = MUST(socket(address.any.sa_family, type, 0));
-	MUST(bind(fd, &address.any, size_of(&address)));
-	return fd;
-}
-
 /* A socket that shares what `name` says (0: nothing) while it is bound. */
 static int sharing(int type, const char *text, int port, int name)
 {
@@ -87,14 +24,6 @@ static int sharing(int type, const char *text, int port, int name)
 		set_option(fd, SOL_SOCKET, name, 1);
 	MUST(bind(fd, &address.any, size_of(&address)));
 	return fd;
-}
-
-/* Ends a connection at once: nothing is left of it that would occupy the port for a minute. */
-static void close_at_once(int fd)
-{
-	struct linger none = {1, 0};
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-	close(fd);
 }
 
 /* Whether a byte gets from a new client to a socket that listens, and back. */

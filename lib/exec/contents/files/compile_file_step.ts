@@ -1,6 +1,7 @@
 import type { FileStep } from "../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import type { FilesContext } from "./file_calls.ts";
+import { closeConnection, makeConnection, resumeConnection } from "./make_connection.ts";
 import { makeEventfd } from "./make_eventfd.ts";
 import { makeInetSockets } from "./make_inet_sockets.ts";
 import { adjust, makeMemfd, reopen, seal } from "./make_memfd.ts";
@@ -21,6 +22,12 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return makeEventfd(context, step);
     case "make-inet-sockets":
       return makeInetSockets(context, step);
+    case "make-connection":
+      return makeConnection(context, step);
+    case "close-connection":
+      return closeConnection(context, step);
+    case "resume-connection":
+      return resumeConnection(context, step);
     case "make-netlink-socket":
       return makeNetlinkSocket(context, step);
     case "make-packet-socket":

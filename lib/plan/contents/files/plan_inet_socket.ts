@@ -6,6 +6,7 @@ import { isConnection, isKnownProtocol, nameInetSocket } from "../../../model/in
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
+import { type ConnectedSocket, planConnection } from "./plan_connection.ts";
 import { inetAddressProblem } from "./inet_address_problem.ts";
 
 /** Makes sockets that share a port: all are bound before any of them listens, and get their own options afterwards. */
@@ -50,9 +51,17 @@ export function planInetSocket(planner: FilePlanner, socket: InetSocket, holder:
     file.kind === "inet" && sharesPort(file, socket) && reasonAgainst(planner, file) === undefined
   );
   const group = [...planner.contents.files.values()].filter(isMember);
-  const sockets = group.map((member) => planMember(planner, member, group));
-  planner.late.push({ kind: "make-inet-sockets", what: nameInetSocket(socket), sockets });
+  const plain = group.filter((member) => !isRestored(planner, member));
+  const sockets = plain.map((member) => planMember(planner, member, plain));
+  if (sockets.length > 0) planner.late.push({ kind: "make-inet-sockets", what: nameInetSocket(socket), sockets });
+  // Those can be bound to a port that has others, but not the others to theirs.
+  for (const member of group) if (isRestored(planner, member)) planConnection(planner, member);
   return planner.get(fileKey(socket.id));
+}
+
+/** Whether a socket gets its connection back. */
+function isRestored({ connections }: FilePlanner, socket: InetSocket): socket is ConnectedSocket {
+  return isConnection(socket) && socket.connection !== undefined && connections === "restore";
 }
 
 /** Why a socket cannot be restored; `undefined` when it can be. */
@@ -60,9 +69,8 @@ function reasonAgainst({ connections, host }: FilePlanner, socket: InetSocket): 
   if (!isKnownProtocol(socket)) return `a socket of protocol ${socket.protocol} cannot be restored`;
   if (socket.ip.raw?.makesChecksums === true) return "the checksums that it makes (IPV6_CHECKSUM) cannot be restored";
   if (isConnection(socket) && connections === "close") return undefined;
-  if (isConnection(socket)) {
-    return connections === "refuse" ? CHOOSE : "an established connection cannot be restored";
-  }
+  if (isConnection(socket) && connections === "refuse") return CHOOSE;
+  if (isConnection(socket) && socket.connection === undefined) return NOT_DUMPED;
   if (host.network === undefined) return undefined;
   return pingProblem(socket, host) ?? inetAddressProblem(socket, host.network);
 }
@@ -76,6 +84,8 @@ function pingProblem({ type, protocol }: InetSocket, { own, network }: FilePlann
 }
 
 const CHOOSE = 'it is connected: "--tcp-established" restores the connection, "--tcp-close" restores it closed';
+
+const NOT_DUMPED = 'its connection was not dumped: "--tcp-close" restores it closed';
 
 /** Whether two sockets have the same port; one without a port shares it with itself only. */
 function sharesPort(one: InetSocket, other: InetSocket): boolean {
