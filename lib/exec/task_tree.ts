@@ -153,10 +153,10 @@ export class TaskTree {
   /** Ends all that has been made, and waits until it is gone. */
   kill(): void {
     try {
-      this.#contents?.close();
       this.#killAndReap(this.#everyPid());
       this.#killUnknown();
     } finally {
+      this.#contents?.close();
       this.#coordinator?.release();
     }
   }

@@ -3,6 +3,7 @@ import { cut } from "../../model/build_pages.ts";
 import type { InheritStep, MemoryStep } from "../../plan/contents/contents_plan.ts";
 import { planFills } from "../../plan/contents/plan_memory.ts";
 import { O_RDONLY } from "../../sys/constants.ts";
+import { forEachAlways } from "../for_each_always.ts";
 import type { Sys } from "../../sys/sys.ts";
 
 const PROT_WRITE = 2;
@@ -40,8 +41,9 @@ export class PageComparison {
 
   /** Closes the files of pages. */
   release(): void {
-    for (const fd of this.#files.values()) this.#sys.close(fd);
+    const open = [...this.#files.values()];
     this.#files.clear();
+    forEachAlways(open, (fd) => this.#sys.close(fd));
   }
 
   /** The parts of a run that are not the same among `others`. */

@@ -84,7 +84,7 @@ export class LiveTree implements AsyncDisposable {
     images: string,
     { host, options = [] }: { readonly host: Readonly<Record<string, string>>; readonly options?: readonly string[] },
   ): Promise<Run> {
-    await this.#putDirectoryBack();
+    await this.putDirectoryBack();
     const program = new URL("pretending_cgrestore.ts", import.meta.url).pathname;
     const command = [Deno.execPath(), "run", "-A", "--no-check", program, JSON.stringify(host)];
     return await runProgram([...command, "restore", "--images", images, "--restore-detached", "-v1", ...options]);
@@ -114,10 +114,14 @@ export class LiveTree implements AsyncDisposable {
     return this.has("err") ? Deno.readTextFileSync(`${this.directory}/err`) : "";
   }
 
+  /** Pids of the tasks that there are, zombies included. Orphans of the tree have become our children. */
+  listTasks(): number[] {
+    return this.#pidRange().filter((pid) => taskExists(pid) && this.#isOurs(pid));
+  }
+
   /** Ends the tasks, if there are any, and waits until they are gone. */
   async kill(): Promise<void> {
-    // Orphans of the tree have become our children.
-    for (const pid of this.#pidRange()) if (taskExists(pid) && this.#isOurs(pid)) killTask(pid);
+    for (const pid of this.listTasks()) killTask(pid);
     await this.#reapAll();
   }
 
@@ -131,7 +135,7 @@ export class LiveTree implements AsyncDisposable {
   async #reapAll(): Promise<void> {
     await waitUntil(() => {
       for (const pid of this.#pidRange()) reap(pid);
-      return !this.#pidRange().some(taskExists);
+      return this.listTasks().length === 0;
     }, "the tasks are still there");
   }
 
