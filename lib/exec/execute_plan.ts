@@ -162,6 +162,7 @@ class PlanRun {
         targets,
         agentFile: this.#guard?.taskFile,
         checkpoint: () => this.checkpoint(),
+        note: (text) => this.#notes.push(text),
       });
       this.#tree = tree;
       this.#guard?.armWaitForTasks();

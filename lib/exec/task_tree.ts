@@ -53,6 +53,8 @@ export interface TaskTreeOptions {
   readonly agentFile: number | undefined;
   /** Called between steps; throws when the user wants an end. */
   readonly checkpoint: () => void;
+  /** Told what the user should know. */
+  readonly note: (text: string) => void;
 }
 
 /** The tasks of a plan, from their making to their release. */
@@ -173,6 +175,7 @@ export class TaskTree {
       nameOf: (id) => `task ${id} "${comms.get(id) ?? "?"}"`,
       taken: this.#options.targets.descriptors,
       checkpoint: this.#options.checkpoint,
+      note: this.#options.note,
     });
   }
 

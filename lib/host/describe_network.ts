@@ -2,7 +2,7 @@ import { O_DIRECTORY, O_RDONLY } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { orUndefined } from "./describe_cgroups.ts";
-import type { HostNetwork } from "./host.ts";
+import type { HostNetwork, HostSocket } from "./host.ts";
 import { parseFibTrie, parseInet6Addresses, parseInetSockets, parseNetlinkPorts } from "./parse_proc_net.ts";
 
 /** Files of /proc/net that list sockets, with the protocol of each (IPPROTO_*). */
@@ -17,12 +17,11 @@ const LISTS: readonly (readonly [file: string, protocol: number])[] = [
 
 /** What the network that cgrestore itself is in is like. */
 export function describeNetwork(sys: Sys): HostNetwork {
-  // A kernel without IPv6, or without a protocol, has no such file.
-  const read = (path: string) => orUndefined(["ENOENT"], () => readText(sys, path)) ?? "";
+  const read = (path: string) => readIfThere(sys, path);
   const setting = (name: string) => read(`/proc/sys/net/${name}`).trim();
   const [firstGroup = 1, lastGroup = 0] = setting("ipv4/ping_group_range").split(/\s+/).map(Number);
   return {
-    sockets: LISTS.flatMap(([file, protocol]) => parseInetSockets(read(`/proc/net/${file}`), protocol)),
+    sockets: describeInetSockets(sys, "/proc/self"),
     netlinkPorts: parseNetlinkPorts(read("/proc/net/netlink")),
     ownNetworks: [
       ...parseFibTrie(read("/proc/net/fib_trie")),
@@ -36,6 +35,16 @@ export function describeNetwork(sys: Sys): HostNetwork {
     largestBacklog: Number(setting("core/somaxconn")),
     pingGroups: [firstGroup, lastGroup],
   };
+}
+
+/** The sockets of TCP, UDP and UDP-Lite in the network of the task with this directory of /proc. */
+export function describeInetSockets(sys: Sys, directory: string): HostSocket[] {
+  return LISTS.flatMap(([file, protocol]) => parseInetSockets(readIfThere(sys, `${directory}/net/${file}`), protocol));
+}
+
+/** A kernel without IPv6, or without a protocol, has no such file. */
+function readIfThere(sys: Sys, path: string): string {
+  return orUndefined(["ENOENT"], () => readText(sys, path)) ?? "";
 }
 
 const DEVICES = "/sys/class/net";

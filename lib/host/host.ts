@@ -60,6 +60,7 @@ export interface HostSocket {
   readonly remote: HostEndpoint;
   /** TCP_* of net/tcp_states.h. */
   readonly state: number;
+  readonly inode: number;
 }
 
 export interface HostEndpoint {

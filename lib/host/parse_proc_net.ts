@@ -1,9 +1,10 @@
 import type { HostNetlinkPort, HostSocket } from "./host.ts";
 
-/** Columns of /proc/net/tcp and the like: `sl local_address rem_address st …` (proc_net_tcp(5)). */
+/** Columns of /proc/net/tcp and the like (proc_net_tcp(5)). */
 const LOCAL = 1;
 const REMOTE = 2;
 const STATE = 3;
+const INODE = 9;
 
 /** Reads `/proc/net/tcp`, `tcp6`, `udp` and the like; `protocol` is what it lists. */
 export function parseInetSockets(text: string, protocol: number): HostSocket[] {
@@ -11,7 +12,8 @@ export function parseInetSockets(text: string, protocol: number): HostSocket[] {
     const local = parseEndpoint(words[LOCAL]);
     const remote = parseEndpoint(words[REMOTE]);
     if (local === undefined || remote === undefined) return [];
-    return [{ protocol, local, remote, state: Number.parseInt(words[STATE] ?? "", 16) }];
+    const state = Number.parseInt(words[STATE] ?? "", 16);
+    return [{ protocol, local, remote, state, inode: Number(words[INODE]) }];
   });
 }
 

@@ -9,7 +9,7 @@ Deno.test("parseInetSockets() reads addresses of both families in the order of t
 `;
   const local = { address: new Uint8Array([127, 0, 0, 1]), port: 8080 };
   const remote = { address: new Uint8Array(4), port: 0 };
-  assertEquals(parseInetSockets(v4, TCP), [{ protocol: TCP, local, remote, state: 10 }]);
+  assertEquals(parseInetSockets(v4, TCP), [{ protocol: TCP, local, remote, state: 10, inode: 1433 }]);
   const v6 = `  sl  local_address                         remote_address                        st tx_queue
    0: B80D0120000000000000000001000000:0016 00000000000000000000000000000000:0000 01 00000000:00000000
 `;

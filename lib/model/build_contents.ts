@@ -3,6 +3,7 @@ import type { ContentImages } from "../image/content_images.ts";
 import type { Images } from "../image/images.ts";
 import type { Segment } from "./address_space.ts";
 import { buildAddressSpace } from "./build_address_space.ts";
+import { buildNetworkLock } from "./build_network_lock.ts";
 import { buildOpenFiles } from "./build_open_files.ts";
 import { buildPages } from "./build_pages.ts";
 import { buildTaskState } from "./build_task_state.ts";
@@ -14,7 +15,7 @@ import type { TaskState, ThreadState } from "./task_state.ts";
 
 /** What the building of contents has to know. */
 export interface ContentsContext {
-  readonly images: Pick<Images, "cores" | "ids"> & { readonly contents: ContentImages };
+  readonly images: Pick<Images, "inventory" | "cores" | "ids"> & { readonly contents: ContentImages };
   readonly tasks: readonly Task[];
   readonly problems: Problem[];
 }
@@ -24,6 +25,8 @@ export function buildContents(context: ContentsContext): Contents {
   const { images: { contents }, problems } = context;
   const files = buildOpenFiles({ images: contents, problems });
   const { tasks, threads } = buildTasksAndThreads(context);
+  const rootPid = context.tasks[0]?.pid ?? 0;
+  const networkLock = buildNetworkLock(context.images.inventory, { rootPid, problems });
   const result: Contents = {
     tasks,
     threads,
@@ -32,6 +35,7 @@ export function buildContents(context: ContentsContext): Contents {
     segments: buildSegments(contents, tasks.values(), problems),
     filters: contents.filters.map(buildFilter),
     locks: buildLocks(contents, problems),
+    ...networkLock === undefined ? {} : { networkLock },
   };
   checkReferences(result, problems);
   return result;

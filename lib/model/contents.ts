@@ -1,4 +1,5 @@
 import type { Segment } from "./address_space.ts";
+import type { NetworkLock } from "./network_lock.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
 
@@ -17,6 +18,8 @@ export interface Contents {
   /** Filters of seccomp(2) in the order of the image, each with the index of the one it was installed upon. */
   readonly filters: readonly SeccompFilter[];
   readonly locks: readonly FileLock[];
+  /** Absent where the network was not locked. */
+  readonly networkLock?: NetworkLock;
 }
 
 export interface SeccompFilter {

@@ -1,4 +1,4 @@
-import type { InetSocket } from "./files/inet_socket.ts";
+import type { InetSocket, TcpState } from "./files/inet_socket.ts";
 import { renderEndpoint } from "./inet_address.ts";
 
 /** IPPROTO_TCP */
@@ -11,6 +11,19 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [17, "UDP"],
   [58, "ICMPv6"],
   [136, "UDP-Lite"],
+]);
+
+/** States of TCP by their numbers (`TCP_*` of net/tcp_states.h), those that are dumped. */
+export const TCP_STATES: ReadonlyMap<number, TcpState> = new Map([
+  [1, "established"],
+  [2, "syn-sent"],
+  [4, "fin-wait-1"],
+  [5, "fin-wait-2"],
+  [7, "closed"],
+  [8, "close-wait"],
+  [9, "last-ack"],
+  [10, "listening"],
+  [11, "closing"],
 ]);
 
 type SocketName = Pick<InetSocket, "type" | "protocol" | "local" | "remote">;

@@ -19,6 +19,7 @@ export const SYSCALLS_X86_64 = {
   socket: 41,
   connect: 42,
   sendto: 44,
+  recvfrom: 45,
   sendmsg: 46,
   shutdown: 48,
   bind: 49,

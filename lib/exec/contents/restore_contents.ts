@@ -1,4 +1,5 @@
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
+import type { NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
 import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
@@ -12,6 +13,7 @@ import { Departure } from "./departure.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { compileLastLimits, compileLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
+import { unlockNetwork } from "./unlock_network.ts";
 import { RegisterWriter } from "./write_registers.ts";
 
 const RLIMIT_NOFILE = 7;
@@ -40,6 +42,8 @@ export interface ContentsOptions {
   readonly taken: readonly number[];
   /** Called between steps; throws when the user wants an end. */
   readonly checkpoint: () => void;
+  /** Told what the user should know. */
+  readonly note: (text: string) => void;
 }
 
 /** Gives the tasks of a tree what they held, as a plan says; the tasks exist and are parked in their agents. */
@@ -135,11 +139,18 @@ export class ContentsRun {
 
   /** Lets every thread run. What is done to files before that is seen by others, and cannot be undone. */
   release(): void {
-    this.#makeFiles(this.#plan.finalFiles, []);
+    const { networkUnlock, finalFiles } = this.#plan;
+    if (networkUnlock !== undefined) this.#unlockNetwork(networkUnlock);
+    this.#makeFiles(finalFiles, []);
     const { sys } = this.#options.context;
     for (const { threads } of this.#plan.tasks) {
       for (const { tid } of threads) sys.ptraceDetach(this.#options.traceeOf(tid).pid, 0);
     }
+  }
+
+  #unlockNetwork(unlock: NetworkUnlock): void {
+    const { context: { sys }, coordinator, note } = this.#options;
+    unlockNetwork(unlock, { sys, context: this.#context, coordinator: coordinator(), note });
   }
 
   /** The coordinator holds the open files of all tasks. */

@@ -1,26 +1,13 @@
 import type { InetSkEntry, IpOptsEntry, TcpOptsEntry } from "../../gen/sockets.ts";
 import type { TcpStreamEntry } from "../../gen/tcp_stream.ts";
 import { buildOwner, type FilesContext } from "../build_open_files.ts";
-import { canListen, isConnection } from "../inet_protocol.ts";
+import { canListen, isConnection, TCP_STATES } from "../inet_protocol.ts";
 import { buildSocketOptions } from "./build_socket_options.ts";
 import { buildTcpConnection } from "./build_tcp_connection.ts";
-import type { Endpoint, InetSocket, IpOptions, TcpOptions, TcpState } from "./inet_socket.ts";
+import type { Endpoint, InetSocket, IpOptions, TcpOptions } from "./inet_socket.ts";
 
 const FAMILIES: ReadonlyMap<number, InetSocket["family"]> = new Map([[2, "ipv4"], [10, "ipv6"]]);
 const TYPES: ReadonlyMap<number, InetSocket["type"]> = new Map([[1, "stream"], [2, "datagram"], [3, "raw"]]);
-
-/** `TCP_ESTABLISHED` and so on of net/tcp_states.h; dumps have no others. */
-const STATES: ReadonlyMap<number, TcpState> = new Map([
-  [1, "established"],
-  [2, "syn-sent"],
-  [4, "fin-wait-1"],
-  [5, "fin-wait-2"],
-  [7, "closed"],
-  [8, "close-wait"],
-  [9, "last-ack"],
-  [10, "listening"],
-  [11, "closing"],
-]);
 
 const ADDRESS_SIZES = { ipv4: 4, ipv6: 16 } as const;
 
@@ -34,7 +21,7 @@ export function buildInetSocket(id: number, entry: InetSkEntry, context: Context
   const complain = (what: string) => context.problems.push({ where: context.where, what });
   const family = FAMILIES.get(entry.family);
   const type = TYPES.get(entry.type);
-  const state = STATES.get(entry.state);
+  const state = TCP_STATES.get(entry.state);
   if (family === undefined) complain(`the address family ${entry.family} is none of IPv4 and IPv6`);
   if (type === undefined) complain(`the socket type ${entry.type} is unknown`);
   if (state === undefined) complain(`the state ${entry.state} is unknown, or none that is dumped`);

@@ -2,6 +2,7 @@ import type { Layout, PageRun } from "../../model/address_space.ts";
 import type { Credentials, Registers, Rseq, SignalAction, ThreadState, Timers } from "../../model/task_state.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { ExpectedMapping } from "./expected_mapping.ts";
+import type { NetworkUnlock } from "./plan_network_unlock.ts";
 import type { FileStep } from "./file_step.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
@@ -18,6 +19,8 @@ export interface ContentsPlan {
   readonly lastFiles: readonly FileStep[];
   /** What the coordinator does to files when everything is verified, right before the tasks are let go. */
   readonly finalFiles: readonly FileStep[];
+  /** What comes right before that. Absent where nothing is locked. */
+  readonly networkUnlock?: NetworkUnlock;
   /** How many open files there are in all. */
   readonly handles: number;
   /** What is true of them in the end, as far as descriptors refer to them. */

@@ -1,6 +1,7 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import type { MappingContent, Range } from "../../model/address_space.ts";
+import type { Checkpoint } from "../../model/checkpoint.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
@@ -15,6 +16,7 @@ import type { TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
+import { planNetworkUnlock } from "./plan_network_unlock.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
 import { sharingProblems } from "./plan_sharing.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
@@ -27,6 +29,7 @@ export interface ContentsQuestions {
   readonly programs: readonly TaskProgram[];
   /** What becomes of TCP connections. */
   readonly connections: PlanOptions["connections"];
+  readonly namespaces: Checkpoint["namespaces"];
 }
 
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
@@ -53,6 +56,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
   const { contents, host, programs, connections } = questions;
   const files = new FilePlanner(contents, host, problems, connections);
+  const networkUnlock = planNetworkUnlock(contents, questions.namespaces);
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
   const draft: Draft = {
@@ -75,6 +79,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       lateFiles: files.late,
       lastFiles: files.last,
       finalFiles: files.final,
+      ...networkUnlock === undefined ? {} : { networkUnlock },
       handles: files.count,
       expectedFiles: files.expected,
       components: host.components,

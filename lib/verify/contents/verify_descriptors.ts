@@ -3,6 +3,7 @@ import type { ExpectedFile } from "../../plan/contents/expected_file.ts";
 import { O_DIRECTORY, O_RDONLY } from "../../sys/constants.ts";
 import { readText } from "../../sys/files.ts";
 import type { Sys } from "../../sys/sys.ts";
+import { SocketComparison } from "./verify_sockets.ts";
 
 const O_CLOEXEC = 0o2000000;
 /** Flags that mean nothing on 64 bits, and that only opening by name sets. */
@@ -14,7 +15,11 @@ export class DescriptorComparison {
   readonly #links = new Map<string, string>();
   readonly #objects = new Map<string, string>();
 
-  constructor(readonly sys: Sys, readonly plan: Pick<ContentsPlan, "expectedFiles">) {}
+  readonly #sockets: SocketComparison;
+
+  constructor(readonly sys: Sys, readonly plan: Pick<ContentsPlan, "expectedFiles">) {
+    this.#sockets = new SocketComparison(sys);
+  }
 
   /** How the descriptors of the task with this directory of /proc differ from what they should be. */
   compare(directory: string, descriptors: readonly DescriptorStep[]): string[] {
@@ -40,7 +45,11 @@ export class DescriptorComparison {
     if (expected === undefined) return [];
     const link = this.sys.readLink(`${directory}/fd/${fd}`);
     const info = parseInfo(readText(this.sys, `${directory}/fdinfo/${fd}`));
-    return [...this.#compareLink(expected, link), ...compareInfo(expected, info, closeOnExec)];
+    return [
+      ...this.#compareLink(expected, link),
+      ...compareInfo(expected, info, closeOnExec),
+      ...expected.socket === undefined ? [] : this.#sockets.compare(directory, link, expected.socket),
+    ];
   }
 
   #compareLink({ link: expected, isPrefix = false, object }: ExpectedFile, link: string): string[] {

@@ -131,7 +131,7 @@ PROGRAM(tcp_established)
 	set_option(only.client, IPPROTO_TCP, TCP_CORK, 1);
 	set_option(only.server, SOL_SOCKET, SO_RCVBUF, 50000);
 	MUST(fcntl(only.server, F_SETFL, O_NONBLOCK));
-	int room = option(only.server, SOL_SOCKET, SO_RCVBUF), segment = option(v4.client, IPPROTO_TCP, TCP_MAXSEG);
+	int room = option(only.server, SOL_SOCKET, SO_RCVBUF);
 	union address peer = peer_of(v4.client), own = local_of(v4.client);
 	pid_t child = fork_as(1);
 	if (child == 0) {
@@ -154,8 +154,7 @@ PROGRAM(tcp_established)
 	CHECK(option(v6.client, IPPROTO_TCP, TCP_NODELAY) == 1 && option(v6.server, SOL_SOCKET, SO_KEEPALIVE) == 1);
 	CHECK(option(v6.server, IPPROTO_TCP, TCP_KEEPIDLE) == 30 && option(v6.client, SOL_SOCKET, SO_REUSEADDR) == 0);
 	CHECK(option(only.client, IPPROTO_TCP, TCP_CORK) == 1 && option(only.server, SOL_SOCKET, SO_RCVBUF) == room);
-	CHECK(option(v4.client, IPPROTO_TCP, TCP_MAXSEG) == segment && fcntl(only.server, F_GETFL) & O_NONBLOCK);
-	CHECK(read(only.server, text, 1) == -1 && errno == EAGAIN);
+	CHECK(fcntl(only.server, F_GETFL) & O_NONBLOCK && read(only.server, text, 1) == -1 && errno == EAGAIN);
 	union address peer_after = peer_of(v4.client), own_after = local_of(v4.client);
 	CHECK(memcmp(&peer, &peer_after, sizeof(peer)) == 0 && memcmp(&own, &own_after, sizeof(own)) == 0);
 	struct pair new = connected_by(listener, "127.0.0.1");
@@ -240,7 +239,7 @@ PROGRAM(tcp_ended)
 		CHECK(option(pairs[i].client, SOL_SOCKET, SO_ERROR) == 0);
 		CHECK(send(pairs[i].client, "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE);
 		union address peer = {0};
-		socklen_t size = sizeof(peer);
+		socklen_t size = size_of(&peers[i]);
 		CHECK(getsockopt(pairs[i].client, SOL_SOCKET, SO_PEERNAME, &peer, &size) == 0);
 		CHECK(memcmp(&peer, &peers[i], sizeof(peer)) == 0);
 	}
@@ -273,7 +272,7 @@ PROGRAM(tcp_unacknowledged)
 	MUST(shutdown(end.client, SHUT_WR));
 	/* That of the other side as well, after the first one has come. */
 	MUST(shutdown(late.client, SHUT_WR));
-	MUST(gets_to(late.server, TCP_CLOSE_WAIT) ? 0 : -1);
+	MUST(gets_to(late.server, TCP_CLOSE_WAIT) && gets_to(late.client, TCP_FIN_WAIT2) ? 0 : -1);
 	lose_packets(late.client);
 	MUST(shutdown(late.server, SHUT_WR));
 	/* Both are on the way, and one has come. */
@@ -357,6 +356,9 @@ PROGRAM(tcp_syn_sent)
 			client = asking[i];
 	}
 	CHECK(talks(client, server, "at last") && talks(server, client, "welcome"));
+	close_at_once(server);
+	for (int i = 0; i < 3; i++)
+		close_at_once(asking[i]);
 }
 
 /* Connections that are closed by the restore. */

@@ -28,6 +28,9 @@ const MSG_NOSIGNAL = 0x4000;
 const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
 
+/** The kernel doubles it. */
+const LARGEST_SEND_BUFFER: OptionValue = { level: 1, option: 32, name: "SO_SNDBUFFORCE", value: 0x3fff_ffff };
+
 /** Most bytes in one write. */
 const CHUNK = 32768;
 
@@ -47,14 +50,16 @@ export function makeConnection(context: FilesContext, step: ConnectionStep): Rem
   return create(context, handle, (fd) => {
     const reference = { fd, what };
     const set = (values: readonly OptionValue[]) => values.map((value) => setOption(context, reference, value));
+    // A filter has to wait until all has been received.
+    const unfiltered = { ...options, filter: new Uint8Array() };
     return [
       remoteCall(context, "socket", [family === "ipv4" ? AF_INET : AF_INET6, SOCK_STREAM, IPPROTO_TCP], {
         ...purpose,
         expected: fd,
       }),
       ...set(ipValues(family, ip, isV6Only)),
-      // A route may depend on them; a filter has to wait until all has been received.
-      ...compileSocketOptions(context, reference, { ...options, filter: new Uint8Array() }),
+      // A route may depend on them.
+      ...compileSocketOptions(context, reference, unfiltered),
       ...compileLargestBuffers(context, reference),
       setRepair(context, reference, true),
       ...bind(context, reference, step),
@@ -74,6 +79,8 @@ export function makeConnection(context: FilesContext, step: ConnectionStep): Rem
         ...send(context, reference, queues.sent),
         ...queues.window === undefined ? [] : [setWindow(context, reference, queues.window)],
       ],
+      // How much is said to be received at most depends on the buffer.
+      ...compileSocketOptions(context, reference, unfiltered),
       remoteCall(context, "fcntl", [fd, F_SETFL, flags], { attempt: `Cannot set the flags of ${what}` }),
     ];
   });
@@ -131,6 +138,7 @@ export function resumeConnection(context: FilesContext, step: ResumeConnectionSt
     setRepair(context, reference, false),
     ...connects ? connect(context, reference, socket) : [],
     ...set(tcpValues(socket.tcp)),
+    ...unsent.length === 0 ? [] : set([LARGEST_SEND_BUFFER]),
     ...send(context, reference, unsent),
     ...performActs(context, reference, { socket, acts }),
     ...compileSocketOptions(context, reference, socket.options),

@@ -5,6 +5,7 @@ import { nameInetSocket } from "../../../model/inet_protocol.ts";
 import type { Handle } from "../contents_plan.ts";
 import type { FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
+import { expectInetSocket } from "./expect_inet_socket.ts";
 
 /** A TCP socket that is or was connected, with what its connection was like when it was dumped. */
 export type ConnectedSocket = InetSocket & {
@@ -91,8 +92,8 @@ const EVENTS: Readonly<Partial<Record<TcpState, readonly ("shut-down" | "end" | 
 
 /** Plans a socket with its connection; it is known by its file's id afterwards. */
 export function planConnection(planner: FilePlanner, socket: ConnectedSocket): void {
-  const { id, flags, state, connection, family, local, ip } = socket;
-  const handle = planner.fileHandle(id, { link: "socket:[", isPrefix: true, object: `socket ${id}`, flags });
+  const { id, state, connection, family, local, ip } = socket;
+  const handle = planner.fileHandle(id, expectInetSocket(socket));
   const step = { handle, what: nameInetSocket(socket), socket };
   const { received, written, unsent } = connection;
   const connects = state === "syn-sent";

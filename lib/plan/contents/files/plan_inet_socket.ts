@@ -7,6 +7,7 @@ import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
 import { type ConnectedSocket, planConnection } from "./plan_connection.ts";
+import { expectInetSocket } from "./expect_inet_socket.ts";
 import { inetAddressProblem } from "./inet_address_problem.ts";
 
 /** Makes sockets that share a port: all are bound before any of them listens, and get their own options afterwards. */
@@ -97,8 +98,8 @@ function sharesPort(one: InetSocket, other: InetSocket): boolean {
 function planMember(planner: FilePlanner, socket: InetSocket, group: readonly InetSocket[]): InetSocketPlan {
   const { id, type, protocol, family, flags, state, options, ip, remote, shutdown, backlog } = socket;
   noteBacklog(planner, socket);
-  const handle = planner.fileHandle(id, { link: "socket:[", isPrefix: true, object: `socket ${id}`, flags });
   const isClosed = isConnection(socket);
+  const handle = planner.fileHandle(id, expectInetSocket(isClosed ? { ...socket, state: "closed" } : socket));
   return {
     ...{ handle, what: nameInetSocket(socket), family, type, protocol, flags, options, ip },
     // Raw sockets are bound to their protocol as soon as they exist, and then it is too late.

@@ -99,7 +99,14 @@ Deno.test("planInetSocket() notes that a backlog is cut", () => {
 
 function hostSocket(changes: Partial<HostSocket>): HostSocket {
   const local = { address: LOOPBACK, port: 80 };
-  return { protocol: IPPROTO.TCP, local, remote: { address: new Uint8Array(4), port: 0 }, state: 10, ...changes };
+  return {
+    protocol: IPPROTO.TCP,
+    local,
+    remote: { address: new Uint8Array(4), port: 0 },
+    state: 10,
+    inode: 0,
+    ...changes,
+  };
 }
 
 const ANY = { address: new Uint8Array(4), port: 80 };
