@@ -35,50 +35,64 @@ export function unlockNetwork(unlock: NetworkUnlock, options: UnlockOptions): vo
   else unlockWithIptables(unlock.rules, options);
 }
 
-function unlockWithNftables(tables: readonly string[], { sys, context, coordinator }: UnlockOptions): void {
+/** What a kernel answers that has no such table, or no tables at all. */
+const ABSENT: readonly string[] = ["ENOENT", "EOPNOTSUPP", "EPROTONOSUPPORT"];
+
+function unlockWithNftables(tables: readonly string[], options: UnlockOptions): void {
   for (const table of tables) {
-    const attempt = `Cannot unlock the network, which nftables locks with the table "${table}"`;
-    const answer = new Uint8Array(ANSWER_SIZE);
-    const request = deleteTable(table);
-    const fd = 0;
+    const attempt = `Cannot unlock the network, which the table "${table}" of nftables locks`;
+    const code = askToDelete(table, attempt, options);
+    if (code !== undefined && !ABSENT.includes(code)) throw new SysError("nftables", code, attempt);
+  }
+}
+
+/** The name of the errno that was answered; `undefined` for success. */
+function askToDelete(table: string, attempt: string, { sys, context, coordinator }: UnlockOptions): string | undefined {
+  const answer = new Uint8Array(ANSWER_SIZE);
+  const request = deleteTable(table);
+  const fd = 0;
+  try {
     coordinator.run([
       remoteCall(context, "socket", [AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER], { attempt, expected: fd }),
       remoteCall(context, "sendto", [fd, request, request.length, 0, 0, 0], { attempt, expected: request.length }),
       remoteCall(context, "recvfrom", [fd, { output: answer }, ANSWER_SIZE, MSG_DONTWAIT, 0, 0], { attempt }),
       remoteCall(context, "close", [fd], { attempt }),
     ]);
-    const error = errorOf(answer);
-    const code = error === 0 ? undefined : sys.errnoName(error);
-    if (code !== undefined && code !== "ENOENT") throw new SysError("nftables", code, attempt);
+  } catch (error) {
+    // Then there is no socket that would have to be closed.
+    if (error instanceof SysError && error.code === "EPROTONOSUPPORT") return error.code;
+    throw error;
   }
+  const error = errorOf(answer);
+  return error === 0 ? undefined : sys.errnoName(error);
 }
 
-/** Its rules cannot be looked at without it: a rule that is not there, and a failure, look the same. */
+/** Rules cannot be looked at without it: one that is not there looks like a failure. */
 function unlockWithIptables(rules: readonly LockRule[], { sys, note }: UnlockOptions): void {
   const output = sys.open("/dev/null", O_RDWR);
+  const problems = new Set<string>();
   try {
     for (const rule of rules) {
-      const problem = runIptables(sys, rule, output);
-      if (problem === undefined) continue;
-      const [program, ...args] = iptablesCommand(rule);
-      note(
-        `Cannot take away a rule that locks a connection, if it is there: ${[program, ...args].join(" ")}: ${problem}`,
-      );
+      const command = iptablesCommand(rule);
+      const problem = run(sys, command, output);
+      if (problem !== undefined) problems.add(problem);
     }
   } finally {
     sys.close(output);
   }
+  for (const problem of problems) note(`Rules that lock connections of this checkpoint may still be there: ${problem}`);
 }
 
-function runIptables(sys: Sys, rule: LockRule, output: number): string | undefined {
-  const [program = "", ...args] = iptablesCommand(rule);
+/** Why a command has failed, if it has. */
+function run(sys: Sys, [program = "", ...args]: readonly string[], output: number): string | undefined {
   try {
     const pid = sys.spawnProgram(program, { args, environment: {}, output });
     const status = sys.wait(pid, PROGRAM_TIMEOUT_MS)?.status ?? 0;
-    return exited(status) && exitCode(status) === 0 ? undefined : `status ${exitCode(status)}`;
+    if (exited(status) && exitCode(status) === 0) return undefined;
+    return `"${[program, ...args].join(" ")}" has failed`;
   } catch (error) {
     if (!(error instanceof SysError) || error.call !== "posix_spawnp") throw error;
-    return error.code;
+    return `${program} cannot be run: ${error.code}`;
   }
 }
 
