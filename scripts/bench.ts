@@ -2,11 +2,15 @@
  * Measures what users wait for: `deno task bench` (root, cc, the built ./cgrestore; CRIU when it can be installed).
  *
  * (a) start-up; (b) reading and planning of 1, 100 and 10,000 tasks; (c) a star of 400 and of 4,000 tasks in 4 cgroup
- * sets over 5 hierarchies, beside a C program that makes the same tree with the fewest writes and beside `criu restore`
- * of the same 400 tasks. Contenders take turns within one run, since timings drift; medians are compared.
+ * sets over 5 hierarchies, as placeholders, beside a C program that makes the same tree with the fewest writes and beside
+ * `criu restore` of the same 400 tasks, which restores their contents, and cgrestore doing that as well; (d) tasks with
+ * their contents beside CRIU. Contenders take turns within one run, since timings drift; medians are compared. Arguments
+ * choose parts: `deno task bench a d`.
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path/posix";
+import { benchContents } from "./bench/contents.ts";
+import { innerMilliseconds, median, peakMemory, row, type Sample, timed } from "./bench/samples.ts";
 import { writeImages } from "../tests/support/build_images.ts";
 
 const ROUNDS = 7;
@@ -26,51 +30,6 @@ function findFreePids(count: number): number {
     if (Array.from({ length: count }, (_, i) => first + i).every(isFree)) return first;
   }
   throw new Error(`Cannot find ${count} free pids in a row`);
-}
-
-interface Sample {
-  readonly wall: number;
-  /** Milliseconds of the making alone, where the contender tells them. */
-  readonly inner?: number;
-}
-
-/** Runs a command to its end; `inner` finds the milliseconds that it tells itself. */
-function timed(command: string, args: readonly string[], inner?: (output: string) => number): Sample {
-  const start = performance.now();
-  const result = new Deno.Command(command, { args: [...args], stdin: "null" }).outputSync();
-  const wall = performance.now() - start;
-  const output = new TextDecoder().decode(result.stdout);
-  if (!result.success) {
-    throw new Error(`${command} ${args.join(" ")}: status ${result.code}\n${new TextDecoder().decode(result.stderr)}`);
-  }
-  return { wall, ...inner === undefined ? {} : { inner: inner(output) } };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
-}
-
-function row(name: string, samples: readonly Sample[]): void {
-  const walls = samples.map((sample) => sample.wall);
-  const inners = samples.flatMap((sample) => sample.inner ?? []);
-  const parts = [
-    `${name.padEnd(34)} ${ms(median(walls))} (${ms(Math.min(...walls)).trim()} – ${ms(Math.max(...walls)).trim()})`,
-  ];
-  if (inners.length > 0) parts.push(`of these ${ms(median(inners)).trim()} for the tree`);
-  console.log(parts.join(", "));
-}
-
-function ms(value: number): string {
-  return `${value.toFixed(1).padStart(8)} ms`;
-}
-
-/** Peak resident memory of one run in MiB, as its parent is told by getrusage(2). */
-function peakMemory(command: string, args: readonly string[]): number {
-  const script = "import resource, subprocess, sys\n" +
-    "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)\n" +
-    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
-  return Number(execFileSync("python3", ["-c", script, command, ...args], { encoding: "utf8" })) / 1024;
 }
 
 /** A star: the root in set 2, its children in turn in sets 2 to 5, over all hierarchies. */
@@ -157,13 +116,12 @@ function benchPlanning(work: string): void {
     const directory = join(work, `plan-${count}`);
     // A root with pid 1 gets a pid namespace, where 10,000 pids are free.
     starImages(directory, count - 1, 1);
-    const run = () => timed(CGRESTORE, ["plan", "--json", "-D", directory]);
+    const planArgs = ["plan", "--placeholders", "--json", "-D", directory];
+    const run = () => timed(CGRESTORE, planArgs);
     run();
     const samples = Array.from({ length: ROUNDS }, run);
     row(`${count} tasks, whole process`, samples);
-    console.log(
-      `${"".padEnd(34)} ${peakMemory(CGRESTORE, ["plan", "--json", "-D", directory]).toFixed(0)} MiB`,
-    );
+    console.log(`${"".padEnd(34)} ${peakMemory(CGRESTORE, planArgs).toFixed(0)} MiB`);
   }
 }
 
@@ -174,21 +132,23 @@ function benchStar(work: string, count: number, criu: string | undefined): void 
   const directory = join(work, `star-${count}`);
   const starArgs = [String(FIRST_PID), String(count), String(SETS), NAME, ...HIERARCHIES.map((h) => join(CGROUPS, h))];
   const runC = () => timed(yardstick, starArgs, Number);
-  const restoreArgs = ["restore", "--json", "-D", directory];
+  const restoreArgs = ["restore", "--placeholders", "--json", "-D", directory];
   const runOurs = () => timed(CGRESTORE, restoreArgs, innerMilliseconds);
   if (criu === undefined) starImages(directory, count);
   else dumpStar(criu, directory, runC);
   clear(count);
   const results: { name: string; run: () => Sample; samples: Sample[] }[] = [
     { name: "C, fewest writes", run: runC, samples: [] },
-    { name: "cgrestore restore", run: runOurs, samples: [] },
+    { name: "cgrestore restore --placeholders", run: runOurs, samples: [] },
   ];
   if (criu !== undefined) {
     const run = () => {
       makeTop();
       return timed(criu, criuArgs("restore", directory));
     };
+    const runWhole = () => timed(CGRESTORE, ["restore", "--json", "-D", directory], innerMilliseconds);
     results.push({ name: "criu restore -d", run, samples: [] });
+    results.push({ name: "cgrestore restore, with contents", run: runWhole, samples: [] });
   }
   try {
     for (let round = 0; round <= ROUNDS; round++) {
@@ -204,18 +164,15 @@ function benchStar(work: string, count: number, criu: string | undefined): void 
   for (const { name, samples } of results) row(name, samples);
   console.log(`${"cgrestore, peak memory".padEnd(34)} ${peakMemory(CGRESTORE, restoreArgs).toFixed(0)} MiB`);
   clear(count);
-  const [c, ours, theirs] = results.map(({ samples }) => median(samples.map((sample) => sample.wall)));
+  const [c, ours, theirs, whole] = results.map(({ samples }) => median(samples.map((sample) => sample.wall)));
   const inner = (index: number) => median(results[index]?.samples.flatMap((sample) => sample.inner ?? []) ?? []);
   console.log(
     `cgrestore / C: ${((ours ?? NaN) / (c ?? NaN)).toFixed(2)}; the tree alone: ${(inner(1) / inner(0)).toFixed(2)}`,
   );
-  if (theirs !== undefined) console.log(`criu / cgrestore: ${(theirs / (ours ?? NaN)).toFixed(1)}`);
-}
-
-function innerMilliseconds(output: string): number {
-  const result: unknown = JSON.parse(output);
-  const times = (result as { restore?: { milliseconds?: { execute?: number } } }).restore?.milliseconds;
-  return times?.execute ?? NaN;
+  if (theirs === undefined) return;
+  console.log(
+    `criu / cgrestore: ${(theirs / (ours ?? NaN)).toFixed(1)}, with contents ${(theirs / (whole ?? NaN)).toFixed(1)}`,
+  );
 }
 
 /** CRIU does not fill the cpuset of a cgroup above those of the tasks, and then fails: here it finds one that is filled. */
@@ -248,12 +205,22 @@ function findCriu(): string | undefined {
   }
 }
 
+/** Parts by their letters; those named on the command line, or all. */
+const PARTS: Readonly<Record<string, (work: string) => void | Promise<void>>> = {
+  a: benchStartUp,
+  b: benchPlanning,
+  c: (work) => {
+    benchStar(work, 400, findCriu());
+    benchStar(work, 4000, undefined);
+  },
+  d: () => benchContents(CGRESTORE, findCriu()),
+};
+
 const work = Deno.makeTempDirSync({ prefix: "cgrestore-bench-" });
 try {
-  benchStartUp(work);
-  benchPlanning(work);
-  benchStar(work, 400, findCriu());
-  benchStar(work, 4000, undefined);
+  for (const [letter, part] of Object.entries(PARTS)) {
+    if (Deno.args.length === 0 || Deno.args.includes(letter)) await part(work);
+  }
 } finally {
   Deno.removeSync(work, { recursive: true });
 }

@@ -36,7 +36,7 @@ const SENTENCE_POSITION: Readonly<Record<string, number>> = { SysError: 2 };
 
 /** Where a file lies: its folder of `lib`, and whether it is a test. */
 interface Place {
-  /** `"plan"`; `""` for a file directly in `lib`; undefined outside of it. */
+  /** `"plan"`, for its folders as well; `""` for a file directly in `lib`; undefined outside of it. */
   readonly folder: string | undefined;
   readonly test: boolean;
   readonly main: boolean;
@@ -44,7 +44,7 @@ interface Place {
 
 function placeOf(filename: string): Place {
   const path = filename.replaceAll("\\", "/");
-  const folder = /\/lib\/(?:([^/]+)\/)?[^/]+$/.exec(path);
+  const folder = /\/lib\/(?:([^/]+)\/(?:.+\/)?)?[^/]+$/.exec(path);
   return {
     folder: folder === null ? undefined : folder[1] ?? "",
     test: path.endsWith("_test.ts"),

@@ -177,6 +177,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "What to do where this host lacks a hierarchy of the checkpoint; default: fail",
   },
   {
+    name: "ext-unix-sk",
+    short: "x",
+    kind: "optional",
+    value: "INODES",
+    commands: PLANNING,
+    help: "Connect unix sockets to those outside of the checkpoint that they were connected to; INODES are of no " +
+      "meaning here",
+  },
+  {
     name: "tcp-established",
     kind: "flag",
     commands: PLANNING,

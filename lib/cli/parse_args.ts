@@ -81,6 +81,7 @@ function readPlanOptions(reader: Reader): PlanOptions {
     pidNamespace: reader.flag("pid-namespace") ?? false,
     shellJob: reader.flag("shell-job") ?? false,
     placeholders: reader.flag("placeholders") ?? false,
+    externalUnixSockets: reader.has("ext-unix-sk"),
     connections: readConnections(reader),
   };
 }
@@ -145,6 +146,10 @@ class Reader {
 
   refuse(name: string, value: string, problem: string): void {
     this.#complain(`Cannot use "--${name}=${value}": ${problem}`);
+  }
+
+  has(name: string): boolean {
+    return this.#given(name).length > 0;
   }
 
   /** The last word on a flag, or `undefined` when there is none. */

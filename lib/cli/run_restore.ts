@@ -61,6 +61,9 @@ function restoreInYard(context: Omit<RestoreContext, "yard">, plan: Plan): Omit<
     isUndone = invocation.rehearse;
     return outcome;
   } finally {
+    // What is done is done, and the status is to tell it: not a signal that comes while the process ends. Those that
+    // come while the root is waited for are for the root.
+    if (isUndone || !invocation.wait) sys.ignoreSignals();
     yard.close();
     if (isUndone && invocation.cgroupYard === undefined) endNewHierarchies(sys, plan.hierarchies);
   }

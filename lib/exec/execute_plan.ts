@@ -1,4 +1,4 @@
-import { InterruptedError, type Problem, UndoError, VerifyError } from "../errors.ts";
+import { InterruptedError, type Problem, SysError, UndoError, VerifyError } from "../errors.ts";
 import { ROOT_PATH } from "../model/cgroup_path.ts";
 import type { CgroupStep, LateMove, Plan } from "../plan/plan.ts";
 import type { Sys } from "../sys/sys.ts";
@@ -116,12 +116,23 @@ class PlanRun {
   commit(): Outcome {
     const alive = this.#plan.expectedTasks.filter((task) => task.state !== "zombie");
     this.#guard?.armKill(alive.map((task) => this.#hostPid(task.pid)));
+    this.#keepNames();
     this.#tree?.release(this.#options.leaveStopped);
     this.#guard?.end();
     this.#journal.forget();
     // Whoever waits for the root from now on is no reaper of its orphans.
     this.#sys.setChildSubreaper(false);
     return this.outcome();
+  }
+
+  /** There is no way back any more. */
+  #keepNames(): void {
+    try {
+      this.#tree?.keepNames();
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      this.#notes.push(error.message);
+    }
   }
 
   /** Undoes everything; `cause` is why, for the error when that fails. */
@@ -167,6 +178,7 @@ class PlanRun {
       this.#tree = tree;
       this.#guard?.armWaitForTasks();
       this.#journal.add("the tasks", () => tree.kill());
+      this.#journal.add("the names of open files", () => tree.removeNames());
       tree.create();
       this.#rootPid = this.#hostPid(this.#plan.expectedTasks[0]?.pid ?? 0);
     } finally {

@@ -152,6 +152,16 @@ export class TaskTree {
     }
   }
 
+  /** Removes the names that were made in the file system for what the tasks hold; before `kill`. */
+  removeNames(): void {
+    this.#contents?.removeNames();
+  }
+
+  /** Keeps these names, and removes what was in their way; before `release`. */
+  keepNames(): void {
+    this.#contents?.keepNames();
+  }
+
   /** Ends all that has been made, and waits until it is gone. */
   kill(): void {
     try {

@@ -1,4 +1,5 @@
 import { SysError } from "../errors.ts";
+import { O_PATH, S_IFMT, S_IFSOCK } from "../sys/constants.ts";
 import { readBeginning } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { orUndefined } from "./describe_cgroups.ts";
@@ -14,10 +15,41 @@ export function describeFiles(sys: Sys, wanted: ReadonlyMap<string, boolean>): M
   for (const [path, wantsBuildId] of wanted) {
     const status = orUndefined(ABSENT, () => sys.stat(path));
     if (status === undefined) continue;
+    const { mode, size } = status;
     const buildId = wantsBuildId ? describeBuildId(sys, path) : undefined;
-    found.set(path, { mode: status.mode, size: status.size, ...buildId === undefined ? {} : { buildId } });
+    const answer = (mode & S_IFMT) === S_IFSOCK ? describeAnswer(sys, path) : undefined;
+    found.set(path, {
+      mode,
+      size,
+      ...buildId === undefined ? {} : { buildId },
+      ...answer === undefined ? {} : { answer },
+    });
   }
   return found;
+}
+
+/** What trying to connect to a unix socket with one for datagrams says about it; that leaves no trace on it. */
+const ANSWERS: ReadonlyMap<string, HostFile["answer"]> = new Map([
+  ["ECONNREFUSED", "none"],
+  ["EPROTOTYPE", "other"],
+  // It is connected to another one.
+  ["EPERM", "datagram"],
+]);
+
+function describeAnswer(sys: Sys, path: string): HostFile["answer"] {
+  try {
+    const fd = sys.open(path, O_PATH);
+    try {
+      // The path itself may be longer than a name of a socket can be.
+      sys.connectDatagram(`/proc/self/fd/${fd}`);
+      return "datagram";
+    } finally {
+      sys.close(fd);
+    }
+  } catch (error) {
+    if (error instanceof SysError) return ANSWERS.get(error.code);
+    throw error;
+  }
 }
 
 function describeBuildId(sys: Sys, path: string): string | undefined {

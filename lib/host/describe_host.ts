@@ -2,6 +2,7 @@ import { type HierarchyName, UNIFIED } from "../model/hierarchy.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
+import { describeAbstractNames } from "./describe_abstract_names.ts";
 import { describeComponents } from "./describe_components.ts";
 import { capabilityNames } from "./capability_names.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
@@ -42,6 +43,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     components: describeComponents(sys, questions.components),
     own: describeOwnState(sys),
     files: describeFiles(sys, questions.files),
+    abstractNames: new Set(questions.abstractNames ? describeAbstractNames(sys) : []),
     ...questions.network ? { network: describeNetwork(sys) } : {},
   };
 }

@@ -31,6 +31,8 @@ export interface Host {
   readonly own: OwnState;
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
+  /** Abstract names of unix sockets that are in use, as `abstractNameKey` makes them; empty when not asked for. */
+  readonly abstractNames: ReadonlySet<string>;
   /** Absent when it was not asked for. */
   readonly network?: HostNetwork;
 }
@@ -101,6 +103,8 @@ export interface HostFile {
   readonly size: number;
   /** GNU build id in hexadecimal; absent when it was not asked for, or the file has none. */
   readonly buildId?: string;
+  /** Of the file of a unix socket: the socket that answers there; absent when that may not be found out. */
+  readonly answer?: "none" | "datagram" | "other";
 }
 
 export interface Hierarchy {
@@ -149,6 +153,8 @@ export interface HostQuestions {
   readonly components: readonly number[];
   /** Paths of files, with whether their build id matters. */
   readonly files: ReadonlyMap<string, boolean>;
+  /** Whether abstract names of unix sockets matter. */
+  readonly abstractNames: boolean;
   /** Whether the network matters. */
   readonly network: boolean;
 }

@@ -22,7 +22,7 @@ function readChanged(changes: Changes, description = TREE): Images {
       if (bytes === null) Deno.removeSync(`${directory}/${name}`);
       else Deno.writeFileSync(`${directory}/${name}`, bytes);
     }
-    return readImages(files.sys, directory);
+    return readImages(files.sys, directory, { contents: false });
   } finally {
     assert.deepEqual(files.left, []);
     Deno.removeSync(directory, { recursive: true });
@@ -105,7 +105,7 @@ Deno.test("readImages() refuses a directory in the place of a file", () => {
   const directory = Deno.makeTempDirSync({ prefix: "cgr-images-" });
   try {
     Deno.mkdirSync(`${directory}/inventory.img`);
-    assert.throws(() => readImages(new DenoFilesSys().sys, directory), (error) => {
+    assert.throws(() => readImages(new DenoFilesSys().sys, directory, { contents: false }), (error) => {
       assert.ok(error instanceof ImageError);
       assert.match(error.problems[0]?.what ?? "", /^the file is not readable: .*EISDIR$/);
       return true;

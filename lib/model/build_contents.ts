@@ -10,6 +10,7 @@ import { buildTaskState } from "./build_task_state.ts";
 import { buildThreadState } from "./build_thread_state.ts";
 import type { Task } from "./checkpoint.ts";
 import type { Contents, FileLock, SeccompFilter } from "./contents.ts";
+import { checkUnixSockets } from "./files/check_unix_sockets.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
 
@@ -23,7 +24,7 @@ export interface ContentsContext {
 /** What the live tasks hold. References that lead nowhere are problems. */
 export function buildContents(context: ContentsContext): Contents {
   const { images: { contents }, problems } = context;
-  const files = buildOpenFiles({ images: contents, problems });
+  const files = buildOpenFiles({ images: contents, network: rootNetwork(context), problems });
   const { tasks, threads } = buildTasksAndThreads(context);
   const rootPid = context.tasks[0]?.pid ?? 0;
   const networkLock = buildNetworkLock(context.images.inventory, { rootPid, problems });
@@ -38,7 +39,14 @@ export function buildContents(context: ContentsContext): Contents {
     ...networkLock === undefined ? {} : { networkLock },
   };
   checkReferences(result, problems);
+  checkUnixSockets(contents, files, problems);
   return result;
+}
+
+/** Id of the root task's net namespace; 0, like an absent one, says nothing. */
+function rootNetwork({ images: { ids }, tasks }: ContentsContext): number | undefined {
+  const id = tasks[0] === undefined ? undefined : ids.get(tasks[0].pid)?.netNsId;
+  return id === 0 ? undefined : id;
 }
 
 function buildTasksAndThreads({ images, tasks, problems }: ContentsContext): Pick<Contents, "tasks" | "threads"> {

@@ -27,6 +27,8 @@ const UNKNOWN: ReadonlyMap<number, string> = new Map([
 /** What the building of open files has to know. */
 export interface FilesContext {
   readonly images: ContentImages;
+  /** Id of the net namespace of the root task; `undefined` when the images do not tell. */
+  readonly network: number | undefined;
   readonly problems: Problem[];
 }
 
@@ -53,9 +55,14 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   if (entry.memfd !== undefined) return buildMemoryFile(id, entry.memfd, { ...context, where });
   if (entry.isk !== undefined) return buildInetSocket(id, entry.isk, { ...context, where });
   if (entry.psk !== undefined) return buildPacketSocket(id, entry.psk, { ...context, where });
-  if (entry.nlsk !== undefined) return buildNetlinkSocket(id, entry.nlsk);
-  if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk);
+  if (entry.nlsk !== undefined) return buildNetlinkSocket(id, entry.nlsk, context);
+  if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk, { ...context, where });
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
+}
+
+/** Whether a socket with this `ns_id` is in another net namespace than the root task. */
+export function isInOtherNetwork(id: number | undefined, { network }: Pick<FilesContext, "network">): boolean {
+  return id !== undefined && network !== undefined && id !== network;
 }
 
 /** Who is signalled, if anybody is. */

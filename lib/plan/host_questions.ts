@@ -1,7 +1,8 @@
 import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
-import type { OpenFile } from "../model/open_file.ts";
+import { absolutePath, parentOf } from "../model/files/unix_name.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
+import type { OpenFile } from "../model/open_file.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
 
@@ -27,6 +28,7 @@ export function hostQuestions(
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
     components: componentsOfInterest(checkpoint),
     files: filesOfInterest(checkpoint),
+    abstractNames: hasAbstractNames(checkpoint),
     network: isNetworkOfInterest(checkpoint),
   };
 }
@@ -50,13 +52,20 @@ function isNetworkOfInterest({ contents, namespaces }: Checkpoint): boolean {
 /** Kinds of file that are made in a network. */
 const SOCKETS: ReadonlySet<OpenFile["kind"]> = new Set(["inet", "netlink", "packet"] as const);
 
-/** All that are opened by name, with whether their build id is known. */
+/** All that are opened by name, with whether their build id is known, and what is where unix sockets get their names. */
 function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
   const files = new Map<string, boolean>();
   for (const file of contents?.files.values() ?? []) {
     if (file.kind === "path") files.set(file.path, file.buildId !== undefined || files.get(file.path) === true);
+    const path = file.kind === "unix" && file.name?.kind === "path" ? absolutePath(file.name) : undefined;
+    if (path === undefined) continue;
+    for (const interest of [path, parentOf(path)]) files.set(interest, files.get(interest) ?? false);
   }
   return files;
+}
+
+function hasAbstractNames({ contents }: Checkpoint): boolean {
+  return [...contents?.files.values() ?? []].some((file) => file.kind === "unix" && file.name?.kind === "abstract");
 }
 
 function cgroupsOfInterest(

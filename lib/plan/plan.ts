@@ -210,6 +210,8 @@ export interface PlanOptions {
   readonly shellJob: boolean;
   /** `--placeholders`: tasks without contents. */
   readonly placeholders: boolean;
+  /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
+  readonly externalUnixSockets: boolean;
   /** What becomes of TCP connections: `--tcp-established`, `--tcp-close`. */
   readonly connections: "refuse" | "restore" | "close";
 }

@@ -30,12 +30,8 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     ...findFillers === undefined ? {} : { findFillers },
   }, options);
   const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
-  const contents = planTaskContents(checkpoint, {
-    host,
-    programs,
-    connections: options.connections,
-    namespaces: checkpoint.namespaces,
-  });
+  const { namespaces } = checkpoint;
+  const contents = planTaskContents(checkpoint, { host, programs, namespaces, options });
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,

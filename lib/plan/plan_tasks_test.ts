@@ -4,6 +4,7 @@ import type { Hierarchy, Host, HostCgroup } from "../host/host.ts";
 import type { Checkpoint, Task } from "../model/checkpoint.ts";
 import type { Attach, Ending, TaskProgram, TaskStep, ThreadStep } from "./plan.ts";
 import { planTasks, type TaskQuestions, type TasksPlan } from "./plan_tasks.ts";
+import { buildHost } from "../../tests/support/plan_inputs.ts";
 import { checkpointOf, randomFrom, randomHistory } from "../../tests/support/random_history.ts";
 import { OUTSIDE, simulateTasks } from "../../tests/support/simulate_tasks.ts";
 
@@ -18,18 +19,8 @@ function hierarchy(name: string, cgroups: Record<string, Record<string, string>>
 }
 
 function hostOf(hierarchies: readonly Hierarchy[], over: Partial<Host> = {}): Host {
-  return {
-    hierarchies,
-    looseControllers: [],
-    unifiedControllers: [],
-    takenPids: new Map(),
-    freePids: Array.from({ length: 100 }, (_, index) => 9000 + index),
-    pidMax: 4_194_304,
-    kernel: [6, 1],
-    machine: "x86_64",
-    capabilities: new Set(),
-    ...over,
-  };
+  const freePids = Array.from({ length: 100 }, (_, index) => 9000 + index);
+  return buildHost({ hierarchies, freePids, pidMax: 4_194_304, ...over });
 }
 
 /** `"10 7 s7 g7 @2 Z"`: pid, parent, session, group, set, and flags: Z zombie, R subreaper, T stopped, "t12@3" thread. */
@@ -80,6 +71,8 @@ function describeStep(step: TaskStep | ThreadStep | Ending["step"]): string {
       return "unshare";
     case "set-child-subreaper":
       return `subreaper ${step.on ? "on" : "off"}`;
+    case "restore-memory":
+      return "memory";
     case "exit":
       return `exit ${step.status}`;
     case "reap":
@@ -536,7 +529,7 @@ Deno.test("planTasks() needs no more writes than the best of all walks", () => {
   );
 });
 
-Deno.test("planTasks() plans 10,000 tasks in no time", async (t) => {
+Deno.test("planTasks() plans 10,000 tasks", async (t) => {
   const random = randomFrom(7);
   const count = 10_000;
   const shapes: Record<string, (index: number) => number> = {
@@ -544,7 +537,7 @@ Deno.test("planTasks() plans 10,000 tasks in no time", async (t) => {
     chain: (index) => index,
     tree: (index) => 1 + random(index),
   };
-  const hierarchies = [
+  const names = [
     "",
     "blkio",
     "cpu,cpuacct",
@@ -564,15 +557,15 @@ Deno.test("planTasks() plans 10,000 tasks in no time", async (t) => {
         });
         const questions = questionsOf(
           checkpointOf(lines.map(parseTask)),
-          hostOf(hierarchies.map((name) => hierarchy(name))),
+          hostOf(names.map((name) => hierarchy(name))),
         );
-        planTasks(questions, MODES);
         const start = performance.now();
         const plan = planTasks(questions, MODES);
         const milliseconds = performance.now() - start;
         assert.deepEqual(plan.problems, []);
         assert(plan.counts.writes <= plan.counts.originWrites);
-        assert(milliseconds < 1000, `${milliseconds} ms`);
+        // A fraction of a second, as a rule; what is looked for here is a time that grows with the square.
+        assert(milliseconds < 10_000, `${milliseconds} ms`);
       });
     }
   }

@@ -24,8 +24,8 @@ export interface PlanView {
   readonly color: boolean;
   /** What the tasks hold, to be told with the plan. */
   readonly contents?: Contents | undefined;
-  /** Whether every descriptor is named. */
-  readonly all: boolean;
+  /** Whether every descriptor is named; default: false. */
+  readonly all?: boolean;
 }
 
 /** A plan for people, in the order in which it is followed. */
@@ -114,7 +114,7 @@ interface ProgramContext extends Omit<PlanView, "color"> {
 }
 
 function describeProgram(program: TaskProgram, context: ProgramContext): TreeNode {
-  const { birth, expected, style, contents, all } = context;
+  const { birth, expected, style, contents, all = false } = context;
   const task = expected.get(program.pid);
   const facts = task === undefined ? program.role : describeTask(task);
   const place = birth?.into === undefined ? "" : `, made in ${describePlace("", birth.into)}`;

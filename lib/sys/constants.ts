@@ -42,6 +42,7 @@ export const S_IFMT = 0o170000;
 export const S_IFDIR = 0o040000;
 export const S_IFREG = 0o100000;
 export const S_IFLNK = 0o120000;
+export const S_IFSOCK = 0o140000;
 /** STATX_TYPE, STATX_MODE, STATX_UID, STATX_GID and STATX_SIZE. */
 export const STATX_WANTED = 0x1 | 0x2 | 0x8 | 0x10 | 0x200;
 
@@ -55,6 +56,11 @@ export const CGROUP2_SUPER_MAGIC = 0x63677270;
 export const TMPFS_MAGIC = 0x01021994;
 export const PROC_SUPER_MAGIC = 0x9fa0;
 export const NSFS_MAGIC = 0x6e736673;
+
+// linux/socket.h, linux/un.h, linux/net.h
+export const AF_UNIX = 1;
+export const UNIX_PATH_MAX = 108;
+export const SOCK_DGRAM = 2;
 
 // linux/mount.h; MNT_DETACH and UMOUNT_NOFOLLOW: include/linux/fs.h
 export const MS_RDONLY = 0x1;

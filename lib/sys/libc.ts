@@ -81,10 +81,24 @@ const SYMBOLS = {
     parameters: ["i32", /* int dirfd */ "buffer", /* const char *path */ "i32" /* int flags */],
     result: "i32",
   },
+  renameat: {
+    parameters: [
+      "i32", /* int olddirfd */
+      "buffer", /* const char *oldpath */
+      "i32", /* int newdirfd */
+      "buffer", /* const char *newpath */
+    ],
+    result: "i32",
+  },
   rmdir: { parameters: ["buffer" /* const char *path */], result: "i32" },
   mkdtemp: { parameters: ["buffer" /* char *template */], result: "pointer" /* char * */ },
   fchown: { parameters: ["i32", /* int fd */ "u32", /* uid_t owner */ "u32" /* gid_t group */], result: "i32" },
   fchmod: { parameters: ["i32", /* int fd */ "u32" /* mode_t mode */], result: "i32" },
+  socket: { parameters: ["i32", /* int domain */ "i32", /* int type */ "i32" /* int protocol */], result: "i32" },
+  connect: {
+    parameters: ["i32", /* int sockfd */ "buffer", /* const struct sockaddr *addr */ "u32" /* socklen_t addrlen */],
+    result: "i32",
+  },
   fcntl: { parameters: ["i32", /* int fd */ "i32", /* int op */ "i32" /* int arg */], result: "i32" },
   flock: { parameters: ["i32", /* int fd */ "i32" /* int op */], result: "i32" },
   fchdir: { parameters: ["i32" /* int fd */], result: "i32" },

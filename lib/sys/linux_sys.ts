@@ -241,6 +241,20 @@ export class LinuxSys implements Sys, Disposable {
     throw failure("unlinkat", code, `Cannot remove the directory ${quote(path)} in ${this.#nameOf(directory)}`);
   }
 
+  unlinkat(directory: number, path: string): void {
+    const result = this.#c.unlinkat(directory, this.#encode("unlinkat", path), 0);
+    const code = this.#code();
+    if (result !== 0) throw failure("unlinkat", code, `Cannot remove ${quote(path)} in ${this.#nameOf(directory)}`);
+  }
+
+  renameat(directory: number, from: string, to: string): void {
+    const attempt = `Cannot rename ${quote(from)} to ${quote(to)}`;
+    if (to.includes("\0")) throw failure("renameat", EINVAL, attempt);
+    const result = this.#c.renameat(directory, this.#encode("renameat", from), directory, cString(to));
+    const code = this.#code();
+    if (result !== 0) throw failure("renameat", code, `${attempt} in ${this.#nameOf(directory)}`);
+  }
+
   fchown(fd: number, uid: number, gid: number): void {
     const result = this.#c.fchown(fd, uid, gid);
     const code = this.#code();
@@ -257,6 +271,22 @@ export class LinuxSys implements Sys, Disposable {
     const result = this.#c.fcntl(fd, k.F_SETFD, on ? k.FD_CLOEXEC : 0);
     const code = this.#code();
     if (result !== 0) throw failure("fcntl", code, `Cannot set close-on-exec of ${this.#nameOf(fd)}`);
+  }
+
+  connectDatagram(path: string): void {
+    const attempt = `Cannot connect to ${quote(path)}`;
+    const name = encodeText(path);
+    if (name.length >= k.UNIX_PATH_MAX || name.includes(0)) throw failure("connect", EINVAL, attempt);
+    const fd = this.#c.socket(k.AF_UNIX, k.SOCK_DGRAM | k.O_CLOEXEC, 0);
+    const socketCode = this.#code();
+    if (fd < 0) throw failure("socket", socketCode, attempt);
+    const address = new Uint8Array(new ArrayBuffer(2 + k.UNIX_PATH_MAX));
+    address[0] = k.AF_UNIX;
+    address.set(name, 2);
+    const result = this.#c.connect(fd, address, address.length);
+    const code = this.#code();
+    this.close(fd);
+    if (result !== 0) throw failure("connect", code, attempt);
   }
 
   flock(fd: number): void {
@@ -602,6 +632,17 @@ export class LinuxSys implements Sys, Disposable {
   takeSignal(): number {
     this.#caughtIsKnown = false;
     return this.#handlers === undefined ? 0 : Atomics.exchange(this.#handlers.words, CAUGHT_WORD, 0);
+  }
+
+  /** `release` leaves it so: it puts back only what our handlers took the place of, and they are gone. */
+  ignoreSignals(): void {
+    const action = words(SIGACTION_WORDS);
+    action[0] = k.SIG_IGN;
+    for (const signal of CAUGHT) {
+      const result = this.#c.sigaction(signal, action, null);
+      const code = this.#code();
+      if (result !== 0) throw failure("sigaction", code, `Cannot ignore signal ${signal}`);
+    }
   }
 
   setChildSubreaper(on: boolean): void {

@@ -27,10 +27,19 @@ export interface Sys {
   mkdirat(directory: number, path: string, mode: number): void;
   /** unlinkat(2) with AT_REMOVEDIR. */
   rmdirat(directory: number, path: string): void;
+  /** unlinkat(2) of what is no directory. */
+  unlinkat(directory: number, path: string): void;
+  /** Both paths start from `directory`; what has the new name is replaced. */
+  renameat(directory: number, from: string, to: string): void;
   fchown(fd: number, uid: number, gid: number): void;
   fchmod(fd: number, mode: number): void;
   /** Sets or clears close-on-exec. */
   setCloseOnExec(fd: number, on: boolean): void;
+  /**
+   * connect(2) of a new datagram socket of unix(7), which is closed again, to the one whose file is at `path` (107
+   * bytes at most). ECONNREFUSED: there is none; EPROTOTYPE: it is of another type.
+   */
+  connectDatagram(path: string): void;
   /** flock(2) with LOCK_EX and LOCK_NB: held until the last duplicate and mapping of this open file is gone. */
   flock(fd: number): void;
   /** umask(2): sets the mask and returns the one before. Never fails. */
@@ -125,6 +134,8 @@ export interface Sys {
   caughtSignal(): number;
   /** The same, and forgets it: from then on the next one counts. */
   takeSignal(): number;
+  /** From now on, and until the process has ended, SIGINT, SIGTERM and SIGHUP do nothing. */
+  ignoreSignals(): void;
   /** prctl(PR_SET_CHILD_SUBREAPER): orphans among our descendants become our children, for us to reap. */
   setChildSubreaper(on: boolean): void;
   /** Sleeps; a signal caught meanwhile ends it early. */

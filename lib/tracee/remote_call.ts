@@ -13,7 +13,17 @@ export interface RemoteCall {
   readonly tolerated?: readonly string[];
   /** What the call is for, told when it fails: attempt, object, and a hint that may depend on the errno. */
   readonly purpose: CallPurpose;
+  /** What the call does to a name in the file system when it succeeds, for whoever has to undo that. */
+  readonly effect?: NameEffect;
 }
+
+/**
+ * What happens to a name; paths are absolute, as the tracee sees them. A file is moved that is in the way: it goes when
+ * all has succeeded, and is moved back when something has failed.
+ */
+export type NameEffect =
+  | { readonly kind: "makes-file" | "makes-directory" | "removes"; readonly path: string }
+  | { readonly kind: "moves"; readonly path: string; readonly to: string };
 
 export type RemoteArgument =
   | number
@@ -37,8 +47,8 @@ export interface CloneReference {
 /** The address of a structure that has pointers in it. */
 export interface StructReference {
   readonly struct: Uint8Array;
-  /** At each offset goes the address of these bytes. */
-  readonly pointers: readonly (readonly [offset: number, target: Uint8Array])[];
+  /** At each offset goes the address of these bytes, or of another structure. */
+  readonly pointers: readonly (readonly [offset: number, target: Uint8Array | StructReference])[];
 }
 
 /** The address of memory for the call to write to; it is copied to `output` when the table has been run. */
@@ -90,7 +100,7 @@ export function dataSize(argument: RemoteArgument): number {
   if (argument instanceof Uint8Array) return rounded(argument.length);
   if ("clone" in argument) return rounded(CLONE_ARGS_SIZE + 4);
   if ("output" in argument) return rounded(argument.output.length);
-  return argument.pointers.reduce((sum, [, target]) => sum + rounded(target.length), rounded(argument.struct.length));
+  return argument.pointers.reduce((sum, [, target]) => sum + dataSize(target), rounded(argument.struct.length));
 }
 
 /** `size` up to a multiple of 8: everything begins at a word. */

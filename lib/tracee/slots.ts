@@ -263,9 +263,10 @@ export class Slots {
     const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + offset, struct.length);
     let next = offset + rounded(struct.length);
     for (const [at, target] of pointers) {
-      this.#bytes.set(target, next);
+      if (target instanceof Uint8Array) this.#bytes.set(target, next);
+      else this.#placeStruct(target, next);
       view.setBigUint64(at, BigInt(this.#addressOf(next)), true);
-      next += rounded(target.length);
+      next += dataSize(target);
     }
   }
 

@@ -103,6 +103,17 @@ Deno.test("load() puts structures where their pointers point to", () => {
   deepEqual([...bound.bytes(at + 16n, 4)], [7, 7, 7, 7]);
 });
 
+Deno.test("load() puts structures into structures", () => {
+  const inner = { struct: new Uint8Array(16), pointers: [[0, cString("inner")]] } as const;
+  const argument = { struct: new Uint8Array(24), pointers: [[16, inner], [8, cString("outer")]] } as const;
+  const bound = new Bound([[call(1, argument, cString("next"))]]);
+  const pointer = (address: bigint) => bound.view.getBigUint64(Number(address) - BASE, true);
+  const at = bound.argument(0, 0, 0);
+  equal(text(bound.bytes(pointer(pointer(at + 16n)), 6)), "inner\0");
+  equal(text(bound.bytes(pointer(at + 8n), 6)), "outer\0");
+  equal(text(bound.bytes(bound.argument(0, 0, 1), 5)), "next\0");
+});
+
 Deno.test("collect() copies what calls have written", () => {
   const [first, second] = [new Uint8Array(3), new Uint8Array(9)];
   const bound = new Bound([[call(1, { output: first }), call(2, 0, { output: second })]]);

@@ -37,9 +37,15 @@ export class Tracee {
   #start = 0;
   /** How long the last run may take. */
   #patience = RUN_TIMEOUT_MS;
+  #completed = 0;
   #isHalted = false;
 
   constructor(readonly context: TraceeContext, readonly pid: number, readonly slot: number) {}
+
+  /** How many entries of the table have had their effect after the last run; a failed one is not among them. */
+  get completed(): number {
+    return this.#completed;
+  }
 
   /** Takes over a task that was born with CLONE_PTRACE, and lets it run the table `calls` that its slot holds. */
   adopt(calls: readonly RemoteCall[]): void {
@@ -55,6 +61,7 @@ export class Tracee {
   resume(calls: readonly RemoteCall[], start: number, end: number): void {
     this.#calls = calls;
     this.#start = start;
+    this.#completed = start;
     this.#patience = patienceFor(calls.slice(start, end));
     this.context.slots.select(this.slot, start, end);
     this.context.sys.ptraceContinue(this.pid, 0);
@@ -89,8 +96,11 @@ export class Tracee {
       this.waitParked();
       const done = slots.executed(this.slot);
       const result = done === 0 ? 0 : slots.result(this.slot, done - 1);
-      if (result >= 0 || result < -4095) return done;
+      const hasFailed = result < 0 && result >= -4095;
+      this.#completed = hasFailed ? done - 1 : done;
+      if (!hasFailed) return done;
       if (!this.#tolerates(done - 1, -result)) throw this.#failed(done - 1, -result);
+      this.#completed = done;
       if (done === end) return done;
       slots.select(this.slot, done, end);
       sys.ptraceContinue(this.pid, 0);
@@ -180,7 +190,8 @@ export class Tracee {
       return sys.wait(this.pid, this.#patience);
     } catch (error) {
       if (!(error instanceof SysError) || error.code !== "ETIMEDOUT") throw error;
-      const call = this.#calls[this.#currentEntry()];
+      this.#completed = this.#currentEntry();
+      const call = this.#calls[this.#completed];
       if (call === undefined) throw error;
       throw new SysError(call.purpose.call, "ETIMEDOUT", call.purpose.attempt(), "it blocks", { cause: error });
     }

@@ -60,23 +60,31 @@ Deno.test({ name: "the executable", ...requires("the executable", "root") }, asy
     match(err, /pstree\.img/);
     match(err, /cgroup\.img/);
   });
+  await t.step("3: tells which images of contents are missing, and that is no matter for placeholders", () => {
+    const directory = makeImages("bare", { tasks: [{ pid: 24_003 }] });
+    const { status, out, err } = cgrestore("plan", "-D", directory);
+    deepEqual([status, out], [3, ""]);
+    match(err, /mm-24003\.img: there is no such file/);
+    equal(cgrestore("plan", "--placeholders", "-D", directory).status, 0);
+  });
   await t.step("4: tells who has the pids, and makes nothing", () => {
     const directory = makeImages("taken", { tasks: [{ pid: Deno.pid }] });
-    const { status, err } = cgrestore("restore", "-D", directory);
+    const { status, err } = cgrestore("restore", "--placeholders", "-D", directory);
     equal(status, 4);
     match(err, new RegExp(`task ${Deno.pid}: its pid is taken on this host by process deno`));
   });
   await t.step("0: plans as text and as JSON, the same each time", () => {
-    const first = cgrestore("plan", "-D", START);
+    const first = cgrestore("plan", "--placeholders", "-D", START);
     deepEqual([first.status, first.err], [0, ""]);
-    deepEqual(cgrestore("plan", "-D", START), first);
-    equal(JSON.parse(cgrestore("plan", "--json", "-D", START).out).plan.expectedTasks.length, 5);
+    deepEqual(cgrestore("plan", "--placeholders", "-D", START), first);
+    equal(JSON.parse(cgrestore("plan", "--placeholders", "--json", "-D", START).out).plan.expectedTasks.length, 5);
   });
   await t.step("0: rehearses, writes the log, and leaves no pidfile", () => {
     const args = ["-D", START, "-W", work, "-o", "restore.log", "-v4", "--pidfile", "root.pid"];
     const { status, out } = cgrestore(
       "restore",
       "--rehearse",
+      "--placeholders",
       "--manage-cgroups",
       ...args,
       "-d",

@@ -1,6 +1,6 @@
 /**
- * Trees of tasks are dumped by CRIU, and restored by cgrestore; then the kernel must say the same about them as
- * before, field by field.
+ * Trees of tasks are dumped by CRIU, and restored by cgrestore, as placeholders; then the kernel must say the same
+ * about them as before, field by field.
  */
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
 import {
@@ -23,6 +23,8 @@ import { type Layout, LAYOUTS, NAMED, placesOf } from "./layouts.ts";
 import { type Places, TREES, TreeScript } from "./tree_script.ts";
 
 const NAME = "restores what CRIU dumped";
+/** Of placeholders, with nothing told but errors. */
+const RESTORE = ["restore", "--placeholders", "-v1"];
 
 Deno.test({
   name: NAME,
@@ -63,13 +65,13 @@ async function compareRestored(own: OwnCgroups, { program, layout, buildTree }: 
     if (layout.losesNamed) own.unmount();
     const before = describeTraces(own.id, tree.ids);
 
-    const rehearsal = await runCgrestore(["restore", "--images", images, "--rehearse", "-v1"]);
+    const rehearsal = await runCgrestore([...RESTORE, "--images", images, "--rehearse"]);
     assertEqual(rehearsal.err, "");
     assertEqual(rehearsal.code, 0);
     await hierarchiesEnd(own.id, before);
     assertEquals(describeTraces(own.id, tree.ids), before, "a rehearsal leaves nothing");
 
-    const run = await runCgrestore(["restore", "--images", images, "--restore-detached", "-v1"]);
+    const run = await runCgrestore([...RESTORE, "--images", images, "--restore-detached"]);
     assertEqual(run.err, "");
     assertEqual(run.code, 0);
     if (layout.losesNamed) { for (const suffix of NAMED) own.mountNamed(suffix); }

@@ -1,4 +1,4 @@
-/** From real images to tasks, on the fake kernel: reading, describing the host, planning, executing and verifying. */
+/** From real images to placeholders, on the fake kernel: reading, describing the host, planning, executing and verifying. */
 
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { planForHost, planWithYard } from "../../lib/cli/plan_for_host.ts";
@@ -12,7 +12,16 @@ import { type FakeHost, hybridHost, v2Host } from "../fakes/fake_hosts.ts";
 import { FakeSys } from "../fakes/fake_sys.ts";
 
 const FIXTURES = new URL("../fixtures/checkpoints/", import.meta.url).pathname;
-const OPTIONS: PlanOptions = { mode: "soft", roots: [], onMissing: "skip", pidNamespace: false, shellJob: false };
+const OPTIONS: PlanOptions = {
+  mode: "soft",
+  roots: [],
+  onMissing: "skip",
+  pidNamespace: false,
+  shellJob: false,
+  externalUnixSockets: false,
+  connections: "refuse",
+  placeholders: true,
+};
 
 /** The hybrid host without v2. */
 function jointV1Host(): FakeHost {
@@ -39,7 +48,7 @@ function hostWithImages(name: string, host: FakeHost): FakeHost {
 
 /** Restores the checkpoint in `/images`, as the command does. */
 function restore(fake: FakeSys, rehearse: boolean) {
-  const checkpoint = buildCheckpoint(readImages(fake, "/images"));
+  const checkpoint = buildCheckpoint(readImages(fake, "/images", { contents: false }));
   const { plan: first, host } = planForHost(fake, checkpoint, OPTIONS);
   const yard = openYard(fake, first.hierarchies);
   try {

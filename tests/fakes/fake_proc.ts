@@ -31,6 +31,8 @@ const THREAD: Texts<{ readonly kernel: FakeKernel; readonly task: FakeTask }> = 
   maps: ({ task }) => task.leader.memory.describe(),
   mountinfo: ({ task }) => describeMounts(task),
   cmdline: ({ task }) => `${task.comm}\0`,
+  limits: describeLimits,
+  oom_score_adj: () => "0\n",
 };
 
 /** The root of proc. */
@@ -137,6 +139,7 @@ function describeStatus({ host }: FakeKernel, task: FakeTask): string {
     ["TracerPid", task.tracer?.id ?? 0],
     ["Uid", "0\t0\t0\t0"],
     ["Gid", "0\t0\t0\t0"],
+    ["Groups", "0 "],
     ["NStgid", [...task.leader.pid.numbers.values()].join("\t")],
     ["NSpid", pids],
     ["Threads", task.leader.threads.size],
@@ -144,9 +147,40 @@ function describeStatus({ host }: FakeKernel, task: FakeTask): string {
     ["CapPrm", capabilities],
     ["CapEff", capabilities],
     ["CapBnd", capabilities],
+    ["CapAmb", "0000000000000000"],
+    ["NoNewPrivs", 0],
     ["Seccomp", 0],
   ];
   return lines.map(([name, value]) => `${name}:\t${value}\n`).join("");
+}
+
+const LIMITS = [
+  ["Max cpu time", "seconds"],
+  ["Max file size", "bytes"],
+  ["Max data size", "bytes"],
+  ["Max stack size", "bytes"],
+  ["Max core file size", "bytes"],
+  ["Max resident set", "bytes"],
+  ["Max processes", "processes"],
+  ["Max open files", "files"],
+  ["Max locked memory", "bytes"],
+  ["Max address space", "bytes"],
+  ["Max file locks", "locks"],
+  ["Max pending signals", "signals"],
+  ["Max msgqueue size", "bytes"],
+  ["Max nice priority", ""],
+  ["Max realtime priority", ""],
+  ["Max realtime timeout", "us"],
+] as const;
+
+/** proc_pid_limits(5): nothing is limited. */
+function describeLimits(): string {
+  const rows = [
+    ["Limit", "Soft Limit", "Hard Limit", "Units"],
+    ...LIMITS.map(([name, unit]) => [name, "unlimited", "unlimited", unit]),
+  ];
+  const widths = [25, 20, 20, 10];
+  return rows.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" ")}\n`).join("");
 }
 
 /** proc_pid_mountinfo(5). */

@@ -116,6 +116,10 @@ export class FakeSys implements Sys {
     return this.#call("read", `Cannot read ${fd}`, () => this.#self.descriptors.get(fd).file.read(buffer, this.#self));
   }
 
+  pread(_fd: number, _buffer: Uint8Array, _offset: number): number {
+    return onlyForContents("pread");
+  }
+
   write(fd: number, data: Uint8Array): number {
     return this.#call("write", `Cannot write ${data.length} bytes to ${fd}`, () => (
       this.#self.descriptors.get(fd).file.write(data.slice(), this.#self)
@@ -142,6 +146,13 @@ export class FakeSys implements Sys {
     });
   }
 
+  stat(path: string): FileStatus {
+    return this.#call("stat", `Cannot look at "${path}"`, () => {
+      const { mode, uid, gid, size } = this.#resolve(path, true);
+      return { mode, uid, gid, size };
+    });
+  }
+
   fileSystemType(fd: number): number {
     return this.#call("fstatfs", `Cannot tell the file system of ${fd}`, () => (
       this.#self.descriptors.get(fd).file.node.fileSystem
@@ -160,6 +171,27 @@ export class FakeSys implements Sys {
       const [parent, name] = this.#parentBeneath(directory, path);
       parent.remove(name);
     });
+  }
+
+  unlinkat(directory: number, path: string): void {
+    this.#call("unlinkat", `Cannot remove "${path}"`, () => {
+      const [parent, name] = this.#parentBeneath(directory, path);
+      parent.remove(name);
+    });
+  }
+
+  renameat(directory: number, from: string, to: string): void {
+    this.#call("renameat", `Cannot rename "${from}" to "${to}"`, () => {
+      const [parent, name] = this.#parentBeneath(directory, from);
+      const [newParent, newName] = this.#parentBeneath(directory, to);
+      if (!(parent instanceof MemoryDirectory) || !(newParent instanceof MemoryDirectory)) throw new Errno("EXDEV");
+      newParent.children.set(newName, parent.child(name) ?? fail("ENOENT"));
+      parent.children.delete(name);
+    });
+  }
+
+  connectDatagram(path: string): void {
+    this.#call("connect", `Cannot connect to "${path}"`, () => fail("ECONNREFUSED"));
   }
 
   fchown(fd: number, uid: number, gid: number): void {
@@ -382,6 +414,38 @@ export class FakeSys implements Sys {
     });
   }
 
+  ptraceSyscall(_pid: number): void {
+    onlyForContents("ptrace(PTRACE_SYSCALL)");
+  }
+
+  ptraceStep(_pid: number): void {
+    onlyForContents("ptrace(PTRACE_SINGLESTEP)");
+  }
+
+  ptraceSetThreadArea(): void {
+    onlyForContents("ptrace(PTRACE_SET_THREAD_AREA)");
+  }
+
+  spawnProgram(path: string): number {
+    throw new Error(`The fake kernel has no programs to run: ${path}`);
+  }
+
+  ptraceSetOptions(_pid: number, _options: number): void {
+    onlyForContents("ptrace(PTRACE_SETOPTIONS)");
+  }
+
+  ptraceSetSignalMask(_pid: number, _mask: bigint): void {
+    onlyForContents("ptrace(PTRACE_SETSIGMASK)");
+  }
+
+  ptraceGetRegisterSet(_pid: number, _type: number, _buffer: Uint8Array): number {
+    onlyForContents("ptrace(PTRACE_GETREGSET)");
+  }
+
+  ptraceSetRegisterSet(_pid: number, _type: number, _data: Uint8Array): void {
+    onlyForContents("ptrace(PTRACE_SETREGSET)");
+  }
+
   /** Nothing happens between two calls, so a wait that finds nothing has timed out at once. */
   wait(pid: number, timeoutMs: number): WaitResult | undefined {
     return this.#call("waitpid", `Cannot wait for task ${pid}`, () => {
@@ -391,6 +455,13 @@ export class FakeSys implements Sys {
       if (timeoutMs === 0) return undefined;
       throw new Errno("ETIMEDOUT");
     });
+  }
+
+  // ---- the processor
+
+  /** A processor without XSAVE. */
+  cpuid(_leaf: number, _subleaf: number): readonly [number, number, number, number] {
+    return [0, 0, 0, 0];
   }
 
   // ---- ourselves
@@ -407,6 +478,16 @@ export class FakeSys implements Sys {
     this.#isCaughtKnown = this.#caught !== 0;
     return this.#caught;
   }
+
+  takeSignal(): number {
+    const signal = this.#caught;
+    this.#caught = 0;
+    this.#isCaughtKnown = false;
+    return signal;
+  }
+
+  /** No signal comes once a restore has ended. */
+  ignoreSignals(): void {}
 
   setChildSubreaper(on: boolean): void {
     this.#call("prctl", "Cannot adopt the orphans of our descendants", () => setSubreaper(this.#self, on));
@@ -561,6 +642,11 @@ export class FakeSys implements Sys {
 function positive(pid: number): number {
   if ((pid | 0) !== pid || pid <= 0) throw new RangeError(`Cannot address task "${pid}": not a positive 32-bit number`);
   return pid;
+}
+
+/** For the calls that placeholders do without: tasks of the fake kernel have no contents. */
+function onlyForContents(call: string): never {
+  throw new RangeError(`Cannot make the call ${call}: the fake kernel knows placeholders only`);
 }
 
 function fail(code: string): never {

@@ -19,6 +19,11 @@ const TASKS = 300;
 const GROUPS = ["one", "two", "three"] as const;
 /** How many moments of a run each signal is sent at. */
 const MOMENTS = 16;
+/** How often a signal is sent once the tasks run, and within how many milliseconds: cgrestore takes some to end. */
+const LATE_ROUNDS = 20;
+const LATE_MS = 8;
+/** Of placeholders, with nothing told but errors. */
+const RESTORE = ["restore", "--placeholders", "-v1"];
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
   const name = `${signal} during a restore leaves nothing behind`;
@@ -50,6 +55,48 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
       }
     },
   });
+}
+
+const LATE_NAME = "a signal that comes when the tasks run changes nothing";
+
+Deno.test({
+  name: LATE_NAME,
+  ...requires(LATE_NAME, "root"),
+  async fn() {
+    const images = await Deno.makeTempDir({ prefix: "cgr-" });
+    try {
+      // In a pid namespace of its own, so that it can be repeated at once.
+      writeImages(images, { tasks: [{ pid: 1 }] });
+      for (let round = 0; round < LATE_ROUNDS; round++) await checkLateSignal(images, LATE_MS * round / LATE_ROUNDS);
+    } finally {
+      await Deno.remove(images, { recursive: true });
+    }
+  },
+});
+
+/** Sends a signal when cgrestore has told its result, `delay` milliseconds later, unless it has ended by then. */
+async function checkLateSignal(images: string, delay: number): Promise<void> {
+  const child = spawnCgrestore([...RESTORE, "--images", images, "--manage-cgroups=ignore", "--json"]);
+  const reader = child.stdout.getReader();
+  const { value } = await reader.read();
+  const result = JSON.parse(new TextDecoder().decode(value));
+  try {
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    killUnlessEnded(child, "SIGTERM");
+    await Promise.all([reader.cancel(), child.stderr.cancel()]);
+    assertEqual((await child.status).code, 0, `after ${delay} ms`);
+  } finally {
+    Deno.kill(result.restore.rootPid, "SIGKILL");
+  }
+}
+
+function killUnlessEnded(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    // It has ended.
+    assert(error instanceof TypeError || error instanceof Deno.errors.NotFound);
+  }
 }
 
 interface Scene {
@@ -115,12 +162,12 @@ const PROPERTIES: Readonly<Record<string, { name: string; value: string }[]>> = 
 };
 
 function rehearsing({ images }: Scene): string[] {
-  return ["restore", "--images", images, "--manage-cgroups=soft", "--rehearse", "-v1"];
+  return [...RESTORE, "--images", images, "--manage-cgroups=soft", "--rehearse"];
 }
 
 async function checkInterrupted(scene: Scene, sent: { signal: Deno.Signal; delay: number }): Promise<void> {
   const { own, images, pids } = scene;
-  const args = ["restore", "--images", images, "--manage-cgroups=full", "--restore-detached", "-v1"];
+  const args = [...RESTORE, "--images", images, "--manage-cgroups=full", "--restore-detached"];
   const run = await runAndSignal(args, sent);
   if (run.code === 0) {
     assertEquals(pids.filter((pid) => !taskExists(pid)), [], "a restore that ends well has made every task");
@@ -139,7 +186,7 @@ async function checkKilled(scene: Scene, delay: number): Promise<void> {
   const existed = new Set(before.cgroups.map(({ name }) => name));
   assertEquals(cgroups.filter(({ name }) => existed.has(name)), before.cgroups);
 
-  const again = await runCgrestore(["restore", "--images", scene.images, "--restore-detached", "-v1"]);
+  const again = await runCgrestore([...RESTORE, "--images", scene.images, "--restore-detached"]);
   assertEqual(again.err, "");
   assertEqual(again.code, 0);
   assertEquals(pids.filter((pid) => !taskExists(pid)), []);
@@ -148,14 +195,7 @@ async function checkKilled(scene: Scene, delay: number): Promise<void> {
 /** Runs cgrestore and sends it a signal, unless it has ended by then. */
 async function runAndSignal(args: string[], { signal, delay }: { signal: Deno.Signal; delay: number }): Promise<Run> {
   const child = spawnCgrestore(args);
-  const timer = setTimeout(() => {
-    try {
-      child.kill(signal);
-    } catch (error) {
-      // It has ended.
-      assert(error instanceof TypeError || error instanceof Deno.errors.NotFound);
-    }
-  }, delay);
+  const timer = setTimeout(() => killUnlessEnded(child, signal), delay);
   const run = describeRun(await child.output());
   clearTimeout(timer);
   return run;

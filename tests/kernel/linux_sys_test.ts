@@ -218,6 +218,37 @@ test("makes and removes directories", (sys, directory) => {
   fails(() => sys.mkdtemp(`${directory}/no/XXXXXX`), "ENOENT", /Cannot make a directory like/);
 });
 
+test("removes files", (sys, directory) => {
+  const fd = sys.open(directory, k.O_PATH);
+  Deno.writeTextFileSync(`${directory}/file`, "");
+  sys.unlinkat(fd, "file");
+  fails(() => sys.unlinkat(fd, "file"), "ENOENT", /^Cannot remove "file" in/);
+  sys.close(fd);
+});
+
+test("renames files", (sys, directory) => {
+  const fd = sys.open(directory, k.O_PATH);
+  Deno.writeTextFileSync(`${directory}/new`, "new");
+  Deno.writeTextFileSync(`${directory}/old`, "old");
+  sys.renameat(fd, "new", "old");
+  assert.equal(Deno.readTextFileSync(`${directory}/old`), "new");
+  fails(() => sys.renameat(fd, "new", "old"), "ENOENT", /^Cannot rename "new" to "old" in/);
+  fails(() => sys.renameat(fd, "old", "a\0"), "EINVAL", /^Cannot rename "old" to/);
+  sys.close(fd);
+});
+
+test("tells whether a unix socket answers", (sys, directory) => {
+  const path = `${directory}/socket`;
+  fails(() => sys.connectDatagram(path), "ENOENT", /^Cannot connect to ".*\/socket": ENOENT$/);
+  const listener = Deno.listen({ transport: "unix", path });
+  fails(() => sys.connectDatagram(path), "EPROTOTYPE", /Cannot connect/);
+  // Its own name would be removed.
+  Deno.renameSync(path, `${path}-left`);
+  listener.close();
+  fails(() => sys.connectDatagram(`${path}-left`), "ECONNREFUSED", /Cannot connect/);
+  fails(() => sys.connectDatagram("x".repeat(108)), "EINVAL", /Cannot connect/);
+});
+
 test("makes every descriptor close-on-exec", (sys, directory) => {
   const flags = (fd: number) => /flags:\s*(\d+)/.exec(Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`))?.[1] ?? "";
   const closes = (fd: number) => (parseInt(flags(fd), 8) & k.O_CLOEXEC) !== 0;
@@ -460,6 +491,16 @@ test("leaves Deno unharmed", async () => {
     console.log(during, new TextDecoder().decode(output.stdout).trim(), await listened);
     Deno.exit(0);`);
   assert.equal(seen, "0 works heard");
+});
+
+test("ignores signals beyond the release, when told to", async () => {
+  const seen = await subject(`
+    sys.catchSignals();
+    sys.ignoreSignals();
+    sys.release();
+    for (const name of ["INT", "TERM", "HUP"]) await shell("kill -" + name + " $PPID").status;
+    console.log("alive");`);
+  assert.equal(seen, "alive");
 });
 
 test("restores the default action of signals", async () => {

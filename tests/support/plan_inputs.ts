@@ -1,5 +1,5 @@
 import { describeHierarchies } from "../../lib/host/describe_host.ts";
-import type { Hierarchy, Host, HostCgroup } from "../../lib/host/host.ts";
+import type { Hierarchy, Host, HostCgroup, OwnState } from "../../lib/host/host.ts";
 import { parseProcCgroups } from "../../lib/host/parse_proc_cgroups.ts";
 import { readImages } from "../../lib/image/read_images.ts";
 import { ancestorsOf } from "../../lib/model/cgroup_path.ts";
@@ -11,9 +11,10 @@ import { DenoFilesSys } from "./deno_files_sys.ts";
 
 const FIXTURES = new URL("../fixtures/", import.meta.url);
 
-/** A checkpoint that CRIU dumped: the name of a folder of `tests/fixtures/checkpoints`. */
+/** A checkpoint that CRIU dumped, without contents: the name of a folder of `tests/fixtures/checkpoints`. */
 export function readCheckpoint(name: string): Checkpoint {
-  return buildCheckpoint(readImages(new DenoFilesSys().sys, new URL(`checkpoints/${name}`, FIXTURES).pathname));
+  const directory = new URL(`checkpoints/${name}`, FIXTURES).pathname;
+  return buildCheckpoint(readImages(new DenoFilesSys().sys, directory, { contents: false }));
 }
 
 /** Reads the files of `/proc` as captured in a folder of `tests/fixtures/hosts`. */
@@ -57,12 +58,37 @@ export function buildHost(host: Partial<Host>): Host {
     takenPids: new Map(),
     freePids: [],
     pidMax: 32768,
+    maxDescriptors: 1_048_576,
     kernel: [6, 1],
     machine: "x86_64",
     capabilities: new Set(),
+    components: new Map(),
+    own: OWN_STATE,
+    files: new Map(),
+    abstractNames: new Set(),
     ...host,
   };
 }
+
+const EVERY_CAPABILITY = (1n << 41n) - 1n;
+const UNLIMITED = 2n ** 64n - 1n;
+
+/** What root's shell on a host without any settings is like. */
+export const OWN_STATE: OwnState = {
+  uids: [0, 0, 0, 0],
+  gids: [0, 0, 0, 0],
+  groups: [0],
+  inheritable: 0n,
+  permitted: EVERY_CAPABILITY,
+  effective: EVERY_CAPABILITY,
+  bounding: EVERY_CAPABILITY,
+  ambient: 0n,
+  noNewPrivileges: false,
+  nice: 0,
+  policy: 0,
+  oomScoreAdjustment: 0,
+  limits: Array.from({ length: 16 }, () => ({ soft: UNLIMITED, hard: UNLIMITED })),
+};
 
 /** A hierarchy that is mounted, with these cgroups and their ancestors. */
 export function buildHierarchy(name: string, options: { ownPath?: string; cgroups?: Cgroups } = {}): Hierarchy {
@@ -121,4 +147,7 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   onMissing: "fail",
   pidNamespace: false,
   shellJob: false,
+  externalUnixSockets: false,
+  connections: "refuse",
+  placeholders: true,
 };

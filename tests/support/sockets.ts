@@ -5,6 +5,8 @@ import type { InetSocket } from "../../lib/model/files/inet_socket.ts";
 import type { PacketSocket } from "../../lib/model/files/packet_socket.ts";
 import type { SocketOptions } from "../../lib/model/files/socket_options.ts";
 import type { OpenFile } from "../../lib/model/open_file.ts";
+import { FilePlanner } from "../../lib/plan/contents/file_planner.ts";
+import type { PlanOptions } from "../../lib/plan/plan.ts";
 
 /** Options of a new socket. */
 export const PLAIN_OPTIONS: SocketOptions = {
@@ -65,6 +67,7 @@ export function anInetSocket(changes: Partial<InetSocket> & { readonly id: numbe
       keepAliveInterval: undefined,
     },
     connection: undefined,
+    isInOtherNetwork: false,
     ...changes,
   };
 }
@@ -91,6 +94,7 @@ export function aPacketSocket(changes: Partial<PacketSocket>): PacketSocket {
     receiveRing: undefined,
     sendRing: undefined,
     options: PLAIN_OPTIONS,
+    isInOtherNetwork: false,
     ...changes,
   };
 }
@@ -122,7 +126,7 @@ export const IDLE_NETWORK: HostNetwork = {
   pingGroups: [1, 0],
 };
 
-export const OWN: OwnState = {
+const OWN: OwnState = {
   uids: [0, 0, 0, 0],
   gids: [0, 0, 0, 0],
   groups: [],
@@ -137,3 +141,20 @@ export const OWN: OwnState = {
   oomScoreAdjustment: 0,
   limits: [],
 };
+
+/** A planner of files on a host where nothing is in the way, but for what `changes` say of the network. */
+export function aFilePlanner(
+  files: readonly OpenFile[],
+  { network, connections = "refuse" }: {
+    readonly network?: Partial<HostNetwork>;
+    readonly connections?: PlanOptions["connections"];
+  } = {},
+): FilePlanner {
+  const host = {
+    files: new Map(),
+    abstractNames: new Set<string>(),
+    own: OWN,
+    network: { ...IDLE_NETWORK, ...network },
+  };
+  return new FilePlanner(contentsWith(files), host, [], { connections, externalUnixSockets: false });
+}

@@ -1,4 +1,4 @@
-/** Real checkpoints are restored on kernels with the layout of cgroups they were made with. */
+/** Real checkpoints are restored, as placeholders, on kernels with the layout of cgroups they were made with. */
 import { deepEqual as assertEquals, equal as assertEqual, ok as assert } from "node:assert/strict";
 import { compareProperty } from "../../lib/verify/compare_property.ts";
 import { type CgroupState, describeCgroups, describeHierarchies, describeTasks } from "../support/kernel_state.ts";
@@ -9,6 +9,8 @@ import { requires } from "../support/skip.ts";
 const CHECKPOINTS = new URL("../fixtures/checkpoints/", import.meta.url).pathname;
 /** All checkpoints have their tasks at and below this cgroup. */
 const TOP = "job";
+/** Of placeholders, with nothing told but errors. */
+const RESTORE = ["restore", "--placeholders", "-v1"];
 
 const NAME = "restores real checkpoints on the kind of host they are from";
 
@@ -30,7 +32,7 @@ async function checkRestore(images: string): Promise<void> {
   const before = describeTraces(TOP, pids);
   assertEquals({ pids: before.pids, cgroups: before.cgroups }, { pids: [], cgroups: [] }, "the host is clean");
   try {
-    const run = await runCgrestore(["restore", "--images", images, "--restore-detached", "-v1"], { built: true });
+    const run = await runCgrestore([...RESTORE, "--images", images, "--restore-detached"], { built: true });
     assertEqual(run.err, "");
     assertEqual(run.code, 0);
     const tasks = describeTasks(pids, () => true);
@@ -45,7 +47,7 @@ async function checkRestore(images: string): Promise<void> {
   }
   assertEquals(describeTraces(TOP, pids), before);
 
-  const rehearsal = await runCgrestore(["restore", "--images", images, "--rehearse", "-v1"], { built: true });
+  const rehearsal = await runCgrestore([...RESTORE, "--images", images, "--rehearse"], { built: true });
   assertEqual(rehearsal.err, "");
   assertEqual(rehearsal.code, 0);
   assertEquals(describeTraces(TOP, pids), before);

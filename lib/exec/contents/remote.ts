@@ -1,7 +1,7 @@
 import type { PageComparison } from "./page_comparison.ts";
 import type { Handle } from "../../plan/contents/contents_plan.ts";
 import type { SyscallNumbers } from "../../tracee/architecture.ts";
-import type { RemoteArgument, RemoteCall } from "../../tracee/remote_call.ts";
+import type { NameEffect, RemoteArgument, RemoteCall } from "../../tracee/remote_call.ts";
 
 /** What compiling contents to system calls has to know. */
 export interface ContentsContext {
@@ -29,6 +29,8 @@ export interface Purpose {
   readonly hints?: Readonly<Record<string, string>>;
   /** The only right result. */
   readonly expected?: number;
+  /** What it does to a name in the file system: so it is undone when the restore fails. */
+  readonly effect?: NameEffect;
   /** Errors that are as good as success. */
   readonly tolerated?: readonly string[];
 }
@@ -38,12 +40,13 @@ export function remoteCall(
   { numbers }: Pick<ContentsContext, "numbers">,
   name: keyof SyscallNumbers,
   args: readonly RemoteArgument[],
-  { attempt, hints, expected, tolerated }: Purpose,
+  { attempt, hints, expected, tolerated, effect }: Purpose,
 ): RemoteCall {
   return {
     number: numbers[name],
     arguments: args,
     ...expected === undefined ? {} : { expected },
+    ...effect === undefined ? {} : { effect },
     ...tolerated === undefined ? {} : { tolerated },
     purpose: { call: name, attempt: () => attempt, hint: (code) => hints?.[code] },
   };

@@ -1,15 +1,19 @@
+import { SysError } from "../../errors.ts";
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
-import type { NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
+import type { NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
+import { O_DIRECTORY, O_PATH } from "../../sys/constants.ts";
+import type { Sys } from "../../sys/sys.ts";
 import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
-import { compileFileStep } from "./files/compile_file_step.ts";
+import { compileFileSteps } from "./files/compile_file_steps.ts";
 import { compileMemory } from "./compile_memory.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
 import { Departure } from "./departure.ts";
+import { MadeNames } from "./made_names.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { compileLastLimits, compileLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
@@ -52,6 +56,9 @@ export class ContentsRun {
   readonly #options: ContentsOptions;
   readonly #context: ContentsContext;
   readonly #comparison: PageComparison;
+  readonly #names = new MadeNames();
+  /** A descriptor of the root directory that the coordinator had when it began to make names. */
+  #root: number | undefined;
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
@@ -83,7 +90,7 @@ export class ContentsRun {
       for (const step of memory) if (step.kind === "fill") size += 8 * step.ranges.length;
       for (const thread of threads) size += BASE_SIZE + (ENTRY_SIZE + 128) * thread.pendingSignals.length;
     }
-    return Math.min(size, MAX_ARENA);
+    return Math.max(Math.min(size, MAX_ARENA), COORDINATOR_SIZE + largestMessage(plan.lateFiles));
   }
 
   /** What a task does to restore its memory before it makes others; it still has the coordinator's descriptors then. */
@@ -148,6 +155,27 @@ export class ContentsRun {
     }
   }
 
+  /** Removes all names that were made for open files, and puts back what was in their way. */
+  removeNames(): void {
+    this.#withRoot((sys, root) => this.#names.removeAll(sys, root));
+  }
+
+  /** Keeps all names that were made for open files, and removes what was in their way. */
+  keepNames(): void {
+    this.#withRoot((sys, root) => this.#names.keepAll(sys, root));
+  }
+
+  #withRoot(action: (sys: Sys, root: number) => void): void {
+    const { sys } = this.#options.context;
+    if (this.#root === undefined) return;
+    try {
+      action(sys, this.#root);
+    } finally {
+      sys.close(this.#root);
+      this.#root = undefined;
+    }
+  }
+
   #unlockNetwork(unlock: NetworkUnlock): void {
     const { context: { sys }, coordinator, note } = this.#options;
     unlockNetwork(unlock, { sys, context: this.#context, coordinator: coordinator(), note });
@@ -175,7 +203,10 @@ export class ContentsRun {
       lowest: new LowestDescriptors(taken),
       scratch: this.#plan.free.start + SCRATCH_OFFSET,
     };
-    this.#runInPieces(this.#options.coordinator(), steps.flatMap((step) => compileFileStep(context, step)));
+    const { coordinator, traceeOf } = this.#options;
+    for (const { pid, calls } of compileFileSteps(context, steps, (task) => traceeOf(task).pid)) {
+      this.#runInPieces(pid === undefined ? coordinator() : traceeOf(pid), calls);
+    }
   }
 
   #compileTask(task: TaskContents): [number, RemoteCall[]] {
@@ -230,16 +261,34 @@ export class ContentsRun {
 
   /** Runs a table of any length in one task, while no other is running. */
   #runInPieces(tracee: Tracee, calls: readonly RemoteCall[]): void {
-    const { slots } = this.#options.context;
+    const { slots, sys } = this.#options.context;
+    if (this.#root === undefined && calls.some(hasEffect)) {
+      this.#root = sys.open(`/proc/${tracee.pid}/root`, O_PATH | O_DIRECTORY);
+    }
     for (let start = 0; start < calls.length;) {
       this.#options.checkpoint();
       slots.clearArena();
       const end = Math.max(start + 1, slots.pieceEnd(calls, start));
       const piece = calls.slice(start, end);
-      tracee.run(piece);
+      tracee.start(piece);
+      this.#finish(tracee, piece);
       start = end;
     }
     slots.clearArena();
+  }
+
+  /** Waits for the end of a table, and notes what it did to names: of those it must be known what has been done. */
+  #finish(tracee: Tracee, calls: readonly RemoteCall[]): void {
+    const hasEffects = calls.some(hasEffect);
+    try {
+      tracee.finish();
+    } catch (error) {
+      // The user wants an end: it comes when the table, which is not to be left in the middle, is done.
+      if (hasEffects && error instanceof SysError && error.code === "EINTR") tracee.finish();
+      throw error;
+    } finally {
+      if (hasEffects) this.#names.note(calls.slice(0, tracee.completed));
+    }
   }
 
   /** So that our own last calls get through the filters of the tasks. */
@@ -253,6 +302,20 @@ export class ContentsRun {
       }
     }
   }
+}
+
+function hasEffect({ effect }: RemoteCall): boolean {
+  return effect !== undefined;
+}
+
+/** Bytes of the largest message that goes into a queue, which cannot be cut. */
+function largestMessage(steps: readonly FileStep[]): number {
+  const messages = steps.flatMap((step) => (
+    step.kind === "unix-socket" && step.action.kind === "send"
+      ? step.action.packets.map(({ bytes }) => bytes.length)
+      : []
+  ));
+  return messages.reduce((largest, size) => Math.max(largest, size), 0);
 }
 
 /** Whether another task has the descriptors of this one, and makes them. */

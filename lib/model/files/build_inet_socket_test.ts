@@ -58,7 +58,12 @@ function build(changes: Partial<InetSkEntry>, stream?: WithBytes<TcpStreamEntry>
   const problems: Problem[] = [];
   const streams = new Map(stream === undefined ? [] : [[ENTRY.ino, stream]]);
   const images = { streams } as unknown as ContentImages;
-  const socket = buildInetSocket(5, { ...ENTRY, ...changes }, { images, problems, where: "files.img, entry 0" });
+  const socket = buildInetSocket(5, { ...ENTRY, ...changes }, {
+    images,
+    network: undefined,
+    problems,
+    where: "files.img, entry 0",
+  });
   return { socket, problems: problems.map(({ where, what }) => `${where}: ${what}`) };
 }
 

@@ -1,5 +1,5 @@
 import type { PacketRing as PacketRingEntry, PacketSockEntry } from "../../gen/packet.ts";
-import { buildOwner, type FilesContext } from "../build_open_files.ts";
+import { buildOwner, type FilesContext, isInOtherNetwork } from "../build_open_files.ts";
 import { buildSocketOptions } from "./build_socket_options.ts";
 import type { PacketRing, PacketSocket } from "./packet_socket.ts";
 
@@ -12,12 +12,15 @@ const NO_FANOUT = 0xffff_ffff;
 export function buildPacketSocket(
   id: number,
   entry: PacketSockEntry,
-  { problems, where }: FilesContext & { readonly where: string },
+  context: FilesContext & { readonly where: string },
 ): PacketSocket {
   const memberships = entry.mclist.map(({ index: device, type, addr }) => ({ device, type, address: addr }));
   for (const { address } of memberships) {
     if (address.length <= MAX_ADDRESS_SIZE) continue;
-    problems.push({ where, what: `an address has ${address.length} bytes, ${MAX_ADDRESS_SIZE} are possible` });
+    context.problems.push({
+      where: context.where,
+      what: `an address has ${address.length} bytes, ${MAX_ADDRESS_SIZE} are possible`,
+    });
   }
   return {
     kind: "packet",
@@ -40,6 +43,7 @@ export function buildPacketSocket(
     receiveRing: entry.rxRing && buildRing(entry.rxRing),
     sendRing: entry.txRing && buildRing(entry.txRing),
     options: buildSocketOptions(entry.opts),
+    isInOtherNetwork: isInOtherNetwork(entry.nsId, context),
   };
 }
 

@@ -27,6 +27,8 @@ export interface PacketSocket extends FileBase {
   readonly receiveRing: PacketRing | undefined;
   readonly sendRing: PacketRing | undefined;
   readonly options: SocketOptions;
+  /** Whether it is in another net namespace than the root task. */
+  readonly isInOtherNetwork: boolean;
 }
 
 /** PACKET_ADD_MEMBERSHIP */

@@ -16,6 +16,8 @@ export interface ExpectedFile {
   readonly position?: number;
   /** Further lines of fdinfo, in which every run of white space is one space: `"eventfd-count: 5"`. */
   readonly lines?: readonly string[];
+  /** What /proc/PID/net/unix must say. */
+  readonly unix?: ExpectedUnixSocket;
   /** Of an internet socket that the kernel lists: absent for others. */
   readonly socket?: ExpectedSocket;
 }
@@ -29,4 +31,15 @@ export interface ExpectedSocket {
   readonly remote: Endpoint;
   /** TCP_* of net/tcp_states.h. Absent for a connection, which goes on by itself, and may even have ended. */
   readonly state: number | undefined;
+}
+
+/** See `NetUnixSocket` of lib/host. */
+export interface ExpectedUnixSocket {
+  /** SOCK_* */
+  readonly type: number;
+  readonly isListening: boolean;
+  /** Absent: not compared. */
+  readonly isConnected?: boolean;
+  /** As `renderUnixName` writes it; empty for none. */
+  readonly name: string;
 }

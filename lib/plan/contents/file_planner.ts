@@ -19,14 +19,15 @@ export class FilePlanner {
   readonly expected = new Map<Handle, ExpectedFile>();
   /** What the user should know. */
   readonly notes: string[] = [];
+  readonly #deferred: (() => void)[] = [];
   readonly #handles = new Map<string, Handle>();
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files" | "network" | "own">,
+    readonly host: Pick<Host, "files" | "abstractNames" | "network" | "own">,
     readonly problems: Problem[],
-    readonly connections: PlanOptions["connections"] = "refuse",
+    readonly options: Pick<PlanOptions, "externalUnixSockets" | "connections">,
   ) {}
 
   /** How many handles there are. */
@@ -54,6 +55,16 @@ export class FilePlanner {
   know(key: string, handle: Handle, expected: ExpectedFile): void {
     this.#handles.set(key, handle);
     this.expected.set(handle, expected);
+  }
+
+  /** Has something planned when all open files that tasks hold have their handles. */
+  defer(planning: () => void): void {
+    this.#deferred.push(planning);
+  }
+
+  /** Plans what was deferred. */
+  finish(): void {
+    for (const planning of this.#deferred.splice(0)) planning();
   }
 
   /** The handle of an open file that has been planned. */

@@ -7,12 +7,14 @@ import type { PacketSocketStep } from "./files/plan_packet_socket.ts";
 import type { OpenPathStep } from "./files/plan_path.ts";
 import type { PipeStep } from "./files/plan_pipe.ts";
 import type { SegmentStep } from "./files/plan_segment.ts";
+import type { UnixStep } from "./files/unix/unix_step.ts";
 
 /** How one open file, or several that belong together, are made in the coordinator. */
 export type FileStep =
   | OpenPathStep
   | PipeStep
   | EventfdStep
+  | UnixStep
   | InetSocketsStep
   | ConnectionStep
   | CloseConnectionStep

@@ -5,19 +5,19 @@ import type { Checkpoint } from "../../model/checkpoint.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
-import type { PlanOptions } from "../plan.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
 import { expectMappings } from "./expected_mapping.ts";
 import { FilePlanner } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
-import type { TaskProgram } from "../plan.ts";
+import { networkProblems } from "./network_problems.ts";
+import type { PlanOptions, TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
-import { planNetworkUnlock } from "./plan_network_unlock.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
+import { planNetworkUnlock } from "./plan_network_unlock.ts";
 import { sharingProblems } from "./plan_sharing.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
 
@@ -27,9 +27,8 @@ export interface ContentsQuestions {
   readonly host: Host;
   /** How the tasks are made, makers first, helpers included. */
   readonly programs: readonly TaskProgram[];
-  /** What becomes of TCP connections. */
-  readonly connections: PlanOptions["connections"];
   readonly namespaces: Checkpoint["namespaces"];
+  readonly options: Pick<PlanOptions, "externalUnixSockets" | "connections">;
 }
 
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
@@ -44,6 +43,7 @@ const CHOSEN_TIMER_IDS = [6, 16] as const;
 /** How far behind the agent things are mapped for a while. */
 const SCRATCH = 2 ** 38;
 
+/** What came of planning contents. */
 export interface PlannedContents {
   readonly plan: ContentsPlan;
   readonly problems: readonly Problem[];
@@ -53,10 +53,10 @@ export interface PlannedContents {
 
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): PlannedContents {
-  const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
-  const { contents, host, programs, connections } = questions;
-  const files = new FilePlanner(contents, host, problems, connections);
-  const networkUnlock = planNetworkUnlock(contents, questions.namespaces);
+  const { contents, host, programs, namespaces, options } = questions;
+  const problems = [...sharingProblems(programs, contents), ...networkProblems(contents, namespaces)];
+  const files = new FilePlanner(contents, host, problems, options);
+  const networkUnlock = planNetworkUnlock(contents, namespaces);
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
   const draft: Draft = {
@@ -70,6 +70,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
   const tasks = programs.flatMap((program) => planTask(draft, program));
+  files.finish();
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
     plan: {

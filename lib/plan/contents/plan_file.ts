@@ -8,6 +8,7 @@ import { planNetlinkSocket } from "./files/plan_netlink_socket.ts";
 import { planPacketSocket } from "./files/plan_packet_socket.ts";
 import { planPath } from "./files/plan_path.ts";
 import { planPipe } from "./files/plan_pipe.ts";
+import { planUnixSocket } from "./files/plan_unix_socket.ts";
 
 /**
  * The handle of an open file, whose making is planned here unless it has been already; `undefined`, with the problem
@@ -32,10 +33,12 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planEventfd(planner, file);
     case "memfd":
       return planMemoryFile(planner, file);
+    case "unix":
+      return planUnixSocket(planner, file, { holder, planInFlight: (inFlight, of) => planFile(planner, inFlight, of) });
     case "inet":
       return planInetSocket(planner, file, holder);
     case "netlink":
-      return planNetlinkSocket(planner, file);
+      return planNetlinkSocket(planner, file, holder);
     case "packet":
       return planPacketSocket(planner, file, holder);
     case "unknown":

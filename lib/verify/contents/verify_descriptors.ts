@@ -1,5 +1,7 @@
 import type { ContentsPlan, DescriptorStep } from "../../plan/contents/contents_plan.ts";
 import type { ExpectedFile } from "../../plan/contents/expected_file.ts";
+import { type NetUnixSocket, parseNetUnix } from "../../host/parse_net_unix.ts";
+import { compareUnixSocket } from "./compare_unix_socket.ts";
 import { O_DIRECTORY, O_RDONLY } from "../../sys/constants.ts";
 import { readText } from "../../sys/files.ts";
 import type { Sys } from "../../sys/sys.ts";
@@ -14,6 +16,8 @@ export class DescriptorComparison {
   /** Links by object, and objects by link. */
   readonly #links = new Map<string, string>();
   readonly #objects = new Map<string, string>();
+  /** By link, read when the first is needed. */
+  #unixSockets: Map<string, NetUnixSocket> | undefined;
 
   readonly #sockets: SocketComparison;
 
@@ -48,8 +52,17 @@ export class DescriptorComparison {
     return [
       ...this.#compareLink(expected, link),
       ...compareInfo(expected, info, closeOnExec),
+      ...expected.unix === undefined ? [] : compareUnixSocket(expected.unix, this.#findUnixSocket(directory, link)),
       ...expected.socket === undefined ? [] : this.#sockets.compare(directory, link, expected.socket),
     ];
+  }
+
+  /** All tasks are in one net namespace. */
+  #findUnixSocket(directory: string, link: string): NetUnixSocket | undefined {
+    this.#unixSockets ??= new Map(
+      parseNetUnix(readText(this.sys, `${directory}/net/unix`)).map((socket) => [`socket:[${socket.inode}]`, socket]),
+    );
+    return this.#unixSockets.get(link);
   }
 
   #compareLink({ link: expected, isPrefix = false, object }: ExpectedFile, link: string): string[] {

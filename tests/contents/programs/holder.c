@@ -1,6 +1,6 @@
 /*
- * `holder spawn PID PROGRAM DIRECTORY` starts a program as a session leader with the pid PID; `holder PROGRAM
- * DIRECTORY` is that program. It writes DIRECTORY/ready, waits for DIRECTORY/go, and writes DIRECTORY/result: "ok", or
+ * `holder spawn PID PROGRAM DIRECTORY` starts a program as a session leader with the pid PID, `holder start PID
+ * DIRECTORY COMMAND...` any other command; `holder PROGRAM DIRECTORY` is that program. It writes DIRECTORY/ready, waits for DIRECTORY/go, and writes DIRECTORY/result: "ok", or
  * a line for each check that failed.
  */
 #include "holder.h"
@@ -164,7 +164,7 @@ static const struct program *find(const char *name)
 	exit(2);
 }
 
-static int spawn(pid_t pid, char **arguments)
+static int start(pid_t pid, const char *command, char **arguments)
 {
 	if (clone_as(pid, 0) != 0)
 		return 0;
@@ -175,7 +175,7 @@ static int spawn(pid_t pid, char **arguments)
 	MUST(dup2(null, 1));
 	MUST(dup2(errors, 2));
 	MUST(close_range(3, ~0U, 0));
-	MUST(execv("/proc/self/exe", arguments));
+	MUST(execvp(command, arguments));
 	return 1;
 }
 
@@ -198,10 +198,14 @@ int main(int argc, char **argv)
 		directory = argv[4];
 		char *arguments[] = {argv[0], argv[3], argv[4], NULL};
 		find(argv[3]);
-		return spawn(atoi(argv[2]), arguments);
+		return start(atoi(argv[2]), "/proc/self/exe", arguments);
+	}
+	if (argc >= 5 && strcmp(argv[1], "start") == 0) {
+		directory = argv[3];
+		return start(atoi(argv[2]), argv[4], argv + 4);
 	}
 	if (argc != 3) {
-		fprintf(stderr, "usage: holder [spawn PID] PROGRAM DIRECTORY\n");
+		fprintf(stderr, "usage: holder [spawn PID] PROGRAM DIRECTORY, or holder start PID DIRECTORY COMMAND...\n");
 		return 2;
 	}
 	directory = argv[2];

@@ -4,7 +4,7 @@ import { type Run, runCgrestore } from "../../support/run_cgrestore.ts";
 import { type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
 import { taskExists, waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
-import { describeTree, parentOf, type TreeDescription } from "./describe_tree.ts";
+import { describeTree, listTree, parentOf, type TreeDescription } from "./describe_tree.ts";
 
 const sys = openLinuxSys();
 
@@ -26,6 +26,8 @@ export class LiveTree implements AsyncDisposable {
   readonly directory: string;
   readonly #images: string;
   #dumps = 0;
+  /** Pids of tasks beyond those that are reserved, which the kernel has chosen. */
+  readonly #others = new Set<number>();
 
   private constructor(pids: PidReservation, directory: string, images: string) {
     this.#pids = pids;
@@ -64,6 +66,7 @@ export class LiveTree implements AsyncDisposable {
   async dump(options: readonly string[] = []): Promise<string> {
     const images = `${this.#images}/${++this.#dumps}`;
     await Deno.mkdir(images);
+    for (const pid of listTree(this.root)) if (!this.#pidRange().includes(pid)) this.#others.add(pid);
     const args = ["dump", "-t", String(this.root), "-D", images, "-o", "dump.log", "-v4", ...options];
     const { code } = await runProgram([criuPath(), ...args]);
     if (code !== 0) throw new Error(`Cannot dump: ${lastErrors(`${images}/dump.log`)}`);
@@ -116,7 +119,9 @@ export class LiveTree implements AsyncDisposable {
 
   /** Pids of the tasks that there are, zombies included. Orphans of the tree have become our children. */
   listTasks(): number[] {
-    return this.#pidRange().filter((pid) => taskExists(pid) && this.#isOurs(pid));
+    const known = new Set([...this.#pidRange(), ...this.#others]);
+    for (const pid of this.#isOurs(this.root) ? listTree(this.root) : []) known.add(pid);
+    return [...known].filter((pid) => taskExists(pid) && this.#isOurs(pid));
   }
 
   /** Ends the tasks, if there are any, and waits until they are gone. */
@@ -134,7 +139,7 @@ export class LiveTree implements AsyncDisposable {
 
   async #reapAll(): Promise<void> {
     await waitUntil(() => {
-      for (const pid of this.#pidRange()) reap(pid);
+      for (const pid of [...this.#pidRange(), ...this.#others]) reap(pid);
       return this.listTasks().length === 0;
     }, "the tasks are still there");
   }
@@ -146,7 +151,7 @@ export class LiveTree implements AsyncDisposable {
   /** The pids are reserved, but somebody else may have got one by chance. */
   #isOurs(pid: number): boolean {
     const parent = parentOf(pid);
-    return parent === Deno.pid || parent >= this.root && parent < this.root + RESERVED_PIDS;
+    return parent === Deno.pid || this.#others.has(parent) || this.#pidRange().includes(parent);
   }
 
   async #saveDirectory(): Promise<void> {

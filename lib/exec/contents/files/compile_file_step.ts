@@ -10,6 +10,7 @@ import { makePacketSocket } from "./make_packet_socket.ts";
 import { makePipe } from "./make_pipe.ts";
 import { makeSegment } from "./make_segment.ts";
 import { openPath } from "./open_path.ts";
+import { compileUnixAction } from "./unix/compile_unix_action.ts";
 
 /** The calls that make the files of one step, each at its own descriptor; none is left open besides. */
 export function compileFileStep(context: FilesContext, step: FileStep): RemoteCall[] {
@@ -34,6 +35,8 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return makePacketSocket(context, step);
     case "make-segment":
       return makeSegment(context, step);
+    case "unix-socket":
+      return compileUnixAction(context, step);
     case "make-memfd":
       return makeMemfd(context, step);
     case "reopen":

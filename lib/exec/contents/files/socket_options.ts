@@ -2,7 +2,7 @@ import type { SocketOptions, SocketTimeout } from "../../../model/files/socket_o
 import { cString, type RemoteCall, type StructReference } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, integers, remoteCall, words } from "../remote.ts";
 
-const SOL_SOCKET = 1;
+export const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_DONTROUTE = 5;
 const SO_BROADCAST = 6;

@@ -10,6 +10,7 @@ const CONTEXT = {
   nameOf: (id: number) => `task ${id}`,
   ownBounding: 0n,
   choosesTimerIds: true,
+  comparison: { resolve: () => [] },
 };
 
 const PLAIN: SocketOptions = {

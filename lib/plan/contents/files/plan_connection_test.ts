@@ -1,8 +1,7 @@
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
 import type { TcpState } from "../../../model/files/inet_socket.ts";
 import type { TcpConnection } from "../../../model/files/tcp_connection.ts";
-import { anInetSocket, contentsWith, LOOPBACK, OWN } from "../../../../tests/support/sockets.ts";
-import { FilePlanner } from "../file_planner.ts";
+import { aFilePlanner, anInetSocket, LOOPBACK } from "../../../../tests/support/sockets.ts";
 import { type ClosingAct, type ConnectionStep, planConnection, type ResumeConnectionStep } from "./plan_connection.ts";
 
 /** 10 bytes have been received and end at 1000; of 7 that end at 2000, the last two have not been sent. */
@@ -27,7 +26,7 @@ interface Planned {
 }
 
 function plan(state: TcpState, changes: Partial<TcpConnection> = {}): Planned {
-  const planner = new FilePlanner(contentsWith([]), { files: new Map(), own: OWN }, [], "restore");
+  const planner = aFilePlanner([], { connections: "restore" });
   const [local, remote] = [{ address: LOOPBACK, port: 80 }, { address: LOOPBACK, port: 9 }];
   const connection = { ...CONNECTION, ...changes };
   planConnection(planner, { ...anInetSocket({ id: 1 }), state, local, remote, connection });

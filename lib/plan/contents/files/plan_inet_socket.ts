@@ -61,12 +61,13 @@ export function planInetSocket(planner: FilePlanner, socket: InetSocket, holder:
 }
 
 /** Whether a socket gets its connection back. */
-function isRestored({ connections }: FilePlanner, socket: InetSocket): socket is ConnectedSocket {
+function isRestored({ options: { connections } }: FilePlanner, socket: InetSocket): socket is ConnectedSocket {
   return isConnection(socket) && socket.connection !== undefined && connections === "restore";
 }
 
 /** Why a socket cannot be restored; `undefined` when it can be. */
-function reasonAgainst({ connections, host }: FilePlanner, socket: InetSocket): string | undefined {
+function reasonAgainst({ options: { connections }, host }: FilePlanner, socket: InetSocket): string | undefined {
+  if (socket.isInOtherNetwork) return IN_OTHER_NETWORK;
   if (!isKnownProtocol(socket)) return `a socket of protocol ${socket.protocol} cannot be restored`;
   if (socket.ip.raw?.makesChecksums === true) return "the checksums that it makes (IPV6_CHECKSUM) cannot be restored";
   if (isConnection(socket) && connections === "close") return undefined;
@@ -83,6 +84,9 @@ function pingProblem({ type, protocol }: InetSocket, { own, network }: FilePlann
   const isAllowed = [own.gids[1], ...own.groups].some((group) => group >= first && group <= last);
   return isAllowed ? undefined : "no group of cgrestore is in the sysctl net.ipv4.ping_group_range";
 }
+
+/** What all kinds of socket are refused with. */
+export const IN_OTHER_NETWORK = "it is in another net namespace than the root task";
 
 const CHOOSE = 'it is connected: "--tcp-established" restores the connection, "--tcp-close" restores it closed';
 

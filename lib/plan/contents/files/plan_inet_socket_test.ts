@@ -1,17 +1,8 @@
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
 import type { HostNetwork, HostSocket } from "../../../host/host.ts";
 import type { InetSocket } from "../../../model/files/inet_socket.ts";
-import {
-  anInetSocket,
-  contentsWith,
-  IDLE_NETWORK,
-  IPPROTO,
-  LOOPBACK,
-  OWN,
-  PLAIN_OPTIONS,
-} from "../../../../tests/support/sockets.ts";
+import { aFilePlanner, anInetSocket, IPPROTO, LOOPBACK, PLAIN_OPTIONS } from "../../../../tests/support/sockets.ts";
 import type { PlanOptions } from "../../plan.ts";
-import { FilePlanner } from "../file_planner.ts";
 import { type InetSocketPlan, planInetSocket } from "./plan_inet_socket.ts";
 
 const HOLDER = "task 77, descriptor 5";
@@ -24,9 +15,8 @@ interface Circumstances {
 }
 
 /** Plans the first of the sockets, with all others there. */
-function plan(sockets: readonly InetSocket[], { connections = "refuse", network }: Circumstances = {}) {
-  const host = { files: new Map(), own: OWN, network: { ...IDLE_NETWORK, ...network } };
-  const planner = new FilePlanner(contentsWith(sockets), host, [], connections);
+function plan(sockets: readonly InetSocket[], circumstances: Circumstances = {}) {
+  const planner = aFilePlanner(sockets, circumstances);
   const [first] = sockets;
   const handle = first === undefined ? undefined : planInetSocket(planner, first, HOLDER);
   const made = planner.late.flatMap((step) => step.kind === "make-inet-sockets" ? step.sockets : []);
@@ -129,6 +119,11 @@ interface Refusal {
 
 const REFUSALS: readonly Refusal[] = [
   { name: "nothing, with nobody there", socket: {} },
+  {
+    name: "another network",
+    socket: { isInOtherNetwork: true },
+    what: "it is in another net namespace than the root task",
+  },
   { name: "an unknown protocol", socket: { protocol: 262 }, what: "a socket of protocol 262 cannot be restored" },
   {
     name: "a place of checksums",

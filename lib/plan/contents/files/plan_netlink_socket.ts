@@ -2,6 +2,7 @@ import type { NetlinkSocket } from "../../../model/files/netlink_socket.ts";
 import type { Handle } from "../contents_plan.ts";
 import type { FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
+import { IN_OTHER_NETWORK } from "./plan_inet_socket.ts";
 
 /** Makes a netlink socket. */
 export interface NetlinkSocketStep
@@ -12,10 +13,11 @@ export interface NetlinkSocketStep
   readonly port: number | undefined;
 }
 
-export function planNetlinkSocket(planner: FilePlanner, socket: NetlinkSocket): Handle {
-  const { id, flags, protocol, port, groups, remote, options } = socket;
-  const handle = planner.fileHandle(id, { link: "socket:[", isPrefix: true, object: `socket ${id}`, flags });
+export function planNetlinkSocket(planner: FilePlanner, socket: NetlinkSocket, holder: string): Handle | undefined {
+  const { id, flags, protocol, port, groups, remote, options, isInOtherNetwork } = socket;
   const what = `netlink socket ${port} of protocol ${protocol}`;
+  if (isInOtherNetwork) return planner.refuse(`${holder}, ${what}`, IN_OTHER_NETWORK);
+  const handle = planner.fileHandle(id, { link: "socket:[", isPrefix: true, object: `socket ${id}`, flags });
   const isTaken = planner.host.network?.netlinkPorts.some((other) => (
     other.protocol === protocol && other.port === port
   )) ?? false;

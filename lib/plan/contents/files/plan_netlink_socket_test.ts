@@ -1,7 +1,6 @@
 import { deepEqual as assertEquals } from "node:assert/strict";
 import type { NetlinkSocket } from "../../../model/files/netlink_socket.ts";
-import { contentsWith, IDLE_NETWORK, OWN, PLAIN_OPTIONS } from "../../../../tests/support/sockets.ts";
-import { FilePlanner } from "../file_planner.ts";
+import { aFilePlanner, PLAIN_OPTIONS } from "../../../../tests/support/sockets.ts";
 import { planNetlinkSocket } from "./plan_netlink_socket.ts";
 
 const SOCKET: NetlinkSocket = {
@@ -13,13 +12,13 @@ const SOCKET: NetlinkSocket = {
   groups: [],
   remote: undefined,
   options: PLAIN_OPTIONS,
+  isInOtherNetwork: false,
 };
 
 function plan(port: number, taken: readonly number[]) {
   const netlinkPorts = taken.map((other) => ({ protocol: 4, port: other }));
-  const host = { files: new Map(), own: OWN, network: { ...IDLE_NETWORK, netlinkPorts } };
-  const planner = new FilePlanner(contentsWith([]), host, []);
-  planNetlinkSocket(planner, { ...SOCKET, port });
+  const planner = aFilePlanner([], { network: { netlinkPorts } });
+  planNetlinkSocket(planner, { ...SOCKET, port }, "task 77, descriptor 5");
   const [step] = planner.late;
   return { port: step?.kind === "make-netlink-socket" ? step.port : -1, notes: planner.notes };
 }

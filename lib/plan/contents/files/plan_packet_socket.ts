@@ -3,6 +3,7 @@ import type { Contents } from "../../../model/contents.ts";
 import type { Handle } from "../contents_plan.ts";
 import type { FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
+import { IN_OTHER_NETWORK } from "./plan_inet_socket.ts";
 
 /** Makes a packet socket. It is bound last: from then on, packets come in. */
 export interface PacketSocketStep extends StepBase {
@@ -19,8 +20,9 @@ const SOCK_PACKET = 10;
 /** The handle of a packet socket, for descriptors and for mapping it. */
 export function planPacketSocket(planner: FilePlanner, socket: PacketSocket, holder: string): Handle | undefined {
   const { id, type, protocol, device, memberships, flags } = socket;
-  const devices = planner.host.network?.devices ?? new Map<number, string>();
   const what = `packet socket of protocol ${protocol}`;
+  if (socket.isInOtherNetwork) return planner.refuse(`${holder}, ${what}`, IN_OTHER_NETWORK);
+  const devices = planner.host.network?.devices ?? new Map<number, string>();
   const missing = [device, ...memberships.map((membership) => membership.device)].find((index) => (
     index !== 0 && devices.size > 0 && !devices.has(index)
   ));

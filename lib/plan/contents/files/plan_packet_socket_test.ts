@@ -1,6 +1,6 @@
 import { deepEqual as assertEquals } from "node:assert/strict";
 import type { PacketSocket } from "../../../model/files/packet_socket.ts";
-import { aPacketSocket, contentsWith, IDLE_NETWORK, OWN } from "../../../../tests/support/sockets.ts";
+import { aFilePlanner, aPacketSocket } from "../../../../tests/support/sockets.ts";
 import { FilePlanner } from "../file_planner.ts";
 import { planPacketSocket } from "./plan_packet_socket.ts";
 
@@ -8,9 +8,8 @@ const SOCK_PACKET = 10;
 const LO = 1;
 const ABSENT = 9;
 
-function plan(changes: Partial<PacketSocket>, devices: ReadonlyMap<number, string> = IDLE_NETWORK.devices) {
-  const host = { files: new Map(), own: OWN, network: { ...IDLE_NETWORK, devices } };
-  const planner = new FilePlanner(contentsWith([]), host, []);
+function plan(changes: Partial<PacketSocket>, devices: ReadonlyMap<number, string> = new Map([[LO, "lo"]])) {
+  const planner = aFilePlanner([], { network: { devices } });
   planPacketSocket(planner, aPacketSocket(changes), "task 77, descriptor 5");
   return planner;
 }
@@ -38,10 +37,9 @@ Deno.test("planPacketSocket() refuses devices that are not here", () => {
 Deno.test("planPacketSocket() makes a socket early whose rings are mapped", () => {
   const content = { kind: "file", file: 1, offset: 0, isShared: true, openFlags: 2 } as const;
   const mapping = { start: 4096, end: 8192, protection: 3, content, flags: 0, advice: [] };
-  const contents = contentsWith([]);
+  const { contents, host, problems, options } = aFilePlanner([]);
   const tasks = new Map([[77, { memory: { mappings: [mapping] } }]]) as unknown as typeof contents.tasks;
-  const host = { files: new Map(), own: OWN };
-  const planner = new FilePlanner({ ...contents, tasks }, host, []);
+  const planner = new FilePlanner({ ...contents, tasks }, host, problems, options);
   planPacketSocket(planner, aPacketSocket({ id: 1 }), "task 77, memory");
   assertEquals([planner.early.length, planner.late.length], [1, 0]);
 });

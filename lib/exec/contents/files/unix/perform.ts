@@ -1,0 +1,144 @@
+import type {
+  ConnectSocket,
+  Identity,
+  ListenAtSocket,
+  PairSockets,
+  Performer,
+} from "../../../../plan/contents/files/unix/unix_step.ts";
+import type { FileStep } from "../../../../plan/contents/file_step.ts";
+import type { Handle } from "../../../../plan/contents/contents_plan.ts";
+import type { RemoteCall } from "../../../../tracee/remote_call.ts";
+import { fetch } from "../../compile_descriptors.ts";
+import { integers, type Purpose, remoteCall } from "../../remote.ts";
+import { close, create, type FilesContext } from "../file_calls.ts";
+import type { Named } from "./compile_unix_action.ts";
+import { connect, listen, pair } from "./socket_calls.ts";
+import { encodeAbstract, encodeNobody, encodePath } from "./unix_address.ts";
+
+/** How a task does a step itself. */
+export interface Performance {
+  readonly pid: number;
+  /** What it does, then the coordinator, and then the task again. */
+  readonly first: readonly RemoteCall[];
+  readonly coordinator: readonly RemoteCall[];
+  readonly last: readonly RemoteCall[];
+}
+
+/** The first descriptors of a task, which has none but ours while files are made. */
+const [FIRST, SECOND] = [0, 1] as const;
+/** Keeps an id as it is (setresuid(2)). */
+const SAME = -1;
+
+/**
+ * What a step takes that has a performer; `undefined` for others.
+ *
+ * @param hostPid the pid by which the coordinator knows a task
+ */
+export function compilePerformance(
+  context: FilesContext,
+  step: FileStep,
+  hostPid: (pid: number) => number,
+): Performance | undefined {
+  if (step.kind !== "unix-socket" || step.performer === undefined) return undefined;
+  const { action, what, performer } = step;
+  const { pid } = performer;
+  switch (action.kind) {
+    case "pair":
+      return performPair(context, { ...action, what }, { performer, hostPid: hostPid(pid) });
+    case "listen":
+      return { pid, first: performListening(context, { ...action, what }, performer), coordinator: [], last: [] };
+    case "connect":
+      return { pid, first: performConnecting(context, { ...action, what }, performer), coordinator: [], last: [] };
+    default:
+      throw new RangeError(`Cannot have a task do "${action.kind}" to ${what}`);
+  }
+}
+
+function performPair(
+  context: FilesContext,
+  { handles, type, what }: Named<PairSockets>,
+  { performer, hostPid }: { readonly performer: Performer; readonly hostPid: number },
+): Performance {
+  return {
+    pid: performer.pid,
+    first: actAs(context, performer, [pair(context, { type, what })]),
+    coordinator: takeFrom(context, hostPid, [[FIRST, handles[0]], [SECOND, handles[1]]]),
+    last: [FIRST, SECOND].map((fd) => close(context, fd)),
+  };
+}
+
+/** Gets files of a task's for the coordinator. */
+function takeFrom(context: FilesContext, pid: number, files: readonly (readonly [fd: number, Handle])[]): RemoteCall[] {
+  const { lowest } = context;
+  const purpose: Purpose = {
+    attempt: "Cannot get an open file from a task",
+    hints: { EPERM: "that needs CAP_SYS_PTRACE", ENOSYS: "Linux 5.6 or newer is needed" },
+  };
+  const task = lowest.take();
+  const calls = [
+    remoteCall(context, "pidfd_open", [pid, 0], { ...purpose, expected: task }),
+    ...files.flatMap(([fd, handle]) => (
+      create(context, handle, (taken) => [
+        remoteCall(context, "pidfd_getfd", [task, fd, 0], { ...purpose, expected: taken }),
+      ])
+    )),
+    close(context, task),
+  ];
+  lowest.release(task);
+  return calls;
+}
+
+function performListening(
+  context: FilesContext,
+  { handle, backlog, what }: Named<ListenAtSocket>,
+  performer: Performer,
+): RemoteCall[] {
+  return [
+    fetch(context, handle, FIRST),
+    ...actAs(context, performer, [listen(context, { fd: FIRST, what, backlog })]),
+    close(context, FIRST),
+  ];
+}
+
+function performConnecting(
+  context: FilesContext,
+  { handle, to, what }: Named<ConnectSocket>,
+  performer: Performer,
+): RemoteCall[] {
+  const isFile = to.kind === "file";
+  const address = isFile
+    ? encodePath(`/proc/self/fd/${SECOND}`)
+    : to.kind === "nobody"
+    ? encodeNobody()
+    : encodeAbstract(to);
+  return [
+    fetch(context, handle, FIRST),
+    ...isFile ? [fetch(context, to.handle, SECOND)] : [],
+    ...actAs(context, performer, [connect(context, { fd: FIRST, what, address })]),
+    ...isFile ? [close(context, SECOND)] : [],
+    close(context, FIRST),
+  ];
+}
+
+/** Lets a task do something as somebody else, who may use every file nevertheless. */
+function actAs(context: FilesContext, { pid, identity }: Performer, calls: readonly RemoteCall[]): RemoteCall[] {
+  if (identity === undefined) return [...calls];
+  const { as, own } = identity;
+  const purpose: Purpose = {
+    attempt: `Cannot take the identity of ${context.nameOf(pid)}`,
+    hints: { EPERM: "that needs CAP_SETUID and CAP_SETGID", EINVAL: "an id is not mapped here" },
+  };
+  const setGroups = ({ groups }: Identity) => (
+    remoteCall(context, "setgroups", [groups.length, integers(...groups)], purpose)
+  );
+  return [
+    setGroups(as),
+    remoteCall(context, "setresgid", [SAME, as.gid, SAME], purpose),
+    remoteCall(context, "setresuid", [SAME, as.uid, SAME], purpose),
+    remoteCall(context, "setfsuid", [own.uid], purpose),
+    ...calls,
+    remoteCall(context, "setresuid", [SAME, own.uid, SAME], purpose),
+    remoteCall(context, "setresgid", [SAME, own.gid, SAME], purpose),
+    setGroups(own),
+  ];
+}

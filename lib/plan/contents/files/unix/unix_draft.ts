@@ -1,0 +1,87 @@
+import { renderUnixName } from "../../../../model/files/unix_name.ts";
+import type { UnixPacket, UnixSocket } from "../../../../model/files/unix_socket.ts";
+import type { Handle } from "../../contents_plan.ts";
+import { fileKey, type FilePlanner } from "../../file_planner.ts";
+import { describeHolder } from "../../holder.ts";
+import { UnixGraph } from "./unix_graph.ts";
+import type { Performer, UnixAction, UnixAddress } from "./unix_step.ts";
+
+/** What planning the unix sockets of a checkpoint works with; they are planned all together. */
+export class UnixDraft {
+  readonly graph: UnixGraph;
+  /** Sockets of ours that stand in for the peers of others that are gone. */
+  readonly standIns = new Map<UnixSocket, Handle>();
+  /** What has been shut down already. */
+  readonly shutDown = new Map<UnixSocket, number>();
+  /** Those that cannot have the name again that they had. */
+  readonly nameless = new Set<UnixSocket>();
+
+  constructor(readonly planner: FilePlanner) {
+    this.graph = new UnixGraph(planner.contents.files.values());
+  }
+
+  /** The handle of a socket of the checkpoint that is not external. */
+  handleOf({ id, inode }: UnixSocket): Handle {
+    const handle = this.planner.get(fileKey(id));
+    if (handle === undefined) throw new RangeError(`Cannot use unix socket ${inode}: it has no handle`);
+    return handle;
+  }
+
+  /** A handle of something that is needed for a while; the same one for the same key. */
+  ownHandle(key: string): { readonly handle: Handle; readonly isNew: boolean } {
+    return this.planner.handle(`unix ${key}`);
+  }
+
+  /** The handle of the socket that stands in for the peer of `socket`. */
+  standInFor(socket: UnixSocket): Handle {
+    const { handle } = this.ownHandle(`stand-in for the peer of ${socket.inode}`);
+    this.standIns.set(socket, handle);
+    return handle;
+  }
+
+  /** @param performer the task that does it; absent: the coordinator */
+  plan(what: string, action: UnixAction, performer?: Performer): void {
+    const step = { kind: "unix-socket", what, action } as const;
+    this.planner.late.push(performer === undefined ? step : { ...step, performer });
+  }
+
+  /** Plans that a sender puts into the queue of a socket what was in it. */
+  planPackets(
+    socket: UnixSocket,
+    { handle, to }: { readonly handle: Handle; readonly to?: UnixAddress },
+  ): void {
+    const packets = packetsOf(socket).map(({ bytes, rights }) => ({
+      bytes,
+      // What cannot be restored has been told.
+      rights: rights.flatMap((file) => this.planner.get(fileKey(file)) ?? []),
+    }));
+    if (packets.length === 0) return;
+    this.plan(nameOf(socket), { kind: "send", handle, packets, ...to === undefined ? {} : { to } });
+  }
+
+  /** Leaves a socket that had a name without one, and tells. */
+  loseName(socket: UnixSocket): void {
+    this.nameless.add(socket);
+    this.planner.notes.push(`${nameOf(socket)} loses its name, which another socket has here`);
+  }
+
+  /** Tells why a socket cannot be restored. */
+  refuse(socket: UnixSocket, what: string): undefined {
+    return this.planner.refuse(`${describeHolder(this.planner.contents, socket.id)}, ${nameOf(socket)}`, what);
+  }
+}
+
+/** A socket for messages: `unix socket 7 "/run/web"`. */
+export function nameOf({ inode, name }: Pick<UnixSocket, "inode" | "name">): string {
+  return `unix socket ${inode}${name === undefined ? "" : ` ${JSON.stringify(renderUnixName(name))}`}`;
+}
+
+/**
+ * The message that CRIU's service sends when a task that asked to be dumped has been restored: `criu_resp` of its
+ * rpc.proto with type DUMP, success, and `criu_dump_resp` with `restored`.
+ */
+const RESTORED = new Uint8Array([0x08, 1, 0x10, 1, 0x1a, 2, 0x08, 1]);
+
+function packetsOf({ role, packets }: UnixSocket): readonly UnixPacket[] {
+  return role === "service" ? [{ bytes: RESTORED, rights: [], unknownControls: [] }] : packets;
+}

@@ -1,0 +1,36 @@
+import type { UnixSocket } from "../../../../model/files/unix_socket.ts";
+import type { FilePlanner } from "../../file_planner.ts";
+import { firstHolder } from "../../holder.ts";
+import type { Identity, Performer } from "./unix_step.ts";
+
+/** Whoever is gone must not be taken for somebody with rights. */
+const NOBODY: Identity = { uid: 65534, gid: 65534, groups: [] };
+
+/**
+ * The task that makes a pair, listens or connects. Images do not tell who did that: of those that have the sockets, it
+ * is the first one.
+ *
+ * @param sockets those of the checkpoint that are made, or for which a socket of ours stands in
+ */
+export function performerOf(planner: FilePlanner, sockets: readonly UnixSocket[]): Performer {
+  const { contents } = planner;
+  const pid = firstHolder(contents, new Set(sockets.map(({ id }) => id)));
+  const credentials = pid === undefined ? undefined : contents.threads.get(pid)?.credentials;
+  if (pid === undefined) return nobody(planner, sockets);
+  if (credentials === undefined) return { pid };
+  const { effectiveUid: uid, effectiveGid: gid, groups } = credentials;
+  return { pid, ...identity(planner, { uid, gid, groups }) };
+}
+
+/** The task that makes what stands in for a peer that is gone. */
+export function nobody(planner: FilePlanner, sockets: readonly UnixSocket[]): Performer {
+  const { contents } = planner;
+  const [first = 0] = contents.tasks.keys();
+  const pid = firstHolder(contents, new Set(sockets.map(({ id }) => id))) ?? first;
+  return { pid, ...identity(planner, NOBODY) };
+}
+
+function identity({ host: { own } }: FilePlanner, as: Identity): Pick<Performer, "identity"> {
+  const mine: Identity = { uid: own.uids[1], gid: own.gids[1], groups: own.groups };
+  return JSON.stringify(as) === JSON.stringify(mine) ? {} : { identity: { as, own: mine } };
+}

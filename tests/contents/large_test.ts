@@ -1,0 +1,4 @@
+import { testProgram } from "./support/test_program.ts";
+
+testProgram({ program: "large", what: "600 MiB of memory" });
+testProgram({ program: "five_large", what: "five tasks with 100 MiB each" });
