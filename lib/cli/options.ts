@@ -116,6 +116,12 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "Wait until the root task ends, pass signals on to it, and end with its exit status",
   },
   {
+    name: "restore-sibling",
+    kind: "flag",
+    commands: PLANNING,
+    help: "Make the root task a child of the caller instead of cgrestore",
+  },
+  {
     name: "action-script",
     kind: "value",
     value: "FILE",

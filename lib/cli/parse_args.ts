@@ -57,7 +57,7 @@ function buildInvocation(command: CommandName, reader: Reader): Invocation {
 /** Whom nobody waits for cannot be waited for. */
 function readWait(reader: Reader): boolean {
   const wait = reader.flag("wait") ?? false;
-  for (const other of ["restore-detached", "leave-stopped", "rehearse"]) {
+  for (const other of ["restore-detached", "restore-sibling", "leave-stopped", "rehearse"]) {
     if (wait && reader.flag(other) === true) reader.exclude("wait", other);
   }
   return wait;
@@ -80,6 +80,7 @@ function readPlanOptions(reader: Reader): PlanOptions {
     onMissing: reader.choice("on-missing", ON_MISSING) ?? "fail",
     pidNamespace: reader.flag("pid-namespace") ?? false,
     shellJob: reader.flag("shell-job") ?? false,
+    restoreSibling: reader.flag("restore-sibling") ?? false,
     placeholders: reader.flag("placeholders") ?? false,
     externalUnixSockets: reader.has("ext-unix-sk"),
     connections: readConnections(reader),

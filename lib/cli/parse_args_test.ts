@@ -9,6 +9,7 @@ const PLAN_OPTIONS = {
   onMissing: "fail",
   pidNamespace: false,
   shellJob: false,
+  restoreSibling: false,
   placeholders: false,
   externalUnixSockets: false,
   connections: "refuse",

@@ -116,12 +116,12 @@ class PlanRun {
   commit(): Outcome {
     const alive = this.#plan.expectedTasks.filter((task) => task.state !== "zombie");
     this.#guard?.armKill(alive.map((task) => this.#hostPid(task.pid)));
+    // Whoever waits for the root from now on is no reaper of its orphans.
+    this.#sys.setChildSubreaper(false);
     this.#keepNames();
     this.#tree?.release(this.#options.leaveStopped);
     this.#guard?.end();
     this.#journal.forget();
-    // Whoever waits for the root from now on is no reaper of its orphans.
-    this.#sys.setChildSubreaper(false);
     return this.outcome();
   }
 

@@ -10,7 +10,7 @@ import { Slots } from "../tracee/slots.ts";
 import type { TraceeContext } from "../tracee/tracee.ts";
 import { FREEZERS } from "./cgroups.ts";
 import { type CgroupChange, encodeValue } from "./changes.ts";
-import { forEachAlways } from "./for_each_always.ts";
+import { forEachAlways } from "../for_each_always.ts";
 import type { Yard } from "./yard.ts";
 
 const GUARD_BASE = 0x40000;

@@ -4,7 +4,7 @@ import type { Attach, Plan, TaskStep } from "../plan/plan.ts";
 import { O_DIRECTORY, O_RDONLY, O_WRONLY } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
 import { attachSteps } from "./compile_program.ts";
-import { forEachAlways } from "./for_each_always.ts";
+import { forEachAlways } from "../for_each_always.ts";
 import type { Yard } from "./yard.ts";
 
 /**

@@ -5,8 +5,15 @@ import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { stopped } from "../sys/wait_status.ts";
 import type { Architecture } from "../tracee/architecture.ts";
-import { type Coordinator, reserveCoordinatorSlot, startCoordinator } from "../tracee/coordinator.ts";
-import type { RemoteCall } from "../tracee/remote_call.ts";
+import {
+  cleaningSize,
+  type Coordinator,
+  reserveCoordinatorSlot,
+  type Sibling,
+  type SiblingOptions,
+  startCoordinator,
+} from "../tracee/coordinator.ts";
+import { dataSizeOf, type RemoteCall } from "../tracee/remote_call.ts";
 import { Slots } from "../tracee/slots.ts";
 import { Tracee, type TraceeContext } from "../tracee/tracee.ts";
 import {
@@ -17,7 +24,7 @@ import {
   compileStep,
 } from "./compile_program.ts";
 import { ContentsRun } from "./contents/restore_contents.ts";
-import { forEachAlways } from "./for_each_always.ts";
+import { forEachAlways } from "../for_each_always.ts";
 import type { Targets } from "./targets.ts";
 
 /** Where the agent goes in placeholders, which have nothing else in their address space. */
@@ -69,6 +76,8 @@ export class TaskTree {
   /** Pids of those that have the descriptors of their maker. */
   readonly #sharers: ReadonlySet<number>;
   #coordinatorPid: number | undefined;
+  /** The root's, where it is no child of ours. */
+  #siblingPid: number | undefined;
   #coordinator: Coordinator | undefined;
 
   constructor(sys: Sys, plan: Plan, options: TaskTreeOptions) {
@@ -98,19 +107,18 @@ export class TaskTree {
       onSpawn: (pid) => this.#coordinatorPid = pid,
       agentFile: this.#options.agentFile,
       blocksSignals: this.#contents !== undefined,
+      sibling: this.#siblingOptions(),
     });
     this.#coordinator = coordinator;
     this.#contents?.prepare();
+    this.#actor(COORDINATOR).tracee = coordinator.tracee;
+    if (coordinator.sibling !== undefined) this.#join(coordinator.sibling);
     for (const actor of this.#actors.values()) {
       if (actor.id === COORDINATOR) continue;
       this.#context.slots.load(actor.slot, actor.calls);
       this.#context.slots.select(actor.slot, 0, runEnd(actor, 0));
     }
-    const first = this.#actor(COORDINATOR);
-    first.tracee = coordinator.tracee;
-    coordinator.tracee.start(first.calls);
-    coordinator.tracee.finish();
-    this.#followBirths(first);
+    this.#followBirths(coordinator.sibling === undefined ? this.#makeRoot() : this.#startRoot());
     for (const ending of this.#plan.endings) this.#end(ending);
     this.#closeLeftOpen();
     this.#contents?.restore();
@@ -219,7 +227,7 @@ export class TaskTree {
       commOf: (id) => comms.get(id) ?? "?",
     };
     this.#addActor(context, COORDINATOR, this.#plan.coordinator, []);
-    if (this.#plan.newPidNamespace) {
+    if (this.#plan.newPidNamespace && !this.#plan.rootIsSibling) {
       const actor = this.#actor(COORDINATOR);
       const calls = [compileNewPidNamespace(context.numbers), ...actor.calls];
       this.#actors.set(COORDINATOR, { ...actor, calls, births: [undefined, ...actor.births] });
@@ -232,6 +240,14 @@ export class TaskTree {
     return context;
   }
 
+  /** A root that we make ourselves is cleaned in its own slot. */
+  #reserveSlot(id: number, calls: readonly RemoteCall[]): number {
+    const { slots } = this.#context;
+    if (!this.#plan.rootIsSibling || id !== this.#rootId) return slots.measure(calls);
+    const { entries, data } = cleaningSize(this.#options.targets.descriptors.length + 1);
+    return slots.reserve(Math.max(calls.length, entries), Math.max(dataSizeOf(calls), data));
+  }
+
   #addActor(context: CompileContext, id: number, steps: readonly TaskStep[], closing: readonly RemoteCall[]): void {
     const calls: RemoteCall[] = [];
     const births: (number | undefined)[] = [];
@@ -241,13 +257,43 @@ export class TaskTree {
       births[calls.length - 1] = bornBy(step);
     }
     calls.push(...closing);
-    const slot = id === COORDINATOR ? 0 : this.#context.slots.measure(calls);
+    const slot = id === COORDINATOR ? 0 : this.#reserveSlot(id, calls);
     this.#actors.set(id, { id, calls, births, slot, ended: false });
   }
 
-  /** Takes over what `first` has made, and what that makes, and so on; returns when all are parked. */
-  #followBirths(first: Actor): void {
-    const queue = this.#adopt(first, 0, first.calls.length);
+  #siblingOptions(): SiblingOptions | undefined {
+    const { rootIsSibling, newPidNamespace } = this.#plan;
+    if (!rootIsSibling) return undefined;
+    const { id: pid, slot } = this.#actor(this.#rootId);
+    return { pid, slot, newPidNamespace, onSpawn: (made) => this.#siblingPid = made };
+  }
+
+  get #rootId(): number {
+    return this.#plan.expectedTasks[0]?.pid ?? 0;
+  }
+
+  /** The root has not inherited the coordinator's descriptors: it gets the one by which it can fetch them. */
+  #join({ tracee, coordinatorDescriptor }: Sibling): void {
+    this.#actor(this.#rootId).tracee = tracee;
+    this.#contents?.join(tracee, coordinatorDescriptor);
+  }
+
+  /** The coordinator makes the root; returns those that have been set going. */
+  #makeRoot(): Actor[] {
+    const coordinator = this.#actor(COORDINATOR);
+    coordinator.tracee?.run(coordinator.calls);
+    return this.#adopt(coordinator, 0, coordinator.calls.length);
+  }
+
+  /** Sets the root going that we have made. */
+  #startRoot(): Actor[] {
+    const root = this.#actor(this.#rootId);
+    root.tracee?.resume(root.calls, 0, runEnd(root, 0));
+    return [root];
+  }
+
+  /** Follows those in the queue, and what they make, and so on; returns when all are parked. */
+  #followBirths(queue: Actor[]): void {
     for (let next = 0; next < queue.length; next++) {
       const actor = queue[next];
       if (actor?.tracee === undefined) continue;
@@ -339,6 +385,7 @@ export class TaskTree {
     if (this.#coordinator !== undefined) {
       for (const maker of this.#actors.values()) for (const pid of this.#unadopted(maker)) pids.add(pid);
     }
+    if (this.#siblingPid !== undefined) pids.add(this.#siblingPid);
     if (this.#coordinatorPid !== undefined) pids.add(this.#coordinatorPid);
     return [...pids];
   }
@@ -399,7 +446,9 @@ export class TaskTree {
   }
 
   #isGone(pid: number): boolean {
-    return !this.#isWaitable(pid) && !this.#sys.taskExists(pid);
+    if (this.#isWaitable(pid)) return false;
+    // Tasks that do not descend from us are left for others to be told of their ends.
+    return !this.#sys.taskExists(pid) || this.#plan.rootIsSibling && isZombie(this.#sys, pid);
   }
 
   /** Takes all that there is to tell of a task, or of any with -1; returns whether there may be more to come. */
@@ -431,6 +480,11 @@ function runEnd(actor: Actor, start: number): number {
     if (actor.births[index] !== undefined && ++births === BIRTHS_PER_RUN) return index + 1;
   }
   return actor.calls.length;
+}
+
+function isZombie(sys: Sys, pid: number): boolean {
+  const stat = ignoring("ENOENT", () => readText(sys, `/proc/${pid}/stat`)) ?? "";
+  return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
 }
 
 /** The pid of a task in its innermost pid namespace: the last one of `NSpid` (proc_pid_status(5)). */

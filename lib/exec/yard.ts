@@ -18,7 +18,7 @@ import {
 } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { forEachAlways } from "./for_each_always.ts";
+import { forEachAlways } from "../for_each_always.ts";
 
 /** The open root directory of every hierarchy that a plan needs. Closing them is all there is to clean up. */
 export class Yard {

@@ -28,6 +28,8 @@ export interface Plan {
   readonly expectedTasks: readonly ExpectedTask[];
   /** Whether the tasks are made in a new pid namespace. */
   readonly newPidNamespace: boolean;
+  /** Whether the root task is made by cgrestore itself, as a child of its own parent; the coordinator makes none then. */
+  readonly rootIsSibling: boolean;
   /** What gives the tasks what they held; absent for placeholders. */
   readonly contents?: ContentsPlan;
   readonly counts: PlanCounts;
@@ -208,6 +210,8 @@ export interface PlanOptions {
   readonly pidNamespace: boolean;
   /** `--shell-job`. */
   readonly shellJob: boolean;
+  /** `--restore-sibling`: the root becomes a child of the caller. */
+  readonly restoreSibling: boolean;
   /** `--placeholders`: tasks without contents. */
   readonly placeholders: boolean;
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */

@@ -42,7 +42,9 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
   return {
     hierarchies: planYard(mapping, usedHierarchies(mapping, steps)),
     cgroups: cgroups.before,
-    coordinator: [{ kind: "create-task", pid: checkpoint.tasks[0]?.pid ?? 0, as: "sibling" }],
+    coordinator: options.restoreSibling
+      ? []
+      : [{ kind: "create-task", pid: checkpoint.tasks[0]?.pid ?? 0, as: "sibling" }],
     tasks: programs,
     endings: tasks.endings,
     lateMoves: tasks.lateMoves,
@@ -51,6 +53,7 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     places: tasks.places,
     expectedTasks: tasks.expectedTasks,
     newPidNamespace: tasks.newPidNamespace,
+    rootIsSibling: options.restoreSibling,
     ...contents === undefined ? {} : { contents: contents.plan },
     counts: tasks.counts,
     notes: [

@@ -182,4 +182,5 @@ export const SYS_GETDENTS64 = ARM ? 61n : 217n;
 export const SYS_TIMER_CREATE = ARM ? 107n : 222n;
 export const SYS_TIMER_SETTIME = ARM ? 110n : 223n;
 export const SYS_TIMER_DELETE = ARM ? 111n : 226n;
+export const SYS_PIDFD_OPEN = 434n;
 export const SYS_OPENAT2 = 437n;

@@ -118,6 +118,13 @@ const SYMBOLS = {
   unshare: { parameters: ["i32" /* int flags */], result: "i32" },
   setns: { parameters: ["i32", /* int fd */ "i32" /* int nstype */], result: "i32" },
 
+  getppid: { parameters: [], result: "i32" },
+  pidfd_open: {
+    name: "syscall",
+    parameters: ["i64", /* SYS_pidfd_open */ "i32", /* pid_t pid */ "u32"],
+    result: "i32",
+  },
+  pipe2: { parameters: ["buffer", /* int pipefd[2] */ "i32" /* int flags */], result: "i32" },
   getpid: { parameters: [], result: "i32" },
   gettid: { parameters: [], result: "i32" },
   getsid: { parameters: ["i32" /* pid_t pid */], result: "i32" },

@@ -5,6 +5,7 @@ import { decodeText, encodeText, encodeTextInto } from "../text.ts";
 import * as k from "./constants.ts";
 import { EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
 import { type Libc, openLibc } from "./libc.ts";
+import { CLONE_ARGS_SIZE, cloneArguments, SPAWN_CODE, SPAWN_DECLARATION, SPAWN_STACK_SIZE } from "./spawn_sibling.ts";
 import { spawnProgram } from "./spawn_program.ts";
 import type { DirectoryEntry, FileStatus, SharedMemory, Sys, WaitResult } from "./sys.ts";
 
@@ -86,6 +87,7 @@ export class LinuxSys implements Sys, Disposable {
 
   #handlers: SignalHandlers | undefined;
   #cpuid: CpuidFunction | undefined;
+  #sibling: Deno.UnsafeFnPointer<typeof SPAWN_DECLARATION> | undefined;
   readonly #savedActions = new Map<number, BigUint64Array<ArrayBuffer>>();
   readonly #savedMask = words(16);
   #timer: bigint | undefined;
@@ -355,6 +357,10 @@ export class LinuxSys implements Sys, Disposable {
 
   // ---- tasks
 
+  getppid(): number {
+    return this.#c.getppid();
+  }
+
   getpid(): number {
     return this.#c.getpid();
   }
@@ -408,13 +414,43 @@ export class LinuxSys implements Sys, Disposable {
     return pid[0] ?? 0;
   }
 
-  /** A file that may be executed, whatever the sysctl vm.memfd_noexec has as default. */
+  spawnSibling(executable: number, { pid, newPidNamespace }: Parameters<Sys["spawnSibling"]>[1]): number {
+    const numbers = new Int32Array([newPidNamespace ? 1 : pid]);
+    const stack = this.#map(SPAWN_STACK_SIZE);
+    const args = cloneArguments({
+      stack: Deno.UnsafePointer.value(stack),
+      pid: Deno.UnsafePointer.value(Deno.UnsafePointer.of(numbers)),
+      newPidNamespace,
+    });
+    this.#sibling ??= new Deno.UnsafeFnPointer(this.#makeCode(SPAWN_CODE), SPAWN_DECLARATION);
+    const made = Number(this.#sibling.call(args, BigInt(CLONE_ARGS_SIZE), executable, this.#argv, this.#envp));
+    this.#c.munmap(stack, BigInt(SPAWN_STACK_SIZE));
+    if (made < 0) throw failure("clone3", -made, `Cannot make task ${pid} as a child of our parent`);
+    return made;
+  }
+
+  pidfdOpen(pid: number): number {
+    const fd = this.#c.pidfd_open(k.SYS_PIDFD_OPEN, requirePositive(pid), 0);
+    const code = this.#code();
+    if (fd < 0) throw failure("pidfd_open", code, `Cannot open task ${pid}`);
+    return fd;
+  }
+
+  pipe(): readonly [number, number] {
+    const ends = new Int32Array(2);
+    const result = this.#c.pipe2(ends, k.O_CLOEXEC);
+    const code = this.#code();
+    if (result !== 0) throw failure("pipe2", code, "Cannot make a pipe");
+    return [ends[0] ?? -1, ends[1] ?? -1];
+  }
+
   spawnProgram(path: string, options: Parameters<Sys["spawnProgram"]>[1]): number {
     const pid = spawnProgram(this.#libc, { path, ...options });
     if (pid < 0) throw failure("posix_spawnp", -pid, `Cannot run ${quote(path)}`);
     return pid;
   }
 
+  /** A file that may be executed, whatever the sysctl vm.memfd_noexec has as default. */
   memfdCreate(name: string): number {
     const encoded = this.#encode("memfd_create", name);
     let fd = this.#c.memfd_create(encoded, k.MFD_CLOEXEC | k.MFD_EXEC);
@@ -590,22 +626,23 @@ export class LinuxSys implements Sys, Disposable {
 
   cpuid(leaf: number, subleaf: number): readonly [number, number, number, number] {
     if (Deno.build.arch !== "x86_64") return [0, 0, 0, 0];
-    this.#cpuid ??= this.#makeCpuid();
+    this.#cpuid ??= new Deno.UnsafeFnPointer(this.#makeCode(CPUID_CODE), CPUID_DECLARATION);
     const registers = new Uint32Array(new ArrayBuffer(64));
     this.#cpuid.call(leaf, subleaf, registers);
     const [eax = 0, ebx = 0, ecx = 0, edx = 0] = registers;
     return [eax, ebx, ecx, edx];
   }
 
-  #makeCpuid(): CpuidFunction {
-    const code = this.#mapPage();
-    new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(code, PAGE)).set(CPUID_CODE);
-    const result = this.#c.mprotect(code, BigInt(PAGE), k.PROT_READ | k.PROT_EXEC);
+  /** A page with machine code of our own. */
+  #makeCode<T extends Deno.ForeignFunction>(code: Uint8Array): Deno.PointerObject<T> {
+    const page = this.#mapPage();
+    new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(page, PAGE)).set(code);
+    const result = this.#c.mprotect(page, BigInt(PAGE), k.PROT_READ | k.PROT_EXEC);
     const failed = this.#code();
-    if (result !== 0) throw failure("mprotect", failed, "Cannot ask the processor what it has");
-    const address = Deno.UnsafePointer.create<typeof CPUID_DECLARATION>(Deno.UnsafePointer.value(code));
+    if (result !== 0) throw failure("mprotect", failed, "Cannot run instructions of our own");
+    const address = Deno.UnsafePointer.create<T>(Deno.UnsafePointer.value(page));
     if (address === null) throw new Error("Cannot call code at address 0");
-    return new Deno.UnsafeFnPointer(address, CPUID_DECLARATION);
+    return address;
   }
 
   // ---- ourselves
@@ -786,10 +823,14 @@ export class LinuxSys implements Sys, Disposable {
   }
 
   #mapPage(): Deno.PointerObject {
-    const page = this.#c.mmap(0n, BigInt(PAGE), k.PROT_READ | k.PROT_WRITE, k.MAP_PRIVATE | k.MAP_ANONYMOUS, -1, 0n);
+    return this.#map(PAGE);
+  }
+
+  #map(size: number): Deno.PointerObject {
+    const page = this.#c.mmap(0n, BigInt(size), k.PROT_READ | k.PROT_WRITE, k.MAP_PRIVATE | k.MAP_ANONYMOUS, -1, 0n);
     const code = this.#code();
     if (page !== null && Deno.UnsafePointer.value(page) !== MAP_FAILED) return page;
-    throw failure("mmap", code, "Cannot map a page of memory");
+    throw failure("mmap", code, `Cannot map ${size} bytes of memory`);
   }
 }
 

@@ -57,6 +57,7 @@ export interface Sys {
 
   // ---- tasks
   getpid(): number;
+  getppid(): number;
   /** getsid(2); ESRCH when there is no such task. */
   getsid(pid: number): number;
   getpgid(pid: number): number;
@@ -68,6 +69,14 @@ export interface Sys {
   kill(pid: number, signal: number): void;
   /** posix_spawn(3) of the file behind `executable`, with no arguments but its name and an empty environment. */
   spawn(executable: number): number;
+  /**
+   * The same as a child of our own parent, with the pid `pid`; in a new pid namespace, if wanted, whose first it is then.
+   */
+  spawnSibling(executable: number, options: { readonly pid: number; readonly newPidNamespace: boolean }): number;
+  /** pidfd_open(2) */
+  pidfdOpen(pid: number): number;
+  /** pipe2(2): the end to read from, and the one to write to. */
+  pipe(): readonly [number, number];
   /**
    * Starts a program by its name, which is looked for in PATH unless it has a slash, with further arguments. The
    * environment is ours with `environment` added; standard output and error go to the descriptor `output`.

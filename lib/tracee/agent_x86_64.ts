@@ -71,17 +71,33 @@ export const STUB_LISTING: readonly (readonly [bytes: string, assembly: string])
 /** Where in the stub the parent's pid belongs. */
 const STUB_PARENT = 25;
 
+/**
+ * What a sibling of ours runs before it is seized: it waits for the end of a pipe that we hold open, so for ours.
+ */
+export const SIBLING_STUB_LISTING: readonly (readonly [bytes: string, assembly: string])[] = [
+  ["bf44332211", "wait: mov edi, 0x11223344"],
+  ["488d7424f0", "lea rsi, [rsp - 16]"],
+  ["ba01000000", "mov edx, 1"],
+  ["31c0", "xor eax, eax"],
+  ["0f05", "syscall"],
+  ["4883f8fc", "cmp rax, -4"],
+  ["74e7", "je wait"],
+  ["b8e7000000", "mov eax, 231"],
+  ["31ff", "xor edi, edi"],
+  ["0f05", "syscall"],
+];
+
+/** Where in it the descriptor of the pipe belongs. */
+const SIBLING_STUB_DESCRIPTOR = 1;
+
 export const X86_64: Architecture = {
   machine: "x86_64",
   elfMachine: 62,
   agent: assemble(AGENT_LISTING),
   park: 0,
   gadget: 0x80,
-  stub: (parent) => {
-    const code = assemble(STUB_LISTING);
-    new DataView(code.buffer).setUint32(STUB_PARENT, parent, true);
-    return code;
-  },
+  stub: (parent) => assembleWith(STUB_LISTING, STUB_PARENT, parent),
+  siblingStub: (pipe) => assembleWith(SIBLING_STUB_LISTING, SIBLING_STUB_DESCRIPTOR, pipe),
   registerCount: 27,
   register: {
     slot: 0,
@@ -95,6 +111,17 @@ export const X86_64: Architecture = {
   },
   syscall: SYSCALLS_X86_64,
 };
+
+/** Assembles, with a 32-bit number put in its place. */
+function assembleWith(
+  listing: readonly (readonly [string, string])[],
+  offset: number,
+  number: number,
+): Uint8Array<ArrayBuffer> {
+  const code = assemble(listing);
+  new DataView(code.buffer).setUint32(offset, number, true);
+  return code;
+}
 
 function assemble(listing: readonly (readonly [string, string])[]): Uint8Array<ArrayBuffer> {
   const text = listing.map(([bytes]) => bytes).join("");

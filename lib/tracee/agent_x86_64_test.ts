@@ -1,30 +1,16 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { AGENT_LISTING, STUB_LISTING, X86_64 } from "./agent_x86_64.ts";
+import { assemble } from "../../tests/support/assemble.ts";
+import { AGENT_LISTING, SIBLING_STUB_LISTING, STUB_LISTING, X86_64 } from "./agent_x86_64.ts";
 import { ENTRY_ARGUMENTS, ENTRY_RESULT, ENTRY_SIZE, SLOT_EXECUTED, SLOT_START, SLOT_TABLE } from "./agent_layout.ts";
 
-/** Assembles with binutils, which comes with every compiler. */
-async function assembleWithBinutils(listing: readonly (readonly [string, string])[]): Promise<string> {
-  const directory = await Deno.makeTempDir();
-  try {
-    const source = [".intel_syntax noprefix", ...listing.map(([, assembly]) => assembly)].join("\n");
-    await Deno.writeTextFile(`${directory}/a.s`, `${source}\n`);
-    await run("as", "-o", `${directory}/a.o`, `${directory}/a.s`);
-    await run("objcopy", "-O", "binary", "-j", ".text", `${directory}/a.o`, `${directory}/a.bin`);
-    const bytes = await Deno.readFile(`${directory}/a.bin`);
-    return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
-async function run(command: string, ...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(command, { args }).output();
-  if (!success) throw new Error(`${command}: ${new TextDecoder().decode(stderr)}`);
-}
-
-for (const [name, listing] of [["agent", AGENT_LISTING], ["stub", STUB_LISTING]] as const) {
+for (
+  const [name, listing] of [["agent", AGENT_LISTING], ["stub", STUB_LISTING], [
+    "sibling's stub",
+    SIBLING_STUB_LISTING,
+  ]] as const
+) {
   Deno.test(`the bytes of the ${name} are what its listing assembles to`, async () => {
-    equal(await assembleWithBinutils(listing), listing.map(([bytes]) => bytes).join(""));
+    equal(await assemble(listing.map(([, assembly]) => assembly)), listing.map(([bytes]) => bytes).join(""));
   });
 }
 

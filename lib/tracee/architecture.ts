@@ -16,6 +16,8 @@ export interface Architecture {
   readonly gadget: number;
   /** What a fresh coordinator runs until it is seized: dies with its parent, else waits. */
   readonly stub: (parent: number) => Uint8Array<ArrayBuffer>;
+  /** What a sibling of ours runs until it is seized: waits until the pipe with this descriptor is closed, and ends. */
+  readonly siblingStub: (pipe: number) => Uint8Array<ArrayBuffer>;
   /** Words in `struct user_regs_struct` (sys/user.h). */
   readonly registerCount: number;
   readonly register: {

@@ -1,4 +1,5 @@
 import { SysError } from "../errors.ts";
+import { forEachAlways } from "../for_each_always.ts";
 import { readText } from "../sys/files.ts";
 import type { SharedMemory } from "../sys/sys.ts";
 import { CODE_OFFSET, makeElf, PROGRAM_BASE } from "./elf.ts";
@@ -32,8 +33,17 @@ const COORDINATOR_NAME = "cgrestore";
 /** The coordinator: the first tracee, which makes the root task and is no part of the checkpoint. */
 export interface Coordinator {
   readonly tracee: Tracee;
+  /** The root task, where it had to be made by us. */
+  readonly sibling?: Sibling;
   /** Unmaps the shared memory. The coordinator itself is ended by whoever ends all tracees. */
   release(): void;
+}
+
+/** The root task as a child of our own parent: as clean as the coordinator, and parked in its own slot. */
+export interface Sibling {
+  readonly tracee: Tracee;
+  /** A descriptor that it has, of a pidfd of the coordinator. */
+  readonly coordinatorDescriptor: number;
 }
 
 export interface CoordinatorOptions {
@@ -46,13 +56,23 @@ export interface CoordinatorOptions {
    * the last task that descends from the coordinator has ended.
    */
   readonly agentFile?: number | undefined;
+  /** Whether it may live on when we die while it is traced; until it clears that, the stub's death signal ends it. */
+  readonly mayOutliveUs?: boolean;
   /**
    * Whether it blocks all signals but the one of breakpoints, as its descendants will: what is sent to them waits until
    * they get masks of their own.
    */
   readonly blocksSignals?: boolean;
-  /** Whether it may live on when we die while it is traced; until it clears that, the stub's death signal ends it. */
-  readonly mayOutliveUs?: boolean;
+  /** The root task, when it is to be a child of our own parent: only we can make that. */
+  readonly sibling?: SiblingOptions | undefined;
+}
+
+export interface SiblingOptions {
+  readonly pid: number;
+  readonly newPidNamespace: boolean;
+  readonly slot: number;
+  /** As for the coordinator. */
+  readonly onSpawn: (pid: number) => void;
 }
 
 /**
@@ -72,12 +92,9 @@ export function startCoordinator(context: TraceeContext, options: CoordinatorOpt
       sys.ftruncate(memory, slots.size);
       shared = sys.mapShared(memory, slots.size);
       slots.bind(shared.bytes, context.base + PAGE);
-      const pid = spawnSeized(context, options);
-      sys.setCloseOnExec(memory, true);
-      const tracee = new Tracee(context, pid, 0);
-      installAgent(tracee, memory, options);
-      tracee.run(cleanCalls(tracee, options));
-      return { tracee, release };
+      const tracee = startChild(context, memory, options);
+      const sibling = options.sibling && startSibling(context, { memory, tracee, options, ...options.sibling });
+      return { tracee, release, ...sibling === undefined ? {} : { sibling } };
     } finally {
       sys.close(memory);
     }
@@ -85,35 +102,99 @@ export function startCoordinator(context: TraceeContext, options: CoordinatorOpt
     release();
     throw error;
   }
+}
 
-  function spawnSeized(context: TraceeContext, options: CoordinatorOptions): number {
-    const program = context.sys.memfdCreate("cgrestore-coordinator");
-    try {
-      const stub = context.architecture.stub(context.sys.getpid());
-      const file = makeElf(context.architecture.elfMachine, withGadget(stub, context.architecture));
-      context.sys.write(program, file);
-      // The slots' memory is mapped by the coordinator itself, so it needs the descriptor.
-      context.sys.setCloseOnExec(memory, false);
-      if (options.agentFile !== undefined) context.sys.setCloseOnExec(options.agentFile, false);
-      const pid = context.sys.spawn(program);
+function startChild(context: TraceeContext, memory: number, options: CoordinatorOptions): Tracee {
+  const { sys, architecture } = context;
+  return takeOver(context, {
+    ...{ memory, options, slot: 0, keep: options.keep },
+    stub: architecture.stub(sys.getpid()),
+    spawn: (program) => {
+      const pid = sys.spawn(program);
       options.onSpawn(pid);
-      context.sys.ptraceSeize(pid, PTRACE_O_TRACESYSGOOD | (options.mayOutliveUs ? 0 : PTRACE_O_EXITKILL));
-      context.sys.ptraceInterrupt(pid);
-      context.sys.wait(pid, 10_000);
       return pid;
-    } finally {
-      context.sys.close(program);
-      if (options.agentFile !== undefined) context.sys.setCloseOnExec(options.agentFile, true);
-    }
+    },
+  });
+}
+
+interface SiblingParts extends SiblingOptions {
+  readonly memory: number;
+  /** The coordinator. */
+  readonly tracee: Tracee;
+  readonly options: CoordinatorOptions;
+}
+
+function startSibling(context: TraceeContext, parts: SiblingParts): Sibling {
+  const { sys, architecture } = context;
+  const { memory, options, slot, pid, newPidNamespace } = parts;
+  const coordinatorDescriptor = sys.pidfdOpen(parts.tracee.pid);
+  const [end, ours] = sys.pipe();
+  try {
+    for (const fd of [coordinatorDescriptor, end]) sys.setCloseOnExec(fd, false);
+    const tracee = takeOver(context, {
+      ...{ memory, options, slot, keep: [...options.keep, coordinatorDescriptor].sort((a, b) => a - b) },
+      stub: architecture.siblingStub(end),
+      spawn: (program) => {
+        const made = sys.spawnSibling(program, { pid, newPidNamespace });
+        parts.onSpawn(made);
+        return made;
+      },
+    });
+    return { tracee, coordinatorDescriptor };
+  } finally {
+    forEachAlways([coordinatorDescriptor, end, ours], (fd) => sys.close(fd));
   }
 }
 
-/** The agent follows the stub in the program, so that its gadget can be used before it has moved. */
-function withGadget(stub: Uint8Array, architecture: Architecture): Uint8Array {
-  const code = new Uint8Array(stub.length + architecture.agent.length);
-  code.set(stub);
-  code.set(architecture.agent, stub.length);
-  return code;
+interface NewProcess {
+  /** The shared memory's file. */
+  readonly memory: number;
+  readonly options: CoordinatorOptions;
+  readonly slot: number;
+  readonly keep: readonly number[];
+  /** What it runs until it is seized. */
+  readonly stub: Uint8Array;
+  /** Starts the program behind a descriptor; returns the pid. */
+  readonly spawn: (program: number) => number;
+}
+
+/** Starts a process, seizes it, and leaves nothing in it but the agent. */
+function takeOver(context: TraceeContext, process: NewProcess): Tracee {
+  const { sys } = context;
+  const { memory, options, slot, keep } = process;
+  const pid = spawnSeized(context, process);
+  sys.setCloseOnExec(memory, true);
+  const tracee = new Tracee(context, pid, slot);
+  installAgent(tracee, memory, options);
+  tracee.run(cleanCalls(tracee, { ...options, keep }));
+  return tracee;
+}
+
+function spawnSeized(context: TraceeContext, { memory, options, stub, spawn }: NewProcess): number {
+  const { sys, architecture } = context;
+  const program = sys.memfdCreate("cgrestore-coordinator");
+  try {
+    sys.write(program, makeProgram(architecture, stub));
+    // The slots' memory is mapped by the process itself, so it needs the descriptor.
+    sys.setCloseOnExec(memory, false);
+    if (options.agentFile !== undefined) sys.setCloseOnExec(options.agentFile, false);
+    const pid = spawn(program);
+    sys.ptraceSeize(pid, PTRACE_O_TRACESYSGOOD | (options.mayOutliveUs ? 0 : PTRACE_O_EXITKILL));
+    sys.ptraceInterrupt(pid);
+    sys.wait(pid, 10_000);
+    return pid;
+  } finally {
+    sys.close(program);
+    if (options.agentFile !== undefined) sys.setCloseOnExec(options.agentFile, true);
+  }
+}
+
+/** The agent comes before the stub in the program, so that its gadget can be used before it has moved. */
+function makeProgram({ agent, elfMachine }: Architecture, stub: Uint8Array): Uint8Array<ArrayBuffer> {
+  const code = new Uint8Array(agent.length + stub.length);
+  code.set(agent);
+  code.set(stub, agent.length);
+  return makeElf(elfMachine, { code, entry: agent.length });
 }
 
 /** Maps the agent and the slots at their address, and enters the agent there. */
@@ -139,8 +220,7 @@ function callByRegisters(tracee: Tracee, number: number, args: readonly number[]
   const { sys, architecture } = tracee.context;
   const { register } = architecture;
   const registers = readRegisters(tracee);
-  const stubSize = architecture.stub(0).length;
-  registers[register.instruction] = PROGRAM_BASE + BigInt(CODE_OFFSET + stubSize + architecture.gadget);
+  registers[register.instruction] = PROGRAM_BASE + BigInt(CODE_OFFSET + architecture.gadget);
   registers[register.number] = BigInt(number);
   register.arguments.forEach((index, i) => registers[index] = BigInt.asUintN(64, BigInt(args[i] ?? 0)));
   writeRegisters(tracee, registers);
@@ -201,16 +281,21 @@ function signalMask(mask: bigint): Uint8Array<ArrayBuffer> {
   return new Uint8Array(BigUint64Array.of(mask).buffer);
 }
 
+/** What `startCoordinator` runs in a slot at most: entries, and bytes of data. */
+export function cleaningSize(kept: number): { readonly entries: number; readonly data: number } {
+  const mappings = 8;
+  return { entries: mappings + HIGHEST_SIGNAL + 3 + kept + 1, data: HIGHEST_SIGNAL * 32 + 32 };
+}
+
 /**
  * Reserves the coordinator's slot, which must be the first, for what `startCoordinator` runs in it, and for `more`.
  *
  * @returns how many entries `startCoordinator` uses at most
  */
 export function reserveCoordinatorSlot(slots: Slots, kept: number, more = { entries: 0, data: 0 }): number {
-  const mappings = 8;
-  const used = mappings + HIGHEST_SIGNAL + 3 + kept + 1;
-  slots.reserve(used + more.entries, HIGHEST_SIGNAL * 32 + 32 + more.data);
-  return used;
+  const { entries, data } = cleaningSize(kept);
+  slots.reserve(entries + more.entries, data + more.data);
+  return entries;
 }
 
 /** Everything that is mapped but the agent and the slots: start and size. proc_pid_maps(5). */

@@ -6,15 +6,21 @@ const PROGRAM_HEADER_SIZE = 56;
 /** Offset of the code in the file and from `PROGRAM_BASE`. */
 export const CODE_OFFSET = 128;
 
-/** The smallest ELF executable that runs `code` at `PROGRAM_BASE + CODE_OFFSET` (elf(5)): one loaded segment. */
-export function makeElf(machine: number, code: Uint8Array): Uint8Array<ArrayBuffer> {
+/**
+ * The smallest ELF executable with `code` at `PROGRAM_BASE + CODE_OFFSET` (elf(5)), which begins at the offset `entry` in
+ * it: one loaded segment.
+ */
+export function makeElf(
+  machine: number,
+  { code, entry }: { readonly code: Uint8Array; readonly entry: number },
+): Uint8Array<ArrayBuffer> {
   const file = new Uint8Array(new ArrayBuffer(CODE_OFFSET + code.length));
   const view = new DataView(file.buffer);
   file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   view.setUint16(16, 2, true); // e_type: ET_EXEC
   view.setUint16(18, machine, true);
   view.setUint32(20, 1, true); // e_version
-  view.setBigUint64(24, PROGRAM_BASE + BigInt(CODE_OFFSET), true); // e_entry
+  view.setBigUint64(24, PROGRAM_BASE + BigInt(CODE_OFFSET + entry), true); // e_entry
   view.setBigUint64(32, BigInt(HEADER_SIZE), true); // e_phoff
   view.setUint16(52, HEADER_SIZE, true);
   view.setUint16(54, PROGRAM_HEADER_SIZE, true);

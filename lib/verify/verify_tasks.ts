@@ -13,16 +13,22 @@ export interface TaskObserver {
   readonly hostPid: (id: number) => number;
 }
 
+interface TreeObserver extends TaskObserver {
+  /** Pid of the root task's parent. */
+  readonly rootParent: number;
+}
+
 /** Reads every task and thread of the plan again, and tells what differs from it. */
 export function verifyTasks(observer: TaskObserver, plan: Plan): Problem[] {
   const places = new PlaceComparison(plan.places);
+  const rootParent = plan.rootIsSibling ? observer.sys.getppid() : observer.sys.getpid();
   return plan.expectedTasks.flatMap((task) => [
-    ...verifyTask(observer, task, places),
+    ...verifyTask({ ...observer, rootParent }, task, places),
     ...task.threads.flatMap((thread) => verifyThread(observer, task, thread, places)),
   ]);
 }
 
-function verifyTask(observer: TaskObserver, task: ExpectedTask, places: PlaceComparison): Problem[] {
+function verifyTask(observer: TreeObserver, task: ExpectedTask, places: PlaceComparison): Problem[] {
   const where = `task ${task.pid} "${task.comm}"`;
   return reading(where, () => {
     const directory = `/proc/${observer.hostPid(task.pid)}`;
@@ -61,10 +67,10 @@ export function reading(where: string, observe: () => string[]): Problem[] {
   }
 }
 
-function compareStatus({ sys, hostPid }: TaskObserver, task: ExpectedTask, status: TaskStatus): string[] {
+function compareStatus({ rootParent, hostPid }: TreeObserver, task: ExpectedTask, status: TaskStatus): string[] {
   // 0 is "outside of the pid namespace", and undefined "as cgrestore": neither is made by the plan.
   const expectedId = (id: number | undefined, actual: number) => id === undefined || id === 0 ? actual : hostPid(id);
-  const parent = task.parent === 0 ? sys.getpid() : hostPid(task.parent);
+  const parent = task.parent === 0 ? rootParent : hostPid(task.parent);
   const zombie = task.state === "zombie";
   return [
     ...difference("its name", task.comm, status.comm),

@@ -1,10 +1,15 @@
 /** Options of `restore` that are about the end of a restore: who is told, who waits, what is left. */
 import { deepEqual as assertEquals, equal as assertEqual, match as assertMatch } from "node:assert/strict";
-import { runCgrestore, spawnCgrestore } from "../support/run_cgrestore.ts";
+import { openLinuxSys } from "../../lib/sys/linux_sys.ts";
+import { cgrestoreCommand, runCgrestore, spawnCgrestore } from "../support/run_cgrestore.ts";
 import { requires } from "../support/skip.ts";
 import { taskExists, waitUntil } from "../support/kernel_state.ts";
 import { compileHolder } from "./support/compile_holder.ts";
 import { exists, LiveTree } from "./support/live_tree.ts";
+
+const SIGKILL = 9;
+
+const sys = openLinuxSys();
 
 /** Writes a line for each action; ends with status 3 at the action that is named in the file `fail`. */
 const SCRIPT = `#!/bin/sh
@@ -127,3 +132,33 @@ optionTest("--wait passes signals on", "interruptible", async ({ tree, images, w
   const { code } = await child.output();
   assertEqual(code, 40 + 15);
 });
+
+optionTest("--restore-sibling makes the root a child of the caller", "several", async ({ tree, images, work }) => {
+  await tree.putDirectoryBack();
+  const [command, ...first] = cgrestoreCommand();
+  const words = [command, ...first, "restore", "-D", images, "--restore-sibling", "-v1"];
+  // The shell stays, and waits for the child that it has got.
+  const script = `"$@" || exit 99; cut -d" " -f4 /proc/${tree.root}/stat > ${work}/parent; echo $$ > ${work}/shell
+    touch ${tree.directory}/go; while kill -0 ${tree.root} && [ "$(cut -d" " -f3 /proc/${tree.root}/stat)" != Z ]; do
+    sleep 0.05; done`;
+  const shell = new Deno.Command("sh", { args: ["-c", script, "sh", ...words], stdin: "null", stderr: "piped" });
+  const { code, stderr } = await shell.output();
+  assertEqual(code, 0, new TextDecoder().decode(stderr));
+  assertEqual(Deno.readTextFileSync(`${work}/parent`), Deno.readTextFileSync(`${work}/shell`));
+  assertEqual(Deno.readTextFileSync(`${tree.directory}/result`), "ok\n");
+});
+
+optionTest(
+  "--restore-sibling leaves nothing when a script fails",
+  "several",
+  async ({ tree, images, work, script }) => {
+    await Deno.writeTextFile(`${work}/fail`, "post-restore");
+    const { code, err } = await tree.restore(images, ["--restore-sibling", "--action-script", script]);
+    assertEqual(code, 8, err);
+    // The caller is told of the end of its child: here that is the test.
+    const status = sys.wait(tree.root, 0)?.status;
+    assertEqual(status, SIGKILL);
+    const isZombie = (pid: number) => /\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
+    await waitUntil(() => tree.listTasks().every(isZombie), "tasks are left");
+  },
+);

@@ -32,6 +32,7 @@ const EMPTY: Plan = {
   places: [],
   expectedTasks: [],
   newPidNamespace: false,
+  rootIsSibling: false,
   counts: { writes: 0, originWrites: 0, createdInPlace: 0 },
   notes: [],
 };

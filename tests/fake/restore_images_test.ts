@@ -18,6 +18,7 @@ const OPTIONS: PlanOptions = {
   onMissing: "skip",
   pidNamespace: false,
   shellJob: false,
+  restoreSibling: false,
   externalUnixSockets: false,
   connections: "refuse",
   placeholders: true,

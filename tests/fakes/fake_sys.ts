@@ -291,6 +291,10 @@ export class FakeSys implements Sys {
 
   // ---- tasks
 
+  getppid(): number {
+    return this.#self.parent?.id ?? 0;
+  }
+
   getpid(): number {
     return this.#self.id;
   }
@@ -327,7 +331,7 @@ export class FakeSys implements Sys {
       const program = this.#node(executable);
       if (!(program instanceof MemoryFile)) throw new Errno("EACCES");
       const elf = new DataView(program.bytes.buffer, 0, CODE_OFFSET);
-      if (elf.getUint32(0) !== 0x7f454c46 || elf.getBigUint64(24, true) !== PROGRAM_BASE + BigInt(CODE_OFFSET)) {
+      if (elf.getUint32(0) !== 0x7f454c46 || elf.getBigUint64(24, true) < PROGRAM_BASE + BigInt(CODE_OFFSET)) {
         throw new Errno("ENOEXEC");
       }
       return this.#makeChild(program.bytes).id;
@@ -424,6 +428,18 @@ export class FakeSys implements Sys {
 
   ptraceSetThreadArea(): void {
     onlyForContents("ptrace(PTRACE_SET_THREAD_AREA)");
+  }
+
+  spawnSibling(): number {
+    onlyForContents("clone3");
+  }
+
+  pidfdOpen(_pid: number): number {
+    onlyForContents("pidfd_open");
+  }
+
+  pipe(): readonly [number, number] {
+    onlyForContents("pipe2");
   }
 
   spawnProgram(path: string): number {

@@ -43,6 +43,7 @@ const PAGE = 4096;
 const SIGKILL = 9;
 const SIGSTOP = 19;
 const PR_SET_PDEATHSIG = 1;
+const PR_SET_DUMPABLE = 4;
 const PR_SET_NAME = 15;
 const PR_SET_CHILD_SUBREAPER = 36;
 const PTRACE_EVENT_STOP = 128;
@@ -108,7 +109,7 @@ const CALLS: ReadonlyMap<number, Implementation> = new Map<number, Implementatio
   [numbers.prctl, ({ task, args, int }) => {
     if (int(0) === PR_SET_NAME) task.comm = task.leader.memory.string(args[1] ?? 0n).slice(0, 15);
     else if (int(0) === PR_SET_CHILD_SUBREAPER) setSubreaper(task.leader, args[1] !== 0n);
-    else if (int(0) !== PR_SET_PDEATHSIG) throw new Errno("EINVAL");
+    else if (int(0) !== PR_SET_PDEATHSIG && int(0) !== PR_SET_DUMPABLE) throw new Errno("EINVAL");
     return 0;
   }],
   // cgrestore holds every lock, and lives as long as the fake.

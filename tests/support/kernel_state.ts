@@ -269,9 +269,9 @@ export async function killTasks(pids: readonly number[], id: string): Promise<vo
   await waitUntil(() => !ours.some(taskExists), `tasks ${ours.join(", ")} are still there after SIGKILL`);
 }
 
-/** Waits until `condition` holds, 10 s at most. */
+/** Waits until `condition` holds, 30 s at most. */
 export async function waitUntil(condition: () => boolean, otherwise: string): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
+  for (let tries = 0; tries < 3000; tries++) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

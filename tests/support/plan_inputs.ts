@@ -147,6 +147,7 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   onMissing: "fail",
   pidNamespace: false,
   shellJob: false,
+  restoreSibling: false,
   externalUnixSockets: false,
   connections: "refuse",
   placeholders: true,

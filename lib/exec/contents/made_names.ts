@@ -1,7 +1,7 @@
 import { SysError } from "../../errors.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Sys } from "../../sys/sys.ts";
-import { forEachAlways } from "../for_each_always.ts";
+import { forEachAlways } from "../../for_each_always.ts";
 
 /** What a name is: a file or a directory that was made, or a file that had the name `from` before. */
 type MadeName = { readonly kind: "file" | "directory" } | { readonly kind: "moved"; readonly from: string };

@@ -3,7 +3,7 @@ import { cut } from "../../model/build_pages.ts";
 import type { InheritStep, MemoryStep } from "../../plan/contents/contents_plan.ts";
 import { planFills } from "../../plan/contents/plan_memory.ts";
 import { O_RDONLY } from "../../sys/constants.ts";
-import { forEachAlways } from "../for_each_always.ts";
+import { forEachAlways } from "../../for_each_always.ts";
 import type { Sys } from "../../sys/sys.ts";
 
 const PROT_WRITE = 2;

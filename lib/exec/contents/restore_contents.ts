@@ -93,6 +93,17 @@ export class ContentsRun {
     return Math.max(Math.min(size, MAX_ARENA), COORDINATOR_SIZE + largestMessage(plan.lateFiles));
   }
 
+  /** Readies a task that is no child of the coordinator, and has a pidfd of it at `descriptor`. */
+  join(tracee: Tracee, descriptor: number): void {
+    const purpose = { attempt: "Cannot open the coordinator" };
+    this.#raiseLimit(tracee);
+    if (descriptor === this.#context.base) return;
+    tracee.run([
+      remoteCall(this.#context, "dup3", [descriptor, this.#context.base, 0], purpose),
+      remoteCall(this.#context, "close", [descriptor], purpose),
+    ]);
+  }
+
   /** What a task does to restore its memory before it makes others; it still has the coordinator's descriptors then. */
   compileMemory(pid: number): RemoteCall[] {
     const task = this.#plan.tasks.find((other) => other.pid === pid);
@@ -101,7 +112,7 @@ export class ContentsRun {
 
   /** Makes the files that are mapped, and what the tasks inherit: before any task is made. */
   prepare(): void {
-    this.#raiseLimit();
+    this.#raiseLimit(this.#options.coordinator());
     const { base, numbers } = this.#context;
     const coordinator = this.#options.coordinator();
     const lowest = new LowestDescriptors(this.#options.taken);
@@ -181,9 +192,8 @@ export class ContentsRun {
     unlockNetwork(unlock, { sys, context: this.#context, coordinator: coordinator(), note });
   }
 
-  /** The coordinator holds the open files of all tasks. */
-  #raiseLimit(): void {
-    const coordinator = this.#options.coordinator();
+  /** The coordinator holds the open files of all tasks, and others have a descriptor behind those of all. */
+  #raiseLimit(tracee: Tracee): void {
     const needed = BigInt(this.#context.base + 1 + this.#plan.handles);
     const before = new Uint8Array(16);
     const attempt = `Cannot open ${needed} files at once`;
@@ -191,10 +201,10 @@ export class ContentsRun {
     const limit = (...args: RemoteCall["arguments"]) => (
       remoteCall(this.#context, "prlimit64", [0, RLIMIT_NOFILE, ...args], { attempt, hints })
     );
-    coordinator.run([limit(0, { output: before })]);
+    tracee.run([limit(0, { output: before })]);
     const [soft = 0n, hard = 0n] = new BigUint64Array(before.buffer);
     if (soft >= needed) return;
-    coordinator.run([limit(words(needed, hard > needed ? hard : needed), 0)]);
+    tracee.run([limit(words(needed, hard > needed ? hard : needed), 0)]);
   }
 
   #makeFiles(steps: readonly FileStep[], taken: readonly number[]): void {

@@ -54,7 +54,7 @@ export class LiveTree implements AsyncDisposable {
 
   /** Waits until the tasks say that they are ready. */
   async ready(): Promise<void> {
-    await waitUntil(() => this.has("ready") || !isAlive(this.root), "the program is not ready after 10 s");
+    await waitUntil(() => this.has("ready") || !isAlive(this.root), "the program is not ready after 30 s");
     if (!this.has("ready")) throw new Error(`The program has ended early: ${this.errors()}`);
   }
 
@@ -104,7 +104,7 @@ export class LiveTree implements AsyncDisposable {
   /** Lets the tasks go on; returns what they found, `"ok"` when all was as it should be. */
   async finish(): Promise<string> {
     await Deno.writeTextFile(`${this.directory}/go`, "");
-    await waitUntil(() => this.has("result") || !isAlive(this.root), "the program has not finished after 10 s");
+    await waitUntil(() => this.has("result") || !isAlive(this.root), "the program has not finished after 30 s");
     if (!this.has("result")) return `the program has ended early: ${this.errors()}`;
     return Deno.readTextFileSync(`${this.directory}/result`).trim();
   }
