@@ -1,10 +1,10 @@
+import { capabilityNames } from "../model/capability_names.ts";
 import { type HierarchyName, UNIFIED } from "../model/hierarchy.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { describeAbstractNames } from "./describe_abstract_names.ts";
 import { describeComponents } from "./describe_components.ts";
-import { capabilityNames } from "./capability_names.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
 import { describeFiles } from "./describe_files.ts";
 import { describeNetwork } from "./describe_network.ts";
@@ -29,6 +29,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
   const unified = hierarchies.find(({ name }) => name === UNIFIED)?.cgroups.get("/")?.values.get("cgroup.controllers");
   const pidMax = Number(readText(sys, "/proc/sys/kernel/pid_max"));
   const [major = 0, minor = 0] = readText(sys, "/proc/sys/kernel/osrelease").split(/[^0-9]+/).map(Number);
+  const own = describeOwnState(sys);
   return {
     hierarchies,
     looseControllers: describeLooseControllers(sys),
@@ -37,11 +38,12 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     freePids: findFreePids(sys, pidMax, questions),
     pidMax,
     maxDescriptors: Number(readText(sys, "/proc/sys/fs/nr_open")),
+    suidDumpable: Number(readText(sys, "/proc/sys/fs/suid_dumpable")),
     kernel: [major, minor],
     machine: describeMachine(sys),
-    capabilities: capabilityNames(/^CapEff:\s*([0-9a-f]+)$/m.exec(readText(sys, "/proc/self/status"))?.[1] ?? "0"),
+    capabilities: new Set(capabilityNames(own.effective)),
     components: describeComponents(sys, questions.components),
-    own: describeOwnState(sys),
+    own,
     files: describeFiles(sys, questions.files),
     abstractNames: new Set(questions.abstractNames ? describeAbstractNames(sys) : []),
     ...questions.network ? { network: describeNetwork(sys) } : {},

@@ -19,6 +19,8 @@ export interface Host {
   readonly pidMax: number;
   /** `fs.nr_open`: no limit of open files can be above it. */
   readonly maxDescriptors: number;
+  /** `fs.suid_dumpable`: what PR_GET_DUMPABLE says after a change of credentials. */
+  readonly suidDumpable: number;
   /** `uname -r`, as `[major, minor]`. */
   readonly kernel: readonly [number, number];
   /** `uname -m`. */
@@ -89,10 +91,14 @@ export interface OwnState {
   readonly bounding: bigint;
   readonly ambient: bigint;
   readonly noNewPrivileges: boolean;
+  /** Whether seccomp(2) is in force. */
+  readonly hasSeccomp: boolean;
   readonly nice: number;
   /** SCHED_* of sched(7) */
   readonly policy: number;
   readonly oomScoreAdjustment: number;
+  /** Absent where the kernel has none (CONFIG_AUDIT). */
+  readonly loginUid?: number;
   /** By resource number; RLIM_INFINITY is 2⁶⁴ − 1. */
   readonly limits: readonly { readonly soft: bigint; readonly hard: bigint }[];
 }

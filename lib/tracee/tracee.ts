@@ -38,7 +38,8 @@ export class Tracee {
   /** How long the last run may take. */
   #patience = RUN_TIMEOUT_MS;
   #completed = 0;
-  #isHalted = false;
+  /** Whether the last run may be going on. */
+  #isRunning = false;
 
   constructor(readonly context: TraceeContext, readonly pid: number, readonly slot: number) {}
 
@@ -62,6 +63,7 @@ export class Tracee {
     this.#calls = calls;
     this.#start = start;
     this.#completed = start;
+    this.#isRunning = true;
     this.#patience = patienceFor(calls.slice(start, end));
     this.context.slots.select(this.slot, start, end);
     this.context.sys.ptraceContinue(this.pid, 0);
@@ -89,22 +91,32 @@ export class Tracee {
     this.#patience = RUN_TIMEOUT_MS;
   }
 
+  /** Makes sure that `completed` is right after `finish` has failed, because waiting itself did, or was interrupted. */
+  settle(): void {
+    if (this.#isRunning) this.finish();
+  }
+
   /** Waits until the tracee has come to the end, or stopped before; returns how many entries have run. */
   #follow(end: number): number {
-    const { sys, slots } = this.context;
     for (;;) {
       this.waitParked();
+      this.#isRunning = false;
+      const { slots } = this.context;
       const done = slots.executed(this.slot);
       const result = done === 0 ? 0 : slots.result(this.slot, done - 1);
       const hasFailed = result < 0 && result >= -4095;
-      this.#completed = hasFailed ? done - 1 : done;
-      if (!hasFailed) return done;
-      if (!this.#tolerates(done - 1, -result)) throw this.#failed(done - 1, -result);
-      this.#completed = done;
-      if (done === end) return done;
-      slots.select(this.slot, done, end);
-      sys.ptraceContinue(this.pid, 0);
+      const isTolerated = hasFailed && this.#tolerates(done - 1, -result);
+      this.#completed = hasFailed && !isTolerated ? done - 1 : done;
+      if (hasFailed && !isTolerated) throw this.#failed(done - 1, -result);
+      if (!hasFailed || done === end) return done;
+      this.#goOn(done, end);
     }
+  }
+
+  #goOn(from: number, end: number): void {
+    this.#isRunning = true;
+    this.context.slots.select(this.slot, from, end);
+    this.context.sys.ptraceContinue(this.pid, 0);
   }
 
   #tolerates(index: number, errno: number): boolean {
@@ -129,11 +141,6 @@ export class Tracee {
     this.finish();
   }
 
-  /** Whether somebody has stopped the task meanwhile: it has to be stopped when it is let go. */
-  get isHalted(): boolean {
-    return this.#isHalted;
-  }
-
   /** Starts a table that ends the task, by a signal (0 for none) or by its last call, and waits for that. */
   runToExit(calls: readonly RemoteCall[], deathSignal: number): void {
     this.start(calls);
@@ -149,21 +156,15 @@ export class Tracee {
     }
   }
 
-  /** Waits for the parking breakpoint. */
+  /** Waits for the parking breakpoint; a signal that stops the task does so when it is let go. */
   waitParked(): void {
     for (;;) {
       const status = this.#waitStatus();
       if (!stopped(status)) throw this.#ended(status);
       if (stopSignal(status) === SIGTRAP && ptraceEvent(status) === 0) return;
       if (isFault(stopSignal(status))) throw this.#ended(status);
-      this.holdBack(status);
-      this.context.sys.ptraceContinue(this.pid, 0);
+      this.context.sys.ptraceContinue(this.pid, signalToPass(status));
     }
-  }
-
-  /** Takes note of a signal that will not be delivered. Others than SIGSTOP are blocked, or of no importance. */
-  holdBack(status: number): void {
-    if (stopSignal(status) === SIGSTOP && ptraceEvent(status) === 0) this.#isHalted = true;
   }
 
   /** Lets go of the tracee, which sleeps from then on; `signal` is delivered as it goes. */
@@ -191,6 +192,7 @@ export class Tracee {
     } catch (error) {
       if (!(error instanceof SysError) || error.code !== "ETIMEDOUT") throw error;
       this.#completed = this.#currentEntry();
+      this.#isRunning = false;
       const call = this.#calls[this.#completed];
       if (call === undefined) throw error;
       throw new SysError(call.purpose.call, "ETIMEDOUT", call.purpose.attempt(), "it blocks", { cause: error });
@@ -232,6 +234,15 @@ export class Tracee {
 function patienceFor(calls: readonly RemoteCall[]): number {
   const bytes = calls.reduce((sum, { purpose, expected }) => sum + (purpose.call === "preadv" ? expected ?? 0 : 0), 0);
   return RUN_TIMEOUT_MS + bytes / 2 ** 20 * TIMEOUT_PER_MIB_MS;
+}
+
+/**
+ * The signal with which a tracee goes on after a stop that it was not waited for. Others than SIGSTOP are blocked, or of
+ * no importance. That one stops the task as a whole, but threads that are traced are continued nevertheless; they stop
+ * when they are let go, unless SIGCONT has come (ptrace(2), group-stop).
+ */
+export function signalToPass(status: number): number {
+  return stopSignal(status) === SIGSTOP && ptraceEvent(status) === 0 ? SIGSTOP : 0;
 }
 
 /** SIGILL, SIGBUS, SIGFPE, SIGSEGV and SIGSYS come from the code itself: it would only fault again. */

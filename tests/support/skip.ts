@@ -1,7 +1,17 @@
 /** Tests that need more than every machine has. A test that cannot run says why, in a line that `scripts/test.ts` reads. */
 
 /** What a test can need of the machine. */
-export type Requirement = "root" | "cc" | "criu" | "denort" | "vm" | "v1" | "v1-apart" | "v2" | "user-namespaces";
+export type Requirement =
+  | "root"
+  | "cc"
+  | "criu"
+  | "denort"
+  | "vm"
+  | "v1"
+  | "v1-apart"
+  | "v2"
+  | "user-namespaces"
+  | "resources";
 
 /** Spread into the options of `Deno.test`. */
 export interface Skip {
@@ -47,6 +57,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
   vm: () => (Deno.env.get("CGRESTORE_VM") ? undefined : "not in a VM"),
+  resources: () => (hasCapability(CAP_SYS_RESOURCE) ? undefined : "no CAP_SYS_RESOURCE"),
   v1: () => (mounted("cgroup") ? undefined : "no cgroup v1 hierarchy"),
   "v1-apart": () => (hasHierarchy("cpu") ? undefined : "no cgroup v1 hierarchy with cpu alone"),
   v2: () => (mounted("cgroup2") ? undefined : "no cgroup v2 hierarchy"),
@@ -60,6 +71,13 @@ function runs(command: string, args: string[]): boolean {
     // The program is not there.
     return false;
   }
+}
+
+const CAP_SYS_RESOURCE = 24;
+
+function hasCapability(number: number): boolean {
+  const mask = /^CapEff:\s*(\S+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1] ?? "0";
+  return (BigInt(`0x${mask}`) >> BigInt(number) & 1n) === 1n;
 }
 
 function hasHierarchy(name: string): boolean {

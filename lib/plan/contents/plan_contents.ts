@@ -55,6 +55,7 @@ export interface PlannedContents {
 export function planContents(questions: ContentsQuestions): PlannedContents {
   const { contents, host, programs, namespaces, options } = questions;
   const problems = [...sharingProblems(programs, contents), ...networkProblems(contents, namespaces)];
+  if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
   const files = new FilePlanner(contents, host, problems, options);
   const networkUnlock = planNetworkUnlock(contents, namespaces);
   const free = findFreeRange(contents);
@@ -85,7 +86,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       expectedFiles: files.expected,
       components: host.components,
       choosesTimerIds: draft.choosesTimerIds,
-      ownBounding: host.own.bounding,
+      ownCapabilities: host.own,
       tasks,
     },
     problems,
@@ -150,7 +151,7 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     ...planTaskState(state, { pid, contents, host, choosesTimerIds, threads, problems }),
     threads: threads.flatMap((tid) => {
       const thread = contents.threads.get(tid);
-      return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems })];
+      return thread === undefined ? [] : [planThread(thread, { pid, tid, host, problems })];
     }),
   }];
 }

@@ -1,5 +1,6 @@
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { COMMON_MAGIC } from "../../../lib/image/magic.ts";
+import { type core_entry, core_entrySchema } from "../../gen/core_pb.ts";
 
 const WORD = 4;
 
@@ -21,4 +22,9 @@ export function editImage<Schema extends DescMessage>(
   new DataView(edited.buffer).setUint32(header, payload.length, true);
   edited.set(payload, header + WORD);
   Deno.writeFileSync(path, edited);
+}
+
+/** Edits the core image of the root task. */
+export function editCore(edit: (core: core_entry) => void): (images: string, root: number) => void {
+  return (images, root) => editImage(`${images}/core-${root}.img`, core_entrySchema, edit);
 }
