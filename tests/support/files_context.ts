@@ -8,7 +8,7 @@ export function filesContext(): FilesContext {
     numbers: SYSCALLS_X86_64,
     base: 100,
     nameOf: (id: number) => `task ${id}`,
-    ownBounding: 0n,
+    ownCapabilities: { permitted: 0n, effective: 0n, bounding: 0n },
     choosesTimerIds: true,
     comparison: { resolve: () => [] },
     lowest: new LowestDescriptors([]),

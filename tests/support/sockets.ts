@@ -107,7 +107,6 @@ export function contentsWith(files: readonly OpenFile[]): Contents {
     files: new Map(files.map((file) => [file.id, file])),
     tables: new Map(),
     segments: new Map(),
-    filters: [],
     locks: [],
   };
 }
@@ -127,6 +126,7 @@ export const IDLE_NETWORK: HostNetwork = {
 };
 
 const OWN: OwnState = {
+  hasSeccomp: false,
   uids: [0, 0, 0, 0],
   gids: [0, 0, 0, 0],
   groups: [],
