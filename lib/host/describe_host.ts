@@ -3,12 +3,12 @@ import { type HierarchyName, UNIFIED } from "../model/hierarchy.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { describeAbstractNames } from "./describe_abstract_names.ts";
 import { describeComponents } from "./describe_components.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
 import { describeFiles } from "./describe_files.ts";
 import { describeNetwork } from "./describe_network.ts";
 import { describeOwnState } from "./describe_own_state.ts";
+import { describeUnix } from "./describe_unix.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
 import { type CgroupMount, parseMountinfo } from "./parse_mountinfo.ts";
 import { parseProcCgroup } from "./parse_proc_cgroup.ts";
@@ -45,7 +45,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     components: describeComponents(sys, questions.components),
     own,
     files: describeFiles(sys, questions.files),
-    abstractNames: new Set(questions.abstractNames ? describeAbstractNames(sys) : []),
+    ...questions.unix ? { unix: describeUnix(sys) } : {},
     ...questions.network ? { network: describeNetwork(sys) } : {},
   };
 }

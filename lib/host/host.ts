@@ -33,10 +33,18 @@ export interface Host {
   readonly own: OwnState;
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
-  /** Abstract names of unix sockets that are in use, as `abstractNameKey` makes them; empty when not asked for. */
-  readonly abstractNames: ReadonlySet<string>;
+  /** Absent when it was not asked for. */
+  readonly unix?: HostUnix;
   /** Absent when it was not asked for. */
   readonly network?: HostNetwork;
+}
+
+/** What matters to sockets of unix(7). */
+export interface HostUnix {
+  /** Abstract names that are in use, as `abstractNameKey` of lib/model makes them. */
+  readonly abstractNames: ReadonlySet<string>;
+  /** How many datagrams a queue takes from sockets that it is not connected to (`net.unix.max_dgram_qlen`). */
+  readonly longestQueue: number;
 }
 
 /** The network that cgrestore itself is in. */
@@ -159,8 +167,8 @@ export interface HostQuestions {
   readonly components: readonly number[];
   /** Paths of files, with whether their build id matters. */
   readonly files: ReadonlyMap<string, boolean>;
-  /** Whether abstract names of unix sockets matter. */
-  readonly abstractNames: boolean;
+  /** Whether there are unix sockets. */
+  readonly unix: boolean;
   /** Whether the network matters. */
   readonly network: boolean;
 }

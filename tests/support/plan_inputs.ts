@@ -66,7 +66,6 @@ export function buildHost(host: Partial<Host>): Host {
     components: new Map(),
     own: OWN_STATE,
     files: new Map(),
-    abstractNames: new Set(),
     ...host,
   };
 }

@@ -1,37 +1,13 @@
 /** Sockets and hosts made by hand, for tests of planning and execution. */
-import type { HostNetwork, OwnState } from "../../lib/host/host.ts";
+import type { HostNetwork } from "../../lib/host/host.ts";
 import type { Contents } from "../../lib/model/contents.ts";
 import type { InetSocket } from "../../lib/model/files/inet_socket.ts";
 import type { PacketSocket } from "../../lib/model/files/packet_socket.ts";
-import type { SocketOptions } from "../../lib/model/files/socket_options.ts";
 import type { OpenFile } from "../../lib/model/open_file.ts";
 import { FilePlanner } from "../../lib/plan/contents/file_planner.ts";
 import type { PlanOptions } from "../../lib/plan/plan.ts";
-
-/** Options of a new socket. */
-export const PLAIN_OPTIONS: SocketOptions = {
-  sendBuffer: 4608,
-  receiveBuffer: 8192,
-  lockedBuffers: undefined,
-  sendTimeout: [0, 0],
-  receiveTimeout: [0, 0],
-  receiveLowWater: undefined,
-  priority: undefined,
-  mark: undefined,
-  reusesAddress: false,
-  reusesPort: false,
-  passesCredentials: false,
-  passesSecurity: false,
-  bypassesRouting: false,
-  skipsChecksums: false,
-  broadcasts: false,
-  keepsAlive: false,
-  hasUrgentInline: false,
-  linger: undefined,
-  device: undefined,
-  filter: new Uint8Array(),
-  keepAlive: { count: undefined, idle: undefined, interval: undefined },
-};
+import { OWN_STATE } from "./plan_inputs.ts";
+import { NEW_SOCKET_OPTIONS } from "./unix_sockets.ts";
 
 export const IPPROTO = { ICMP: 1, TCP: 6, UDP: 17 } as const;
 
@@ -51,7 +27,7 @@ export function anInetSocket(changes: Partial<InetSocket> & { readonly id: numbe
     backlog: 0,
     shutdown: undefined,
     isV6Only: undefined,
-    options: PLAIN_OPTIONS,
+    options: NEW_SOCKET_OPTIONS,
     ip: {
       bindsFreely: false,
       tellsPacketInfo: false,
@@ -93,7 +69,7 @@ export function aPacketSocket(changes: Partial<PacketSocket>): PacketSocket {
     fanout: undefined,
     receiveRing: undefined,
     sendRing: undefined,
-    options: PLAIN_OPTIONS,
+    options: NEW_SOCKET_OPTIONS,
     isInOtherNetwork: false,
     ...changes,
   };
@@ -125,23 +101,6 @@ export const IDLE_NETWORK: HostNetwork = {
   pingGroups: [1, 0],
 };
 
-const OWN: OwnState = {
-  hasSeccomp: false,
-  uids: [0, 0, 0, 0],
-  gids: [0, 0, 0, 0],
-  groups: [],
-  inheritable: 0n,
-  permitted: 0n,
-  effective: 0n,
-  bounding: 0n,
-  ambient: 0n,
-  noNewPrivileges: false,
-  nice: 0,
-  policy: 0,
-  oomScoreAdjustment: 0,
-  limits: [],
-};
-
 /** A planner of files on a host where nothing is in the way, but for what `changes` say of the network. */
 export function aFilePlanner(
   files: readonly OpenFile[],
@@ -150,11 +109,6 @@ export function aFilePlanner(
     readonly connections?: PlanOptions["connections"];
   } = {},
 ): FilePlanner {
-  const host = {
-    files: new Map(),
-    abstractNames: new Set<string>(),
-    own: OWN,
-    network: { ...IDLE_NETWORK, ...network },
-  };
+  const host = { files: new Map(), own: OWN_STATE, network: { ...IDLE_NETWORK, ...network } };
   return new FilePlanner(contentsWith(files), host, [], { connections, externalUnixSockets: false });
 }

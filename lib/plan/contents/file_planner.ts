@@ -25,7 +25,7 @@ export class FilePlanner {
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files" | "abstractNames" | "network" | "own">,
+    readonly host: Pick<Host, "files" | "unix" | "network" | "own">,
     readonly problems: Problem[],
     readonly options: Pick<PlanOptions, "externalUnixSockets" | "connections">,
   ) {}

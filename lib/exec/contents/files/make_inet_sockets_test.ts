@@ -1,7 +1,7 @@
 import { deepEqual as assertEquals } from "node:assert/strict";
 import type { InetSocketPlan } from "../../../plan/contents/files/plan_inet_socket.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
-import { filesContext } from "../../../../tests/support/files_context.ts";
+import { filesContext } from "../../../../tests/support/compiled_calls.ts";
 import { anInetSocket, LOOPBACK } from "../../../../tests/support/sockets.ts";
 import { encodeEndpoint } from "./inet_address.ts";
 import { makeInetSockets } from "./make_inet_sockets.ts";

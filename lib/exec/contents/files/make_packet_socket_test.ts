@@ -1,6 +1,6 @@
 import { deepEqual as assertEquals } from "node:assert/strict";
 import type { PacketSocket } from "../../../model/files/packet_socket.ts";
-import { filesContext } from "../../../../tests/support/files_context.ts";
+import { filesContext } from "../../../../tests/support/compiled_calls.ts";
 import { aPacketSocket } from "../../../../tests/support/sockets.ts";
 import { makePacketSocket } from "./make_packet_socket.ts";
 

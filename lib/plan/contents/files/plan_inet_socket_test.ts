@@ -1,13 +1,14 @@
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
 import type { HostNetwork, HostSocket } from "../../../host/host.ts";
 import type { InetSocket } from "../../../model/files/inet_socket.ts";
-import { aFilePlanner, anInetSocket, IPPROTO, LOOPBACK, PLAIN_OPTIONS } from "../../../../tests/support/sockets.ts";
+import { aFilePlanner, anInetSocket, IPPROTO, LOOPBACK } from "../../../../tests/support/sockets.ts";
+import { NEW_SOCKET_OPTIONS } from "../../../../tests/support/unix_sockets.ts";
 import type { PlanOptions } from "../../plan.ts";
 import { type InetSocketPlan, planInetSocket } from "./plan_inet_socket.ts";
 
 const HOLDER = "task 77, descriptor 5";
-const REUSING = { ...PLAIN_OPTIONS, reusesAddress: true };
-const SHARING = { ...PLAIN_OPTIONS, reusesPort: true };
+const REUSING = { ...NEW_SOCKET_OPTIONS, reusesAddress: true };
+const SHARING = { ...NEW_SOCKET_OPTIONS, reusesPort: true };
 
 interface Circumstances {
   readonly connections?: PlanOptions["connections"];
@@ -145,7 +146,7 @@ const REFUSALS: readonly Refusal[] = [
   { name: "not a port of UDP that may be shared", socket: { ...UDP, options: REUSING }, there: { ...UDP, state: 7 } },
   {
     name: "a device",
-    socket: { options: { ...PLAIN_OPTIONS, device: "lo1" } },
+    socket: { options: { ...NEW_SOCKET_OPTIONS, device: "lo1" } },
     what: 'this host has no network device "lo1"',
   },
   { name: "an address of no device", socket: { local: ELSEWHERE }, what: FOREIGN },

@@ -1,6 +1,7 @@
 import { deepEqual as assertEquals } from "node:assert/strict";
 import type { NetlinkSocket } from "../../../model/files/netlink_socket.ts";
-import { aFilePlanner, PLAIN_OPTIONS } from "../../../../tests/support/sockets.ts";
+import { aFilePlanner } from "../../../../tests/support/sockets.ts";
+import { NEW_SOCKET_OPTIONS } from "../../../../tests/support/unix_sockets.ts";
 import { planNetlinkSocket } from "./plan_netlink_socket.ts";
 
 const SOCKET: NetlinkSocket = {
@@ -11,7 +12,7 @@ const SOCKET: NetlinkSocket = {
   port: 77,
   groups: [],
   remote: undefined,
-  options: PLAIN_OPTIONS,
+  options: NEW_SOCKET_OPTIONS,
   isInOtherNetwork: false,
 };
 
