@@ -10,12 +10,12 @@ testProgram({ program: "raw_sockets", what: "raw sockets" });
 testProgram({
   program: "ping",
   what: "sockets of ICMP messages",
-  settings: { "net/ipv4/ping_group_range": "0 2147483647" },
+  network: { "ipv4/ping_group_range": "0 2147483647" },
 });
 testProgram({
   program: "inet_details",
   what: "addresses without a port, of no device, of one link and of all hosts, and headers left to the kernel",
-  settings: { "net/ipv4/ping_group_range": "0 2147483647" },
+  network: { "ipv4/ping_group_range": "0 2147483647" },
   criuFails: "it binds no ICMP socket, nothing without a port, IPv4 before IP_FREEBIND, multicast addresses without " +
     "their link, connects before SO_BROADCAST, and sets no option that is off",
   // Filling pages of a mapping that is not writable makes it count as memory of the task's own, here and with CRIU.

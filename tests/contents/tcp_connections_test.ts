@@ -14,6 +14,7 @@ testProgram({
 testProgram({
   program: "tcp_established",
   what: "TCP connections that nftables locks",
+  network: {},
   dump: ["--tcp-established", "--network-lock", "nftables"],
   secondDump: UNLOCKED,
   restore: RESTORE,

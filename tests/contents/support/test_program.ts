@@ -5,6 +5,7 @@ import { compileHolder } from "./compile_holder.ts";
 import { describeImages } from "./describe_images.ts";
 import { compareTrees } from "./describe_tree.ts";
 import { LiveTree } from "./live_tree.ts";
+import { OwnNetwork } from "./own_network.ts";
 
 export interface ProgramTest {
   /** A program of `tests/contents/programs`. */
@@ -30,8 +31,8 @@ export interface ProgramTest {
   /** CRIU restores it, but the program finds something missing; with what. */
   readonly criuLoses?: string;
   readonly needs?: readonly Requirement[];
-  /** Settings of the kernel that it takes, by their path below /proc/sys; they are put back afterwards. */
-  readonly settings?: Readonly<Record<string, string>>;
+  /** It gets a network of its own, with these settings of the kernel, by their path below /proc/sys/net. */
+  readonly network?: Readonly<Record<string, string>>;
 }
 
 /** Dumps a program, restores it with cgrestore and with CRIU, and compares. */
@@ -41,9 +42,9 @@ export function testProgram(test: ProgramTest): void {
     name,
     ...requires(name, "root", "cc", "criu", ...test.needs ?? []),
     async fn(t) {
-      using _settings = changeSettings(test.settings ?? {});
       const holder = await compileHolder();
-      await using tree = await LiveTree.create();
+      await using network = test.network === undefined ? undefined : await OwnNetwork.create(test.network);
+      await using tree = await LiveTree.create(network);
       await tree.start([holder, "spawn", String(tree.root), test.program, tree.directory]);
       await tree.ready();
       const before = tree.describe();
@@ -84,13 +85,6 @@ export function testProgram(test: ProgramTest): void {
       });
     },
   });
-}
-
-function changeSettings(settings: Readonly<Record<string, string>>): Disposable {
-  const before = Object.keys(settings).map((name) => [name, Deno.readTextFileSync(`/proc/sys/${name}`)] as const);
-  const set = ([name, value]: readonly [string, string]) => Deno.writeTextFileSync(`/proc/sys/${name}`, value);
-  Object.entries(settings).forEach(set);
-  return { [Symbol.dispose]: () => before.forEach(set) };
 }
 
 async function differencesOfCriu(
