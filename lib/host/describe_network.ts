@@ -3,7 +3,13 @@ import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { orUndefined } from "./describe_cgroups.ts";
 import type { HostNetwork, HostSocket } from "./host.ts";
-import { parseFibTrie, parseInet6Addresses, parseInetSockets, parseNetlinkPorts } from "./parse_proc_net.ts";
+import {
+  parseDeviceNames,
+  parseFibTrie,
+  parseInet6Addresses,
+  parseInetSockets,
+  parseNetlinkPorts,
+} from "./parse_proc_net.ts";
 
 /** Files of /proc/net that list sockets, with the protocol of each (IPPROTO_*). */
 const LISTS: readonly (readonly [file: string, protocol: number])[] = [
@@ -47,9 +53,17 @@ function readIfThere(sys: Sys, path: string): string {
   return orUndefined(["ENOENT"], () => readText(sys, path)) ?? "";
 }
 
+/** sysfs shows the network of whoever mounted it, which may be another one. */
+function describeDevices(sys: Sys): Map<number, string> {
+  const shown = readDevices(sys);
+  const names = parseDeviceNames(readIfThere(sys, "/proc/net/dev"));
+  const isOwn = new Set(shown.values()).symmetricDifference(names).size === 0;
+  return isOwn ? shown : new Map();
+}
+
 const DEVICES = "/sys/class/net";
 
-function describeDevices(sys: Sys): Map<number, string> {
+function readDevices(sys: Sys): Map<number, string> {
   const directory = orUndefined(["ENOENT", "EACCES"], () => sys.open(DEVICES, O_RDONLY | O_DIRECTORY));
   if (directory === undefined) return new Map();
   try {

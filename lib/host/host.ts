@@ -54,7 +54,7 @@ export interface HostNetwork {
   readonly netlinkPorts: readonly HostNetlinkPort[];
   /** Networks, of both families, that sockets can be bound to all addresses of. */
   readonly ownNetworks: readonly { readonly address: Uint8Array; readonly prefix: number }[];
-  /** Names of the network devices by index; empty where sysfs does not show them. */
+  /** Names of the network devices by index; empty where sysfs does not show those of this network. */
   readonly devices: ReadonlyMap<number, string>;
   /** Whether sockets can be bound to any address (`ip_nonlocal_bind`). */
   readonly bindsFreely: { readonly ipv4: boolean; readonly ipv6: boolean };

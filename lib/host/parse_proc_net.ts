@@ -43,6 +43,12 @@ function linesOf(text: string): string[][] {
   return text.split("\n").slice(1).filter((line) => line !== "").map((line) => line.trim().split(/\s+/));
 }
 
+/** Reads `/proc/net/dev`, which has two lines of titles: the names of all network devices. */
+export function parseDeviceNames(text: string): Set<string> {
+  const names = text.split("\n").slice(2).flatMap((line) => /^\s*(\S+):/.exec(line)?.[1] ?? []);
+  return new Set(names);
+}
+
 /**
  * Reads from `/proc/net/fib_trie` the networks of IPv4 whose addresses are this host's own, or are for all hosts of a
  * link: those that a socket can be bound to.

@@ -1,5 +1,11 @@
 import { deepEqual as assertEquals } from "node:assert/strict";
-import { parseFibTrie, parseInet6Addresses, parseInetSockets, parseNetlinkPorts } from "./parse_proc_net.ts";
+import {
+  parseDeviceNames,
+  parseFibTrie,
+  parseInet6Addresses,
+  parseInetSockets,
+  parseNetlinkPorts,
+} from "./parse_proc_net.ts";
 
 const TCP = 6;
 
@@ -46,4 +52,15 @@ Deno.test("parseFibTrie() finds what sockets can be bound to, once", () => {
 Deno.test("parseInet6Addresses() reads addresses", () => {
   const text = "00000000000000000000000000000001 01 80 10 80       lo\n";
   assertEquals(parseInet6Addresses(text), [{ address: new Uint8Array([...new Uint8Array(15), 1]), prefix: 128 }]);
+});
+
+Deno.test("parseDeviceNames() finds names of all lengths", () => {
+  const text = [
+    "Inter-|   Receive                                                |  Transmit",
+    " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier",
+    "    lo:  123456     789    0    0    0     0          0         0   123456     789    0    0    0     0       0",
+    "a-long-name-123:1234 1    0    0    0     0          0         0        0       0    0    0    0     0       0",
+    "",
+  ];
+  assertEquals([...parseDeviceNames(text.join("\n"))], ["lo", "a-long-name-123"]);
 });

@@ -29,7 +29,10 @@ export function planPacketSocket(planner: FilePlanner, socket: PacketSocket, hol
   if (missing !== undefined) return planner.refuse(`${holder}, ${what}`, `this host has no network device ${missing}`);
   const deviceName = type === SOCK_PACKET ? devices.get(device) : undefined;
   if (type === SOCK_PACKET && device !== 0 && deviceName === undefined) {
-    return planner.refuse(`${holder}, ${what}`, `the name of network device ${device} is not known: /sys has none`);
+    return planner.refuse(
+      `${holder}, ${what}`,
+      `the name of network device ${device} is not known: /sys does not show it`,
+    );
   }
   const handle = planner.fileHandle(id, { link: "socket:[", isPrefix: true, object: `socket ${id}`, flags });
   const steps = isMapped(planner.contents, id) ? planner.early : planner.late;
