@@ -15,6 +15,7 @@ import { LiveTree } from "./support/live_tree.ts";
 const PROGRAMS: readonly (readonly [program: string, ...dump: string[]])[] = [
   ["several"],
   ["unix_several"],
+  ["several_events", "--file-locks"],
 ];
 
 for (const [program, ...dump] of PROGRAMS) {

@@ -12,7 +12,7 @@ import type { fifo_entry, pipe_entry } from "./pipe_pb.ts";
 import { file_pipe } from "./pipe_pb.ts";
 import type { eventfd_file_entry, eventpoll_file_entry, signalfd_entry, timerfd_entry } from "./event_files_pb.ts";
 import { file_event_files } from "./event_files_pb.ts";
-import type { inotify_file_entry } from "./notify_pb.ts";
+import type { fanotify_file_entry, inotify_file_entry } from "./notify_pb.ts";
 import { file_notify } from "./notify_pb.ts";
 import type { inet_sk_entry, unix_sk_entry } from "./sockets_pb.ts";
 import { file_sockets } from "./sockets_pb.ts";
@@ -34,7 +34,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file files.proto.
  */
 export const file_files: GenFile = /*@__PURE__*/
-  fileDesc("CgtmaWxlcy5wcm90bxIQY2dyZXN0b3JlLmltYWdlcyLUBgoKZmlsZV9lbnRyeRIMCgR0eXBlGAEgAigNEgoKAmlkGAIgAigNEi0KA3JlZxgDIAEoCzIgLmNncmVzdG9yZS5pbWFnZXMucmVnX2ZpbGVfZW50cnkSLAoDaXNrGAQgASgLMh8uY2dyZXN0b3JlLmltYWdlcy5pbmV0X3NrX2VudHJ5EiwKA25zZhgFIAEoCzIfLmNncmVzdG9yZS5pbWFnZXMubnNfZmlsZV9lbnRyeRIwCgNwc2sYBiABKAsyIy5jZ3Jlc3RvcmUuaW1hZ2VzLnBhY2tldF9zb2NrX2VudHJ5EjAKBG5sc2sYByABKAsyIi5jZ3Jlc3RvcmUuaW1hZ2VzLm5ldGxpbmtfc2tfZW50cnkSMQoDZWZkGAggASgLMiQuY2dyZXN0b3JlLmltYWdlcy5ldmVudGZkX2ZpbGVfZW50cnkSNAoEZXBmZBgJIAEoCzImLmNncmVzdG9yZS5pbWFnZXMuZXZlbnRwb2xsX2ZpbGVfZW50cnkSLgoEc2dmZBgKIAEoCzIgLmNncmVzdG9yZS5pbWFnZXMuc2lnbmFsZmRfZW50cnkSLAoDdGZkGAwgASgLMh8uY2dyZXN0b3JlLmltYWdlcy50aW1lcmZkX2VudHJ5EjEKA2lmeRgNIAEoCzIkLmNncmVzdG9yZS5pbWFnZXMuaW5vdGlmeV9maWxlX2VudHJ5Ei0KA2V4dBgPIAEoCzIgLmNncmVzdG9yZS5pbWFnZXMuZXh0X2ZpbGVfZW50cnkSLAoDdXNrGBAgASgLMh8uY2dyZXN0b3JlLmltYWdlcy51bml4X3NrX2VudHJ5EioKBGZpZm8YESABKAsyHC5jZ3Jlc3RvcmUuaW1hZ2VzLmZpZm9fZW50cnkSKgoEcGlwZRgSIAEoCzIcLmNncmVzdG9yZS5pbWFnZXMucGlwZV9lbnRyeRItCgN0dHkYEyABKAsyIC5jZ3Jlc3RvcmUuaW1hZ2VzLnR0eV9maWxlX2VudHJ5EjEKBW1lbWZkGBQgASgLMiIuY2dyZXN0b3JlLmltYWdlcy5tZW1mZF9maWxlX2VudHJ5EiwKBXBpZGZkGBYgASgLMh0uY2dyZXN0b3JlLmltYWdlcy5waWRmZF9lbnRyeQ", [file_regfile, file_pipe, file_event_files, file_notify, file_sockets, file_netlink, file_packet, file_tty, file_memfd, file_pidfd, file_other_files]);
+  fileDesc("CgtmaWxlcy5wcm90bxIQY2dyZXN0b3JlLmltYWdlcyKIBwoKZmlsZV9lbnRyeRIMCgR0eXBlGAEgAigNEgoKAmlkGAIgAigNEi0KA3JlZxgDIAEoCzIgLmNncmVzdG9yZS5pbWFnZXMucmVnX2ZpbGVfZW50cnkSLAoDaXNrGAQgASgLMh8uY2dyZXN0b3JlLmltYWdlcy5pbmV0X3NrX2VudHJ5EiwKA25zZhgFIAEoCzIfLmNncmVzdG9yZS5pbWFnZXMubnNfZmlsZV9lbnRyeRIwCgNwc2sYBiABKAsyIy5jZ3Jlc3RvcmUuaW1hZ2VzLnBhY2tldF9zb2NrX2VudHJ5EjAKBG5sc2sYByABKAsyIi5jZ3Jlc3RvcmUuaW1hZ2VzLm5ldGxpbmtfc2tfZW50cnkSMQoDZWZkGAggASgLMiQuY2dyZXN0b3JlLmltYWdlcy5ldmVudGZkX2ZpbGVfZW50cnkSNAoEZXBmZBgJIAEoCzImLmNncmVzdG9yZS5pbWFnZXMuZXZlbnRwb2xsX2ZpbGVfZW50cnkSLgoEc2dmZBgKIAEoCzIgLmNncmVzdG9yZS5pbWFnZXMuc2lnbmFsZmRfZW50cnkSLAoDdGZkGAwgASgLMh8uY2dyZXN0b3JlLmltYWdlcy50aW1lcmZkX2VudHJ5EjEKA2lmeRgNIAEoCzIkLmNncmVzdG9yZS5pbWFnZXMuaW5vdGlmeV9maWxlX2VudHJ5EjIKA2ZmeRgOIAEoCzIlLmNncmVzdG9yZS5pbWFnZXMuZmFub3RpZnlfZmlsZV9lbnRyeRItCgNleHQYDyABKAsyIC5jZ3Jlc3RvcmUuaW1hZ2VzLmV4dF9maWxlX2VudHJ5EiwKA3VzaxgQIAEoCzIfLmNncmVzdG9yZS5pbWFnZXMudW5peF9za19lbnRyeRIqCgRmaWZvGBEgASgLMhwuY2dyZXN0b3JlLmltYWdlcy5maWZvX2VudHJ5EioKBHBpcGUYEiABKAsyHC5jZ3Jlc3RvcmUuaW1hZ2VzLnBpcGVfZW50cnkSLQoDdHR5GBMgASgLMiAuY2dyZXN0b3JlLmltYWdlcy50dHlfZmlsZV9lbnRyeRIxCgVtZW1mZBgUIAEoCzIiLmNncmVzdG9yZS5pbWFnZXMubWVtZmRfZmlsZV9lbnRyeRIsCgVwaWRmZBgWIAEoCzIdLmNncmVzdG9yZS5pbWFnZXMucGlkZmRfZW50cnk", [file_regfile, file_pipe, file_event_files, file_notify, file_sockets, file_netlink, file_packet, file_tty, file_memfd, file_pidfd, file_other_files]);
 
 /**
  * @generated from message cgrestore.images.file_entry
@@ -101,6 +101,11 @@ export type file_entry = Message<"cgrestore.images.file_entry"> & {
    * @generated from field: optional cgrestore.images.inotify_file_entry ify = 13;
    */
   ify?: inotify_file_entry | undefined;
+
+  /**
+   * @generated from field: optional cgrestore.images.fanotify_file_entry ffy = 14;
+   */
+  ffy?: fanotify_file_entry | undefined;
 
   /**
    * @generated from field: optional cgrestore.images.ext_file_entry ext = 15;

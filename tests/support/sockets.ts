@@ -1,12 +1,12 @@
 /** Sockets and hosts made by hand, for tests of planning and execution. */
 import type { HostNetwork } from "../../lib/host/host.ts";
-import type { Contents } from "../../lib/model/contents.ts";
 import type { InetSocket } from "../../lib/model/files/inet_socket.ts";
 import type { PacketSocket } from "../../lib/model/files/packet_socket.ts";
 import type { OpenFile } from "../../lib/model/open_file.ts";
 import { FilePlanner } from "../../lib/plan/contents/file_planner.ts";
 import type { PlanOptions } from "../../lib/plan/plan.ts";
-import { OWN_STATE } from "./plan_inputs.ts";
+import { buildHost } from "./plan_inputs.ts";
+import { smallContents } from "./small_contents.ts";
 import { NEW_SOCKET_OPTIONS } from "./unix_sockets.ts";
 
 export const IPPROTO = { ICMP: 1, TCP: 6, UDP: 17 } as const;
@@ -75,18 +75,6 @@ export function aPacketSocket(changes: Partial<PacketSocket>): PacketSocket {
   };
 }
 
-/** A checkpoint's contents with these files, and nothing else. */
-export function contentsWith(files: readonly OpenFile[]): Contents {
-  return {
-    tasks: new Map(),
-    threads: new Map(),
-    files: new Map(files.map((file) => [file.id, file])),
-    tables: new Map(),
-    segments: new Map(),
-    locks: [],
-  };
-}
-
 /** A host with nothing but the loopback device, on which no socket is. */
 export const IDLE_NETWORK: HostNetwork = {
   sockets: [],
@@ -109,6 +97,6 @@ export function aFilePlanner(
     readonly connections?: PlanOptions["connections"];
   } = {},
 ): FilePlanner {
-  const host = { files: new Map(), own: OWN_STATE, network: { ...IDLE_NETWORK, ...network } };
-  return new FilePlanner(contentsWith(files), host, [], { connections, externalUnixSockets: false });
+  const host = buildHost({ network: { ...IDLE_NETWORK, ...network } });
+  return new FilePlanner(smallContents({ files }), host, [], { connections, externalUnixSockets: false });
 }

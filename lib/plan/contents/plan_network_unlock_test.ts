@@ -1,7 +1,8 @@
 import { deepEqual as assertEquals } from "node:assert/strict";
 import type { TcpConnection } from "../../model/files/tcp_connection.ts";
 import type { NetworkLock } from "../../model/network_lock.ts";
-import { anInetSocket, contentsWith, LOOPBACK } from "../../../tests/support/sockets.ts";
+import { smallContents } from "../../../tests/support/small_contents.ts";
+import { anInetSocket, LOOPBACK } from "../../../tests/support/sockets.ts";
 import { planNetworkUnlock } from "./plan_network_unlock.ts";
 
 const MAPPED = new Uint8Array([...new Uint8Array(10), 0xff, 0xff, ...LOOPBACK]);
@@ -18,7 +19,7 @@ const NO_NAMESPACES = new Set<never>();
 
 function plan(networkLock: NetworkLock) {
   const sockets = [CONNECTED, anInetSocket({ id: 2, remote: REMOTE }), anInetSocket({ id: 3 })];
-  return planNetworkUnlock({ ...contentsWith(sockets), networkLock }, NO_NAMESPACES);
+  return planNetworkUnlock({ ...smallContents({ files: sockets }), networkLock }, NO_NAMESPACES);
 }
 
 Deno.test("planNetworkUnlock() finds both rules of each connection that was dumped", () => {
@@ -38,9 +39,9 @@ Deno.test("planNetworkUnlock() deletes a table whether there are connections or 
 Deno.test("planNetworkUnlock() leaves alone what was not locked here", () => {
   const lock = { kind: "iptables" } as const;
   assertEquals(planNetworkUnlock({ files: new Map(), networkLock: lock }, NO_NAMESPACES), undefined);
-  assertEquals(planNetworkUnlock(contentsWith([CONNECTED]), NO_NAMESPACES), undefined);
+  assertEquals(planNetworkUnlock(smallContents({ files: [CONNECTED] }), NO_NAMESPACES), undefined);
   assertEquals(
-    planNetworkUnlock({ ...contentsWith([CONNECTED]), networkLock: lock }, new Set(["net"] as const)),
+    planNetworkUnlock({ ...smallContents({ files: [CONNECTED] }), networkLock: lock }, new Set(["net"] as const)),
     undefined,
   );
 });

@@ -6,7 +6,7 @@ import type {
   ResumeConnectionStep,
 } from "../../../plan/contents/files/plan_connection.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
-import { descriptorOf, type Purpose, remoteCall } from "../remote.ts";
+import { descriptorOf, integers, type Purpose, remoteCall } from "../remote.ts";
 import { create, type FilesContext } from "./file_calls.ts";
 import { AF_INET, AF_INET6, encodeEndpoint } from "./inet_address.ts";
 import { receiveSegment } from "./receive_segment.ts";
@@ -27,6 +27,7 @@ const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
+const FIONBIO = 0x5421;
 
 /** The kernel doubles it. */
 const LARGEST_SEND_BUFFER: OptionValue = { level: 1, option: 32, name: "SO_SNDBUFFORCE", value: 0x3fff_ffff };
@@ -153,13 +154,17 @@ function connect(
   { remote, flags }: ConnectedSocket,
 ): RemoteCall[] {
   const purpose = { attempt: `Cannot connect ${what}`, hints: HINTS };
+  // That is the only flag that this changes: O_ASYNC, which `flags` does not tell, may be set already.
+  const setWaiting = (waits: boolean) => (
+    (flags & O_NONBLOCK) === 0 ? [remoteCall(context, "ioctl", [fd, FIONBIO, integers(waits ? 0 : 1)], purpose)] : []
+  );
   return [
-    remoteCall(context, "fcntl", [fd, F_SETFL, flags | O_NONBLOCK], purpose),
+    ...setWaiting(false),
     remoteCall(context, "connect", [fd, ...pointer(encodeEndpoint(remote))], {
       ...purpose,
       tolerated: ["EINPROGRESS"],
     }),
-    remoteCall(context, "fcntl", [fd, F_SETFL, flags], purpose),
+    ...setWaiting(true),
   ];
 }
 
