@@ -150,6 +150,16 @@ export class TaskTree {
     return pid;
   }
 
+  /** Lets connections go on, which others see; everything else has been done then. */
+  resumeConnections(): void {
+    this.#contents?.resumeConnections();
+  }
+
+  /** Undoes `resumeConnections`; before `kill`. */
+  suspendConnections(): void {
+    this.#contents?.suspendConnections();
+  }
+
   /** Lets every task go, stopped ones (or all) stopped, and ends the coordinator. There is no way back. */
   release(): void {
     if (this.#contents !== undefined) this.#contents.release();

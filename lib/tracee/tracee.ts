@@ -63,10 +63,8 @@ export class Tracee {
     this.#calls = calls;
     this.#start = start;
     this.#completed = start;
-    this.#isRunning = true;
     this.#patience = patienceFor(calls.slice(start, end));
-    this.context.slots.select(this.slot, start, end);
-    this.context.sys.ptraceContinue(this.pid, 0);
+    this.#goOn(start, end);
   }
 
   /** Runs a table. */
@@ -114,9 +112,15 @@ export class Tracee {
   }
 
   #goOn(from: number, end: number): void {
-    this.#isRunning = true;
     this.context.slots.select(this.slot, from, end);
     this.context.sys.ptraceContinue(this.pid, 0);
+    this.#isRunning = true;
+  }
+
+  /** Makes sure that the tracee is parked, whatever became of its last run. */
+  awaitIdle(): void {
+    if (this.#isRunning) this.waitParked();
+    this.#isRunning = false;
   }
 
   #tolerates(index: number, errno: number): boolean {

@@ -11,14 +11,26 @@ import { requires } from "../support/skip.ts";
 import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
-/** Programs, each with a child, and how they are dumped. */
-const PROGRAMS: readonly (readonly [program: string, ...dump: string[]])[] = [
-  ["several"],
-  ["unix_several"],
-  ["several_events", "--file-locks"],
+interface FaultTest {
+  /** It has a child. */
+  readonly program: string;
+  /** Further options. */
+  readonly dump?: readonly string[];
+  readonly restore?: readonly string[];
+}
+
+const TESTS: readonly FaultTest[] = [
+  { program: "several" },
+  { program: "unix_several" },
+  { program: "several_events", dump: ["--file-locks"] },
+  {
+    program: "tcp_several",
+    dump: ["--tcp-established", "--network-lock", "skip"],
+    restore: ["--tcp-established"],
+  },
 ];
 
-for (const [program, ...dump] of PROGRAMS) {
+for (const { program, dump, restore = [] } of TESTS) {
   const name = `restore of "${program}" leaves nothing when a call fails`;
   Deno.test({
     name,
@@ -28,13 +40,19 @@ for (const [program, ...dump] of PROGRAMS) {
       await using tree = await LiveTree.create();
       await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
       await tree.ready();
-      await failEachCall(t, tree, await tree.dump(dump));
+      await failEachCall(t, tree, { images: await tree.dump(dump), options: restore });
     },
   });
 }
 
-async function failEachCall(t: Deno.TestContext, tree: LiveTree, images: string): Promise<void> {
-  const whole = restoreWith({}, images);
+/** What is restored, and how. */
+interface Restore {
+  readonly images: string;
+  readonly options: readonly string[];
+}
+
+async function failEachCall(t: Deno.TestContext, tree: LiveTree, restore: Restore): Promise<void> {
+  const whole = restoreWith({}, restore);
   assertEqual(whole.output, "");
   assertEqual(whole.status, 0);
   assertEqual(await tree.finish(), "ok");
@@ -45,7 +63,7 @@ async function failEachCall(t: Deno.TestContext, tree: LiveTree, images: string)
   const step = (name: string, count: number, faultOf: (n: number) => Faults, { first = 1, stride = 1 } = {}) =>
     t.step(name, async () => {
       try {
-        for (let n = first; n <= count; n += stride) await failOnce(tree, images, faultOf(n));
+        for (let n = first; n <= count; n += stride) await failOnce(tree, restore, faultOf(n));
       } finally {
         await tree.kill();
       }
@@ -65,10 +83,10 @@ interface Attempt {
   readonly faulty: FaultySys;
 }
 
-function restoreWith(faults: Faults, images: string): Attempt {
+function restoreWith(faults: Faults, { images, options }: Restore): Attempt {
   let output = "";
   const faulty = new FaultySys(openLinuxSys(), faults);
-  const status = run(["restore", "-D", images, "-v1"], {
+  const status = run(["restore", "-D", images, "-v1", ...options], {
     openSys: () => faulty.sys,
     output: { out: () => {}, err: (text) => output += text, isTerminal: false, noColor: true },
   });
@@ -80,11 +98,11 @@ function lastBeforeCommit(calls: readonly string[]): number {
   return calls.indexOf("ptraceDetach");
 }
 
-async function failOnce(tree: LiveTree, images: string, faults: Faults): Promise<void> {
+async function failOnce(tree: LiveTree, restore: Restore, faults: Faults): Promise<void> {
   await tree.putDirectoryBack();
   const before = traces();
   const names = namesIn(tree.directory);
-  const { status, output, faulty } = restoreWith(faults, images);
+  const { status, output, faulty } = restoreWith(faults, restore);
   const what = `${JSON.stringify(faults)} ${faulty.calls[(faults.failCall ?? 0) - 1] ?? ""}: ${status} ${output}`;
   if (status === 0) {
     ok(isComplete(tree), `${what}: it says that all is well`);
@@ -95,6 +113,7 @@ async function failOnce(tree: LiveTree, images: string, faults: Faults): Promise
   }
   assertEquals(traces(), before, what);
   ok(!output.includes("    at "), `${what}: a stack trace`);
+  ok(!output.includes("the same connection already"), `${what}: a connection is left of the attempt before`);
 }
 
 function isComplete(tree: LiveTree): boolean {

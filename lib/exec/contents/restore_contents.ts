@@ -11,6 +11,7 @@ import { compileDescriptorActions, type DescriptorCalls } from "./compile_descri
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
 import { EndedProcesses } from "./ended_processes.ts";
 import { compileFileSteps } from "./files/compile_file_steps.ts";
+import { suspendConnection } from "./files/make_connection.ts";
 import { compileMemory } from "./compile_memory.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
@@ -66,6 +67,8 @@ export class ContentsRun {
   readonly #names = new MadeNames();
   /** A descriptor of the root directory that the coordinator had when it began to make names. */
   #root: number | undefined;
+  /** Whether connections may go on. */
+  #hasResumed = false;
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
@@ -171,11 +174,28 @@ export class ContentsRun {
     this.#comparison.release();
   }
 
-  /** Lets every thread run. What is done to files before that is seen by others, and cannot be undone. */
-  release(): void {
+  /** Lets connections go on. Others see that; so it comes when nothing but this can fail any more. */
+  resumeConnections(): void {
     const { networkUnlock, finalFiles } = this.#plan;
     if (networkUnlock !== undefined) this.#unlockNetwork(networkUnlock);
+    this.#hasResumed = true;
     this.#makeFiles(finalFiles, []);
+  }
+
+  /** Holds them again if they may go on: so that their other sides are not told when they are closed. */
+  suspendConnections(): void {
+    if (!this.#hasResumed) return;
+    const { context: { slots }, coordinator } = this.#options;
+    coordinator().awaitIdle();
+    for (const step of this.#plan.finalFiles) {
+      if (step.kind !== "resume-connection") continue;
+      slots.clearArena();
+      coordinator().run([suspendConnection(this.#context, step)]);
+    }
+  }
+
+  /** Lets every thread run. */
+  release(): void {
     const { sys } = this.#options.context;
     for (const { threads } of this.#plan.tasks) {
       for (const { tid } of threads) sys.ptraceDetach(this.#options.traceeOf(tid).pid, 0);

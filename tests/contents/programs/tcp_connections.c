@@ -361,6 +361,35 @@ PROGRAM(tcp_syn_sent)
 		close_at_once(asking[i]);
 }
 
+/* For restores that fail: connections of two tasks, one with an end, and sockets beside them. */
+PROGRAM(tcp_several)
+{
+	struct pair open = connected("127.0.0.1"), ended = connected("::1");
+	int listener = bound(SOCK_STREAM, "::", 0), datagrams = bound(SOCK_DGRAM, "127.0.0.1", 0);
+	MUST(listen(listener, 1));
+	MUST(write(open.client, "unread", 6));
+	MUST(shutdown(ended.client, SHUT_WR));
+	MUST(gets_to(ended.client, TCP_FIN_WAIT2) && gets_to(ended.server, TCP_CLOSE_WAIT) ? 0 : -1);
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		char text[6];
+		CHECK(recv(open.server, text, 6, MSG_WAITALL) == 6 && memcmp(text, "unread", 6) == 0);
+		CHECK(write(open.server, "read", 4) == 4);
+		end_child();
+	}
+	ready_and_wait();
+
+	char text[4];
+	CHECK(recv(open.client, text, 4, MSG_WAITALL) == 4 && memcmp(text, "read", 4) == 0);
+	CHECK(is_at_end(ended.server) && talks(ended.server, ended.client, "back"));
+	struct pair new = connected_by(listener, "::1");
+	CHECK(talks(new.client, new.server, "new") && port_of(datagrams) != 0);
+	join_child(child);
+	close_pair(new);
+	close_pair(open);
+	close_at_once(ended.server);
+}
+
 /* Connections that are closed by the restore. */
 PROGRAM(tcp_close)
 {

@@ -6,7 +6,7 @@ import type {
   ResumeConnectionStep,
 } from "../../../plan/contents/files/plan_connection.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
-import { descriptorOf, integers, type Purpose, remoteCall } from "../remote.ts";
+import { type ContentsContext, descriptorOf, integers, type Purpose, remoteCall } from "../remote.ts";
 import { create, type FilesContext } from "./file_calls.ts";
 import { AF_INET, AF_INET6, encodeEndpoint } from "./inet_address.ts";
 import { receiveSegment } from "./receive_segment.ts";
@@ -145,6 +145,11 @@ export function resumeConnection(context: FilesContext, step: ResumeConnectionSt
     ...compileSocketOptions(context, reference, socket.options),
     ...set(reuseValues(socket.options)),
   ];
+}
+
+/** Goes back to repair mode. */
+export function suspendConnection(context: ContentsContext, { handle, what }: ResumeConnectionStep): RemoteCall {
+  return setRepair(context, { fd: descriptorOf(context, handle), what }, true);
 }
 
 /** Asks for a connection, without waiting for it. */
