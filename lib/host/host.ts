@@ -41,6 +41,8 @@ export interface Host {
   readonly unix?: HostUnix;
   /** Absent when it was not asked for. */
   readonly network?: HostNetwork;
+  /** The terminal that cgrestore was started from; absent when there is none, or it was not asked for. */
+  readonly terminal?: OwnTerminal;
 }
 
 /** What matters to sockets of unix(7). */
@@ -91,6 +93,15 @@ export interface HostNetlinkPort {
   readonly port: number;
 }
 
+export interface OwnTerminal {
+  /** The first of standard input, output and error that is a terminal. */
+  readonly descriptor: number;
+  /** `"/dev/pts/3"` */
+  readonly path: string;
+  /** Whether it controls cgrestore's session. */
+  readonly isControlling: boolean;
+}
+
 export interface OwnState {
   readonly uids: readonly [real: number, effective: number, saved: number, fs: number];
   readonly gids: readonly [real: number, effective: number, saved: number, fs: number];
@@ -119,6 +130,8 @@ export interface HostFile {
   /** st_mode, with the file's type. */
   readonly mode: number;
   readonly size: number;
+  /** st_rdev: for devices, their number. */
+  readonly device: number;
   /** GNU build id in hexadecimal; absent when it was not asked for, or the file has none. */
   readonly buildId?: string;
   /** Of the file of a unix socket: the socket that answers there; absent when that may not be found out. */
@@ -179,4 +192,6 @@ export interface HostQuestions {
   readonly unix: boolean;
   /** Whether the network matters. */
   readonly network: boolean;
+  /** Whether the terminal matters that cgrestore was started from. */
+  readonly terminal: boolean;
 }

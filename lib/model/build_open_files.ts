@@ -11,12 +11,12 @@ import { buildPacketSocket } from "./files/build_packet_socket.ts";
 import { buildPathFile } from "./files/build_path_file.ts";
 import { buildPidFile } from "./files/build_pid_file.ts";
 import { buildFifoFile, buildPipeFile } from "./files/build_pipe_file.ts";
+import { buildTerminalFile } from "./files/build_terminal_file.ts";
 import { buildUnixSocket } from "./files/build_unix_socket.ts";
 import type { OpenFile, SignalOwner } from "./open_file.ts";
 
 /** `fd_types` of images/fdinfo.proto that there is no message for here. */
 const UNKNOWN: ReadonlyMap<number, string> = new Map([
-  [11, "a terminal"],
   [14, "a namespace"],
   [15, "a tun device"],
   [16, "an external file"],
@@ -60,6 +60,7 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   if (entry.isk !== undefined) return buildInetSocket(id, entry.isk, { ...context, where });
   if (entry.psk !== undefined) return buildPacketSocket(id, entry.psk, { ...context, where });
   if (entry.nlsk !== undefined) return buildNetlinkSocket(id, entry.nlsk, context);
+  if (entry.tty !== undefined) return buildTerminalFile(id, entry.tty, { ...context, where });
   if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk, { ...context, where });
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
 }

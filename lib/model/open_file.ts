@@ -7,6 +7,7 @@ import type { PacketSocket } from "./files/packet_socket.ts";
 import type { PathFile } from "./files/path_file.ts";
 import type { PidFile } from "./files/pid_file.ts";
 import type { FifoFile, PipeFile } from "./files/pipe_file.ts";
+import type { TerminalFile } from "./files/terminal_file.ts";
 import type { UnixSocket } from "./files/unix_socket.ts";
 
 /** An open file (what open(2) calls an open file description): several descriptors may refer to it. */
@@ -22,6 +23,7 @@ export type OpenFile =
   | FanotifyFile
   | PidFile
   | MemoryFile
+  | TerminalFile
   | UnixSocket
   | InetSocket
   | NetlinkSocket

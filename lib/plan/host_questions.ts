@@ -18,7 +18,7 @@ const SPARE_HELPERS = 8;
 export function hostQuestions(
   checkpoint: Checkpoint,
   hierarchies: readonly Hierarchy[],
-  options: Pick<PlanOptions, "mode" | "roots" | "onMissing">,
+  options: Pick<PlanOptions, "mode" | "roots" | "onMissing" | "shellJob">,
 ): HostQuestions {
   const tasks = new Set(checkpoint.tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
   const leaders = new Set(checkpoint.tasks.flatMap(({ group, session }) => [group, session]));
@@ -34,6 +34,7 @@ export function hostQuestions(
     outsiders: outsidersOfInterest(checkpoint, pids),
     unix: hasUnixSockets(checkpoint),
     network: isNetworkOfInterest(checkpoint),
+    terminal: options.shellJob && hasTerminals(checkpoint),
   };
 }
 
@@ -85,6 +86,7 @@ const SOCKETS: ReadonlySet<OpenFile["kind"]> = new Set(["inet", "netlink", "pack
 function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
   const files = new Map<string, boolean>();
   for (const file of contents?.files.values() ?? []) {
+    if (file.kind === "terminal" && file.path !== undefined) files.set(file.path, false);
     if (file.kind === "path") files.set(file.path, file.buildId !== undefined || files.get(file.path) === true);
     const path = file.kind === "unix" && file.name?.kind === "path" ? absolutePath(file.name) : undefined;
     if (path === undefined) continue;
@@ -94,6 +96,10 @@ function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
     if ("path" in target) files.set(target.path, files.get(target.path) ?? false);
   }
   return files;
+}
+
+function hasTerminals({ contents }: Checkpoint): boolean {
+  return [...contents?.files.values() ?? []].some(({ kind }) => kind === "terminal");
 }
 
 function hasUnixSockets({ contents }: Checkpoint): boolean {

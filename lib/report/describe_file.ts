@@ -2,6 +2,7 @@ import type { Contents } from "../model/contents.ts";
 import type { InetSocket } from "../model/files/inet_socket.ts";
 import type { PathFile } from "../model/files/path_file.ts";
 import type { PipeContent } from "../model/files/pipe_file.ts";
+import type { TerminalFile } from "../model/files/terminal_file.ts";
 import { nameInetSocket } from "../model/inet_protocol.ts";
 import type { OpenFile } from "../model/open_file.ts";
 import { count, printable } from "./printable.ts";
@@ -34,6 +35,8 @@ export function describeFile(file: OpenFile, contents: Pick<Contents, "files">):
       return file.pid === undefined ? "pidfd of a process that has ended" : `pidfd of ${file.pid}`;
     case "memfd":
       return `memfd ${printable(file.inode.name)}, ${describeSize(file.inode.size)}`;
+    case "terminal":
+      return describeTerminal(file);
     case "unix":
       return `unix socket ${file.inode}`;
     case "inet":
@@ -51,6 +54,12 @@ function describeInetSocket(socket: InetSocket): string {
   return nameInetSocket(socket) + (socket.type === "stream" ? `, ${socket.state}` : "");
 }
 
+function describeTerminal({ path = "a terminal that others provide", terminal }: TerminalFile): string {
+  const { type, index, settings, queue } = terminal;
+  const what = type === "master" ? `${printable(path)}, the master of /dev/pts/${index}` : printable(path);
+  return what + (settings === undefined ? ", hung up" : "") + describeBytes({ bytes: queue });
+}
+
 function describePathFile({ path, remap }: PathFile): string {
   const fate = { linked: ", linked elsewhere", ghost: ", deleted", "dead-task": ", of a task that is gone" };
   return printable(path) + (remap === undefined ? "" : fate[remap.kind]);
@@ -65,7 +74,7 @@ function accessOf(flags: number): string {
   return ACCESS[flags & O_ACCMODE] ?? "";
 }
 
-function describeBytes({ bytes }: PipeContent): string {
+function describeBytes({ bytes }: Pick<PipeContent, "bytes">): string {
   return bytes.length === 0 ? "" : `, ${count(bytes.length, "byte")}`;
 }
 

@@ -6,7 +6,6 @@ import { deepEqual as assertEquals, equal as assertEqual, ok } from "node:assert
 import { run } from "../../lib/cli/run.ts";
 import { openLinuxSys } from "../../lib/sys/linux_sys.ts";
 import { type Faults, FaultySys } from "../support/faulty_sys.ts";
-import { taskExists } from "../support/kernel_state.ts";
 import { requires } from "../support/skip.ts";
 import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
@@ -23,6 +22,7 @@ const TESTS: readonly FaultTest[] = [
   { program: "several" },
   { program: "unix_several" },
   { program: "several_events", dump: ["--file-locks"] },
+  { program: "several_terminals" },
   {
     program: "tcp_several",
     dump: ["--tcp-established", "--network-lock", "skip"],
@@ -40,19 +40,24 @@ for (const { program, dump, restore = [] } of TESTS) {
       await using tree = await LiveTree.create();
       await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
       await tree.ready();
-      await failEachCall(t, tree, { images: await tree.dump(dump), options: restore });
+      const tasks = tree.listTasks();
+      await failEachCall(t, { tree, tasks, images: await tree.dump(dump), options: restore });
     },
   });
 }
 
-/** What is restored, and how. */
-interface Restore {
+interface Dumped {
+  readonly tree: LiveTree;
+  /** Pids of what was there. */
+  readonly tasks: readonly number[];
   readonly images: string;
+  /** Of the restore. */
   readonly options: readonly string[];
 }
 
-async function failEachCall(t: Deno.TestContext, tree: LiveTree, restore: Restore): Promise<void> {
-  const whole = restoreWith({}, restore);
+async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> {
+  const { tree } = dumped;
+  const whole = restoreWith({}, dumped);
   assertEqual(whole.output, "");
   assertEqual(whole.status, 0);
   assertEqual(await tree.finish(), "ok");
@@ -63,7 +68,7 @@ async function failEachCall(t: Deno.TestContext, tree: LiveTree, restore: Restor
   const step = (name: string, count: number, faultOf: (n: number) => Faults, { first = 1, stride = 1 } = {}) =>
     t.step(name, async () => {
       try {
-        for (let n = first; n <= count; n += stride) await failOnce(tree, restore, faultOf(n));
+        for (let n = first; n <= count; n += stride) await failOnce(dumped, faultOf(n));
       } finally {
         await tree.kill();
       }
@@ -83,7 +88,7 @@ interface Attempt {
   readonly faulty: FaultySys;
 }
 
-function restoreWith(faults: Faults, { images, options }: Restore): Attempt {
+function restoreWith(faults: Faults, { images, options }: Pick<Dumped, "images" | "options">): Attempt {
   let output = "";
   const faulty = new FaultySys(openLinuxSys(), faults);
   const status = run(["restore", "-D", images, "-v1", ...options], {
@@ -98,14 +103,15 @@ function lastBeforeCommit(calls: readonly string[]): number {
   return calls.indexOf("ptraceDetach");
 }
 
-async function failOnce(tree: LiveTree, restore: Restore, faults: Faults): Promise<void> {
+async function failOnce(dumped: Dumped, faults: Faults): Promise<void> {
+  const { tree, tasks } = dumped;
   await tree.putDirectoryBack();
   const before = traces();
   const names = namesIn(tree.directory);
-  const { status, output, faulty } = restoreWith(faults, restore);
+  const { status, output, faulty } = restoreWith(faults, dumped);
   const what = `${JSON.stringify(faults)} ${faulty.calls[(faults.failCall ?? 0) - 1] ?? ""}: ${status} ${output}`;
   if (status === 0) {
-    ok(isComplete(tree), `${what}: it says that all is well`);
+    assertEquals(tree.listTasks(), tasks, `${what}: it says that all is well`);
     await tree.kill();
   } else {
     assertEquals(tree.listTasks(), [], `${what}: tasks are left`);
@@ -116,13 +122,10 @@ async function failOnce(tree: LiveTree, restore: Restore, faults: Faults): Promi
   ok(!output.includes("the same connection already"), `${what}: a connection is left of the attempt before`);
 }
 
-function isComplete(tree: LiveTree): boolean {
-  return tree.describe().get(`${tree.root} state`) === "alive" && taskExists(tree.root + 1);
-}
-
 /** What could be left of an attempt in this process and around it. */
 function traces() {
   return {
+    terminals: [...Deno.readDirSync("/dev/pts")].map(({ name }) => name).sort(),
     descriptors: [...Deno.readDirSync("/proc/self/fd")].length,
     mounts: Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) => line.includes("cgyard")).length,
     children: Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`),

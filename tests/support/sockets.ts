@@ -6,7 +6,7 @@ import type { OpenFile } from "../../lib/model/open_file.ts";
 import { FilePlanner } from "../../lib/plan/contents/file_planner.ts";
 import type { PlanOptions } from "../../lib/plan/plan.ts";
 import { buildHost } from "./plan_inputs.ts";
-import { smallContents } from "./small_contents.ts";
+import { PLANNER_OPTIONS, smallContents } from "./small_contents.ts";
 import { NEW_SOCKET_OPTIONS } from "./unix_sockets.ts";
 
 export const IPPROTO = { ICMP: 1, TCP: 6, UDP: 17 } as const;
@@ -98,5 +98,5 @@ export function aFilePlanner(
   } = {},
 ): FilePlanner {
   const host = buildHost({ network: { ...IDLE_NETWORK, ...network } });
-  return new FilePlanner(smallContents({ files }), host, [], { connections, externalUnixSockets: false });
+  return new FilePlanner(smallContents({ files }), host, [], { ...PLANNER_OPTIONS, connections });
 }

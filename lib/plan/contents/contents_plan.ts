@@ -15,6 +15,7 @@ import type { ExpectedMapping } from "./expected_mapping.ts";
 import type { NetworkUnlock } from "./plan_network_unlock.ts";
 import type { FileStep } from "./file_step.ts";
 import type { ExpectedLock } from "./plan_locks.ts";
+import type { TerminalsPlan } from "./terminals_plan.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
 export interface ContentsPlan {
@@ -32,6 +33,9 @@ export interface ContentsPlan {
   readonly finalFiles: readonly FileStep[];
   /** What comes right before that. Absent where nothing is locked. */
   readonly networkUnlock?: NetworkUnlock;
+  /** Descriptors of cgrestore that the coordinator is born with; ascending. */
+  readonly keptDescriptors: readonly number[];
+  readonly terminals: TerminalsPlan;
   /** How many open files there are in all. */
   readonly handles: number;
   /** What is true of them in the end, as far as descriptors refer to them. */

@@ -8,12 +8,15 @@ import type { AdjustStep, MemfdStep, ReopenStep, SealStep } from "./files/plan_m
 import type { NetlinkSocketStep } from "./files/plan_netlink_socket.ts";
 import type { PacketSocketStep } from "./files/plan_packet_socket.ts";
 import type { OpenPathStep } from "./files/plan_path.ts";
+import type { OpenOwnTerminalStep } from "./files/plan_own_terminal.ts";
 import type { EndedPidfdsStep, PidfdStep } from "./files/plan_pidfd.ts";
 import type { PipeStep } from "./files/plan_pipe.ts";
+import type { PtyStep } from "./files/plan_pty.ts";
 import type { SegmentStep } from "./files/plan_segment.ts";
 import type { SignalfdStep } from "./files/plan_signalfd.ts";
 import type { ArmTimerStep, TimerfdStep } from "./files/plan_timerfd.ts";
 import type { OpenHandleStep } from "./files/plan_watched.ts";
+import type { OpenTerminalStep } from "./files/plan_terminal_device.ts";
 import type { UnixStep } from "./files/unix/unix_step.ts";
 import type { HiddenAsyncStep, OwnerStep } from "./plan_owners.ts";
 
@@ -46,7 +49,10 @@ export type FileStep =
   | MemfdStep
   | ReopenStep
   | AdjustStep
-  | SealStep;
+  | SealStep
+  | PtyStep
+  | OpenTerminalStep
+  | OpenOwnTerminalStep;
 
 /** What every step has. */
 export interface StepBase {

@@ -13,7 +13,7 @@ import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
 import { networkProblems } from "./network_problems.ts";
-import type { PlanOptions, TaskProgram } from "../plan.ts";
+import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { type ExpectedLock, planLocks } from "./plan_locks.ts";
@@ -23,6 +23,7 @@ import { planNetworkUnlock } from "./plan_network_unlock.ts";
 import { planOwners } from "./plan_owners.ts";
 import { sharingProblems } from "./plan_sharing.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
+import { planTerminals } from "./plan_terminals.ts";
 
 /** What planning contents has to know. */
 export interface ContentsQuestions {
@@ -30,8 +31,10 @@ export interface ContentsQuestions {
   readonly host: Host;
   /** How the tasks are made, makers first, helpers included. */
   readonly programs: readonly TaskProgram[];
+  /** The tasks as they will be, the root first. */
+  readonly tasks: readonly ExpectedTask[];
   readonly namespaces: Checkpoint["namespaces"];
-  readonly options: Pick<PlanOptions, "externalUnixSockets" | "connections">;
+  readonly options: Pick<PlanOptions, "externalUnixSockets" | "connections" | "shellJob">;
 }
 
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
@@ -56,10 +59,10 @@ export interface PlannedContents {
 
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): PlannedContents {
-  const { contents, host, programs, namespaces, options } = questions;
+  const { contents, host, programs, tasks, namespaces, options } = questions;
   const problems = [...sharingProblems(programs, contents), ...networkProblems(contents, namespaces)];
   if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
-  const files = new FilePlanner(contents, host, problems, options);
+  const files = new FilePlanner(contents, host, problems, { ...options, tasks });
   const networkUnlock = planNetworkUnlock(contents, namespaces);
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
@@ -77,7 +80,8 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   files.finish();
   planOwners(files);
   const locks = planLocks(files);
-  const tasks = quietTasks.map((task) => addActions(task, { contents, actions: files.actions, locks }));
+  const taskContents = quietTasks.map((task) => addActions(task, { contents, actions: files.actions, locks }));
+  const terminals = planTerminals(files);
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
     plan: {
@@ -90,10 +94,12 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       ...networkUnlock === undefined ? {} : { networkUnlock },
       handles: files.count,
       expectedFiles: files.expected,
+      keptDescriptors: [...files.terminals.kept].sort((a, b) => a - b),
+      terminals,
       components: host.components,
       choosesTimerIds: draft.choosesTimerIds,
       ownCapabilities: host.own,
-      tasks,
+      tasks: taskContents,
     },
     problems,
     notes: files.notes,

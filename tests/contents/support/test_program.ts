@@ -35,6 +35,9 @@ export interface ProgramTest {
   readonly network?: Readonly<Record<string, string>>;
 }
 
+/** CRIU's dump runs code of its own in each task, and writes it over the task's: so the page is the task's own then. */
+const DUMPED_CODE = /^was "(r-xp .*)"\n +is "\1 ac"$/;
+
 /** Dumps a program, restores it with cgrestore and with CRIU, and compares. */
 export function testProgram(test: ProgramTest): void {
   const name = `${test.program}: ${test.what}`;
@@ -80,7 +83,9 @@ export function testProgram(test: ProgramTest): void {
         const theirs = test.criuFails === undefined
           ? await differencesOfCriu(tree, { images, before, test })
           : new Map();
-        const more = [...ours].filter(([key]) => !theirs.has(key) && !test.mayDiffer?.test(key));
+        const more = [...ours].filter(([key, difference]) => (
+          !theirs.has(key) && !test.mayDiffer?.test(key) && !DUMPED_CODE.test(difference)
+        ));
         assertEquals(more.map(([key, difference]) => `${key}: ${difference}`), []);
       });
     },
