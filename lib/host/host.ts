@@ -1,3 +1,4 @@
+import type { PageRun } from "../model/address_space.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 
 /**
@@ -33,6 +34,9 @@ export interface Host {
   readonly own: OwnState;
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
+  readonly memory: HostMemory;
+  /** Those of the descriptors asked for that cgrestore was started with. */
+  readonly inherited: ReadonlyMap<number, HostDescriptor>;
   /** A directory on each of those of the devices asked for that are mounted, by device. */
   readonly mounts: ReadonlyMap<number, string>;
   /** Those of the ids asked for that a process, a thread or a process group has. */
@@ -102,6 +106,32 @@ export interface OwnTerminal {
   readonly isControlling: boolean;
 }
 
+/** What this kernel can do about memory. */
+export interface HostMemory {
+  /** `vm.max_map_count`: most mappings of a task. */
+  readonly maxMappings: number;
+  /** Huge pages that can be had, by their size in bytes, for the sizes asked for that there are. */
+  readonly hugePages: ReadonlyMap<number, number>;
+  /** Whether there are transparent huge pages; also where nobody asked for it. */
+  readonly hasTransparentPages: boolean;
+  /** Whether equal pages can be merged (KSM); also where nobody asked for it. */
+  readonly mergesPages: boolean;
+  /** What the kernel maps into every task (vdso(7)); absent where it does not, and where nobody asked for it. */
+  readonly vdso?: HostVdso;
+  /** Pages of the images that decide something, by what they are; those that can be read. */
+  readonly pages: ReadonlyMap<string, Uint8Array>;
+  /** Processors that this machine can have; 1 where nobody asked for it. */
+  readonly processors: number;
+}
+
+/** The code and the data that the kernel maps, one behind the other. */
+export interface HostVdso {
+  /** By ascending offset, the first of which is 0; several are data. Sizes in bytes. */
+  readonly parts: readonly { readonly kind: "vdso" | "vvar"; readonly offset: number; readonly size: number }[];
+  /** The bytes of the code. */
+  readonly code: Uint8Array;
+}
+
 export interface OwnState {
   readonly uids: readonly [real: number, effective: number, saved: number, fs: number];
   readonly gids: readonly [real: number, effective: number, saved: number, fs: number];
@@ -134,8 +164,21 @@ export interface HostFile {
   readonly device: number;
   /** GNU build id in hexadecimal; absent when it was not asked for, or the file has none. */
   readonly buildId?: string;
+  /**
+   * The symbolic link that the path itself is; absent when it is none, or was not asked for. One that leads nowhere is
+   * the file as well.
+   */
+  readonly link?: HostFile;
   /** Of the file of a unix socket: the socket that answers there; absent when that may not be found out. */
   readonly answer?: "none" | "datagram" | "other";
+}
+
+/** A descriptor of cgrestore's own. */
+export interface HostDescriptor extends Omit<HostFile, "link" | "answer" | "device"> {
+  /** What its link in /proc says: `"pipe:[77]"` (proc_pid_fd(5)). */
+  readonly name: string;
+  /** Status flags and access mode. */
+  readonly flags: number;
 }
 
 export interface Hierarchy {
@@ -182,8 +225,11 @@ export interface HostQuestions {
   readonly cgroups: ReadonlyMap<HierarchyName, readonly string[]>;
   /** Numbers of components of XSAVE's area. */
   readonly components: readonly number[];
-  /** Paths of files, with whether their build id matters. */
-  readonly files: ReadonlyMap<string, boolean>;
+  /** Paths of files, with what matters of each besides type, mode and size. */
+  readonly files: ReadonlyMap<string, FileQuestion>;
+  /** Descriptors of cgrestore's own. */
+  readonly inherited: readonly number[];
+  readonly memory: MemoryQuestions;
   /** Numbers of devices, as the kernel has them: 12 bits of major number, 20 bits of minor number. */
   readonly devices: readonly number[];
   /** Ids that are no task's, thread's or process group's of the checkpoint, and that it refers to. */
@@ -194,4 +240,22 @@ export interface HostQuestions {
   readonly network: boolean;
   /** Whether the terminal matters that cgrestore was started from. */
   readonly terminal: boolean;
+}
+
+/** What the memory of the tasks needs. */
+export interface MemoryQuestions {
+  /** Sizes of huge pages in bytes. */
+  readonly hugePages: readonly number[];
+  readonly transparentPages: boolean;
+  readonly mergedPages: boolean;
+  readonly vdso: boolean;
+  readonly processors: boolean;
+  /** Where the images have pages that decide something, by what they are. */
+  readonly pages: ReadonlyMap<string, readonly PageRun[]>;
+}
+
+export interface FileQuestion {
+  readonly buildId: boolean;
+  /** Whether it matters if the path is a symbolic link itself. */
+  readonly link: boolean;
 }

@@ -6,7 +6,7 @@ import { type MemfdInodeEntry, readMemfdInodeEntry } from "../gen/memfd.ts";
 import { type MmEntry, readMmEntry } from "../gen/mm.ts";
 import { readPagemapEntry, readPagemapHead } from "../gen/pagemap.ts";
 import { readPipeDataEntry } from "../gen/pipe.ts";
-import { readGhostFileEntry, readRemapFilePathEntry, type RemapFilePathEntry } from "../gen/remap.ts";
+import { readRemapFilePathEntry, type RemapFilePathEntry } from "../gen/remap.ts";
 import { readSeccompEntry } from "../gen/seccomp.ts";
 import { readSkPacketEntry } from "../gen/sk_queue.ts";
 import { readTcpStreamEntry, type TcpStreamEntry } from "../gen/tcp_stream.ts";
@@ -16,6 +16,7 @@ import { decodeFirst } from "./decode.ts";
 import { splitFrames } from "./frame.ts";
 import type { ImageSource } from "./image_source.ts";
 import type { Images } from "./images.ts";
+import { readGhost } from "./read_ghost.ts";
 import { MessageReader } from "../wire/message_reader.ts";
 
 /** Longest chain of incremental checkpoints. */
@@ -24,8 +25,14 @@ const MAX_PARENTS = 1000;
 /** `VMA_ANON_SHARED` of criu/include/image.h: the mapping's `shmid` is a segment of shared memory. */
 const ANON_SHARED = 1 << 8;
 
-/** `remap_type` of a ghost file (images/remap-file-path.proto). */
+/** Flag of an entry of a pagemap (criu/include/pagemap.h). */
+const IN_PARENT = 1;
+
+/** `remap_type` of images/remap-file-path.proto. */
+const LINKED = 0;
 const GHOST = 1;
+/** In dumps without such a type, this bit of the id says that it is that of a ghost file (criu/include/files-reg.h). */
+const GHOST_BIT = 2 ** 31;
 
 /** Reads the images of what the live tasks of a tree hold; problems go to `source`. */
 export function readContents(source: ImageSource, tree: Pick<Images, "cores" | "ids">): ContentImages {
@@ -43,7 +50,8 @@ export function readContents(source: ImageSource, tree: Pick<Images, "cores" | "
   }
   const files = source.optionalEntries(readFileEntry, { type: "files", file: "files.img" });
   const memfds = source.optionalEntries(readMemfdInodeEntry, { type: "memfd", file: "memfd.img" });
-  const remaps = source.optionalEntries(readRemapFilePathEntry, { type: "remap-fpath", file: "remap-fpath.img" });
+  const remapped = source.optionalEntries(readRemapFilePathEntry, { type: "remap-fpath", file: "remap-fpath.img" });
+  const remaps = remapped.map(withType);
   return {
     spaces,
     pagemaps,
@@ -112,11 +120,13 @@ function readPagemap(source: ImageSource, file: string, depth = 0): Pagemap | un
       return [];
     }
   });
-  const needsParent = entries.some(({ inParent, flags = 0 }) => inParent === true || (flags & 1) !== 0);
+  const name = `${source.prefix}${file}`;
+  const needsParent = entries.some(({ inParent, flags = 0 }) => inParent === true || (flags & IN_PARENT) !== 0);
   if (depth === MAX_PARENTS) source.complain(file, `the chain of parent checkpoints is longer than ${MAX_PARENTS}`);
-  const parent = needsParent && depth < MAX_PARENTS ? readPagemap(source.parent(), file, depth + 1) : undefined;
+  const hasParent = needsParent && depth < MAX_PARENTS && source.hasParent();
+  const parent = hasParent ? readPagemap(source.parent(), file, depth + 1) : undefined;
   const pagesFile = `${source.directory}/pages-${head.entry.pagesId}.img`;
-  return { name: `${"parent/".repeat(depth)}${file}`, pagesFile, entries, parent };
+  return { name, pagesFile, pagesSize: source.sizeOf(pagesFile), entries, parent };
 }
 
 /** The pages of all segments of shared memory that are mapped, or are the content of a memfd. */
@@ -132,15 +142,18 @@ function readSegments(
   return segments;
 }
 
+/** Those of old dumps get the type that newer ones have. */
+function withType(remap: RemapFilePathEntry): RemapFilePathEntry {
+  const { remapType, remapId } = remap;
+  if (remapType !== undefined) return remap;
+  if (remapId < GHOST_BIT) return { ...remap, remapType: LINKED };
+  return { ...remap, remapType: GHOST, remapId: remapId - GHOST_BIT };
+}
+
 function readGhosts(source: ImageSource, remaps: readonly RemapFilePathEntry[]): Map<number, GhostImage> {
   const ghosts = new Map<number, GhostImage>();
   for (const { remapType, remapId } of remaps) {
-    if (remapType !== GHOST || ghosts.has(remapId)) continue;
-    const file = `ghost-file-${remapId.toString(16)}.img`;
-    const found = source.first(readGhostFileEntry, { type: "ghost-file", file });
-    if (found === undefined) continue;
-    const { entry, end: offset, size } = found;
-    ghosts.set(remapId, { entry, path: `${source.directory}/${file}`, offset, size });
+    if (remapType === GHOST && !ghosts.has(remapId)) put(ghosts, remapId, readGhost(source, remapId));
   }
   return ghosts;
 }

@@ -23,6 +23,7 @@ const TESTS: readonly FaultTest[] = [
   { program: "unix_several" },
   { program: "several_events", dump: ["--file-locks"] },
   { program: "several_terminals" },
+  { program: "lost_names", dump: ["--link-remap"] },
   {
     program: "tcp_several",
     dump: ["--tcp-established", "--network-lock", "skip"],

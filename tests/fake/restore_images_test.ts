@@ -22,6 +22,9 @@ const OPTIONS: PlanOptions = {
   externalUnixSockets: false,
   connections: "refuse",
   placeholders: true,
+  fileValidation: "buildid",
+  skipFileRwxCheck: false,
+  inheritedFiles: [],
 };
 
 /** The hybrid host without v2. */

@@ -10,7 +10,10 @@ export type Requirement =
   | "v1"
   | "v1-apart"
   | "v2"
+  | "v2-memory"
+  | "soft-dirty"
   | "user-namespaces"
+  | "huge-pages"
   | "resources";
 
 /** Spread into the options of `Deno.test`. */
@@ -53,7 +56,7 @@ export function requires(name: string, ...requirements: readonly Requirement[]):
 /** For each requirement, why this machine does not have it, or undefined when it does. */
 const LACKS: Record<Requirement, () => string | undefined> = {
   root: () => (Deno.uid() === 0 ? undefined : "not root"),
-  cc: () => (runs("cc", ["--version"]) ? undefined : "no C compiler"),
+  cc: () => (runs("cc", ["--version"]) || hasPrograms() ? undefined : "no C compiler"),
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
   vm: () => (Deno.env.get("CGRESTORE_VM") ? undefined : "not in a VM"),
@@ -61,8 +64,30 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   v1: () => (mounted("cgroup") ? undefined : "no cgroup v1 hierarchy"),
   "v1-apart": () => (hasHierarchy("cpu") ? undefined : "no cgroup v1 hierarchy with cpu alone"),
   v2: () => (mounted("cgroup2") ? undefined : "no cgroup v2 hierarchy"),
+  "v2-memory": () => (hasUnified("memory") ? undefined : "no memory controller in cgroup v2"),
+  "soft-dirty": () => (
+    runs(criuPath(), ["check", "--feature", "mem_dirty_track"]) ? undefined : "no soft-dirty bits in this kernel"
+  ),
+  "huge-pages":
+    () => (freeHugePages() >= 4 ? undefined : "fewer than 4 free huge pages: see the sysctl vm.nr_hugepages"),
   "user-namespaces": () => (runs("unshare", ["-U", "true"]) ? undefined : "no user namespaces"),
 };
+
+/** Whether the C programs of `tests/contents` have been compiled, as they are where a VM gets them. */
+function hasPrograms(): boolean {
+  try {
+    return [...Deno.readDirSync(new URL("../../.cache", import.meta.url))].some(({ name }) =>
+      name.startsWith("holder-")
+    );
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function freeHugePages(): number {
+  return Number(/^HugePages_Free:\s*(\d+)/m.exec(Deno.readTextFileSync("/proc/meminfo"))?.[1] ?? 0);
+}
 
 function runs(command: string, args: string[]): boolean {
   try {
@@ -82,6 +107,14 @@ function hasCapability(number: number): boolean {
 
 function hasHierarchy(name: string): boolean {
   return Deno.readTextFileSync("/proc/self/cgroup").split("\n").some((line) => line.split(":")[1] === name);
+}
+
+/** Whether the root of cgroup v2 gives a controller to its children. */
+function hasUnified(controller: string): boolean {
+  const mount = Deno.readTextFileSync("/proc/self/mounts").split("\n").map((line) => line.split(" "))
+    .find(([, , type]) => type === "cgroup2")?.[1];
+  if (mount === undefined) return false;
+  return Deno.readTextFileSync(`${mount}/cgroup.subtree_control`).trim().split(" ").includes(controller);
 }
 
 function mounted(type: string): boolean {

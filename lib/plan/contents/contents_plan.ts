@@ -16,15 +16,22 @@ import type { NetworkUnlock } from "./plan_network_unlock.ts";
 import type { FileStep } from "./file_step.ts";
 import type { ExpectedLock } from "./plan_locks.ts";
 import type { TerminalsPlan } from "./terminals_plan.ts";
+import type { FreeAddresses } from "./memory/free_addresses.ts";
+import type { LockStep } from "./memory/plan_locks.ts";
+import type { RingStep } from "./memory/plan_rings.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
 export interface ContentsPlan {
   /** Addresses that no task uses: the agent's, and all that a restore maps for a while. */
-  readonly free: { readonly start: number; readonly end: number };
+  readonly free: FreeAddresses;
   /** Descriptors from here on are ours, in every task and in the coordinator: no task has one of these numbers. */
   readonly firstDescriptor: number;
+  /** Limits that the coordinator sets for itself, and that the tasks are born with. */
+  readonly ownLimits: readonly LimitStep[];
   /** Files that are mapped and the like; made by the coordinator before any task is. */
   readonly earlyFiles: readonly FileStep[];
+  /** Files of tasks that have ended; made by the coordinator while helpers stand in for these. */
+  readonly helperFiles: readonly FileStep[];
   /** The other files; made by the coordinator when all tasks are there. */
   readonly lateFiles: readonly FileStep[];
   /** What the coordinator does to files when all tasks have what they hold. */
@@ -35,9 +42,13 @@ export interface ContentsPlan {
   readonly networkUnlock?: NetworkUnlock;
   /** Descriptors of cgrestore that the coordinator is born with; ascending. */
   readonly keptDescriptors: readonly number[];
+  /** Names that the dump has made, to find files by: removed when the restore has succeeded. */
+  readonly obsoleteNames: readonly string[];
   readonly terminals: TerminalsPlan;
   /** How many open files there are in all. */
   readonly handles: number;
+  /** An open /dev/null, where some task needs one; the other tasks have nothing to do with it. */
+  readonly nullFile?: Handle;
   /** What is true of them in the end, as far as descriptors refer to them. */
   readonly expectedFiles: ReadonlyMap<Handle, ExpectedFile>;
   /** Where this processor keeps the components of XSAVE's area that are restored, by number. */
@@ -63,9 +74,11 @@ export interface TaskContents {
   /** Whether its memory is restored before it makes other tasks, by the step of its program that says so. */
   readonly isFiller: boolean;
   readonly memory: readonly MemoryStep[];
+  /** Contexts of asynchronous requests, when the memory is there. */
+  readonly rings: readonly RingStep[];
   readonly expectedMappings: readonly ExpectedMapping[];
-  /** What /proc/PID/exe must say; absent: not compared. */
-  readonly executable?: string;
+  /** What the links of /proc/PID must say; one that is absent is not compared. */
+  readonly links: { readonly exe?: string; readonly cwd?: string; readonly root?: string };
   /** By ascending descriptor. Absent for a task whose table belongs to another one. */
   readonly descriptors?: readonly DescriptorStep[];
   /** What it does through them when they are there, one after the other. */
@@ -134,14 +147,18 @@ export interface DescriptorStep {
 export type MemoryStep =
   | MapStep
   | { readonly kind: "unmap"; readonly start: number; readonly size: number }
+  /** mremap(2) */
+  | { readonly kind: "move"; readonly start: number; readonly size: number; readonly to: number }
   /** The vdso and its data, at an address of the dumped task. */
   | { readonly kind: "map-vdso"; readonly start: number }
   /** Reads consecutive bytes of a file into pages. */
   | FillStep
   | InheritStep
+  | { readonly kind: "write"; readonly start: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "protect"; readonly start: number; readonly size: number; readonly protection: number }
   /** madvise(2) */
   | { readonly kind: "advise"; readonly start: number; readonly size: number; readonly advice: number }
+  | LockStep
   /** PR_SET_MM_MAP */
   | {
     readonly kind: "set-layout";

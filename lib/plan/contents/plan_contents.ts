@@ -1,6 +1,6 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import type { MappingContent, Range } from "../../model/address_space.ts";
+import type { MappingContent } from "../../model/address_space.ts";
 import type { Checkpoint } from "../../model/checkpoint.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
@@ -8,16 +8,25 @@ import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
 import type { DescriptorAction } from "./descriptor_action.ts";
 import { expectMappings } from "./expected_mapping.ts";
-import { FilePlanner } from "./file_planner.ts";
-import { writableInode } from "./files/plan_memory_file.ts";
+import { FilePlanner, type FilePlannerOptions } from "./file_planner.ts";
+import { planGhosts } from "./files/plan_ghost.ts";
+import { isAtLeast } from "./kernel_version.ts";
+import { checkInheritedFiles, notesOnInheritedFiles } from "./files/plan_inherited_file.ts";
+import { fillLooseMemory, isFilledFirst, writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
+import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
 import { networkProblems } from "./network_problems.ts";
-import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
+import type { ExpectedTask, TaskProgram } from "../plan.ts";
+import { planNullFile } from "./files/plan_path.ts";
 import { planFile } from "./plan_file.ts";
+import { checkHugePages } from "./memory/huge_pages.ts";
+import { planOwnLimits } from "./memory/plan_own_limits.ts";
+import { planRings } from "./memory/plan_rings.ts";
+import { planVdso, type VdsoPlan } from "./memory/plan_vdso.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { type ExpectedLock, planLocks } from "./plan_locks.ts";
-import { planMappedFile } from "./plan_mapped_file.ts";
+import { mappedName, planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
 import { planNetworkUnlock } from "./plan_network_unlock.ts";
 import { planOwners } from "./plan_owners.ts";
@@ -34,20 +43,12 @@ export interface ContentsQuestions {
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
   readonly namespaces: Checkpoint["namespaces"];
-  readonly options: Pick<PlanOptions, "externalUnixSockets" | "connections" | "shellJob">;
+  readonly options: Omit<FilePlannerOptions, "tasks">;
 }
 
-/** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
-const BLOCK = 2 ** 40;
-/** Tasks have 47 bits of addresses (Documentation/arch/x86/x86_64/mm.rst), the last of which we leave alone. */
-const LAST_BLOCK = 2 ** 7 - 1;
-/** Kept free at both ends: a heap may need to grow, and a stack. */
-const MARGIN = 2 ** 30;
+const NO_ADDRESSES: FreeAddresses = { start: 0, end: 0, scratch: 0, kept: 0 };
 /** First kernel with PR_TIMER_CREATE_RESTORE_IDS. */
 const CHOSEN_TIMER_IDS = [6, 16] as const;
-
-/** How far behind the agent things are mapped for a while. */
-const SCRATCH = 2 ** 38;
 
 /** What came of planning contents. */
 export interface PlannedContents {
@@ -63,21 +64,26 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   const problems = [...sharingProblems(programs, contents), ...networkProblems(contents, namespaces)];
   if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
   const files = new FilePlanner(contents, host, problems, { ...options, tasks });
+  checkInheritedFiles(files);
   const networkUnlock = planNetworkUnlock(contents, namespaces);
-  const free = findFreeRange(contents);
-  if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
+  const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
+  if (free === NO_ADDRESSES) problems.push({ where: "memory", what: "no 4 GiB of addresses are free in all tasks" });
+  checkHugePages(contents, host.memory, problems);
+  const vdsos = planVdsos(questions, { aside: free.kept, problems });
   const draft: Draft = {
     ...{ questions, files, problems },
     free,
-    scratch: free.start + SCRATCH,
-    emptySegments: new Set(contents.segments.keys()),
+    vdsos,
+    emptySegments: emptySegments(contents),
     tables: new Set(),
-    births: planBirthMemory(questions),
+    births: planBirthMemory(questions, vdsos),
     choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
   const quietTasks = programs.flatMap((program) => planTask(draft, program));
+  const nullFile = quietTasks.some(({ rings }) => rings.length > 0) ? { nullFile: planNullFile(files) } : {};
   files.finish();
+  fillLooseMemory(files, draft.emptySegments);
   planOwners(files);
   const locks = planLocks(files);
   const taskContents = quietTasks.map((task) => addActions(task, { contents, actions: files.actions, locks }));
@@ -87,14 +93,18 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     plan: {
       free,
       firstDescriptor,
-      earlyFiles: files.early,
+      ownLimits: planOwnLimits(host),
+      earlyFiles: [...files.early, ...planGhosts(files)],
+      helperFiles: files.helped,
       lateFiles: files.late,
       lastFiles: files.last,
+      obsoleteNames: obsoleteNames(contents),
       finalFiles: files.final,
       ...networkUnlock === undefined ? {} : { networkUnlock },
       handles: files.count,
+      ...nullFile,
       expectedFiles: files.expected,
-      keptDescriptors: [...files.terminals.kept].sort((a, b) => a - b),
+      keptDescriptors: keptDescriptors(files),
       terminals,
       components: host.components,
       choosesTimerIds: draft.choosesTimerIds,
@@ -102,8 +112,32 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       tasks: taskContents,
     },
     problems,
-    notes: files.notes,
+    notes: [...files.notes, ...notesOnInheritedFiles(files)],
   };
+}
+
+/** Segments that the tasks fill. */
+function emptySegments({ segments, files }: Contents): Set<number> {
+  const empty = new Set(segments.keys());
+  for (const file of files.values()) {
+    if (file.kind === "memfd" && isFilledFirst(file.inode)) empty.delete(file.inode.segment);
+  }
+  return empty;
+}
+
+/** Descriptors of cgrestore that the coordinator uses. */
+function keptDescriptors({ options, terminals }: FilePlanner): number[] {
+  const kept = new Set([...terminals.kept, ...options.inheritedFiles.map(({ fd }) => fd)]);
+  return [...kept].sort((a, b) => a - b);
+}
+
+/** The names by which the dump has linked files that had lost theirs. */
+function obsoleteNames({ files }: Contents): string[] {
+  const names = new Set<string>();
+  for (const file of files.values()) {
+    if (file.kind === "path" && file.remap?.kind === "linked") names.add(file.remap.path);
+  }
+  return [...names];
 }
 
 /** A table may belong to several tasks: the one that fills it is the one that uses it. */
@@ -120,16 +154,13 @@ function addActions(
   return { ...task, descriptorActions: actions.get(table) ?? [], expectedLocks: locks.get(table) ?? [] };
 }
 
-function isAtLeast([major, minor]: readonly [number, number], [wanted, least]: readonly [number, number]): boolean {
-  return major > wanted || major === wanted && minor >= least;
-}
-
 interface Draft {
   readonly questions: ContentsQuestions;
   readonly files: FilePlanner;
   readonly problems: Problem[];
-  readonly free: Range;
-  readonly scratch: number;
+  readonly free: FreeAddresses;
+  /** By pid. */
+  readonly vdsos: ReadonlyMap<number, VdsoPlan>;
   readonly emptySegments: Set<number>;
   /** Tables that a task planned before has. */
   readonly tables: Set<number>;
@@ -140,13 +171,37 @@ interface Draft {
   readonly controlsHugePages: boolean;
 }
 
+/** The vdso of each task, by pid. */
+function planVdsos(
+  { contents, host, programs }: ContentsQuestions,
+  { aside, problems }: { readonly aside: number; readonly problems: Problem[] },
+): Map<number, VdsoPlan> {
+  return new Map(programs.flatMap(({ pid, threads }) => {
+    const task = contents.tasks.get(pid);
+    if (task === undefined) return [];
+    const instructions = [pid, ...threads.map(({ tid }) => tid)].flatMap((tid) => instructionOf(contents, tid));
+    return [[pid, planVdso(task.memory, { pid, instructions, host: host.memory, aside, problems })] as const];
+  }));
+}
+
+/** Index of rip in `struct user_regs_struct`. */
+const INSTRUCTION = 16;
+
+function instructionOf({ threads }: Contents, tid: number): number[] {
+  const address = threads.get(tid)?.registers.general[INSTRUCTION];
+  return address === undefined ? [] : [Number(address)];
+}
+
 /** What tasks are born with, by pid; those that are not among them are born with nothing. */
-function planBirthMemory({ contents, programs }: ContentsQuestions): Map<number, Inherited> {
+function planBirthMemory(
+  { contents, programs }: ContentsQuestions,
+  vdsos: ReadonlyMap<number, VdsoPlan>,
+): Map<number, Inherited> {
   const inheritance = new Inheritance(contents);
   const births = new Map<number, Inherited>();
   const fillers = new Set(programs.filter(isFiller).map(({ pid }) => pid));
   for (const { pid, maker } of programs) {
-    const from = contents.tasks.get(maker)?.memory;
+    const from = vdsos.get(maker)?.space;
     if (fillers.has(maker) && from !== undefined) births.set(pid, { mappings: inheritance.find(maker, pid), from });
     else if (births.has(maker)) births.set(pid, { mappings: [] });
   }
@@ -159,19 +214,22 @@ function isFiller({ steps }: TaskProgram): boolean {
 
 function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
   const { pid } = program;
-  const { problems, choosesTimerIds } = draft;
+  const { problems, choosesTimerIds, files } = draft;
   const { contents, host } = draft.questions;
   const state = contents.tasks.get(pid);
-  if (state === undefined) return [];
+  const vdso = draft.vdsos.get(pid);
+  if (state === undefined || vdso === undefined) return [];
   const descriptors = planDescriptors(draft, pid, state.table);
   const threads = [pid, ...program.threads.map(({ tid }) => tid)];
   return [{
     pid,
     isFiller: isFiller(program),
     ...draft.controlsHugePages ? { hugePagesDisabled: state.memory.hugePagesDisabled } : {},
-    memory: planTaskMemory(draft, pid, state),
-    expectedMappings: expectMappings(state.memory, contents),
-    ...executableOf(contents, state),
+    memory: planTaskMemory(draft, pid, { state, vdso }),
+    rings: planRings(state.memory, { pid, host: host.memory, problems }),
+    expectedMappings: [...vdso.expected, ...expectMappings(vdso.space, (file) => mappedName(files, file))]
+      .sort((a, b) => a.start - b.start),
+    links: linksOf(files, state),
     ...descriptors === undefined ? {} : { descriptors },
     descriptorActions: [],
     expectedLocks: [],
@@ -184,26 +242,44 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
   }];
 }
 
-/** What the link to it says, where its name has not gone. */
-function executableOf(contents: Contents, { memory }: TaskState): Pick<TaskContents, "executable"> {
-  const file = contents.files.get(memory.executable);
-  return file?.kind === "path" && file.remap === undefined ? { executable: file.path } : {};
+/** What the links to executable and directories say. */
+function linksOf(files: FilePlanner, { memory, directories }: TaskState): TaskContents["links"] {
+  const [exe, cwd, root] = [memory.executable, directories.working, directories.root].map((file) => (
+    mappedName(files, file)
+  ));
+  return {
+    ...exe === undefined ? {} : { exe },
+    ...cwd === undefined ? {} : { cwd },
+    ...root === undefined ? {} : { root },
+  };
 }
 
-function planTaskMemory({ questions, files, births, ...draft }: Draft, pid: number, state: TaskState) {
+function planTaskMemory(
+  { questions, files, births, ...draft }: Draft,
+  pid: number,
+  { state, vdso }: { readonly state: TaskState; readonly vdso: VdsoPlan },
+) {
   const holder = `task ${pid}, memory`;
   const inherited = births.get(pid);
-  return planMemory(state.memory, {
+  return planMemory(vdso.space, {
     ...draft,
     pid,
+    vdso,
+    host: questions.host,
     ...inherited === undefined ? {} : { inherited },
     fileHandle: (file, openFlags) => planMappedFile(files, { file, openFlags }, holder),
     executable: planMappedFile(files, { file: state.memory.executable, openFlags: 0 }, `task ${pid}, executable`),
     segments: questions.contents.segments,
     segmentHandle: (segment) => planSegment(files, segment),
     sharedBy: (content) => sharedBy(files, content),
+    fileSize: (file) => fileSize(questions.contents, file),
     held: heldMemory(files, questions.contents.tables.get(state.table) ?? []),
   });
+}
+
+function fileSize({ files }: Contents, id: number): number | undefined {
+  const file = files.get(id);
+  return file?.kind === "path" ? file.size : undefined;
 }
 
 function sharedBy(files: FilePlanner, content: MappingContent): SharedMemory | undefined {
@@ -252,18 +328,4 @@ function planDirectories({ questions, files }: Draft, pid: number, { directories
 function pathOf({ files }: Contents, id: number): string | undefined {
   const file = files.get(id);
   return file?.kind === "path" ? file.path : undefined;
-}
-
-/** The lowest block of addresses in which no task has anything. */
-function findFreeRange({ tasks }: Contents): Range {
-  const taken = new Set([0]);
-  for (const { memory } of tasks.values()) {
-    for (const { start, end } of memory.mappings) {
-      for (let block = Math.floor(start / BLOCK); block < LAST_BLOCK && block * BLOCK < end; block++) taken.add(block);
-    }
-  }
-  let block = 1;
-  while (taken.has(block)) block++;
-  if (block >= LAST_BLOCK) return { start: 0, end: 0 };
-  return { start: block * BLOCK + MARGIN, end: (block + 1) * BLOCK - MARGIN };
 }
