@@ -1,7 +1,20 @@
 /** Tests that need more than every machine has. A test that cannot run says why, in a line that `scripts/test.ts` reads. */
 
 /** What a test can need of the machine. */
-export type Requirement = "root" | "cc" | "criu" | "denort" | "vm" | "v1" | "v1-apart" | "v2" | "user-namespaces";
+export type Requirement =
+  | "root"
+  | "cc"
+  | "criu"
+  | "denort"
+  | "node"
+  | "python3"
+  | "redis"
+  | "sqlite3"
+  | "vm"
+  | "v1"
+  | "v1-apart"
+  | "v2"
+  | "user-namespaces";
 
 /** Spread into the options of `Deno.test`. */
 export interface Skip {
@@ -46,6 +59,10 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   cc: () => (runs("cc", ["--version"]) ? undefined : "no C compiler"),
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
+  node: () => (runs("node", ["--version"]) ? undefined : "no node"),
+  python3: () => (runs("python3", ["--version"]) ? undefined : "no python3"),
+  redis: () => (runs("redis-cli", ["--version"]) ? undefined : "no redis"),
+  sqlite3: () => (runs("sqlite3", ["--version"]) ? undefined : "no sqlite3"),
   vm: () => (Deno.env.get("CGRESTORE_VM") ? undefined : "not in a VM"),
   v1: () => (mounted("cgroup") ? undefined : "no cgroup v1 hierarchy"),
   "v1-apart": () => (hasHierarchy("cpu") ? undefined : "no cgroup v1 hierarchy with cpu alone"),

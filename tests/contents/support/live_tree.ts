@@ -8,12 +8,6 @@ import { describeTree, listTree, parentOf, type TreeDescription } from "./descri
 
 const sys = openLinuxSys();
 
-/** How a task is started that is to be dumped. */
-export interface Start {
-  /** Starts the root task with the pid `first`, as a session leader whose files are its own; returns when it runs. */
-  readonly command: (tree: LiveTree) => readonly string[];
-}
-
 /**
  * A tree of real tasks: started, dumped, restored, and ended when this is disposed.
  *

@@ -7,10 +7,12 @@ import { compareTrees } from "./describe_tree.ts";
 import { LiveTree } from "./live_tree.ts";
 
 export interface ProgramTest {
-  /** A program of `tests/contents/programs`. */
+  /** A program of `tests/contents/programs`, unless there is a `command`. */
   readonly program: string;
   /** What is shown by it: `"pipes with bytes in them"`. */
   readonly what: string;
+  /** What is started instead: it keeps to the same files in the directory of the tree (`holder.c`). */
+  readonly command?: (tree: LiveTree) => readonly string[];
   /** Further options of `criu dump`. */
   readonly dump?: readonly string[];
   /** Further options of both restores. */
@@ -39,7 +41,7 @@ export function testProgram(test: ProgramTest): void {
     async fn(t) {
       const holder = await compileHolder();
       await using tree = await LiveTree.create();
-      await tree.start([holder, "spawn", String(tree.root), test.program, tree.directory]);
+      await tree.start(commandOf(test, { holder, tree }));
       await tree.ready();
       const before = tree.describe();
       const images = await tree.dump(test.dump);
@@ -76,6 +78,14 @@ export function testProgram(test: ProgramTest): void {
       });
     },
   });
+}
+
+function commandOf(
+  { program, command }: ProgramTest,
+  { holder, tree }: { readonly holder: string; readonly tree: LiveTree },
+): readonly string[] {
+  if (command === undefined) return [holder, "spawn", String(tree.root), program, tree.directory];
+  return [holder, "start", String(tree.root), tree.directory, ...command(tree)];
 }
 
 async function differencesOfCriu(

@@ -1,0 +1,43 @@
+/** Programs of Debian, as they are. */
+import { testProgram } from "./support/test_program.ts";
+
+const scripts = new URL("real_programs/", import.meta.url).pathname;
+
+testProgram({
+  program: "bash",
+  what: "a pipeline, background jobs and a coprocess",
+  command: ({ directory }) => ["bash", `${scripts}jobs.sh`, directory],
+});
+testProgram({
+  program: "python3",
+  what: "40 MB of objects, generators, threads and a child",
+  command: ({ directory }) => ["python3", `${scripts}interpreter.py`, directory],
+  needs: ["python3"],
+});
+testProgram({
+  program: "node",
+  what: "timers, promises, machine code, a worker and a child",
+  // There is no way to dump rings of requests.
+  command: ({ directory }) => ["env", "UV_USE_IO_URING=0", "node", `${scripts}node.cjs`, directory],
+  needs: ["node"],
+});
+testProgram({
+  program: "sqlite3",
+  what: "transactions under way",
+  command: ({ directory }) => ["bash", `${scripts}sqlite.sh`, directory],
+  dump: ["--file-locks"],
+  restore: ["--file-locks"],
+  needs: ["sqlite3"],
+});
+testProgram({
+  program: "redis-server",
+  what: "data, sockets that listen, and a client that waits",
+  command: ({ directory }) => ["bash", `${scripts}redis.sh`, directory, String(freePort())],
+  needs: ["redis"],
+});
+
+/** A port of TCP that nothing used a moment ago. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
