@@ -119,7 +119,7 @@ class PlanRun {
     // Whoever waits for the root from now on is no reaper of its orphans.
     this.#sys.setChildSubreaper(false);
     this.#keepNames();
-    this.#tree?.release(this.#options.leaveStopped);
+    this.#tree?.release();
     this.#guard?.end();
     this.#journal.forget();
     return this.outcome();
@@ -167,10 +167,11 @@ class PlanRun {
     try {
       this.#sys.setChildSubreaper(true);
       this.#journal.add("cgrestore's being a subreaper", () => this.#sys.setChildSubreaper(false));
-      const { architecture } = this.#options;
+      const { architecture, leaveStopped } = this.#options;
       const tree = new TaskTree(this.#sys, this.#plan, {
         architecture,
         targets,
+        leaveStopped,
         agentFile: this.#guard?.taskFile,
         checkpoint: () => this.checkpoint(),
       });

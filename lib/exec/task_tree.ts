@@ -1,6 +1,13 @@
 import { SysError } from "../errors.ts";
 import type { ContentsPlan } from "../plan/contents/contents_plan.ts";
-import { COORDINATOR, type Ending, type Plan, type TaskProgram, type TaskStep } from "../plan/plan.ts";
+import {
+  COORDINATOR,
+  type Ending,
+  type ExpectedTask,
+  type Plan,
+  type TaskProgram,
+  type TaskStep,
+} from "../plan/plan.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { stopped } from "../sys/wait_status.ts";
@@ -13,6 +20,7 @@ import {
   type SiblingOptions,
   startCoordinator,
 } from "../tracee/coordinator.ts";
+import { haltTask } from "../tracee/halt.ts";
 import { dataSizeOf, type RemoteCall } from "../tracee/remote_call.ts";
 import { Slots } from "../tracee/slots.ts";
 import { Tracee, type TraceeContext } from "../tracee/tracee.ts";
@@ -56,6 +64,8 @@ interface Actor {
 export interface TaskTreeOptions {
   readonly architecture: Architecture;
   readonly targets: Targets;
+  /** Whether every task is to be stopped in the end (SIGSTOP). */
+  readonly leaveStopped: boolean;
   /** For `CoordinatorOptions.agentFile`. */
   readonly agentFile: number | undefined;
   /** Called between steps; throws when the user wants an end. */
@@ -119,7 +129,16 @@ export class TaskTree {
     this.#followBirths(coordinator.sibling === undefined ? this.#makeRoot() : this.#startRoot());
     for (const ending of this.#plan.endings) this.#end(ending);
     this.#closeLeftOpen();
-    this.#contents?.restore();
+    if (this.#contents === undefined) return;
+    for (const { pid, threads, stopSignal } of this.#stoppedTasks()) {
+      haltTask(this.#traceeOf(pid), threads.map(({ tid }) => this.#traceeOf(tid)), stopSignal);
+    }
+    this.#contents.restore();
+  }
+
+  #stoppedTasks(): ExpectedTask[] {
+    const { leaveStopped } = this.#options;
+    return this.#plan.expectedTasks.filter(({ state }) => state === "stopped" || (state === "alive" && leaveStopped));
   }
 
   /** The pid by which this host knows a task or thread of the plan. */
@@ -130,29 +149,16 @@ export class TaskTree {
   }
 
   /** Lets every task go, stopped ones (or all) stopped, and ends the coordinator. There is no way back. */
-  release(leaveStopped: boolean): void {
-    const halted = this.#haltedPids();
-    for (const { pid, state } of this.#plan.expectedTasks) {
-      // Not with the signal of the checkpoint: others than SIGSTOP do not stop a task whose group is orphaned.
-      const isStopped = state === "stopped" || (state === "alive" && (leaveStopped || halted.has(pid)));
-      if (isStopped) this.#sys.kill(this.hostPid(pid), SIGSTOP);
-    }
+  release(): void {
     if (this.#contents !== undefined) this.#contents.release();
     else this.#releasePlaceholders();
     if (this.#coordinatorPid !== undefined) this.#killAndReap([this.#coordinatorPid]);
     this.#coordinator?.release();
   }
 
-  /** Pids of those that somebody has stopped since they were made. */
-  #haltedPids(): Set<number> {
-    const isHalted = (id: number) => this.#actor(id).tracee?.isHalted === true;
-    const halted = this.#plan.tasks.filter(({ pid, threads }) =>
-      [pid, ...threads.map(({ tid }) => tid)].some(isHalted)
-    );
-    return new Set(halted.map(({ pid }) => pid));
-  }
-
   #releasePlaceholders(): void {
+    // They would not be stopped by the signals of terminals for sure, and nobody can tell the difference.
+    for (const { pid } of this.#stoppedTasks()) this.#sys.kill(this.hostPid(pid), SIGSTOP);
     for (const actor of this.#actors.values()) {
       if (actor.id !== COORDINATOR && !actor.ended) actor.tracee?.release(0);
     }

@@ -1,12 +1,12 @@
+import { capabilityNames } from "../model/capability_names.ts";
 import { type HierarchyName, UNIFIED } from "../model/hierarchy.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { describeComponents } from "./describe_components.ts";
-import { capabilityNames } from "./capability_names.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
 import { describeFiles } from "./describe_files.ts";
-import { describeAbstractNames } from "./describe_abstract_names.ts";
+import { describeUnix } from "./describe_unix.ts";
 import { describeOwnState } from "./describe_own_state.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
 import { type CgroupMount, parseMountinfo } from "./parse_mountinfo.ts";
@@ -28,6 +28,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
   const unified = hierarchies.find(({ name }) => name === UNIFIED)?.cgroups.get("/")?.values.get("cgroup.controllers");
   const pidMax = Number(readText(sys, "/proc/sys/kernel/pid_max"));
   const [major = 0, minor = 0] = readText(sys, "/proc/sys/kernel/osrelease").split(/[^0-9]+/).map(Number);
+  const own = describeOwnState(sys);
   return {
     hierarchies,
     looseControllers: describeLooseControllers(sys),
@@ -36,13 +37,14 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     freePids: findFreePids(sys, pidMax, questions),
     pidMax,
     maxDescriptors: Number(readText(sys, "/proc/sys/fs/nr_open")),
+    suidDumpable: Number(readText(sys, "/proc/sys/fs/suid_dumpable")),
     kernel: [major, minor],
     machine: describeMachine(sys),
-    capabilities: capabilityNames(/^CapEff:\s*([0-9a-f]+)$/m.exec(readText(sys, "/proc/self/status"))?.[1] ?? "0"),
+    capabilities: new Set(capabilityNames(own.effective)),
     components: describeComponents(sys, questions.components),
-    own: describeOwnState(sys),
+    own,
     files: describeFiles(sys, questions.files),
-    abstractNames: new Set(questions.abstractNames ? describeAbstractNames(sys) : []),
+    ...questions.unix ? { unix: describeUnix(sys) } : {},
   };
 }
 

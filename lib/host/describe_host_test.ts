@@ -1,6 +1,5 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal } from "node:assert/strict";
 import { capturedSys } from "../../tests/support/plan_inputs.ts";
-import { capabilityNames } from "./capability_names.ts";
 import { describeHierarchies } from "./describe_host.ts";
 
 const ROWS: readonly { host: string; mounted: string[]; unmounted: string[] }[] = [
@@ -45,10 +44,4 @@ Deno.test("describeHierarchies() keeps the options of the superblock and our own
   const [unified] = describeHierarchies(capturedSys("v2"));
   deepEqual(unified?.mount?.superOptions, ["nsdelegate", "memory_recursiveprot"]);
   equal(describeHierarchies(capturedSys("mixed")).find(({ name }) => name === "memory")?.ownPath, "/agent/1");
-});
-
-Deno.test("capabilityNames() reads a mask", () => {
-  ok(capabilityNames("000001ffffffffff").has("CAP_CHECKPOINT_RESTORE"));
-  deepEqual([...capabilityNames("200001")], ["CAP_CHOWN", "CAP_SYS_ADMIN"]);
-  equal(capabilityNames("0").size, 0);
 });

@@ -1,19 +1,22 @@
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
+import { orUndefined } from "./describe_cgroups.ts";
 import { parseStatus, type ProcStatus } from "./parse_status.ts";
 import type { OwnState } from "./host.ts";
 
 /** What cgrestore itself is like, as far as its descendants inherit it. */
 export function describeOwnState(sys: Sys): OwnState {
+  const loginUid = orUndefined(["ENOENT"], () => readText(sys, "/proc/self/loginuid"));
   return {
     ...fromStatus(parseStatus(readText(sys, "/proc/self/status"))),
     ...parseScheduling(readText(sys, "/proc/self/stat")),
     oomScoreAdjustment: Number(readText(sys, "/proc/self/oom_score_adj")),
+    ...loginUid === undefined ? {} : { loginUid: Number(loginUid) },
     limits: parseLimits(readText(sys, "/proc/self/limits")),
   };
 }
 
-type FromStatus = Omit<OwnState, "nice" | "policy" | "oomScoreAdjustment" | "limits">;
+type FromStatus = Omit<OwnState, "nice" | "policy" | "oomScoreAdjustment" | "loginUid" | "limits">;
 
 /** What a status tells of them. */
 function fromStatus({ words, mask }: ProcStatus): FromStatus {
@@ -32,6 +35,7 @@ function fromStatus({ words, mask }: ProcStatus): FromStatus {
     bounding: mask("CapBnd"),
     ambient: mask("CapAmb"),
     noNewPrivileges: words("NoNewPrivs")[0] === "1",
+    hasSeccomp: (words("Seccomp")[0] ?? "0") !== "0",
   };
 }
 

@@ -19,6 +19,8 @@ export interface Host {
   readonly pidMax: number;
   /** `fs.nr_open`: no limit of open files can be above it. */
   readonly maxDescriptors: number;
+  /** `fs.suid_dumpable`: what PR_GET_DUMPABLE says after a change of credentials. */
+  readonly suidDumpable: number;
   /** `uname -r`, as `[major, minor]`. */
   readonly kernel: readonly [number, number];
   /** `uname -m`. */
@@ -31,8 +33,16 @@ export interface Host {
   readonly own: OwnState;
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
-  /** Abstract names of unix sockets that are in use, as `abstractNameKey` makes them; empty when not asked for. */
+  /** Absent when it was not asked for. */
+  readonly unix?: HostUnix;
+}
+
+/** What matters to sockets of unix(7). */
+export interface HostUnix {
+  /** Abstract names that are in use, as `abstractNameKey` of lib/model makes them. */
   readonly abstractNames: ReadonlySet<string>;
+  /** How many datagrams a queue takes from sockets that it is not connected to (`net.unix.max_dgram_qlen`). */
+  readonly longestQueue: number;
 }
 
 export interface OwnState {
@@ -47,10 +57,14 @@ export interface OwnState {
   readonly bounding: bigint;
   readonly ambient: bigint;
   readonly noNewPrivileges: boolean;
+  /** Whether seccomp(2) is in force. */
+  readonly hasSeccomp: boolean;
   readonly nice: number;
   /** SCHED_* of sched(7) */
   readonly policy: number;
   readonly oomScoreAdjustment: number;
+  /** Absent where the kernel has none (CONFIG_AUDIT). */
+  readonly loginUid?: number;
   /** By resource number; RLIM_INFINITY is 2⁶⁴ − 1. */
   readonly limits: readonly { readonly soft: bigint; readonly hard: bigint }[];
 }
@@ -111,6 +125,6 @@ export interface HostQuestions {
   readonly components: readonly number[];
   /** Paths of files, with whether their build id matters. */
   readonly files: ReadonlyMap<string, boolean>;
-  /** Whether abstract names of unix sockets matter. */
-  readonly abstractNames: boolean;
+  /** Whether there are unix sockets. */
+  readonly unix: boolean;
 }

@@ -5,10 +5,11 @@ import type { Segment } from "./address_space.ts";
 import { buildAddressSpace } from "./build_address_space.ts";
 import { buildOpenFiles } from "./build_open_files.ts";
 import { buildPages } from "./build_pages.ts";
+import { shareSeccomp } from "./build_seccomp.ts";
 import { buildTaskState } from "./build_task_state.ts";
 import { buildThreadState } from "./build_thread_state.ts";
 import type { Task } from "./checkpoint.ts";
-import type { Contents, FileLock, SeccompFilter } from "./contents.ts";
+import type { Contents, FileLock } from "./contents.ts";
 import { checkUnixSockets } from "./files/check_unix_sockets.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
@@ -31,7 +32,6 @@ export function buildContents(context: ContentsContext): Contents {
     files,
     tables: buildTables(contents, problems),
     segments: buildSegments(contents, tasks.values(), problems),
-    filters: contents.filters.map(buildFilter),
     locks: buildLocks(contents, problems),
   };
   checkReferences(result, problems);
@@ -62,8 +62,10 @@ function buildTasksAndThreads({ images, tasks, problems }: ContentsContext): Pic
     states.set(pid, buildTaskState(core.tc, { pid, core, ids: kinds, fs, memory, problems }));
     for (const tid of [pid, ...task.threads.map((thread) => thread.tid)]) {
       const own = cores.get(tid);
-      const state = own && buildThreadState(own, { tid, leader: core.tc, problems });
-      if (state !== undefined) threads.set(tid, state);
+      const { tc: leader } = core;
+      const state = own && buildThreadState(own, { tid, leader, filters: contents.filters, problems });
+      if (state === undefined) continue;
+      threads.set(tid, { ...state, seccomp: shareSeccomp(state.seccomp, threads.get(pid)?.seccomp) });
     }
   }
   return { tasks: states, threads };
@@ -102,10 +104,6 @@ function buildSegments(
   }));
 }
 
-function buildFilter({ filter, prev, flags }: ContentImages["filters"][number]): SeccompFilter {
-  return { program: filter, ...prev === undefined ? {} : { previous: prev }, flags: flags ?? 0 };
-}
-
 /** `flag` of images/file-lock.proto (criu/include/file-lock.h). */
 const LOCK_KINDS: ReadonlyMap<number, FileLock["kind"]> = new Map([
   [1, "posix"],
@@ -125,7 +123,7 @@ function buildLocks({ locks }: ContentImages, problems: Problem[]): FileLock[] {
 
 /** Everything that is referred to must be there. */
 function checkReferences(contents: Contents, problems: Problem[]): void {
-  const { tasks, threads, files, tables, filters } = contents;
+  const { tasks, files, tables } = contents;
   for (const [table, descriptors] of tables) {
     for (const { fd, file } of descriptors) {
       if (!files.has(file)) problems.push({ where: `fdinfo-${table}.img, descriptor ${fd}`, what: noFile(file) });
@@ -142,14 +140,6 @@ function checkReferences(contents: Contents, problems: Problem[]): void {
       problems.push({ where: `mm-${pid}.img`, what: `it maps file ${content.file}, which files.img does not have` });
     }
   }
-  for (const [tid, { seccomp }] of threads) {
-    if (seccomp.mode !== "filter" || filters[seccomp.filter] !== undefined) continue;
-    problems.push({ where: `core-${tid}.img`, what: `seccomp.img has no filter ${seccomp.filter}` });
-  }
-  filters.forEach(({ previous }, index) => {
-    if (previous === undefined || previous < index) return;
-    problems.push({ where: `seccomp.img, filter ${index}`, what: `it is installed upon filter ${previous}` });
-  });
 }
 
 function noFile(id: number): string {

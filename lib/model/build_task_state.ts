@@ -34,7 +34,7 @@ export function buildTaskState(tc: TaskCoreEntry, parts: TaskParts): TaskState {
     table: parts.ids.filesId,
     objects: { memory: parts.ids.vmId, actions: parts.ids.sighandId },
     directories: buildDirectories(parts),
-    personality: tc.personality,
+    personality: buildPersonality(tc.personality),
     actions: buildActions(tc.sigactions),
     limits: buildLimits(tc, where, parts.problems),
     timers: buildTimers(tc.timers),
@@ -43,6 +43,11 @@ export function buildTaskState(tc: TaskCoreEntry, parts: TaskParts): TaskState {
     ...tc.loginuid === undefined ? {} : { loginUid: tc.loginuid },
     membarrier: tc.membarrierRegistrationMask ?? 0,
   };
+}
+
+/** CRIU reads the hexadecimal number of /proc/PID/personality as a decimal one (`get_task_personality`). */
+function buildPersonality(decimal: number): number {
+  return parseInt(String(decimal), 16);
 }
 
 function buildLimits({ rlimits: entry }: TaskCoreEntry, where: string, problems: Problem[]): Limit[] {

@@ -1,22 +1,28 @@
 import type { Problem } from "../errors.ts";
 import type { CoreEntry, TaskCoreEntry, ThreadCoreEntry } from "../gen/core.ts";
 import type { CredsEntry } from "../gen/creds.ts";
+import type { SeccompFilter as FilterEntry } from "../gen/seccomp.ts";
 import { buildRegisters } from "./build_registers.ts";
+import { buildSeccomp } from "./build_seccomp.ts";
 import { buildPendingSignals } from "./build_task_state.ts";
 import type { Credentials, ThreadState } from "./task_state.ts";
 
 const SS_DISABLE = 2;
-const SECCOMP_STRICT = 1;
-const SECCOMP_FILTER = 2;
 
-/**
- * What a thread holds; `undefined`, with the problems told, when the image has no registers of it.
- *
- * @param leader the task's part of the leader's image: old dumps have some of this there
- */
+/** What building the state of a thread has to know. */
+export interface ThreadParts {
+  readonly tid: number;
+  /** The task's part of the leader's image: old dumps have some of this there. */
+  readonly leader: TaskCoreEntry;
+  /** All of seccomp.img. */
+  readonly filters: readonly FilterEntry[];
+  readonly problems: Problem[];
+}
+
+/** What a thread holds; `undefined`, with the problems told, when the image has no registers of it. */
 export function buildThreadState(
   core: CoreEntry,
-  { tid, leader, problems }: { readonly tid: number; readonly leader: TaskCoreEntry; readonly problems: Problem[] },
+  { tid, leader, filters, problems }: ThreadParts,
 ): ThreadState | undefined {
   const { threadInfo, threadCore: thread } = core;
   const where = `core-${tid}.img, entry 0`;
@@ -43,7 +49,7 @@ export function buildThreadState(
     },
     ...thread.creds === undefined ? {} : { credentials: buildCredentials(thread.creds) },
     parentDeathSignal: thread.pdeathSig ?? 0,
-    seccomp: buildSeccomp(thread, leader),
+    seccomp: buildSeccomp({ thread, leader, filters, where, problems }),
   };
 }
 
@@ -51,14 +57,6 @@ function buildRseq({ rseqEntry }: ThreadCoreEntry): Pick<ThreadState, "rseq"> {
   if (rseqEntry === undefined || rseqEntry.rseqAbiPointer === 0n) return {};
   const { rseqAbiPointer: address, rseqAbiSize: size, signature, rseqCsPointer: section = 0n } = rseqEntry;
   return { rseq: { address, size, signature, section } };
-}
-
-function buildSeccomp(thread: ThreadCoreEntry, leader: TaskCoreEntry): ThreadState["seccomp"] {
-  const mode = thread.seccompMode ?? leader.oldSeccompMode ?? 0;
-  if (mode === SECCOMP_FILTER) {
-    return { mode: "filter", filter: thread.seccompFilter ?? leader.oldSeccompFilter ?? 0 };
-  }
-  return { mode: mode === SECCOMP_STRICT ? "strict" : "disabled" };
 }
 
 function buildCredentials(entry: CredsEntry): Credentials {
@@ -79,8 +77,14 @@ function buildCredentials(entry: CredsEntry): Credentials {
     ambient: maskOf(entry.capAmb),
     secureBits: entry.secbits,
     noNewPrivileges: (entry.noNewPrivs ?? 0) !== 0,
-    ...entry.lsmProfile === undefined ? {} : { profile: entry.lsmProfile },
+    ...buildProfile(entry),
   };
+}
+
+/** That of the thread itself, or the one that its sockets get. */
+function buildProfile({ lsmProfile, lsmSockcreate }: CredsEntry): Pick<Credentials, "profile"> {
+  const profile = lsmProfile || lsmSockcreate;
+  return profile ? { profile } : {};
 }
 
 /** A mask of capabilities of its two words, the low one first. */

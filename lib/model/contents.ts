@@ -14,17 +14,7 @@ export interface Contents {
   readonly tables: ReadonlyMap<number, readonly Descriptor[]>;
   /** By id: anonymous segments that are mapped, and contents of memfds. */
   readonly segments: ReadonlyMap<number, Segment>;
-  /** Filters of seccomp(2) in the order of the image, each with the index of the one it was installed upon. */
-  readonly filters: readonly SeccompFilter[];
   readonly locks: readonly FileLock[];
-}
-
-export interface SeccompFilter {
-  /** `struct sock_filter`, 8 bytes each. */
-  readonly program: Uint8Array;
-  readonly previous?: number;
-  /** SECCOMP_FILTER_FLAG_* */
-  readonly flags: number;
 }
 
 export interface FileLock {

@@ -93,8 +93,24 @@ export interface ThreadState {
   readonly credentials?: Credentials;
   /** PR_SET_PDEATHSIG; 0 is none. */
   readonly parentDeathSignal: number;
-  /** `filter`: index of the newest filter. */
-  readonly seccomp: { readonly mode: "disabled" | "strict" } | { readonly mode: "filter"; readonly filter: number };
+  readonly seccomp: Seccomp;
+}
+
+export type Seccomp =
+  | { readonly mode: "disabled" | "strict" }
+  | {
+    readonly mode: "filter";
+    /** The oldest first. */
+    readonly filters: readonly SeccompFilter[];
+    /** Whether all threads of the task have them in common (SECCOMP_FILTER_FLAG_TSYNC). */
+    readonly isShared: boolean;
+  };
+
+export interface SeccompFilter {
+  /** `struct sock_filter`, 8 bytes each. */
+  readonly program: Uint8Array;
+  /** SECCOMP_FILTER_FLAG_* */
+  readonly flags: number;
 }
 
 /** A registration of rseq(2). */

@@ -1,6 +1,6 @@
 import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
-import { absolutePath, parentOf } from "../model/files/unix_name.ts";
+import { absolutePath, asidePath, parentOf } from "../model/files/unix_name.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
@@ -27,7 +27,7 @@ export function hostQuestions(
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
     components: componentsOfInterest(checkpoint),
     files: filesOfInterest(checkpoint),
-    abstractNames: hasAbstractNames(checkpoint),
+    unix: hasUnixSockets(checkpoint),
   };
 }
 
@@ -47,13 +47,13 @@ function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
     if (file.kind === "path") files.set(file.path, file.buildId !== undefined || files.get(file.path) === true);
     const path = file.kind === "unix" && file.name?.kind === "path" ? absolutePath(file.name) : undefined;
     if (path === undefined) continue;
-    for (const interest of [path, parentOf(path)]) files.set(interest, files.get(interest) ?? false);
+    for (const interest of [path, asidePath(path), parentOf(path)]) files.set(interest, files.get(interest) ?? false);
   }
   return files;
 }
 
-function hasAbstractNames({ contents }: Checkpoint): boolean {
-  return [...contents?.files.values() ?? []].some((file) => file.kind === "unix" && file.name?.kind === "abstract");
+function hasUnixSockets({ contents }: Checkpoint): boolean {
+  return [...contents?.files.values() ?? []].some(({ kind }) => kind === "unix");
 }
 
 function cgroupsOfInterest(

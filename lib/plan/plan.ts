@@ -190,7 +190,7 @@ export interface ExpectedTask {
   readonly session: number | undefined;
   readonly state: "alive" | "stopped" | "zombie";
   readonly exitStatus: number;
-  /** For a stopped task, the signal that had stopped it, as far as the image says; it is stopped with SIGSTOP. */
+  /** For a stopped task, the signal that had stopped it, as far as the image says. */
   readonly stopSignal: number;
   readonly comm: string;
   /** Index in `Plan.places`; absent for zombies, which may be anywhere. */

@@ -542,14 +542,14 @@ export class LinuxSys implements Sys, Disposable {
     if (result !== 0) throw failure("ptrace(PTRACE_SETREGS)", code, `Cannot set the registers of task ${pid}`);
   }
 
-  ptraceSyscall(pid: number): void {
-    const result = this.#c.ptrace(k.PTRACE_SYSCALL, pid, 0n, 0n);
+  ptraceSyscall(pid: number, signal: number): void {
+    const result = this.#c.ptrace(k.PTRACE_SYSCALL, pid, 0n, BigInt(signal));
     const code = this.#code();
     if (result !== 0) throw failure("ptrace(PTRACE_SYSCALL)", code, `Cannot continue task ${pid} to a system call`);
   }
 
-  ptraceStep(pid: number): void {
-    const result = this.#c.ptrace(k.PTRACE_SINGLESTEP, pid, 0n, 0n);
+  ptraceStep(pid: number, signal: number): void {
+    const result = this.#c.ptrace(k.PTRACE_SINGLESTEP, pid, 0n, BigInt(signal));
     const code = this.#code();
     if (result !== 0) throw failure("ptrace(PTRACE_SINGLESTEP)", code, `Cannot let task ${pid} do one step`);
   }

@@ -101,10 +101,10 @@ export interface Sys {
   /** PTRACE_GETREGS into `registers`, `struct user_regs_struct` as 27 words. */
   ptraceGetRegisters(pid: number, registers: BigUint64Array): void;
   ptraceSetRegisters(pid: number, registers: BigUint64Array): void;
-  /** PTRACE_SYSCALL: continues to the next entry to or exit from a system call. */
-  ptraceSyscall(pid: number): void;
-  /** PTRACE_SINGLESTEP: continues for one instruction. */
-  ptraceStep(pid: number): void;
+  /** PTRACE_SYSCALL: continues to the next entry to or exit from a system call, delivering `signal` unless 0. */
+  ptraceSyscall(pid: number, signal: number): void;
+  /** PTRACE_SINGLESTEP: continues for one instruction, delivering `signal` unless 0. */
+  ptraceStep(pid: number, signal: number): void;
   /** PTRACE_SETOPTIONS. */
   ptraceSetOptions(pid: number, options: number): void;
   /** PTRACE_SETSIGMASK: bit N − 1 blocks signal N. */

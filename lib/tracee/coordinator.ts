@@ -25,7 +25,8 @@ const SIGTRAP = 5;
 const SIGKILL = 9;
 const SIGSTOP = 19;
 const SIG_SETMASK = 2;
-const ALL_BUT_TRAP = 2n ** 64n - 1n ^ 1n << BigInt(SIGTRAP - 1);
+/** What is blocked in the agent: its breakpoints need their signal. */
+export const ALL_BUT_TRAP = 2n ** 64n - 1n ^ 1n << BigInt(SIGTRAP - 1);
 const PR_SET_NAME = 15;
 /** Comm of the coordinator, which its descendants are born with. */
 const COORDINATOR_NAME = "cgrestore";

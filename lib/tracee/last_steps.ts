@@ -1,7 +1,8 @@
 import { SysError } from "../errors.ts";
-import { stopped, stopSignal } from "../sys/wait_status.ts";
+import { PTRACE_EVENT_STOP } from "../sys/constants.ts";
+import { ptraceEvent, stopped, stopSignal } from "../sys/wait_status.ts";
 import type { RemoteCall } from "./remote_call.ts";
-import type { Tracee } from "./tracee.ts";
+import { signalToPass, type Tracee } from "./tracee.ts";
 
 /**
  * The last steps in a task, in which the agent can no longer hit its breakpoint: signals are blocked and actions are
@@ -23,8 +24,8 @@ export function callBetweenStops(tracee: Tracee, call: RemoteCall): void {
   setCall(tracee, call.number, slots.argumentsOf(tracee.slot, 0));
   // To the entry, and to the exit.
   for (let stop = 0; stop < 2; stop++) {
-    sys.ptraceSyscall(pid);
-    waitForStop(tracee, SYSCALL_STOP, () => sys.ptraceSyscall(pid));
+    sys.ptraceSyscall(pid, 0);
+    waitForStop(tracee, SYSCALL_STOP, (passed) => sys.ptraceSyscall(pid, passed));
   }
   const result = Number(BigInt.asIntN(64, readRegisters(tracee)[architecture.register.result] ?? 0n));
   if (result >= 0 || result < -4095) return;
@@ -39,18 +40,18 @@ export function callBetweenStops(tracee: Tracee, call: RemoteCall): void {
 export function startRemoval(tracee: Tracee, { actionsAreFinal }: { readonly actionsAreFinal: boolean }): void {
   const { context: { sys, architecture, base, slots }, pid } = tracee;
   setCall(tracee, architecture.syscall.munmap, [base, PAGE + slots.size]);
-  if (actionsAreFinal) sys.ptraceSyscall(pid);
+  if (actionsAreFinal) sys.ptraceSyscall(pid, 0);
   // One stop instead of two: the step ends behind the call, with a SIGTRAP, before there is no next instruction.
-  else sys.ptraceStep(pid);
+  else sys.ptraceStep(pid, 0);
 }
 
 /** Waits until what `startRemoval` has begun is done. Whether it succeeded is seen in the task's memory. */
 export function finishRemoval(tracee: Tracee, { actionsAreFinal }: { readonly actionsAreFinal: boolean }): void {
   const { context: { sys }, pid } = tracee;
-  if (!actionsAreFinal) return waitForStop(tracee, SIGTRAP, () => sys.ptraceStep(pid));
-  waitForStop(tracee, SYSCALL_STOP, () => sys.ptraceSyscall(pid));
-  sys.ptraceSyscall(pid);
-  waitForStop(tracee, SYSCALL_STOP, () => sys.ptraceSyscall(pid));
+  if (!actionsAreFinal) return waitForStop(tracee, SIGTRAP, (passed) => sys.ptraceStep(pid, passed));
+  waitForStop(tracee, SYSCALL_STOP, (passed) => sys.ptraceSyscall(pid, passed));
+  sys.ptraceSyscall(pid, 0);
+  waitForStop(tracee, SYSCALL_STOP, (passed) => sys.ptraceSyscall(pid, passed));
 }
 
 /** Puts a thread before a system call. */
@@ -71,15 +72,15 @@ function readRegisters({ context: { sys, architecture }, pid }: Tracee): BigUint
   return registers;
 }
 
-/** @param goOn continues a task that somebody has stopped meanwhile */
-function waitForStop(tracee: Tracee, signal: number, goOn: () => void): void {
+/** @param goOn continues a task after a stop that is not the one, passing a signal on */
+function waitForStop(tracee: Tracee, signal: number, goOn: (passed: number) => void): void {
   const { context: { sys }, pid } = tracee;
   for (;;) {
     const status = sys.wait(pid, STOP_TIMEOUT_MS)?.status;
-    if (status !== undefined && stopped(status) && stopSignal(status) === signal) return;
-    if (status === undefined || !stopped(status) || stopSignal(status) !== SIGSTOP) break;
-    tracee.holdBack(status);
-    goOn();
+    if (status === undefined || !stopped(status)) break;
+    if (stopSignal(status) === signal && ptraceEvent(status) === 0) return;
+    if (stopSignal(status) !== SIGSTOP && ptraceEvent(status) !== PTRACE_EVENT_STOP) break;
+    goOn(signalToPass(status));
   }
   throw new SysError("ptrace", "EPROTO", `Cannot follow task ${pid} through a system call`);
 }

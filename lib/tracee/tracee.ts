@@ -38,7 +38,8 @@ export class Tracee {
   /** How long the last run may take. */
   #patience = RUN_TIMEOUT_MS;
   #completed = 0;
-  #isHalted = false;
+  /** Whether the last run may be going on. */
+  #isRunning = false;
 
   constructor(readonly context: TraceeContext, readonly pid: number, readonly slot: number) {}
 
@@ -62,6 +63,7 @@ export class Tracee {
     this.#calls = calls;
     this.#start = start;
     this.#completed = start;
+    this.#isRunning = true;
     this.#patience = patienceFor(calls.slice(start, end));
     this.context.slots.select(this.slot, start, end);
     this.context.sys.ptraceContinue(this.pid, 0);
@@ -84,15 +86,21 @@ export class Tracee {
     const { slots } = this.context;
     const last = slots.executed(this.slot) - 1;
     const result = last < 0 ? 0 : slots.result(this.slot, last);
-    this.#completed = last;
-    if (result < 0 && result >= -4095) throw this.#failed(last, -result);
-    this.#completed = last + 1;
+    const hasFailed = result < 0 && result >= -4095;
+    this.#isRunning = false;
+    this.#completed = hasFailed ? last : last + 1;
+    if (hasFailed) throw this.#failed(last, -result);
     if (last + 1 !== end) {
       throw new SysError("ptrace", "EPROTO", `Cannot tell what task ${this.pid} did: ${last + 1} of ${end} calls`);
     }
     this.#checkResults(end);
     slots.collect(this.slot);
     this.#patience = RUN_TIMEOUT_MS;
+  }
+
+  /** Makes sure that `completed` is right after `finish` has failed, because waiting itself did, or was interrupted. */
+  settle(): void {
+    if (this.#isRunning) this.finish();
   }
 
   #checkResults(end: number): void {
@@ -112,11 +120,6 @@ export class Tracee {
     this.finish();
   }
 
-  /** Whether somebody has stopped the task meanwhile: it has to be stopped when it is let go. */
-  get isHalted(): boolean {
-    return this.#isHalted;
-  }
-
   /** Starts a table that ends the task, by a signal (0 for none) or by its last call, and waits for that. */
   runToExit(calls: readonly RemoteCall[], deathSignal: number): void {
     this.start(calls);
@@ -132,21 +135,15 @@ export class Tracee {
     }
   }
 
-  /** Waits for the parking breakpoint. */
+  /** Waits for the parking breakpoint; a signal that stops the task does so when it is let go. */
   waitParked(): void {
     for (;;) {
       const status = this.#waitStatus();
       if (!stopped(status)) throw this.#ended(status);
       if (stopSignal(status) === SIGTRAP && ptraceEvent(status) === 0) return;
       if (isFault(stopSignal(status))) throw this.#ended(status);
-      this.holdBack(status);
-      this.context.sys.ptraceContinue(this.pid, 0);
+      this.context.sys.ptraceContinue(this.pid, signalToPass(status));
     }
-  }
-
-  /** Takes note of a signal that will not be delivered. Others than SIGSTOP are blocked, or of no importance. */
-  holdBack(status: number): void {
-    if (stopSignal(status) === SIGSTOP && ptraceEvent(status) === 0) this.#isHalted = true;
   }
 
   /** Lets go of the tracee, which sleeps from then on; `signal` is delivered as it goes. */
@@ -174,6 +171,7 @@ export class Tracee {
     } catch (error) {
       if (!(error instanceof SysError) || error.code !== "ETIMEDOUT") throw error;
       this.#completed = this.#currentEntry();
+      this.#isRunning = false;
       const call = this.#calls[this.#completed];
       if (call === undefined) throw error;
       throw new SysError(call.purpose.call, "ETIMEDOUT", call.purpose.attempt(), "it blocks", { cause: error });
@@ -215,6 +213,15 @@ export class Tracee {
 function patienceFor(calls: readonly RemoteCall[]): number {
   const bytes = calls.reduce((sum, { purpose, expected }) => sum + (purpose.call === "preadv" ? expected ?? 0 : 0), 0);
   return RUN_TIMEOUT_MS + bytes / 2 ** 20 * TIMEOUT_PER_MIB_MS;
+}
+
+/**
+ * The signal with which a tracee goes on after a stop that it was not waited for. Others than SIGSTOP are blocked, or of
+ * no importance. That one stops the task as a whole, but threads that are traced are continued nevertheless; they stop
+ * when they are let go, unless SIGCONT has come (ptrace(2), group-stop).
+ */
+export function signalToPass(status: number): number {
+  return stopSignal(status) === SIGSTOP && ptraceEvent(status) === 0 ? SIGSTOP : 0;
 }
 
 /** SIGILL, SIGBUS, SIGFPE, SIGSEGV and SIGSYS come from the code itself: it would only fault again. */

@@ -11,20 +11,28 @@ import { requires } from "../support/skip.ts";
 import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
-testFaults("several", "what tasks hold");
-testFaults("unix_several", "names of sockets");
+/** Programs, each with a child, and how they are dumped. */
+const PROGRAMS: readonly (readonly [program: string, ...dump: string[]])[] = [
+  ["several"],
+  ["unix_several"],
+];
 
-function testFaults(program: string, what: string): void {
-  const name = `restore leaves nothing of ${what} when a call fails`;
-  Deno.test({ name, ...requires(name, "root", "cc", "criu"), fn: (t) => failEachCall(t, program) });
+for (const [program, ...dump] of PROGRAMS) {
+  const name = `restore of "${program}" leaves nothing when a call fails`;
+  Deno.test({
+    name,
+    ...requires(name, "root", "cc", "criu"),
+    async fn(t) {
+      const holder = await compileHolder();
+      await using tree = await LiveTree.create();
+      await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
+      await tree.ready();
+      await failEachCall(t, tree, await tree.dump(dump));
+    },
+  });
 }
 
-async function failEachCall(t: Deno.TestContext, program: string): Promise<void> {
-  const holder = await compileHolder();
-  await using tree = await LiveTree.create();
-  await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
-  await tree.ready();
-  const images = await tree.dump();
+async function failEachCall(t: Deno.TestContext, tree: LiveTree, images: string): Promise<void> {
   const whole = restoreWith({}, images);
   assertEqual(whole.output, "");
   assertEqual(whole.status, 0);
@@ -73,7 +81,8 @@ function lastBeforeCommit(calls: readonly string[]): number {
 
 async function failOnce(tree: LiveTree, images: string, faults: Faults): Promise<void> {
   await tree.putDirectoryBack();
-  const before = traces(tree);
+  const before = traces();
+  const names = namesIn(tree.directory);
   const { status, output, faulty } = restoreWith(faults, images);
   const what = `${JSON.stringify(faults)} ${faulty.calls[(faults.failCall ?? 0) - 1] ?? ""}: ${status} ${output}`;
   if (status === 0) {
@@ -81,8 +90,9 @@ async function failOnce(tree: LiveTree, images: string, faults: Faults): Promise
     await tree.kill();
   } else {
     assertEquals(tree.listTasks(), [], `${what}: tasks are left`);
+    assertEquals(namesIn(tree.directory), names, `${what}: names are left, or missing`);
   }
-  if (status !== 0) assertEquals(traces(tree), before, what);
+  assertEquals(traces(), before, what);
   ok(!output.includes("    at "), `${what}: a stack trace`);
 }
 
@@ -91,14 +101,19 @@ function isComplete(tree: LiveTree): boolean {
 }
 
 /** What could be left of an attempt in this process and around it. */
-function traces({ directory }: LiveTree) {
+function traces() {
   return {
-    files: [...Deno.readDirSync(directory)].map(({ name }) => {
-      const { ino, mode, uid, gid } = Deno.lstatSync(`${directory}/${name}`);
-      return [name, ino, mode, uid, gid];
-    }).sort(),
     descriptors: [...Deno.readDirSync("/proc/self/fd")].length,
     mounts: Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) => line.includes("cgyard")).length,
     children: Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`),
   };
+}
+
+/** All names in a directory and below it, with the files that have them. */
+function namesIn(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].flatMap(({ name, isDirectory }) => {
+    const path = `${directory}/${name}`;
+    const { ino, mode, uid, gid, nlink } = Deno.lstatSync(path);
+    return [`${path} ${ino} ${mode} ${uid}:${gid} ${nlink}`, ...isDirectory ? namesIn(path) : []];
+  }).sort();
 }

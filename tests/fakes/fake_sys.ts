@@ -418,11 +418,11 @@ export class FakeSys implements Sys {
     });
   }
 
-  ptraceSyscall(_pid: number): void {
+  ptraceSyscall(): void {
     onlyForContents("ptrace(PTRACE_SYSCALL)");
   }
 
-  ptraceStep(_pid: number): void {
+  ptraceStep(): void {
     onlyForContents("ptrace(PTRACE_SINGLESTEP)");
   }
 

@@ -59,13 +59,13 @@ export function buildHost(host: Partial<Host>): Host {
     freePids: [],
     pidMax: 32768,
     maxDescriptors: 1_048_576,
+    suidDumpable: 0,
     kernel: [6, 1],
     machine: "x86_64",
     capabilities: new Set(),
     components: new Map(),
     own: OWN_STATE,
     files: new Map(),
-    abstractNames: new Set(),
     ...host,
   };
 }
@@ -84,6 +84,7 @@ export const OWN_STATE: OwnState = {
   bounding: EVERY_CAPABILITY,
   ambient: 0n,
   noNewPrivileges: false,
+  hasSeccomp: false,
   nice: 0,
   policy: 0,
   oomScoreAdjustment: 0,

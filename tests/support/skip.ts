@@ -14,7 +14,8 @@ export type Requirement =
   | "v1"
   | "v1-apart"
   | "v2"
-  | "user-namespaces";
+  | "user-namespaces"
+  | "resources";
 
 /** Spread into the options of `Deno.test`. */
 export interface Skip {
@@ -64,6 +65,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   redis: () => (runs("redis-cli", ["--version"]) ? undefined : "no redis"),
   sqlite3: () => (runs("sqlite3", ["--version"]) ? undefined : "no sqlite3"),
   vm: () => (Deno.env.get("CGRESTORE_VM") ? undefined : "not in a VM"),
+  resources: () => (hasCapability(CAP_SYS_RESOURCE) ? undefined : "no CAP_SYS_RESOURCE"),
   v1: () => (mounted("cgroup") ? undefined : "no cgroup v1 hierarchy"),
   "v1-apart": () => (hasHierarchy("cpu") ? undefined : "no cgroup v1 hierarchy with cpu alone"),
   v2: () => (mounted("cgroup2") ? undefined : "no cgroup v2 hierarchy"),
@@ -77,6 +79,13 @@ function runs(command: string, args: string[]): boolean {
     // The program is not there.
     return false;
   }
+}
+
+const CAP_SYS_RESOURCE = 24;
+
+function hasCapability(number: number): boolean {
+  const mask = /^CapEff:\s*(\S+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1] ?? "0";
+  return (BigInt(`0x${mask}`) >> BigInt(number) & 1n) === 1n;
 }
 
 function hasHierarchy(name: string): boolean {

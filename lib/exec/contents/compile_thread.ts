@@ -28,7 +28,7 @@ export function compileThread(
     ...queueSignals(context, thread.pendingSignals, { tgid: task.pid, tid: thread.tid, name }),
     ...compileSeccomp(context, thread, name),
     ...compileCredentials(context, thread, name),
-    ...isLeader ? compileDumpable(context, task, name) : [],
+    ...isLeader || thread.changesCredentials ? compileDumpable(context, task, name) : [],
     ...compileDeathSignal(context, thread, name),
     ...isLeader ? compileIntervalTimers(context, task, name) : [],
   ];

@@ -1,5 +1,5 @@
 import type { PageComparison } from "./page_comparison.ts";
-import type { Handle } from "../../plan/contents/contents_plan.ts";
+import type { Handle, OwnCapabilities } from "../../plan/contents/contents_plan.ts";
 import type { SyscallNumbers } from "../../tracee/architecture.ts";
 import type { NameEffect, RemoteArgument, RemoteCall } from "../../tracee/remote_call.ts";
 
@@ -11,8 +11,8 @@ export interface ContentsContext {
   /** Name of a task or thread, for messages. */
   readonly nameOf: (id: number) => string;
   readonly comparison: Pick<PageComparison, "resolve">;
-  /** Capabilities that a new task has in its bounding set. */
-  readonly ownBounding: bigint;
+  /** Capabilities that a new task has. */
+  readonly ownCapabilities: OwnCapabilities;
   /** Whether the kernel lets the ids of timers be chosen (Linux 6.16); else they are counted up to. */
   readonly choosesTimerIds: boolean;
 }

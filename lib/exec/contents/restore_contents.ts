@@ -1,4 +1,3 @@
-import { SysError } from "../../errors.ts";
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
 import { O_DIRECTORY, O_PATH } from "../../sys/constants.ts";
@@ -66,7 +65,7 @@ export class ContentsRun {
       numbers: architecture.syscall,
       base,
       nameOf: options.nameOf,
-      ownBounding: plan.ownBounding,
+      ownCapabilities: plan.ownCapabilities,
       choosesTimerIds: plan.choosesTimerIds,
       comparison: this.#comparison,
     };
@@ -281,23 +280,21 @@ export class ContentsRun {
     try {
       tracee.finish();
     } catch (error) {
-      // The user wants an end: it comes when the table, which is not to be left in the middle, is done.
-      if (hasEffects && error instanceof SysError && error.code === "EINTR") tracee.finish();
+      // The user may want an end: it comes when the table, which is not to be left in the middle, is done.
+      if (hasEffects) tracee.settle();
       throw error;
     } finally {
       if (hasEffects) this.#names.note(calls.slice(0, tracee.completed));
     }
   }
 
-  /** So that our own last calls get through the filters of the tasks. */
+  /** So that our own last calls get through the filters of the tasks, which one thread may install for all. */
   #suspendSeccomp(): void {
     const { context: { sys }, traceeOf } = this.#options;
+    const options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP;
     for (const { threads } of this.#plan.tasks) {
-      for (const { tid, seccomp } of threads) {
-        if (seccomp.length === 0) continue;
-        const options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP;
-        sys.ptraceSetOptions(traceeOf(tid).pid, options);
-      }
+      if (threads.every(({ seccomp }) => seccomp.length === 0)) continue;
+      for (const { tid } of threads) sys.ptraceSetOptions(traceeOf(tid).pid, options);
     }
   }
 }

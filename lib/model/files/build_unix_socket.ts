@@ -4,7 +4,15 @@ import type { WithBytes } from "../../image/content_images.ts";
 import { decodeText } from "../../text.ts";
 import { buildOwner, type FilesContext } from "../build_open_files.ts";
 import { buildSocketOptions } from "./build_socket_options.ts";
-import type { UnixName, UnixPacket, UnixRole, UnixSocket, UnixState } from "./unix_socket.ts";
+import {
+  RCV_SHUTDOWN,
+  SEND_SHUTDOWN,
+  type UnixName,
+  type UnixPacket,
+  type UnixRole,
+  type UnixSocket,
+  type UnixState,
+} from "./unix_socket.ts";
 
 type Context = FilesContext & { readonly where: string };
 
@@ -28,6 +36,7 @@ export function buildUnixSocket(id: number, entry: UnixSkEntry, context: Context
   const state = STATES.get(entry.state);
   const role = ROLES.get(entry.uflags);
   if (state === undefined) complain(context, `its state ${entry.state} is unknown`);
+  if (shutdown > (RCV_SHUTDOWN | SEND_SHUTDOWN)) complain(context, `its shutdown ${shutdown} is unknown`);
   if (role === undefined) complain(context, `its flags ${entry.uflags} are unknown`);
   const { network } = context;
   return {

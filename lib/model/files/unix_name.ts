@@ -12,6 +12,11 @@ export function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
+/** What the file at an absolute path is called while it makes way for a socket. */
+export function asidePath(path: string): string {
+  return `${parentOf(path).replace(/\/$/, "")}/.cgrestore-${path.slice(path.lastIndexOf("/") + 1)}`;
+}
+
 /** A name as /proc/net/unix writes it: `"@org/socket"`, `"/run/socket"`; every NUL of an abstract one is an "@". */
 export function renderUnixName(name: UnixName): string {
   return name.kind === "path" ? name.path : `@${decodeText(name.bytes).replaceAll("\0", "@")}`;

@@ -1,5 +1,14 @@
 import type { Layout, PageRun } from "../../model/address_space.ts";
-import type { Credentials, Registers, Rseq, SignalAction, ThreadState, Timers } from "../../model/task_state.ts";
+import type {
+  Credentials,
+  Registers,
+  Rseq,
+  Seccomp,
+  SeccompFilter,
+  SignalAction,
+  ThreadState,
+  Timers,
+} from "../../model/task_state.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { ExpectedMapping } from "./expected_mapping.ts";
 import type { FileStep } from "./file_step.ts";
@@ -24,11 +33,13 @@ export interface ContentsPlan {
   readonly components: ReadonlyMap<number, { readonly offset: number; readonly size: number }>;
   /** Whether the kernel lets the ids of timers be chosen; else they are counted up to. */
   readonly choosesTimerIds: boolean;
-  /** Capabilities that tasks are born with in their bounding set, as a mask. */
-  readonly ownBounding: bigint;
+  /** Capabilities that tasks are born with, as masks. */
+  readonly ownCapabilities: OwnCapabilities;
   /** Makers before the tasks they make. */
   readonly tasks: readonly TaskContents[];
 }
+
+export type OwnCapabilities = Pick<Credentials, "permitted" | "effective" | "bounding">;
 
 /**
  * Number of an open file among those of the coordinator: its descriptor there is `firstDescriptor` + 1 + handle.
@@ -58,12 +69,13 @@ export interface TaskContents {
   readonly lastLimits: readonly LimitStep[];
   /** Absent where it is cgrestore's own, or unknown. */
   readonly oomScoreAdjustment?: number;
+  /** Absent where it is cgrestore's own, or unknown. */
   readonly loginUid?: number;
   /** Commands of membarrier(2), as a mask. */
   readonly membarrier: number;
   readonly timers: Timers;
   readonly pendingSignals: readonly Uint8Array[];
-  /** PR_SET_DUMPABLE, after credentials have changed; absent when the image does not say. */
+  /** PR_SET_DUMPABLE, after credentials have changed; absent: as it is then. */
   readonly dumpable?: number;
   /** The leader first. */
   readonly threads: readonly ThreadContents[];
@@ -93,13 +105,9 @@ export interface ThreadContents {
   readonly changesCredentials: boolean;
   readonly parentDeathSignal: number;
   /** Filters to install, the oldest first; `"strict"` for that mode. */
-  readonly seccomp: "strict" | readonly SeccompStep[];
-}
-
-/** seccomp(2) with SECCOMP_SET_MODE_FILTER. */
-export interface SeccompStep {
-  readonly program: Uint8Array;
-  readonly flags: number;
+  readonly seccomp: "strict" | readonly SeccompFilter[];
+  /** What is true of it in the end, when the leader has installed filters for all threads. */
+  readonly expectedSeccomp: { readonly mode: Seccomp["mode"]; readonly filters: number };
 }
 
 export interface DescriptorStep {

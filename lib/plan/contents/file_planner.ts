@@ -23,7 +23,7 @@ export class FilePlanner {
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files" | "abstractNames" | "own">,
+    readonly host: Pick<Host, "files" | "unix" | "own">,
     readonly problems: Problem[],
     readonly options: Pick<PlanOptions, "externalUnixSockets">,
   ) {}

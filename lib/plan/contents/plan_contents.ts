@@ -50,6 +50,9 @@ export interface PlannedContents {
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): PlannedContents {
   const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
+  if (questions.host.own.hasSeccomp) {
+    problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
+  }
   const { contents, host, programs, options } = questions;
   const files = new FilePlanner(contents, host, problems, options);
   const free = findFreeRange(contents);
@@ -78,7 +81,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       expectedFiles: files.expected,
       components: host.components,
       choosesTimerIds: draft.choosesTimerIds,
-      ownBounding: host.own.bounding,
+      ownCapabilities: host.own,
       tasks,
     },
     problems,
@@ -143,7 +146,7 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     ...planTaskState(state, { pid, contents, host, choosesTimerIds, threads, problems }),
     threads: threads.flatMap((tid) => {
       const thread = contents.threads.get(tid);
-      return thread === undefined ? [] : [planThread(thread, { pid, tid, contents, host, problems })];
+      return thread === undefined ? [] : [planThread(thread, { pid, tid, host, problems })];
     }),
   }];
 }

@@ -1,9 +1,13 @@
 import type { Problem } from "../../errors.ts";
-import type { Host, OwnState } from "../../host/host.ts";
+import type { Host } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
-import type { Credentials, TaskState, ThreadState } from "../../model/task_state.ts";
-import type { SeccompStep, TaskContents, ThreadContents } from "./contents_plan.ts";
+import type { TaskState, ThreadState } from "../../model/task_state.ts";
+import type { TaskContents, ThreadContents } from "./contents_plan.ts";
+import { planCredentials } from "./state/plan_credentials.ts";
+import { planDumpable } from "./state/plan_dumpable.ts";
 import { planLimits } from "./state/plan_limits.ts";
+import { planScheduling } from "./state/plan_scheduling.ts";
+import { planSeccomp } from "./state/plan_seccomp.ts";
 import { planTimers } from "./state/plan_timers.ts";
 
 /** The part of a task's contents that is neither memory nor files. */
@@ -36,34 +40,48 @@ export function planTaskState(state: TaskState, questions: TaskQuestions): State
   const { pid, contents, host, choosesTimerIds: choosesIds, threads, problems } = questions;
   const { oomScoreAdjustment, loginUid, memory, timers, pendingSignals } = state;
   const where = `task ${pid}`;
-  const ofThreads = threads.flatMap((tid) => contents.threads.get(tid)?.pendingSignals ?? []);
-  const queued = pendingSignals.length + ofThreads.length + timers.posix.length;
+  const states = threads.flatMap((tid) => contents.threads.get(tid) ?? []);
+  const queued = pendingSignals.length + states.flatMap((thread) => thread.pendingSignals).length + timers.posix.length;
   const isOwnAdjustment = oomScoreAdjustment === host.own.oomScoreAdjustment;
   return {
     personality: state.personality,
     actions: state.actions,
     ...planLimits(state, { where, queued, host, problems }),
     ...oomScoreAdjustment === undefined || isOwnAdjustment ? {} : { oomScoreAdjustment },
-    ...loginUid === undefined ? {} : { loginUid },
+    ...planLoginUid(loginUid, { where, host, problems }),
     membarrier: state.membarrier,
     timers: planTimers(timers, { where, choosesIds, problems }),
     pendingSignals,
-    ...memory.dumpable === undefined ? {} : { dumpable: memory.dumpable },
+    ...planDumpable(memory.dumpable, states, host),
   };
+}
+
+/** (uid_t) -1 */
+const NO_UID = 0xffff_ffff;
+
+function planLoginUid(
+  loginUid: number | undefined,
+  { where, host: { own }, problems }: { readonly where: string; readonly host: Host; readonly problems: Problem[] },
+): Pick<TaskContents, "loginUid"> {
+  if (loginUid === undefined || loginUid === (own.loginUid ?? NO_UID)) return {};
+  if (own.loginUid === undefined) {
+    problems.push({ where, what: `its login uid is ${loginUid}, which this kernel does not keep (CONFIG_AUDIT)` });
+  }
+  return { loginUid };
 }
 
 /** What planning the state of a thread has to know. */
 export interface ThreadQuestions {
   readonly pid: number;
   readonly tid: number;
-  readonly contents: Contents;
-  readonly host: Pick<Host, "own" | "components">;
+  readonly host: Host;
   readonly problems: Problem[];
 }
 
 /** The contents of a thread; what cannot be restored of it is told. */
 export function planThread(state: ThreadState, questions: ThreadQuestions): ThreadContents {
-  const { pid, tid, contents, host: { own, components }, problems } = questions;
+  const { pid, tid, host, problems } = questions;
+  const { own, components } = host;
   const where = tid === pid ? `task ${pid}` : `thread ${tid} of task ${pid}`;
   const { registers } = state;
   if (registers.isCompat) problems.push({ where, what: "it runs a program of 32 bits, which cannot be restored" });
@@ -76,8 +94,6 @@ export function planThread(state: ThreadState, questions: ThreadQuestions): Thre
     if (components.has(number)) continue;
     problems.push({ where, what: `it used state ${number} of the processor (XSAVE), which this one does not have` });
   }
-  const { scheduling, credentials } = state;
-  const isOwnScheduling = scheduling.policy === own.policy && scheduling.nice === own.nice && scheduling.policy === 0;
   return {
     tid,
     registers,
@@ -87,38 +103,9 @@ export function planThread(state: ThreadState, questions: ThreadQuestions): Thre
     pendingSignals: state.pendingSignals,
     ...state.alternateStack === undefined ? {} : { alternateStack: state.alternateStack },
     ...state.rseq === undefined ? {} : { rseq: state.rseq },
-    ...isOwnScheduling ? {} : { scheduling },
-    ...credentials === undefined ? {} : { credentials },
-    changesCredentials: credentials !== undefined && !isOwn(credentials, own),
+    ...planScheduling(state, { where, own, problems }),
+    ...planCredentials(state, { where, host, problems }),
     parentDeathSignal: state.parentDeathSignal,
-    seccomp: planSeccomp(state, contents),
+    ...planSeccomp(state.seccomp, { where, isLeader: tid === pid, problems }),
   };
-}
-
-/** Filters from the oldest to the newest. */
-function planSeccomp({ seccomp }: ThreadState, { filters }: Contents): ThreadContents["seccomp"] {
-  if (seccomp.mode !== "filter") return seccomp.mode === "strict" ? "strict" : [];
-  const steps: SeccompStep[] = [];
-  for (let index: number | undefined = seccomp.filter; index !== undefined;) {
-    const filter: Contents["filters"][number] | undefined = filters[index];
-    if (filter === undefined) break;
-    steps.push({ program: filter.program, flags: filter.flags });
-    index = filter.previous;
-  }
-  return steps.reverse();
-}
-
-/** Whether credentials are those that cgrestore's descendants have anyway. */
-function isOwn(credentials: Credentials, own: OwnState): boolean {
-  const { uid, effectiveUid, savedUid, fsUid, gid, effectiveGid, savedGid, fsGid } = credentials;
-  const isSameList = (one: readonly number[], other: readonly number[]) => (
-    one.length === other.length && one.every((number, index) => number === other[index])
-  );
-  return isSameList([uid, effectiveUid, savedUid, fsUid], own.uids) &&
-    isSameList([gid, effectiveGid, savedGid, fsGid], own.gids) &&
-    isSameList(credentials.groups.toSorted((a, b) => a - b), own.groups) &&
-    credentials.inheritable === own.inheritable && credentials.permitted === own.permitted &&
-    credentials.effective === own.effective && credentials.bounding === own.bounding &&
-    credentials.ambient === own.ambient && credentials.secureBits === 0 &&
-    credentials.noNewPrivileges === own.noNewPrivileges;
 }

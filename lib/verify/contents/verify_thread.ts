@@ -12,13 +12,17 @@ export function compareThread(task: TaskContents, thread: ThreadContents, text: 
   return [
     ...compareSignals(task, thread, status),
     ...thread.credentials === undefined ? [] : compareCredentials(thread.credentials, status),
-    ...difference("the mode of seccomp", String(SECCOMP_MODES[seccompOf(thread)]), status.words("Seccomp").join()),
+    ...compareSeccomp(thread, status),
   ];
 }
 
-function seccompOf({ seccomp }: ThreadContents): keyof typeof SECCOMP_MODES {
-  if (seccomp === "strict") return seccomp;
-  return seccomp.length === 0 ? "disabled" : "filter";
+/** Kernels before 5.9 do not tell how many filters there are. */
+function compareSeccomp({ expectedSeccomp: { mode, filters } }: ThreadContents, status: ProcStatus): string[] {
+  const [count = String(filters)] = status.words("Seccomp_filters");
+  return [
+    ...difference("the mode of seccomp", String(SECCOMP_MODES[mode]), status.words("Seccomp").join()),
+    ...difference("the number of its seccomp filters", String(filters), count),
+  ];
 }
 
 function compareSignals(task: TaskContents, thread: ThreadContents, status: ProcStatus): string[] {

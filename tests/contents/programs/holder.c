@@ -5,6 +5,7 @@
  */
 #include "holder.h"
 #include <linux/sched.h>
+#include <semaphore.h>
 
 extern const struct program *const __start_programs[];
 extern const struct program *const __stop_programs[];
@@ -126,21 +127,48 @@ void next_tid(int number)
 	close(fd);
 }
 
+struct thread_start {
+	pid_t wanted;
+	void *(*run)(void *);
+	void *argument;
+	sem_t decided;
+	bool is_right;
+};
+
+static void *start_thread(void *argument)
+{
+	struct thread_start *start = argument;
+	void *(*run)(void *) = start->run;
+	void *inner = start->argument;
+	bool is_right = gettid() == start->wanted;
+	start->is_right = is_right;
+	/* From here on, it may be gone. */
+	sem_post(&start->decided);
+	return is_right ? run(inner) : NULL;
+}
+
 pthread_t thread_as(int number, void *(*run)(void *), void *argument)
 {
-	char text[32], task[64];
+	char last_pid[32];
 	int fd = MUST(open("/proc/sys/kernel/ns_last_pid", O_RDWR));
-	int length = MUST(read(fd, text, sizeof(text)));
-	pthread_t thread;
-	next_tid(number);
-	errno = pthread_create(&thread, NULL, run, argument);
-	MUST(errno == 0 ? 0 : -1);
-	/* Else what others start would get pids from here on. */
-	MUST(pwrite(fd, text, length, 0));
-	close(fd);
-	snprintf(task, sizeof(task), "/proc/self/task/%d", root + number);
-	MUST(access(task, F_OK));
-	return thread;
+	struct thread_start start = {.wanted = root + number, .run = run, .argument = argument};
+	sem_init(&start.decided, 0, 0);
+	for (;;) {
+		pthread_t thread;
+		int length = MUST(pread(fd, last_pid, sizeof(last_pid), 0));
+		next_tid(number);
+		errno = pthread_create(&thread, NULL, start_thread, &start);
+		MUST(errno == 0 ? 0 : -1);
+		/* Else what others start would get pids from here on. */
+		MUST(pwrite(fd, last_pid, length, 0));
+		sem_wait(&start.decided);
+		if (start.is_right) {
+			close(fd);
+			return thread;
+		}
+		/* Somebody else was faster. */
+		pthread_join(thread, NULL);
+	}
 }
 
 void end_child(void)

@@ -909,19 +909,53 @@ PROGRAM(unix_full_stream)
 	CHECK(talk(pair[0], pair[1]));
 }
 
-/* The peer is in nobody's descriptors here: whoever started the program has made it. */
+/* One abstract name. */
+PROGRAM(unix_datagram_name)
+{
+	char name[108];
+	size_t length = abstract_name(name, "datagram");
+	int fd = new_socket(SOCK_DGRAM);
+	bind_to(fd, name, length);
+	ready_and_wait();
+	CHECK(is_named(fd, getsockname, name, length));
+}
+
+static size_t read_file(const char *name, char *text, size_t size)
+{
+	int fd = MUST(open(path_of(name), O_RDONLY));
+	size_t length = MUST(read(fd, text, size));
+	close(fd);
+	return length;
+}
+
+/* Connected to what the file "outside" names, which belongs to nobody in the tree; with something in the queue. */
 PROGRAM(unix_external)
 {
-	char path[128];
-	snprintf(path, sizeof(path), "%s-outside", directory);
-	int client = connected(SOCK_DGRAM, path);
-	int named = bound(SOCK_DGRAM, path_of("named"));
-	MUST(try_connect(named, path, strlen(path) + 1));
-	put(client, "before");
+	char name[108];
+	size_t length = read_file("outside", name, sizeof(name));
+	int nameless = new_socket(SOCK_DGRAM), named = bound(SOCK_DGRAM, new_path("named"));
+	MUST(try_connect(nameless, name, length));
+	int sender = connected(SOCK_DGRAM, new_path("named"));
+	put(sender, "from inside");
+	close(sender);
+	MUST(try_connect(named, name, length));
 	ready_and_wait();
 
-	CHECK(sends(client, "after") && sends(named, "too"));
-	CHECK(is_named(client, getpeername, path, strlen(path) + 1));
+	CHECK(receives(named, "from inside"));
+	CHECK(is_named(nameless, getpeername, name, length) && is_named(named, getpeername, name, length));
+	CHECK(sends(nameless, "one") && sends(named, "two"));
+}
+
+/* Has the name in the file "outside", and waits for two datagrams. */
+PROGRAM(unix_outsider)
+{
+	char name[108];
+	size_t length = read_file("outside", name, sizeof(name));
+	int fd = new_socket(SOCK_DGRAM);
+	bind_to(fd, name, length);
+	ready_and_wait();
+
+	CHECK(receives(fd, "one") && receives(fd, "two"));
 }
 
 /* A little of everything, in two tasks. */

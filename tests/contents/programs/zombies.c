@@ -2,7 +2,7 @@
 
 static void *make_child(void *child)
 {
-	if ((*(pid_t *)child = fork_as(30)) == 0)
+	if ((*(volatile pid_t *)child = fork_as(30)) == 0)
 		_exit(9);
 	while (!may_go())
 		sleep_ms(5);
@@ -15,7 +15,8 @@ PROGRAM(zombies)
 	const int ends[] = {0,       1 << 8,  255 << 8,    SIGTERM,      SIGKILL, SIGTRAP,
 			    SIGSEGV, SIGABRT, SIGRTMIN + 3, SIGALRM};
 	const int count = sizeof(ends) / sizeof(ends[0]);
-	pid_t children[count], of_thread;
+	pid_t children[count];
+	volatile pid_t of_thread = 0;
 	for (int i = 0; i < count; i++) {
 		children[i] = fork_as(1 + i);
 		if (children[i] != 0)
@@ -25,7 +26,7 @@ PROGRAM(zombies)
 			raise(ends[i]);
 		_exit(ends[i] >> 8);
 	}
-	pthread_t thread = thread_as(31, make_child, &of_thread);
+	pthread_t thread = thread_as(31, make_child, (void *)&of_thread);
 	siginfo_t info;
 	while (of_thread == 0)
 		sleep_ms(1);

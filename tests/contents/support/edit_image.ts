@@ -1,4 +1,5 @@
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { type core_entry, core_entrySchema } from "../../gen/core_pb.ts";
 
 /** Magics at the beginning of an image of the present format. */
 const HEADER = 8;
@@ -19,4 +20,9 @@ export function editImage<Schema extends DescMessage>(
   new DataView(edited.buffer).setUint32(HEADER, payload.length, true);
   edited.set(payload, HEADER + WORD);
   Deno.writeFileSync(path, edited);
+}
+
+/** Edits the core image of the root task. */
+export function editCore(edit: (core: core_entry) => void): (images: string, root: number) => void {
+  return (images, root) => editImage(`${images}/core-${root}.img`, core_entrySchema, edit);
 }

@@ -2,40 +2,11 @@ import { deepEqual as assertEquals } from "node:assert/strict";
 import type { SocketOptions } from "../../../model/files/socket_options.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { SYSCALLS_X86_64 } from "../../../tracee/syscalls_x86_64.ts";
+import { filesContext } from "../../../../tests/support/compiled_calls.ts";
+import { NEW_SOCKET_OPTIONS } from "../../../../tests/support/unix_sockets.ts";
 import { compileReuse, compileSocketOptions } from "./socket_options.ts";
 
-const CONTEXT = {
-  numbers: SYSCALLS_X86_64,
-  base: 100,
-  nameOf: (id: number) => `task ${id}`,
-  ownBounding: 0n,
-  choosesTimerIds: true,
-  comparison: { resolve: () => [] },
-};
-
-const PLAIN: SocketOptions = {
-  sendBuffer: 4608,
-  receiveBuffer: 8192,
-  lockedBuffers: undefined,
-  sendTimeout: [0, 0],
-  receiveTimeout: [0, 0],
-  receiveLowWater: undefined,
-  priority: undefined,
-  mark: undefined,
-  reusesAddress: false,
-  reusesPort: false,
-  passesCredentials: false,
-  passesSecurity: false,
-  bypassesRouting: false,
-  skipsChecksums: false,
-  broadcasts: false,
-  keepsAlive: false,
-  hasUrgentInline: false,
-  linger: undefined,
-  device: undefined,
-  filter: new Uint8Array(),
-  keepAlive: { count: undefined, idle: undefined, interval: undefined },
-};
+const PLAIN: SocketOptions = { ...NEW_SOCKET_OPTIONS, sendBuffer: 4608, receiveBuffer: 8192 };
 
 /** Level, option, value in hexadecimal, and size. */
 function render({ number, arguments: [fd, level, option, value, size] }: RemoteCall): string {
@@ -67,7 +38,7 @@ const ROWS: readonly (readonly [string, Partial<SocketOptions>, readonly string[
 Deno.test("compileSocketOptions() sets what differs from a new socket", async (t) => {
   for (const [name, changes, expected] of ROWS) {
     await t.step(name, () => {
-      const calls = compileSocketOptions(CONTEXT, { fd: 7, what: "a socket" }, { ...PLAIN, ...changes });
+      const calls = compileSocketOptions(filesContext(), { fd: 7, what: "a socket" }, { ...PLAIN, ...changes });
       assertEquals(calls.map(render), [...BUFFERS, ...expected]);
     });
   }
@@ -75,13 +46,13 @@ Deno.test("compileSocketOptions() sets what differs from a new socket", async (t
 
 Deno.test("compileSocketOptions() points to the instructions of a filter", () => {
   const filter = new Uint8Array(16).fill(6);
-  const call = compileSocketOptions(CONTEXT, { fd: 7, what: "a socket" }, { ...PLAIN, filter }).at(-1);
+  const call = compileSocketOptions(filesContext(), { fd: 7, what: "a socket" }, { ...PLAIN, filter }).at(-1);
   const struct = new Uint8Array(16);
   struct[0] = 2;
   assertEquals(call?.arguments, [7, 1, 26, { struct, pointers: [[8, filter]] }, 16]);
 });
 
 Deno.test("compileReuse() leaves alone what is off", () => {
-  const calls = compileReuse(CONTEXT, { fd: 7, what: "a socket" }, { reusesAddress: true, reusesPort: false });
+  const calls = compileReuse(filesContext(), { fd: 7, what: "a socket" }, { reusesAddress: true, reusesPort: false });
   assertEquals(calls.map(render), ["1 2 01000000 4"]);
 });

@@ -11,20 +11,18 @@ const PR_CAP_AMBIENT_RAISE = 2;
 const SECBIT_NO_SETUID_FIXUP = 1 << 2;
 const CAPABILITY_VERSION_3 = 0x2008_0522;
 
-/** In an order in which no step takes away what the next one needs (capabilities(7)). */
+/**
+ * In an order in which no step takes away what the next one needs (capabilities(7)): capabilities can be inheritable
+ * that are not in the bounding set any more, and ambient although none may be raised any more.
+ */
 export function compileCredentials(
   context: ContentsContext,
   { credentials: c, changesCredentials }: ThreadContents,
   name: string,
 ): RemoteCall[] {
   if (c === undefined || !changesCredentials) return [];
-  const purpose = {
-    attempt: `Cannot set the credentials of ${name}`,
-    hints: { EPERM: "that needs CAP_SETUID, CAP_SETGID and CAP_SETPCAP", EINVAL: "an id is not mapped here" },
-  };
-  const call = (name: Parameters<typeof remoteCall>[1], ...args: RemoteCall["arguments"]) => (
-    remoteCall(context, name, args, purpose)
-  );
+  const call = caller(context, name);
+  const { ownCapabilities: own } = context;
   return [
     call("setgroups", c.groups.length, integers(...c.groups)),
     // Else capabilities would go with the uid.
@@ -33,19 +31,33 @@ export function compileCredentials(
     call("setfsuid", c.fsUid),
     call("setresgid", c.gid, c.effectiveGid, c.savedGid),
     call("setfsgid", c.fsGid),
-    call("prctl", PR_SET_SECUREBITS, c.secureBits, 0, 0, 0),
-    ...bitsOf(context.ownBounding & ~c.bounding).map((bit) => call("prctl", PR_CAPBSET_DROP, bit, 0, 0, 0)),
-    call("capset", integers(CAPABILITY_VERSION_3, 0), capabilities(c)),
+    setCapabilities(call, { ...own, inheritable: c.inheritable }),
+    ...bitsOf(own.bounding & ~c.bounding).map((bit) => call("prctl", PR_CAPBSET_DROP, bit, 0, 0, 0)),
     ...bitsOf(c.ambient).map((bit) => call("prctl", PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, bit, 0, 0)),
+    call("prctl", PR_SET_SECUREBITS, c.secureBits, 0, 0, 0),
+    setCapabilities(call, c),
     ...c.noNewPrivileges ? [call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)] : [],
   ];
 }
 
+type Caller = (name: Parameters<typeof remoteCall>[1], ...args: RemoteCall["arguments"]) => RemoteCall;
+
+function caller(context: ContentsContext, name: string): Caller {
+  const purpose = {
+    attempt: `Cannot set the credentials of ${name}`,
+    hints: { EPERM: "that needs CAP_SETUID, CAP_SETGID and CAP_SETPCAP", EINVAL: "an id is not mapped here" },
+  };
+  return (name, ...args) => remoteCall(context, name, args, purpose);
+}
+
 /** Two of `struct __user_cap_data_struct`: effective, permitted and inheritable, the low words first. */
-function capabilities({ effective, permitted, inheritable }: Credentials): Uint8Array {
+function setCapabilities(
+  call: Caller,
+  { effective, permitted, inheritable }: Pick<Credentials, "effective" | "permitted" | "inheritable">,
+): RemoteCall {
   const masks = [effective, permitted, inheritable];
   const halves = [0n, 32n].flatMap((shift) => masks.map((mask) => Number(mask >> shift & 0xffff_ffffn)));
-  return integers(...halves);
+  return call("capset", integers(CAPABILITY_VERSION_3, 0), integers(...halves));
 }
 
 function bitsOf(mask: bigint): number[] {

@@ -7,8 +7,7 @@ const PR_SET_DUMPABLE = 4;
 
 /** A change of credentials takes both away. */
 export function compileDumpable(context: ContentsContext, { dumpable }: TaskContents, name: string): RemoteCall[] {
-  // 2 cannot be asked for: it is what the kernel makes of 0 where core dumps are piped (sysctl fs.suid_dumpable).
-  if (dumpable === undefined || dumpable > 1) return [];
+  if (dumpable === undefined) return [];
   const attempt = `Cannot set whether ${name} may be dumped`;
   return [remoteCall(context, "prctl", [PR_SET_DUMPABLE, dumpable, 0, 0, 0], { attempt })];
 }

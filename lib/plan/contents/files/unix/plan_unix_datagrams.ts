@@ -1,5 +1,6 @@
 import type { UnixSocket } from "../../../../model/files/unix_socket.ts";
 import type { Handle } from "../../contents_plan.ts";
+import { findExternalPeer } from "./external_peer.ts";
 import { nameOf, type UnixDraft } from "./unix_draft.ts";
 import type { UnixNames } from "./unix_names.ts";
 import { nobody, performerOf } from "./unix_performers.ts";
@@ -57,10 +58,13 @@ export class UnixDatagrams {
     } else if (socket.name === undefined && this.#needsStandIn(socket)) {
       const handles = [handle, this.#draft.standInFor(socket)] as const;
       this.#draft.plan(what, { kind: "pair", handles, type }, nobody(this.#draft.planner, [socket]));
-      // Else its peer is gone.
-      const isFree = socket.peer !== 0 || socket.state === "closed";
-      if (isFree) this.#draft.plan(what, { kind: "connect", handle, to: { kind: "nobody" } });
+      if (!this.#isLeftBehind(socket)) this.#draft.plan(what, { kind: "connect", handle, to: { kind: "nobody" } });
     } else this.#draft.plan(what, { kind: "make", handle, type });
+  }
+
+  /** Whether its peer is gone; one with a name may just be one that somebody has been connected to. */
+  #isLeftBehind(socket: UnixSocket): boolean {
+    return socket.name === undefined && this.#needsStandIn(socket) && socket.state === "connected" && socket.peer === 0;
   }
 
   /** The other end of a pair, of which at least one has no name by which the other one could be connected to it. */
@@ -99,7 +103,7 @@ export class UnixDatagrams {
     if (peer.name === undefined && peer.role !== "external") {
       this.#draft.refuse(socket, `its peer, ${nameOf(peer)}, has no name by which to connect it again`);
     }
-    const to = peer.role === "external" ? this.#names.externalAddress(socket, peer) : this.#names.addressOf(peer);
+    const to = peer.role === "external" ? findExternalPeer(this.#draft, socket, peer) : this.#names.addressOf(peer);
     const handle = this.#draft.handleOf(socket);
     if (to !== undefined) this.#draft.plan(nameOf(socket), { kind: "connect", handle, to });
   }
@@ -108,10 +112,20 @@ export class UnixDatagrams {
     const { graph, standIns } = this.#draft;
     const sender = graph.partnerOf(socket) ?? graph.connectorsOf(socket)[0];
     const handle = sender === undefined ? standIns.get(socket) : this.#draft.handleOf(sender);
+    if (graph.partnerOf(socket) === undefined) this.#checkLength(socket);
     if (handle !== undefined) return this.#draft.planPackets(socket, { handle });
     const address = this.#names.addressOf(socket);
     if (!this.#needsStandIn(socket) || address === undefined) return;
     this.#draft.planPackets(socket, this.#planStandIn(socket, address));
+  }
+
+  /** Only the one that it is connected to may send more than a certain number of datagrams. */
+  #checkLength(socket: UnixSocket): void {
+    const { length } = socket.packets;
+    const longest = this.#draft.planner.host.unix?.longestQueue ?? length;
+    if (length <= longest || this.#isLeftBehind(socket)) return;
+    const limits = "see the sysctl net.unix.max_dgram_qlen";
+    this.#draft.refuse(socket, `${length} datagrams are in its queue, which takes ${longest} here: ${limits}`);
   }
 
   /** Makes a socket that sends to one that has a name. */

@@ -1,7 +1,8 @@
 import { renderUnixName, unixNameKey } from "../../../../model/files/unix_name.ts";
 import { RCV_SHUTDOWN, SEND_SHUTDOWN, type UnixName, type UnixSocket } from "../../../../model/files/unix_socket.ts";
 import type { Handle } from "../../contents_plan.ts";
-import { nameOf, type UnixDraft } from "./unix_draft.ts";
+import { findExternalPeer } from "./external_peer.ts";
+import { isTaken, nameOf, type UnixDraft } from "./unix_draft.ts";
 import type { UnixNames } from "./unix_names.ts";
 import { nobody, performerOf } from "./unix_performers.ts";
 import type { Performer, UnixAddress } from "./unix_step.ts";
@@ -70,8 +71,10 @@ export class UnixStreams {
     }
   }
 
+  /** Whether nobody has accepted its connection yet. Those outside of the checkpoint are said to listen, too. */
   #isPending(socket: UnixSocket): boolean {
-    return this.#draft.graph.peerOf(socket)?.state === "listening";
+    const peer = this.#draft.graph.peerOf(socket);
+    return peer?.state === "listening" && peer.role !== "external";
   }
 
   #planPending(socket: UnixSocket): void {
@@ -101,7 +104,7 @@ export class UnixStreams {
   #isRefused(socket: UnixSocket): boolean {
     const { graph } = this.#draft;
     const peer = graph.peerOf(socket);
-    if (peer?.role === "external") this.#names.externalAddress(socket, peer);
+    if (peer?.role === "external") findExternalPeer(this.#draft, socket, peer);
     else if (peer !== undefined && graph.partnerOf(socket) === undefined) {
       this.#draft.refuse(socket, `its peer, ${nameOf(peer)}, is not connected to it`);
     } else if (peer === undefined && socket.role !== "service" && socket.shutdown !== BOTH) {
@@ -137,7 +140,7 @@ export class UnixStreams {
     const key = listenerKey(accepted, name);
     const known = this.#listeners.get(key);
     if (known !== undefined) return known;
-    if (name.kind === "abstract" && this.#names.isTaken(type, name)) {
+    if (name.kind === "abstract" && isTaken(this.#draft.planner.host, type, name)) {
       this.#draft.loseName(accepted);
       return undefined;
     }

@@ -1,5 +1,6 @@
-import { renderUnixName } from "../../../../model/files/unix_name.ts";
-import type { UnixPacket, UnixSocket } from "../../../../model/files/unix_socket.ts";
+import type { Host } from "../../../../host/host.ts";
+import { abstractNameKey, renderUnixName } from "../../../../model/files/unix_name.ts";
+import type { AbstractName, UnixPacket, UnixSocket } from "../../../../model/files/unix_socket.ts";
 import type { Handle } from "../../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../../file_planner.ts";
 import { describeHolder } from "../../holder.ts";
@@ -69,6 +70,11 @@ export class UnixDraft {
   refuse(socket: UnixSocket, what: string): undefined {
     return this.planner.refuse(`${describeHolder(this.planner.contents, socket.id)}, ${nameOf(socket)}`, what);
   }
+}
+
+/** Whether a socket on this host has an abstract name already. */
+export function isTaken({ unix }: Pick<Host, "unix">, type: number, name: AbstractName): boolean {
+  return unix?.abstractNames.has(abstractNameKey(type, name)) === true;
 }
 
 /** A socket for messages: `unix socket 7 "/run/web"`. */

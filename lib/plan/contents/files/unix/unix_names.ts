@@ -1,18 +1,16 @@
-import { absolutePath, abstractNameKey, parentOf, renderUnixName } from "../../../../model/files/unix_name.ts";
+import { absolutePath, asidePath, parentOf, renderUnixName } from "../../../../model/files/unix_name.ts";
 import {
   type AbstractName,
   type PathName,
-  SOCK_DGRAM,
   type UnixName,
   type UnixSocket,
 } from "../../../../model/files/unix_socket.ts";
 import type { Handle } from "../../contents_plan.ts";
-import { nameOf, type UnixDraft } from "./unix_draft.ts";
+import { isTaken, nameOf, type UnixDraft } from "./unix_draft.ts";
 import type { NamePlace, UnixAddress } from "./unix_step.ts";
 
 const S_IFMT = 0o170000;
 const S_IFSOCK = 0o140000;
-const O_PATH = 0o10000000;
 
 /** Plans how sockets get their names, and knows how they are found by these. */
 export class UnixNames {
@@ -38,8 +36,9 @@ export class UnixNames {
     if (name.kind === "path") {
       const place = this.#placeOf(socket, name);
       if (place !== undefined) this.#addresses.set(socket, this.#bindPath(binding, name, place));
-    } else if (this.isTaken(type, name)) this.#draft.refuse(socket, "another socket has its name here");
-    else this.#addresses.set(socket, this.#bindAbstract(binding, name));
+    } else if (isTaken(this.#draft.planner.host, type, name)) {
+      this.#draft.refuse(socket, "another socket has its name here");
+    } else this.#addresses.set(socket, this.#bindAbstract(binding, name));
   }
 
   /** Plans binding a socket of ours to a name, so that no path leads to it. */
@@ -48,41 +47,6 @@ export class UnixNames {
     return name.kind === "abstract"
       ? this.#bindAbstract(binding, name)
       : this.#bindPath(binding, name, hiddenPlace(name));
-  }
-
-  /** Whether a socket on this host has an abstract name already. */
-  isTaken(type: number, name: AbstractName): boolean {
-    return this.#draft.planner.host.abstractNames.has(abstractNameKey(type, name));
-  }
-
-  /** How the peer of a socket of the checkpoint is found that is outside of it; a problem when it is not. */
-  externalAddress(socket: UnixSocket, peer: UnixSocket): UnixAddress | undefined {
-    const what = this.#reasonAgainst(socket, peer);
-    if (what !== undefined || peer.name === undefined) {
-      return this.#draft.refuse(socket, what ?? "its peer has no name");
-    }
-    if (peer.name.kind === "abstract") return peer.name;
-    const path = absolutePath(peer.name) ?? "";
-    const { handle, isNew } = this.#draft.ownHandle(`file ${path}`);
-    const step = { kind: "open-path", what: path, handle, path, flags: O_PATH, position: 0 } as const;
-    if (isNew) this.#draft.planner.late.push(step);
-    return { kind: "file", handle };
-  }
-
-  #reasonAgainst(socket: UnixSocket, { name }: UnixSocket): string | undefined {
-    const { host, options } = this.#draft.planner;
-    if (socket.type !== SOCK_DGRAM) {
-      return "its peer is outside of the checkpoint, and the connection cannot be restored";
-    }
-    if (name === undefined) return "its peer is outside of the checkpoint, and has no name";
-    const who = `its peer ${quoted(name)} is outside of the checkpoint`;
-    if (!options.externalUnixSockets) return `${who}: "--ext-unix-sk" connects it again`;
-    if (name.kind === "abstract") return this.isTaken(SOCK_DGRAM, name) ? undefined : `${who}, and not here`;
-    const path = absolutePath(name);
-    if (path === undefined) return `${who}, and where its relative name starts from is not known`;
-    // Who may not find out can still plan; restoring will tell.
-    const answer = host.files.get(path)?.answer ?? (host.files.has(path) ? "datagram" : "none");
-    return answer === "datagram" ? undefined : `${who}, and does not answer here`;
   }
 
   #placeOf(socket: UnixSocket, name: PathName): NamePlace | undefined {
@@ -103,7 +67,9 @@ export class UnixNames {
     if ((found.answer ?? "none") !== "none") {
       return this.#draft.refuse(socket, "another socket answers at its name here");
     }
-    return { kind: "visible", aside: asideOf(path) };
+    const aside = asidePath(path);
+    if (!host.files.has(aside)) return { kind: "visible", aside };
+    return this.#draft.refuse(socket, `${JSON.stringify(aside)} is left from a restore that was killed: remove it`);
   }
 
   #bindAbstract({ what, handle }: Binding, name: AbstractName): UnixAddress {
@@ -130,11 +96,6 @@ interface Binding {
 
 function hiddenPlace({ isDeleted: isRemoved }: PathName): NamePlace {
   return { kind: "hidden", isRemoved };
-}
-
-/** What a file is called in the meantime that has a name which a socket gets. */
-function asideOf(path: string): string {
-  return `${parentOf(path).replace(/\/$/, "")}/.cgrestore-${path.slice(path.lastIndexOf("/") + 1)}`;
 }
 
 function quoted(name: UnixName): string {

@@ -43,8 +43,10 @@ const NAMES = [
   "CHECKPOINT_RESTORE",
 ] as const;
 
-/** The names, as `CAP_SYS_ADMIN`, in a mask as `/proc/PID/status` writes it: hexadecimal; unknown bits are left out. */
-export function capabilityNames(mask: string): ReadonlySet<string> {
-  const bits = BigInt(`0x${mask}`);
-  return new Set(NAMES.filter((_, bit) => (bits >> BigInt(bit) & 1n) === 1n).map((name) => `CAP_${name}`));
+/** The names, as `CAP_SYS_ADMIN`, of the capabilities in a mask; those without a name are `CAP_63`. */
+export function capabilityNames(mask: bigint): string[] {
+  const numbers = Array.from({ length: 64 }, (_, number) => number).filter((number) =>
+    (mask >> BigInt(number) & 1n) === 1n
+  );
+  return numbers.map((number) => `CAP_${NAMES[number] ?? number}`);
 }

@@ -1,0 +1,6 @@
+import { testProgram } from "./support/test_program.ts";
+
+testProgram({ program: "threads", what: "six threads that wait" });
+testProgram({ program: "robust_mutexes", what: "lists of robust futexes" });
+testProgram({ program: "restart", what: "system calls in which tasks wait" });
+testProgram({ program: "rseq", what: "restartable sequences, in critical sections" });
