@@ -138,6 +138,13 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "Leave the tasks stopped instead of running",
   },
   {
+    name: "file-locks",
+    short: "l",
+    kind: "flag",
+    commands: RESTORING,
+    help: "Accepted because callers of CRIU pass it: locks of files are restored when the checkpoint has them",
+  },
+  {
     name: "shell-job",
     short: "j",
     kind: "flag",

@@ -39,6 +39,7 @@ function buildInvocation(command: CommandName, reader: Reader): Invocation {
   const reading = readingOptions(reader);
   if (command === "show") return { command, ...reading };
   const planOptions = readPlanOptions(reader);
+  reader.flag("file-locks");
   const restore = {
     workDir: reader.value("work-dir") ?? reading.images,
     ...optional("logFile", reader.value("log-file")),

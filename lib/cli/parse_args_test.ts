@@ -62,6 +62,8 @@ Deno.test("parseArgs() understands", async (t) => {
     ["-d --no-restore-detached", RESTORE],
     ["-s", restore({ leaveStopped: true })],
     ["--leave-stopped", restore({ leaveStopped: true })],
+    ["--file-locks", RESTORE],
+    ["-l", RESTORE],
     ["-j", planOptions({ shellJob: true })],
     ["--no-shell-job --shell-job", planOptions({ shellJob: true })],
     ["-dsj", {

@@ -195,9 +195,18 @@ export class TaskTree {
       coordinator: () => this.#traceeOf(COORDINATOR),
       traceeOf: (id) => this.#traceeOf(id),
       nameOf: (id) => `task ${id} "${comms.get(id) ?? "?"}"`,
+      hostPid: (id) => this.#actors.get(id)?.tracee?.pid ?? id,
+      hostGroup: (id) => this.#hostGroup(id),
       taken: this.#options.targets.descriptors,
       checkpoint: this.#options.checkpoint,
     });
+  }
+
+  /** The leader may be gone, so a member is asked. */
+  #hostGroup(id: number): number {
+    if (!this.#plan.newPidNamespace) return id;
+    const member = this.#plan.expectedTasks.find(({ group }) => group === id);
+    return member === undefined ? id : this.#sys.getpgid(this.hostPid(member.pid));
   }
 
   #traceeOf(id: number): Tracee {

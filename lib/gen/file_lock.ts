@@ -12,14 +12,20 @@ import { missingField } from "../wire/message_reader.ts";
  */
 export interface FileLockEntry {
   /**
+   * Kind of lock: 1 POSIX, 2 flock(2), 4 of an open file, 8 lease.
+   *
    * @generated from field: required uint32 flag = 1;
    */
   readonly flag: number;
   /**
+   * F_RDLCK, F_WRLCK or F_UNLCK; with 4 a lease that is being broken, with 32 a mandatory flock(2).
+   *
    * @generated from field: required uint32 type = 2;
    */
   readonly type: number;
   /**
+   * A task and a descriptor that have it.
+   *
    * @generated from field: required int32 pid = 3;
    */
   readonly pid: number;
@@ -28,13 +34,15 @@ export interface FileLockEntry {
    */
   readonly fd: number;
   /**
-   * @generated from field: required int64 start = 5 [jstype = JS_NUMBER];
+   * @generated from field: required int64 start = 5;
    */
-  readonly start: number;
+  readonly start: bigint;
   /**
-   * @generated from field: required int64 len = 6 [jstype = JS_NUMBER];
+   * 0: to the end of the file, however long it gets.
+   *
+   * @generated from field: required int64 len = 6;
    */
-  readonly len: number;
+  readonly len: bigint;
 }
 
 /** Reads a `file_lock_entry`. */
@@ -43,8 +51,8 @@ export function readFileLockEntry(reader: MessageReader): FileLockEntry {
   let type: number | undefined;
   let pid: number | undefined;
   let fd: number | undefined;
-  let start: number | undefined;
-  let len: number | undefined;
+  let start: bigint | undefined;
+  let len: bigint | undefined;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
@@ -60,10 +68,10 @@ export function readFileLockEntry(reader: MessageReader): FileLockEntry {
         fd = reader.int32();
         break;
       case 40:
-        start = reader.signed64();
+        start = reader.int64() as bigint;
         break;
       case 48:
-        len = reader.signed64();
+        len = reader.int64() as bigint;
         break;
       default:
         reader.skipField(tag);

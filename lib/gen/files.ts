@@ -14,8 +14,8 @@ import type { NetlinkSkEntry } from "./netlink.ts";
 import { readNetlinkSkEntry } from "./netlink.ts";
 import type { EventfdFileEntry, EventpollFileEntry, SignalfdEntry, TimerfdEntry } from "./event_files.ts";
 import { readEventfdFileEntry, readEventpollFileEntry, readSignalfdEntry, readTimerfdEntry } from "./event_files.ts";
-import type { InotifyFileEntry } from "./notify.ts";
-import { readInotifyFileEntry } from "./notify.ts";
+import type { FanotifyFileEntry, InotifyFileEntry } from "./notify.ts";
+import { readFanotifyFileEntry, readInotifyFileEntry } from "./notify.ts";
 import type { FifoEntry, PipeEntry } from "./pipe.ts";
 import { readFifoEntry, readPipeEntry } from "./pipe.ts";
 import type { TtyFileEntry } from "./tty.ts";
@@ -78,6 +78,10 @@ export interface FileEntry {
    */
   readonly ify: InotifyFileEntry | undefined;
   /**
+   * @generated from field: optional cgrestore.images.fanotify_file_entry ffy = 14;
+   */
+  readonly ffy: FanotifyFileEntry | undefined;
+  /**
    * @generated from field: optional cgrestore.images.ext_file_entry ext = 15;
    */
   readonly ext: ExtFileEntry | undefined;
@@ -120,6 +124,7 @@ export function readFileEntry(reader: MessageReader): FileEntry {
   let sgfd: SignalfdEntry | undefined;
   let tfd: TimerfdEntry | undefined;
   let ify: InotifyFileEntry | undefined;
+  let ffy: FanotifyFileEntry | undefined;
   let ext: ExtFileEntry | undefined;
   let usk: UnixSkEntry | undefined;
   let fifo: FifoEntry | undefined;
@@ -162,6 +167,9 @@ export function readFileEntry(reader: MessageReader): FileEntry {
       case 106:
         ify = reader.message(readInotifyFileEntry);
         break;
+      case 114:
+        ffy = reader.message(readFanotifyFileEntry);
+        break;
       case 122:
         ext = reader.message(readExtFileEntry);
         break;
@@ -201,6 +209,7 @@ export function readFileEntry(reader: MessageReader): FileEntry {
     sgfd,
     tfd,
     ify,
+    ffy,
     ext,
     usk,
     fifo,

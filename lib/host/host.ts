@@ -33,6 +33,10 @@ export interface Host {
   readonly own: OwnState;
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
+  /** A directory on each of those of the devices asked for that are mounted, by device. */
+  readonly mounts: ReadonlyMap<number, string>;
+  /** Those of the ids asked for that a process, a thread or a process group has. */
+  readonly outsiders: ReadonlySet<number>;
   /** Absent when it was not asked for. */
   readonly unix?: HostUnix;
 }
@@ -125,6 +129,10 @@ export interface HostQuestions {
   readonly components: readonly number[];
   /** Paths of files, with whether their build id matters. */
   readonly files: ReadonlyMap<string, boolean>;
+  /** Numbers of devices, as the kernel has them: 12 bits of major number, 20 bits of minor number. */
+  readonly devices: readonly number[];
+  /** Ids that are no task's, thread's or process group's of the checkpoint, and that it refers to. */
+  readonly outsiders: readonly number[];
   /** Whether there are unix sockets. */
   readonly unix: boolean;
 }

@@ -40,6 +40,6 @@ function parseLine(line: string): CgroupMount[] {
 }
 
 /** The kernel writes space, tab, newline and backslash as three octal digits (fs/proc_namespace.c: `mangle`). */
-function unescapeOctal(text: string): string {
+export function unescapeOctal(text: string): string {
   return text.replace(/\\([0-3][0-7]{2})/g, (_, digits) => String.fromCharCode(parseInt(digits, 8)));
 }

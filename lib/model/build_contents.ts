@@ -3,13 +3,14 @@ import type { ContentImages } from "../image/content_images.ts";
 import type { Images } from "../image/images.ts";
 import type { Segment } from "./address_space.ts";
 import { buildAddressSpace } from "./build_address_space.ts";
+import { buildLocks } from "./build_locks.ts";
 import { buildOpenFiles } from "./build_open_files.ts";
 import { buildPages } from "./build_pages.ts";
 import { shareSeccomp } from "./build_seccomp.ts";
 import { buildTaskState } from "./build_task_state.ts";
 import { buildThreadState } from "./build_thread_state.ts";
 import type { Task } from "./checkpoint.ts";
-import type { Contents, FileLock } from "./contents.ts";
+import type { Contents, TreeIds } from "./contents.ts";
 import { checkUnixSockets } from "./files/check_unix_sockets.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
@@ -26,17 +27,25 @@ export function buildContents(context: ContentsContext): Contents {
   const { images: { contents }, problems } = context;
   const files = buildOpenFiles({ images: contents, network: rootNetwork(context), problems });
   const { tasks, threads } = buildTasksAndThreads(context);
+  const tables = buildTables(contents, problems);
   const result: Contents = {
+    ids: buildIds(context.tasks),
     tasks,
     threads,
     files,
-    tables: buildTables(contents, problems),
+    tables,
     segments: buildSegments(contents, tasks.values(), problems),
-    locks: buildLocks(contents, problems),
+    locks: buildLocks(contents.locks, { tasks, tables, problems }),
   };
   checkReferences(result, problems);
   checkUnixSockets(contents, files, problems);
   return result;
+}
+
+function buildIds(tasks: readonly Task[]): TreeIds {
+  const pids = tasks.map(({ pid }) => pid);
+  const tids = tasks.flatMap(({ threads }) => threads.map(({ tid }) => tid));
+  return { pids: new Set(pids), tids: new Set([...pids, ...tids]), groups: new Set(tasks.map(({ group }) => group)) };
 }
 
 /** Id of the root task's net namespace; 0, like an absent one, says nothing. */
@@ -102,23 +111,6 @@ function buildSegments(
     const pagemap = images.segments.get(id);
     return [id, { size, pages: pagemap === undefined ? [] : buildPages(pagemap, problems) }];
   }));
-}
-
-/** `flag` of images/file-lock.proto (criu/include/file-lock.h). */
-const LOCK_KINDS: ReadonlyMap<number, FileLock["kind"]> = new Map([
-  [1, "posix"],
-  [2, "flock"],
-  [4, "ofd"],
-  [8, "lease"],
-]);
-
-function buildLocks({ locks }: ContentImages, problems: Problem[]): FileLock[] {
-  return locks.flatMap(({ flag, type, pid, fd, start, len: length }, index) => {
-    const kind = LOCK_KINDS.get(flag);
-    if (kind !== undefined) return [{ kind, type, pid, fd, start, length }];
-    problems.push({ where: `filelocks.img, entry ${index}`, what: `the kind ${flag} is unknown` });
-    return [];
-  });
 }
 
 /** Everything that is referred to must be there. */

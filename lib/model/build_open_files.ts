@@ -4,7 +4,9 @@ import type { FownEntry } from "../gen/fown.ts";
 import type { ContentImages } from "../image/content_images.ts";
 import { buildEpollFile, buildEventFile, buildSignalFile, buildTimerFile } from "./files/build_event_files.ts";
 import { buildMemoryFile } from "./files/build_memory_file.ts";
+import { buildFanotifyFile, buildInotifyFile } from "./files/build_notify_files.ts";
 import { buildPathFile } from "./files/build_path_file.ts";
+import { buildPidFile } from "./files/build_pid_file.ts";
 import { buildFifoFile, buildPipeFile } from "./files/build_pipe_file.ts";
 import { buildUnixSocket } from "./files/build_unix_socket.ts";
 import type { OpenFile, SignalOwner } from "./open_file.ts";
@@ -12,17 +14,16 @@ import type { OpenFile, SignalOwner } from "./open_file.ts";
 /** `fd_types` of images/fdinfo.proto that there is no message for here. */
 const UNKNOWN: ReadonlyMap<number, string> = new Map([
   [4, "an internet socket"],
-  [8, "an inotify instance"],
   [10, "a packet socket"],
   [11, "a terminal"],
-  [12, "a fanotify instance"],
   [13, "a netlink socket"],
   [14, "a namespace"],
   [15, "a tun device"],
   [16, "an external file"],
   [19, "a BPF map"],
-  [20, "a pidfd"],
 ]);
+
+const O_ASYNC = 0o20000;
 
 /** What the building of open files has to know. */
 export interface FilesContext {
@@ -38,7 +39,7 @@ export function buildOpenFiles(context: FilesContext): Map<number, OpenFile> {
   for (const [index, entry] of context.images.files.entries()) {
     const where = `files.img, entry ${index}`;
     if (files.has(entry.id)) context.problems.push({ where, what: `file ${entry.id} occurs more than once` });
-    files.set(entry.id, buildOpenFile(entry, where, context));
+    files.set(entry.id, separateAsync(buildOpenFile(entry, where, context)));
   }
   return files;
 }
@@ -52,9 +53,22 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   if (entry.epfd !== undefined) return buildEpollFile(id, entry.epfd);
   if (entry.sgfd !== undefined) return buildSignalFile(id, entry.sgfd);
   if (entry.tfd !== undefined) return buildTimerFile(id, entry.tfd);
+  if (entry.ify !== undefined) return buildInotifyFile(id, entry.ify, { ...context, where });
+  if (entry.ffy !== undefined) return buildFanotifyFile(id, entry.ffy, { ...context, where });
+  if (entry.pidfd !== undefined) return buildPidFile(id, entry.pidfd);
   if (entry.memfd !== undefined) return buildMemoryFile(id, entry.memfd, { ...context, where });
   if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk, { ...context, where });
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
+}
+
+/**
+ * A file that is opened with this flag has it, and does not signal (open(2)): so it is with what can be opened anew.
+ * Everything else has it from fcntl(2), with which it takes effect.
+ */
+function separateAsync(file: OpenFile): OpenFile {
+  if (file.kind === "unknown" || file.kind === "path" || file.kind === "memfd") return file;
+  if ((file.flags & O_ASYNC) === 0) return file;
+  return { ...file, flags: file.flags & ~O_ASYNC, isAsync: true };
 }
 
 /** Who is signalled, if anybody is. */

@@ -2,15 +2,26 @@ import type { Segment } from "./address_space.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
 
+/** The numbers by which files refer to tasks. */
+export interface TreeIds {
+  /** Of tasks, zombies included. */
+  readonly pids: ReadonlySet<number>;
+  /** Of tasks and threads. */
+  readonly tids: ReadonlySet<number>;
+  /** Of process groups. */
+  readonly groups: ReadonlySet<number>;
+}
+
 /** What the tasks of a checkpoint hold. Ids refer to something that exists. */
 export interface Contents {
+  readonly ids: TreeIds;
   /** By pid, of the live tasks. */
   readonly tasks: ReadonlyMap<number, TaskState>;
   /** By tid, of all threads of live tasks, leaders included. */
   readonly threads: ReadonlyMap<number, ThreadState>;
   /** By id. */
   readonly files: ReadonlyMap<number, OpenFile>;
-  /** By id, each by ascending descriptor. */
+  /** By id, each by ascending descriptor; in the order in which they were dumped. */
   readonly tables: ReadonlyMap<number, readonly Descriptor[]>;
   /** By id: anonymous segments that are mapped, and contents of memfds. */
   readonly segments: ReadonlyMap<number, Segment>;
@@ -20,11 +31,16 @@ export interface Contents {
 export interface FileLock {
   /** `LOCK_FLOCK`, `LOCK_POSIX`, `LOCK_OFD` or `LEASE`, as /proc/locks calls them. */
   readonly kind: "flock" | "posix" | "ofd" | "lease";
-  /** F_RDLCK or F_WRLCK, LOCK_SH or LOCK_EX: as the kind's own call takes it. */
+  /** F_RDLCK or F_WRLCK; of a lease that is being broken what will be left of it, F_RDLCK or F_UNLCK. */
   readonly type: number;
+  /** Of a lease: its holder has been asked to give it up. */
+  readonly isBreaking: boolean;
+  /** Of flock(2): LOCK_MAND. */
+  readonly isMandatory: boolean;
+  /** A task and one of its descriptors that have it. */
   readonly pid: number;
   readonly fd: number;
-  readonly start: number;
+  readonly start: bigint;
   /** 0: to the end of the file. */
-  readonly length: number;
+  readonly length: bigint;
 }

@@ -1,6 +1,8 @@
 import type { EpollFile, EventFile, SignalFile, TimerFile } from "./files/event_files.ts";
 import type { MemoryFile } from "./files/memory_file.ts";
+import type { FanotifyFile, InotifyFile } from "./files/notify_files.ts";
 import type { PathFile } from "./files/path_file.ts";
+import type { PidFile } from "./files/pid_file.ts";
 import type { FifoFile, PipeFile } from "./files/pipe_file.ts";
 import type { UnixSocket } from "./files/unix_socket.ts";
 
@@ -13,6 +15,9 @@ export type OpenFile =
   | EpollFile
   | SignalFile
   | TimerFile
+  | InotifyFile
+  | FanotifyFile
+  | PidFile
   | MemoryFile
   | UnixSocket
   | UnknownFile;
@@ -20,9 +25,11 @@ export type OpenFile =
 /** What every open file has. */
 export interface FileBase {
   readonly id: number;
-  /** Status flags and access mode, as F_GETFL tells them. */
+  /** Status flags and access mode, as F_GETFL tells them; without O_ASYNC where that is `isAsync`. */
   readonly flags: number;
-  /** Who is signalled when it gets ready; absent when nobody is. */
+  /** Its owner is signalled (O_ASYNC, set by fcntl(2)). */
+  readonly isAsync?: boolean;
+  /** Who is signalled when it gets ready, a lease of it is broken and the like; absent when nobody is. */
   readonly owner?: SignalOwner;
 }
 
@@ -30,10 +37,11 @@ export interface FileBase {
 export interface SignalOwner {
   /** F_OWNER_TID, F_OWNER_PID or F_OWNER_PGRP. */
   readonly kind: number;
+  /** 0: nobody, so far */
   readonly pid: number;
   /** 0: SIGIO */
   readonly signal: number;
-  /** Who set it. */
+  /** Of who set it: the kernel asks these whether the signal may be sent. */
   readonly uid: number;
   readonly effectiveUid: number;
 }

@@ -1,5 +1,7 @@
 import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
+import type { Contents } from "../model/contents.ts";
+import type { WatchTarget } from "../model/files/notify_files.ts";
 import { absolutePath, asidePath, parentOf } from "../model/files/unix_name.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
@@ -27,8 +29,32 @@ export function hostQuestions(
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
     components: componentsOfInterest(checkpoint),
     files: filesOfInterest(checkpoint),
+    devices: devicesOfInterest(checkpoint),
+    outsiders: outsidersOfInterest(checkpoint, pids),
     unix: hasUnixSockets(checkpoint),
   };
+}
+
+/** Those that have files which are watched and of which no name is known. */
+function devicesOfInterest({ contents }: Checkpoint): number[] {
+  const targets = watchTargets(contents);
+  return [...new Set(targets.flatMap((target) => target.kind === "handle" ? [target.device] : []))];
+}
+
+/** Everything that inotify and fanotify instances watch. */
+function watchTargets(contents: Contents | undefined): WatchTarget[] {
+  return [...contents?.files.values() ?? []].flatMap((file) => {
+    if (file.kind === "inotify") return file.watches.map(({ target }) => target);
+    return file.kind === "fanotify" ? file.marks.map(({ target }) => target) : [];
+  });
+}
+
+/** Whom files of the checkpoint signal without being part of it. */
+function outsidersOfInterest({ contents }: Checkpoint, pids: ReadonlySet<number>): number[] {
+  const owners = [...contents?.files.values() ?? []].flatMap((file) => (
+    file.kind === "unknown" || file.owner === undefined ? [] : [file.owner.pid]
+  ));
+  return [...new Set(owners.filter((pid) => pid > 0 && !pids.has(pid)))];
 }
 
 /** Those that some thread used. */
@@ -40,7 +66,10 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
   return [...numbers].sort((a, b) => a - b);
 }
 
-/** All that are opened by name, with whether their build id is known, and what is where unix sockets get their names. */
+/**
+ * All that are opened or watched by name, with whether their build id is known, and what is where unix sockets get
+ * their names.
+ */
 function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
   const files = new Map<string, boolean>();
   for (const file of contents?.files.values() ?? []) {
@@ -48,6 +77,9 @@ function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
     const path = file.kind === "unix" && file.name?.kind === "path" ? absolutePath(file.name) : undefined;
     if (path === undefined) continue;
     for (const interest of [path, asidePath(path), parentOf(path)]) files.set(interest, files.get(interest) ?? false);
+  }
+  for (const target of watchTargets(contents)) {
+    if ("path" in target) files.set(target.path, files.get(target.path) ?? false);
   }
   return files;
 }

@@ -24,6 +24,12 @@ export function describeFile(file: OpenFile, contents: Pick<Contents, "files">):
       return "signalfd";
     case "timerfd":
       return "timerfd";
+    case "inotify":
+      return `inotify, ${count(file.watches.length, "watch", "watches")}`;
+    case "fanotify":
+      return `fanotify, ${count(file.marks.length, "mark")}`;
+    case "pidfd":
+      return file.pid === undefined ? "pidfd of a process that has ended" : `pidfd of ${file.pid}`;
     case "memfd":
       return `memfd ${printable(file.inode.name)}, ${describeSize(file.inode.size)}`;
     case "unix":

@@ -12,23 +12,29 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file file_lock.proto.
  */
 export const file_file_lock: GenFile = /*@__PURE__*/
-  fileDesc("Cg9maWxlX2xvY2sucHJvdG8SEGNncmVzdG9yZS5pbWFnZXMiagoPZmlsZV9sb2NrX2VudHJ5EgwKBGZsYWcYASACKA0SDAoEdHlwZRgCIAIoDRILCgNwaWQYAyACKAUSCgoCZmQYBCACKAUSEQoFc3RhcnQYBSACKANCAjACEg8KA2xlbhgGIAIoA0ICMAI");
+  fileDesc("Cg9maWxlX2xvY2sucHJvdG8SEGNncmVzdG9yZS5pbWFnZXMiYgoPZmlsZV9sb2NrX2VudHJ5EgwKBGZsYWcYASACKA0SDAoEdHlwZRgCIAIoDRILCgNwaWQYAyACKAUSCgoCZmQYBCACKAUSDQoFc3RhcnQYBSACKAMSCwoDbGVuGAYgAigD");
 
 /**
  * @generated from message cgrestore.images.file_lock_entry
  */
 export type file_lock_entry = Message<"cgrestore.images.file_lock_entry"> & {
   /**
+   * Kind of lock: 1 POSIX, 2 flock(2), 4 of an open file, 8 lease.
+   *
    * @generated from field: required uint32 flag = 1;
    */
   flag: number;
 
   /**
+   * F_RDLCK, F_WRLCK or F_UNLCK; with 4 a lease that is being broken, with 32 a mandatory flock(2).
+   *
    * @generated from field: required uint32 type = 2;
    */
   type: number;
 
   /**
+   * A task and a descriptor that have it.
+   *
    * @generated from field: required int32 pid = 3;
    */
   pid: number;
@@ -39,12 +45,14 @@ export type file_lock_entry = Message<"cgrestore.images.file_lock_entry"> & {
   fd: number;
 
   /**
-   * @generated from field: required int64 start = 5 [jstype = JS_NUMBER];
+   * @generated from field: required int64 start = 5;
    */
   start: bigint;
 
   /**
-   * @generated from field: required int64 len = 6 [jstype = JS_NUMBER];
+   * 0: to the end of the file, however long it gets.
+   *
+   * @generated from field: required int64 len = 6;
    */
   len: bigint;
 };

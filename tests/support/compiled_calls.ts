@@ -16,6 +16,10 @@ export function filesContext(): FilesContext {
     choosesTimerIds: true,
     lowest: new LowestDescriptors([]),
     scratch: 0x1000_0000,
+    now: () => 0n,
+    pidOf: (id) => id,
+    groupOf: (id) => id,
+    makeProcess: () => 1,
   };
 }
 

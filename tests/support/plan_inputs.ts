@@ -66,6 +66,8 @@ export function buildHost(host: Partial<Host>): Host {
     components: new Map(),
     own: OWN_STATE,
     files: new Map(),
+    mounts: new Map(),
+    outsiders: new Set(),
     ...host,
   };
 }

@@ -5,11 +5,13 @@ import type { SocketOptions } from "../../lib/model/files/socket_options.ts";
 import { renderUnixName } from "../../lib/model/files/unix_name.ts";
 import { SOCK_STREAM, type UnixName, type UnixPacket, type UnixSocket } from "../../lib/model/files/unix_socket.ts";
 import type { OpenFile } from "../../lib/model/open_file.ts";
-import type { TaskState, ThreadState } from "../../lib/model/task_state.ts";
+import type { ThreadState } from "../../lib/model/task_state.ts";
 import { FilePlanner } from "../../lib/plan/contents/file_planner.ts";
 import { planFile } from "../../lib/plan/contents/plan_file.ts";
 import type { UnixAction, UnixAddress, UnixStep } from "../../lib/plan/contents/files/unix/unix_step.ts";
 import type { Handle } from "../../lib/plan/contents/contents_plan.ts";
+import { buildHost, OWN_STATE } from "./plan_inputs.ts";
+import { smallContents } from "./small_contents.ts";
 
 /** What is not in an image. */
 export const NEW_SOCKET_OPTIONS: SocketOptions = {
@@ -92,11 +94,15 @@ export interface PlannedUnix {
 export function planUnix({ sockets, files = [], holders, host, externalUnixSockets = false }: UnixCase): PlannedUnix {
   const held = sockets.filter(({ role }) => role !== "external").map(({ inode }) => inode);
   const contents = contentsOf([...sockets, ...files], holders ?? { 77: { inodes: held } });
-  const own = { uids: [0, 0, 0, 0], gids: [0, 0, 0, 0], groups: [] } as const;
   const unix = { abstractNames: new Set<string>(), longestQueue: 11 };
   const planner = new FilePlanner(
     contents,
-    { files: new Map([["/", DIRECTORY], ["/run", DIRECTORY]]), unix, own: own as unknown as Host["own"], ...host },
+    buildHost({
+      files: new Map([["/", DIRECTORY], ["/run", DIRECTORY]]),
+      unix,
+      own: { ...OWN_STATE, groups: [] },
+      ...host,
+    }),
     [],
     { externalUnixSockets },
   );
@@ -109,25 +115,15 @@ export function planUnix({ sockets, files = [], holders, host, externalUnixSocke
 export const DIRECTORY = { mode: 0o40755, size: 0 };
 
 function contentsOf(files: readonly OpenFile[], holders: Holders): Contents {
-  const tasks = Object.keys(holders).map((pid) => [Number(pid), { table: Number(pid) } as TaskState] as const);
-  return {
-    tasks: new Map(tasks),
-    threads: new Map(
-      Object.entries(holders).map(([pid, { uid = 0 }]) => [
-        Number(pid),
-        { credentials: { effectiveUid: uid, effectiveGid: uid, groups: [] } } as unknown as ThreadState,
-      ]),
-    ),
-    files: new Map(files.map((file) => [file.id, file])),
-    tables: new Map(
-      Object.entries(holders).map(([pid, { inodes }]) => [
-        Number(pid),
-        inodes.map((inode, fd) => ({ fd, file: 100 + inode, closeOnExec: false })),
-      ]),
-    ),
-    segments: new Map(),
-    locks: [],
-  };
+  const descriptors = Object.entries(holders).map(([pid, { inodes }]) => (
+    [pid, Object.fromEntries(inodes.map((inode, fd) => [fd, 100 + inode]))] as const
+  ));
+  const contents = smallContents({ files, tasks: Object.fromEntries(descriptors) });
+  const threads = Object.entries(holders).map(([pid, { uid = 0 }]) => {
+    const credentials = { effectiveUid: uid, effectiveGid: uid, groups: [] };
+    return [Number(pid), { credentials } as unknown as ThreadState] as const;
+  });
+  return { ...contents, threads: new Map(threads) };
 }
 
 /** Sockets are called by their inodes, and those of ours by a star and a number. */

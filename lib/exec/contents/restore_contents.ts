@@ -5,7 +5,10 @@ import type { Sys } from "../../sys/sys.ts";
 import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
+import { breakLease } from "./break_lease.ts";
+import { compileDescriptorActions, type DescriptorCalls } from "./compile_descriptor_actions.ts";
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
+import { EndedProcesses } from "./ended_processes.ts";
 import { compileFileSteps } from "./files/compile_file_steps.ts";
 import { compileMemory } from "./compile_memory.ts";
 import { compileTaskState } from "./compile_task_state.ts";
@@ -32,6 +35,8 @@ const MAX_ARENA = 64 * 2 ** 20;
 /** What a table of a task or thread takes beyond what is counted, and what moves at once through the coordinator. */
 const BASE_SIZE = 16384;
 const COORDINATOR_SIZE = 2 ** 20;
+/** What a descriptor action takes: four calls and their data at most. */
+const ACTION_SIZE = 4 * (ENTRY_SIZE + 32);
 
 export interface ContentsOptions {
   readonly context: TraceeContext;
@@ -39,6 +44,9 @@ export interface ContentsOptions {
   /** The tracee of a task or thread. */
   readonly traceeOf: (id: number) => Tracee;
   readonly nameOf: (id: number) => string;
+  /** Pid on this host of a task or thread, and id of a process group; of those outside of the plan it is the same. */
+  readonly hostPid: (id: number) => number;
+  readonly hostGroup: (id: number) => number;
   /** Descriptors that the coordinator has. */
   readonly taken: readonly number[];
   /** Called between steps; throws when the user wants an end. */
@@ -79,9 +87,12 @@ export class ContentsRun {
   /** Room that the tables need, in the best case all of them at the same time. */
   static arenaSize(plan: ContentsPlan): number {
     let size = COORDINATOR_SIZE;
-    for (const { memory, descriptors = [], actions, timers, pendingSignals, threads } of plan.tasks) {
+    for (
+      const { memory, descriptors = [], descriptorActions, actions, timers, pendingSignals, threads } of plan.tasks
+    ) {
       size += BASE_SIZE + ENTRY_SIZE * (memory.length + 3 * descriptors.length + 2 * timers.posix.length);
-      size += (ENTRY_SIZE + 32) * actions.length + (ENTRY_SIZE + 128) * pendingSignals.length;
+      size += ACTION_SIZE * descriptorActions.length + (ENTRY_SIZE + 32) * actions.length +
+        (ENTRY_SIZE + 128) * pendingSignals.length;
       for (const step of memory) if (step.kind === "fill") size += 8 * step.ranges.length;
       for (const thread of threads) size += BASE_SIZE + (ENTRY_SIZE + 128) * thread.pendingSignals.length;
     }
@@ -131,10 +142,16 @@ export class ContentsRun {
     ]);
     this.#makeFiles(this.#plan.lateFiles, []);
     const { tasks } = this.#plan;
+    const actions = new Map(tasks.map((task) => [task.pid, this.#compileActions(task)]));
+    const compile = (task: TaskContents) => this.#compileTask(task, actions.get(task.pid)?.calls ?? []);
     // Those that share their descriptors would get each other's numbers for the files that they open for a while.
-    for (const task of tasks.filter(sharesDescriptors)) this.#runTables([this.#compileTask(task)]);
-    this.#runTables(tasks.filter((task) => !sharesDescriptors(task)).map((task) => this.#compileTask(task)));
+    for (const task of tasks.filter(sharesDescriptors)) this.#runTables([compile(task)]);
+    this.#runTables(tasks.filter((task) => !sharesDescriptors(task)).map(compile));
     this.close();
+    this.#runTables(
+      [...actions].map(([pid, { rest }]) => [pid, rest()] as const).filter(([, calls]) => calls.length > 0),
+    );
+    this.#breakLeases();
     this.#makeFiles(this.#plan.lastFiles, []);
     this.#suspendSeccomp();
     this.#runTables(tasks.filter((task) => !this.#isOneTable(task)).flatMap((task) => this.#compileThreads(task)));
@@ -195,31 +212,69 @@ export class ContentsRun {
   }
 
   #makeFiles(steps: readonly FileStep[], taken: readonly number[]): void {
+    const { hostPid, hostGroup, coordinator, traceeOf } = this.#options;
+    const ended = new EndedProcesses(coordinator(), this.#context);
     const context = {
       ...this.#context,
       lowest: new LowestDescriptors(taken),
       scratch: this.#plan.free.start + SCRATCH_OFFSET,
+      now: (clock: number) => this.#now(clock),
+      pidOf: hostPid,
+      groupOf: hostGroup,
+      makeProcess: () => ended.make(),
     };
-    const { coordinator, traceeOf } = this.#options;
-    for (const { pid, calls } of compileFileSteps(context, steps, (task) => traceeOf(task).pid)) {
-      this.#runInPieces(pid === undefined ? coordinator() : traceeOf(pid), calls);
+    try {
+      for (const { pid, calls } of compileFileSteps(context, steps, hostPid)) {
+        this.#runInPieces(pid === undefined ? coordinator() : traceeOf(pid), calls);
+      }
+      ended.end();
+    } catch (error) {
+      ended.abandon();
+      throw error;
     }
   }
 
-  #compileTask(task: TaskContents): [number, RemoteCall[]] {
+  /** In the coordinator, whose clocks are those of the files. */
+  #now(clock: number): bigint {
+    const time = new Uint8Array(16);
+    this.#options.coordinator().run([
+      remoteCall(this.#context, "clock_gettime", [clock, { output: time }], { attempt: `Cannot read clock ${clock}` }),
+    ]);
+    const [seconds = 0n, nanoseconds = 0n] = new BigUint64Array(time.buffer);
+    return seconds * 1_000_000_000n + nanoseconds;
+  }
+
+  /** The tasks are parked, so a lease that is asked back stays. */
+  #breakLeases(): void {
+    const { context: { sys }, traceeOf, nameOf } = this.#options;
+    for (const { pid, descriptorActions } of this.#plan.tasks) {
+      for (const action of descriptorActions) {
+        if (action.kind === "lease") breakLease(sys, { ...action, pid: traceeOf(pid).pid, name: nameOf(pid) });
+      }
+    }
+  }
+
+  #compileActions({ pid, descriptorActions }: TaskContents): DescriptorCalls {
+    return compileDescriptorActions(this.#context, descriptorActions, this.#context.nameOf(pid));
+  }
+
+  #compileTask(task: TaskContents, descriptorActions: readonly RemoteCall[]): [number, RemoteCall[]] {
     return [task.pid, [
       ...task.isFiller ? [] : compileMemory(this.#context, task, []),
       ...compileTaskState(this.#context, task),
       ...compileDirectories(this.#context, task),
       ...compileDescriptors(this.#context, task),
+      ...descriptorActions,
       ...compileLimits(this.#context, task),
       ...this.#isOneTable(task) ? this.#compileThreads(task).flatMap(([, calls]) => calls) : [],
     ]];
   }
 
   /** Whether nothing comes between what a task does and what its only thread does. */
-  #isOneTable({ threads }: TaskContents): boolean {
-    return threads.length === 1 && threads[0]?.seccomp.length === 0 && this.#plan.lastFiles.length === 0;
+  #isOneTable(task: TaskContents): boolean {
+    const { threads } = task;
+    const isAlone = threads.length === 1 && threads[0]?.seccomp.length === 0;
+    return isAlone && !hasAfterwards(task) && this.#plan.lastFiles.length === 0;
   }
 
   #setLastLimits(): void {
@@ -316,4 +371,11 @@ function largestMessage(steps: readonly FileStep[]): number {
 /** Whether another task has the descriptors of this one, and makes them. */
 function sharesDescriptors({ descriptors }: TaskContents): boolean {
   return descriptors === undefined;
+}
+
+/** Whether something depends on what has come of a task's descriptors, and comes before what its threads do. */
+function hasAfterwards({ descriptorActions }: TaskContents): boolean {
+  return descriptorActions.some((action) => (
+    action.kind === "watch" ? action.isDisarmed : action.kind === "lease" && action.breakBy !== undefined
+  ));
 }

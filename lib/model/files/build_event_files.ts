@@ -6,8 +6,9 @@ export function buildEventFile(id: number, { flags, fown, counter }: EventfdFile
   return { kind: "eventfd", id, flags, ...buildOwner(fown), counter };
 }
 
+/** The kernel tells the watches of an instance in no order that would mean something. */
 export function buildEpollFile(id: number, { flags, fown, tfd }: EventpollFileEntry): EpollFile {
-  const watches = tfd.map(({ tfd: fd, events, data }) => ({ fd, events, data }));
+  const watches = tfd.map(({ tfd: fd, events, data }) => ({ fd, events, data })).sort((a, b) => a.fd - b.fd);
   return { kind: "epoll", id, flags, ...buildOwner(fown), watches };
 }
 

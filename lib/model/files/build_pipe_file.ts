@@ -13,8 +13,9 @@ export function buildFifoFile(
   { images }: FilesContext,
 ): FifoFile {
   const named = regfId ?? id;
-  const flags = images.files.find((file) => file.id === named)?.reg?.flags ?? 0;
-  return { kind: "fifo", id, flags, pipe: buildContent(pipeId, images.fifoData), named };
+  const reg = images.files.find((file) => file.id === named)?.reg;
+  const common = reg === undefined ? { flags: 0 } : { flags: reg.flags, ...buildOwner(reg.fown) };
+  return { kind: "fifo", id, ...common, pipe: buildContent(pipeId, images.fifoData), named };
 }
 
 function buildContent(id: number, data: readonly WithBytes<PipeDataEntry>[]): PipeContent {

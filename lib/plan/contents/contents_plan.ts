@@ -9,9 +9,11 @@ import type {
   ThreadState,
   Timers,
 } from "../../model/task_state.ts";
+import type { DescriptorAction } from "./descriptor_action.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { ExpectedMapping } from "./expected_mapping.ts";
 import type { FileStep } from "./file_step.ts";
+import type { ExpectedLock } from "./plan_locks.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
 export interface ContentsPlan {
@@ -57,6 +59,9 @@ export interface TaskContents {
   readonly executable?: string;
   /** By ascending descriptor. Absent for a task whose table belongs to another one. */
   readonly descriptors?: readonly DescriptorStep[];
+  /** What it does through them when they are there, one after the other. */
+  readonly descriptorActions: readonly DescriptorAction[];
+  readonly expectedLocks: readonly ExpectedLock[];
   /** Absent for a task that shares its directories with one that sets them. */
   readonly directories?: { readonly working: Handle; readonly root: Handle | undefined; readonly umask: number };
   /** PR_SET_THP_DISABLE; absent: as it is born. */

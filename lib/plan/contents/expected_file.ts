@@ -12,7 +12,10 @@ export interface ExpectedFile {
   readonly flags: number;
   /** Absent: not compared. */
   readonly position?: number;
-  /** Further lines of fdinfo, in which every run of white space is one space: `"eventfd-count: 5"`. */
+  /**
+   * Further lines of fdinfo, in which every run of white space is one space: `"eventfd-count: 5"`. A `*` stands for
+   * anything: `"inotify wd:1 * mask:2 *"`.
+   */
   readonly lines?: readonly string[];
   /** What /proc/PID/net/unix must say. */
   readonly unix?: ExpectedUnixSocket;

@@ -3,6 +3,7 @@ import type { Host } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { PlanOptions } from "../plan.ts";
 import type { Handle } from "./contents_plan.ts";
+import type { DescriptorAction } from "./descriptor_action.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { FileStep } from "./file_step.ts";
 
@@ -15,15 +16,17 @@ export class FilePlanner {
   /** What is done to files when all tasks have what they hold. */
   readonly last: FileStep[] = [];
   readonly expected = new Map<Handle, ExpectedFile>();
+  /** What is done by tasks, in the order in which it is, by the id of the table whose descriptors it is done to. */
+  readonly actions = new Map<number, DescriptorAction[]>();
   /** What the user should know. */
   readonly notes: string[] = [];
-  readonly #deferred: (() => void)[] = [];
   readonly #handles = new Map<string, Handle>();
+  readonly #deferred: (() => void)[] = [];
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files" | "unix" | "own">,
+    readonly host: Pick<Host, "files" | "unix" | "mounts" | "outsiders" | "own">,
     readonly problems: Problem[],
     readonly options: Pick<PlanOptions, "externalUnixSockets">,
   ) {}
@@ -55,14 +58,28 @@ export class FilePlanner {
     this.expected.set(handle, expected);
   }
 
+  /** Adds to what is expected of descriptors of a handle. */
+  expect(handle: Handle, more: Partial<ExpectedFile>): void {
+    const expected = this.expected.get(handle);
+    if (expected !== undefined) this.expected.set(handle, { ...expected, ...more });
+  }
+
+  /** Has a task that has the table `table` do something to its descriptors, when all of them are there. */
+  act(table: number, action: DescriptorAction): void {
+    const actions = this.actions.get(table);
+    if (actions === undefined) this.actions.set(table, [action]);
+    else actions.push(action);
+  }
+
   /** Has something planned when all open files that tasks hold have their handles. */
   defer(planning: () => void): void {
     this.#deferred.push(planning);
   }
 
-  /** Plans what was deferred. */
+  /** Plans what was deferred, and what that defers. */
   finish(): void {
-    for (const planning of this.#deferred.splice(0)) planning();
+    for (const planning of this.#deferred) planning();
+    this.#deferred.length = 0;
   }
 
   /** The handle of an open file that has been planned. */

@@ -1,15 +1,36 @@
+import type { EpollStep } from "./files/plan_epoll.ts";
 import type { EventfdStep } from "./files/plan_eventfd.ts";
+import type { AddMarkStep, FanotifyStep } from "./files/plan_fanotify.ts";
+import type { AddWatchStep, InotifyStep } from "./files/plan_inotify.ts";
 import type { AdjustStep, MemfdStep, ReopenStep, SealStep } from "./files/plan_memory_file.ts";
 import type { OpenPathStep } from "./files/plan_path.ts";
+import type { EndedPidfdsStep, PidfdStep } from "./files/plan_pidfd.ts";
 import type { PipeStep } from "./files/plan_pipe.ts";
 import type { SegmentStep } from "./files/plan_segment.ts";
+import type { SignalfdStep } from "./files/plan_signalfd.ts";
+import type { ArmTimerStep, TimerfdStep } from "./files/plan_timerfd.ts";
+import type { OpenHandleStep } from "./files/plan_watched.ts";
 import type { UnixStep } from "./files/unix/unix_step.ts";
+import type { HiddenAsyncStep, OwnerStep } from "./plan_owners.ts";
 
 /** How one open file, or several that belong together, are made in the coordinator. */
 export type FileStep =
   | OpenPathStep
   | PipeStep
   | EventfdStep
+  | EpollStep
+  | SignalfdStep
+  | TimerfdStep
+  | ArmTimerStep
+  | InotifyStep
+  | AddWatchStep
+  | FanotifyStep
+  | AddMarkStep
+  | OpenHandleStep
+  | PidfdStep
+  | EndedPidfdsStep
+  | OwnerStep
+  | HiddenAsyncStep
   | UnixStep
   | SegmentStep
   | MemfdStep

@@ -5,6 +5,7 @@ import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
+import type { DescriptorAction } from "./descriptor_action.ts";
 import { expectMappings } from "./expected_mapping.ts";
 import { FilePlanner } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
@@ -13,8 +14,10 @@ import { Inheritance } from "./inheritance.ts";
 import type { PlanOptions, TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
+import { type ExpectedLock, planLocks } from "./plan_locks.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
+import { planOwners } from "./plan_owners.ts";
 import { sharingProblems } from "./plan_sharing.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
 
@@ -67,8 +70,11 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
-  const tasks = programs.flatMap((program) => planTask(draft, program));
+  const quietTasks = programs.flatMap((program) => planTask(draft, program));
   files.finish();
+  planOwners(files);
+  const locks = planLocks(files);
+  const tasks = quietTasks.map((task) => addActions(task, { contents, actions: files.actions, locks }));
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
     plan: {
@@ -87,6 +93,20 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     problems,
     notes: files.notes,
   };
+}
+
+/** A table may belong to several tasks: the one that fills it is the one that uses it. */
+function addActions(
+  task: TaskContents,
+  { contents, actions, locks }: {
+    readonly contents: Contents;
+    readonly actions: ReadonlyMap<number, readonly DescriptorAction[]>;
+    readonly locks: ReadonlyMap<number, readonly ExpectedLock[]>;
+  },
+): TaskContents {
+  const table = contents.tasks.get(task.pid)?.table;
+  if (task.descriptors === undefined || table === undefined) return task;
+  return { ...task, descriptorActions: actions.get(table) ?? [], expectedLocks: locks.get(table) ?? [] };
 }
 
 function isAtLeast([major, minor]: readonly [number, number], [wanted, least]: readonly [number, number]): boolean {
@@ -142,6 +162,8 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     expectedMappings: expectMappings(state.memory, contents),
     ...executableOf(contents, state),
     ...descriptors === undefined ? {} : { descriptors },
+    descriptorActions: [],
+    expectedLocks: [],
     directories: planDirectories(draft, pid, state),
     ...planTaskState(state, { pid, contents, host, choosesTimerIds, threads, problems }),
     threads: threads.flatMap((tid) => {

@@ -1,10 +1,16 @@
 import type { OpenFile } from "../../model/open_file.ts";
 import type { Handle } from "./contents_plan.ts";
 import { fileKey, type FilePlanner } from "./file_planner.ts";
+import { planEpoll } from "./files/plan_epoll.ts";
 import { planEventfd } from "./files/plan_eventfd.ts";
+import { planFanotify } from "./files/plan_fanotify.ts";
+import { planInotify } from "./files/plan_inotify.ts";
 import { planMemoryFile } from "./files/plan_memory_file.ts";
 import { planPath } from "./files/plan_path.ts";
+import { planPidfd } from "./files/plan_pidfd.ts";
 import { planPipe } from "./files/plan_pipe.ts";
+import { planSignalfd } from "./files/plan_signalfd.ts";
+import { planTimerfd } from "./files/plan_timerfd.ts";
 import { planUnixSocket } from "./files/plan_unix_socket.ts";
 
 /**
@@ -27,7 +33,19 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
     case "pipe":
       return planPipe(planner, file);
     case "eventfd":
-      return planEventfd(planner, file);
+      return planEventfd(planner, file, holder);
+    case "epoll":
+      return planEpoll(planner, file, holder);
+    case "signalfd":
+      return planSignalfd(planner, file);
+    case "timerfd":
+      return planTimerfd(planner, file, holder);
+    case "inotify":
+      return planInotify(planner, file, holder);
+    case "fanotify":
+      return planFanotify(planner, file, holder);
+    case "pidfd":
+      return planPidfd(planner, file, holder);
     case "memfd":
       return planMemoryFile(planner, file);
     case "unix":

@@ -20,6 +20,8 @@ export type StateOfTask = Omit<
   | "expectedMappings"
   | "executable"
   | "descriptors"
+  | "descriptorActions"
+  | "expectedLocks"
   | "directories"
   | "threads"
 >;

@@ -25,6 +25,7 @@ function verifyTask({ sys, hostPid }: TaskObserver, task: TaskContents, descript
   return reading(`task ${task.pid}`, () => [
     ...compareMappings(task.expectedMappings, readText(sys, `${directory}/maps`)),
     ...task.descriptors === undefined ? [] : descriptors.compare(directory, task.descriptors),
+    ...descriptors.compareLocks(directory, task.expectedLocks),
     ...compareLink("its executable", task.executable, sys.readLink(`${directory}/exe`)),
   ]);
 }

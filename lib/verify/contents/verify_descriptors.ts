@@ -1,6 +1,7 @@
 import type { ContentsPlan, DescriptorStep } from "../../plan/contents/contents_plan.ts";
 import type { ExpectedFile } from "../../plan/contents/expected_file.ts";
 import { type NetUnixSocket, parseNetUnix } from "../../host/parse_net_unix.ts";
+import type { ExpectedLock } from "../../plan/contents/plan_locks.ts";
 import { compareUnixSocket } from "./compare_unix_socket.ts";
 import { O_DIRECTORY, O_RDONLY } from "../../sys/constants.ts";
 import { readText } from "../../sys/files.ts";
@@ -19,6 +20,21 @@ export class DescriptorComparison {
   #unixSockets: Map<string, NetUnixSocket> | undefined;
 
   constructor(readonly sys: Sys, readonly plan: Pick<ContentsPlan, "expectedFiles">) {}
+
+  /** What is missing among the locks that a task shall have. */
+  compareLocks(directory: string, locks: readonly ExpectedLock[]): string[] {
+    const lines = new Map<number, string[]>();
+    for (const { fd } of locks) {
+      if (!lines.has(fd)) lines.set(fd, parseLocks(readText(this.sys, `${directory}/fdinfo/${fd}`)));
+    }
+    return locks.flatMap(({ fd, line: pattern }) => {
+      const found = lines.get(fd) ?? [];
+      if (found.some((line) => matches(line, pattern))) return [];
+      return [
+        `descriptor ${fd}: there is no lock "${pattern}", but ${found.map((line) => `"${line}"`).join() || "none"}`,
+      ];
+    });
+  }
 
   /** How the descriptors of the task with this directory of /proc differ from what they should be. */
   compare(directory: string, descriptors: readonly DescriptorStep[]): string[] {
@@ -74,14 +90,24 @@ export class DescriptorComparison {
 interface FileInfo {
   readonly flags: number;
   readonly position: number;
-  readonly lines: ReadonlySet<string>;
+  readonly lines: readonly string[];
 }
 
 /** Reads /proc/PID/fdinfo/FD (proc_pid_fdinfo(5)); flags are octal. */
 function parseInfo(text: string): FileInfo {
   const lines = text.split("\n").map((line) => line.replace(/\s+/g, " ").trim());
   const value = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? "0";
-  return { flags: parseInt(value("flags"), 8), position: Number(value("pos")), lines: new Set(lines) };
+  return { flags: parseInt(value("flags"), 8), position: Number(value("pos")), lines };
+}
+
+/**
+ * Locks of fdinfo, as an `ExpectedLock` has them; there is `lock: 1: POSIX ADVISORY WRITE 77 08:01:5 0 EOF` (proc_locks(5)).
+ */
+function parseLocks(text: string): string[] {
+  return text.split("\n").filter((line) => line.startsWith("lock:")).map((line) => {
+    const [, , kind, mode, access, , , start, end] = line.trim().split(/\s+/);
+    return [kind, mode, access, start, end].join(" ");
+  });
 }
 
 function compareInfo(expected: ExpectedFile, { flags, position, lines }: FileInfo, closeOnExec: boolean): string[] {
@@ -93,6 +119,34 @@ function compareInfo(expected: ExpectedFile, { flags, position, lines }: FileInf
   if (expected.position !== undefined && position !== expected.position) {
     differences.push(`its position is ${position}, and should be ${expected.position}`);
   }
-  for (const line of expected.lines ?? []) if (!lines.has(line)) differences.push(`"${line}" is missing in fdinfo`);
-  return differences;
+  return [...differences, ...missingLines(lines, expected.lines ?? [])];
+}
+
+/** There may be thousands of each, as of watches: most patterns tell the first two words of their line. */
+function missingLines(lines: readonly string[], patterns: readonly string[]): string[] {
+  const byBeginning = Map.groupBy(lines, beginningOf);
+  return patterns.flatMap((pattern) => {
+    const beginning = beginningOf(pattern);
+    const candidates = beginning.includes("*") ? lines : byBeginning.get(beginning) ?? [];
+    return candidates.some((line) => matches(line, pattern)) ? [] : [`"${pattern}" is missing in fdinfo`];
+  });
+}
+
+function beginningOf(line: string): string {
+  return line.split(" ", 2).join(" ");
+}
+
+/** Whether a line is what a pattern says, in which a `*` stands for anything. */
+export function matches(line: string, pattern: string): boolean {
+  const parts = pattern.split("*");
+  const [first = "", last = ""] = [parts[0], parts.at(-1)];
+  if (parts.length === 1) return line === pattern;
+  if (!line.startsWith(first) || !line.endsWith(last)) return false;
+  let at = first.length;
+  for (const part of parts.slice(1, -1)) {
+    const found = line.indexOf(part, at);
+    if (found === -1) return false;
+    at = found + part.length;
+  }
+  return at <= line.length - last.length;
 }

@@ -45,6 +45,7 @@ class ImageDescriber {
   /** JSON in which references to files are what they refer to, and nothing is left of their numbers. */
   #render(value: unknown): string {
     return JSON.stringify(value, (key, entry) => {
+      if (key === "left") return isSome(entry);
       if (typeof entry === "bigint") return entry.toString();
       if (entry instanceof Uint8Array) return entry.toHex();
       if (entry instanceof Map) return [...entry];

@@ -161,11 +161,17 @@ function describeDescriptors({ pid, numbers }: Context, put: Put): void {
   for (const fd of namesIn(`/proc/${pid}/fd`).map(Number).sort((a, b) => a - b)) {
     const link = readLink(`/proc/${pid}/fd/${fd}`) ?? "";
     const info = read(`/proc/${pid}/fdinfo/${fd}`) ?? "";
-    const lines = info.trimEnd().split("\n").flatMap(describeInfoLine);
+    const lines = sortWatches(info.trimEnd().split("\n").flatMap(describeInfoLine));
     for (const line of info.split("\n")) if (line.startsWith("lock:")) locks.push(`${fd} ${describeLock(line)}`);
     put(`fd ${fd}`, [numbers.rename(link), ...lines, ...describeSocket(pid, link)].join("; "));
   }
   if (locks.length > 0) put("locks", locks.sort().join("\n"));
+}
+
+/** The kernel tells the watches of an epoll instance in no order that would mean something. */
+function sortWatches(lines: readonly string[]): string[] {
+  const isWatch = (line: string) => line.startsWith("tfd: ");
+  return [...lines.filter((line) => !isWatch(line)), ...lines.filter(isWatch).sort()];
 }
 
 /** Lines of fdinfo without what the kernel numbers by itself, and without how much of a timer is left. */

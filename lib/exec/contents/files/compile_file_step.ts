@@ -1,11 +1,19 @@
 import type { FileStep } from "../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import type { FilesContext } from "./file_calls.ts";
+import { makeEpoll } from "./make_epoll.ts";
 import { makeEventfd } from "./make_eventfd.ts";
+import { addMark, makeFanotify } from "./make_fanotify.ts";
+import { addWatch, makeInotify } from "./make_inotify.ts";
 import { adjust, makeMemfd, reopen, seal } from "./make_memfd.ts";
 import { makePipe } from "./make_pipe.ts";
 import { makeSegment } from "./make_segment.ts";
+import { makeSignalfd } from "./make_signalfd.ts";
+import { armTimerfd, makeTimerfd } from "./make_timerfd.ts";
+import { openByHandle } from "./open_by_handle.ts";
 import { openPath } from "./open_path.ts";
+import { openEndedPidfds, openPidfd } from "./open_pidfd.ts";
+import { setAsync, setOwner } from "./set_owner.ts";
 import { compileUnixAction } from "./unix/compile_unix_action.ts";
 
 /** The calls that make the files of one step, each at its own descriptor; none is left open besides. */
@@ -29,5 +37,31 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return adjust(context, step);
     case "seal":
       return seal(context, step);
+    case "make-epoll":
+      return makeEpoll(context, step);
+    case "make-signalfd":
+      return makeSignalfd(context, step);
+    case "make-timerfd":
+      return makeTimerfd(context, step);
+    case "arm-timerfd":
+      return armTimerfd(context, step);
+    case "make-inotify":
+      return makeInotify(context, step);
+    case "add-watch":
+      return addWatch(context, step);
+    case "make-fanotify":
+      return makeFanotify(context, step);
+    case "add-mark":
+      return addMark(context, step);
+    case "open-by-handle":
+      return openByHandle(context, step);
+    case "open-pidfd":
+      return openPidfd(context, step);
+    case "open-ended-pidfds":
+      return openEndedPidfds(context, step);
+    case "set-owner":
+      return setOwner(context, step);
+    case "set-async":
+      return setAsync(context, step);
   }
 }

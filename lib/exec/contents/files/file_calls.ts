@@ -1,3 +1,4 @@
+import type { Watched } from "../../../plan/contents/files/plan_watched.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, descriptorOf, type LowestDescriptors, remoteCall } from "../remote.ts";
 
@@ -7,6 +8,14 @@ export interface FilesContext extends ContentsContext {
   readonly lowest: LowestDescriptors;
   /** An address at which the coordinator can map things for a while. */
   readonly scratch: number;
+  /** The time of a clock, in nanoseconds. */
+  readonly now: (clock: number) => bigint;
+  /** Pid, as the coordinator sees it, of a task or thread of the plan. */
+  readonly pidOf: (id: number) => number;
+  /** The same for a process group. */
+  readonly groupOf: (id: number) => number;
+  /** Makes a process that is ended when the calls have been made; returns its pid. */
+  readonly makeProcess: () => number;
 }
 
 /** Makes a file at the lowest descriptor, and moves it to its own. */
@@ -31,6 +40,22 @@ export function duplicate(context: FilesContext, fd: number, handle: number): Re
   });
 }
 
+const F_SETFL = 4;
+/** O_APPEND, O_NONBLOCK, O_DIRECT and O_NOATIME (fcntl(2)). */
+const SETTABLE = 0o2000 | 0o4000 | 0o40000 | 0o1000000;
+
+/** Gives a file that was made without any flags those that it had. */
+export function setFlags(context: FilesContext, fd: number, flags: number): RemoteCall[] {
+  const wanted = flags & SETTABLE;
+  if (wanted === 0) return [];
+  return [remoteCall(context, "fcntl", [fd, F_SETFL, wanted], { attempt: "Cannot set the flags of an open file" })];
+}
+
 export function close(context: FilesContext, fd: number): RemoteCall {
   return remoteCall(context, "close", [fd], { attempt: "Cannot close a file" });
+}
+
+/** The link of /proc to a file leads to the file itself, even where that is a symbolic link or has no name. */
+export function watchedPath(context: FilesContext, target: Watched): string {
+  return typeof target === "string" ? target : `/proc/self/fd/${descriptorOf(context, target)}`;
 }

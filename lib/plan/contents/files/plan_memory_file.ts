@@ -47,6 +47,8 @@ const ANONYMOUS = "/dev/zero";
 
 const O_ACCMODE = 3;
 const O_RDWR = 2;
+/** Only opening gives it to a file of memory. */
+const O_ASYNC = 0o20000;
 
 /** The handle of an open memfd. */
 export function planMemoryFile(planner: FilePlanner, file: MemoryFile): Handle {
@@ -54,7 +56,7 @@ export function planMemoryFile(planner: FilePlanner, file: MemoryFile): Handle {
   const { handle: from, isFresh } = planInode(planner, inode);
   const expected = { link: linkOf(inode), object: inodeKey(inode), flags, position };
   const what = linkOf(inode);
-  if (isFresh && (flags & O_ACCMODE) === O_RDWR) {
+  if (isFresh && (flags & (O_ACCMODE | O_ASYNC)) === O_RDWR) {
     // Only what memfd_create has opened can be run by execveat(2), so it is not opened again without need.
     planner.know(fileKey(id), from, expected);
     planner.late.push({ kind: "adjust", handle: from, what, flags, position });

@@ -1,0 +1,68 @@
+import type { FileHandle, WatchTarget } from "../../../model/files/notify_files.ts";
+import type { OpenFile } from "../../../model/open_file.ts";
+import type { Handle } from "../contents_plan.ts";
+import { fileKey, type FilePlanner } from "../file_planner.ts";
+import type { StepBase } from "../file_step.ts";
+
+/** Opens a file by its handle (open_by_handle_at(2)), only to name it. */
+export interface OpenHandleStep extends StepBase {
+  readonly kind: "open-by-handle";
+  readonly handle: Handle;
+  /** A directory of its file system. */
+  readonly mount: string;
+  readonly type: number;
+  readonly bytes: Uint8Array;
+}
+
+/** How a file that is watched is named: by its path, or by a handle where it has none. */
+export type Watched = string | Handle;
+
+/** What is watched; `undefined`, with the problem told, where it is not here. */
+export function planWatched(planner: FilePlanner, target: WatchTarget, holder: string): Watched | undefined {
+  switch (target.kind) {
+    case "path":
+    case "mount":
+      return planPath(planner, target.path, holder);
+    case "ghost":
+      return planGhost(planner, target.ghost, holder);
+    case "handle":
+      return planByHandle(planner, target, holder);
+  }
+}
+
+function planPath(planner: FilePlanner, path: string, holder: string): string | undefined {
+  return planner.host.files.has(path) ? path : planner.refuse(holder, `it watches ${quote(path)}, which is not here`);
+}
+
+/** A file without a name exists as long as somebody has it open. */
+function planGhost(planner: FilePlanner, ghost: number, holder: string): Handle | undefined {
+  for (const file of planner.contents.files.values()) {
+    const handle = isGhost(file, ghost) ? planner.get(fileKey(file.id)) : undefined;
+    if (handle !== undefined) return handle;
+  }
+  return planner.refuse(holder, "it watches a file without a name that no task has open");
+}
+
+function isGhost(file: OpenFile, ghost: number): boolean {
+  return file.kind === "path" && file.remap?.kind === "ghost" && file.remap.ghost.id === ghost;
+}
+
+function planByHandle(planner: FilePlanner, { device, type, bytes }: FileHandle, holder: string): Handle | undefined {
+  const mount = planner.host.mounts.get(device);
+  if (mount === undefined) {
+    return planner.refuse(holder, `it watches a file on device ${describeDevice(device)}, which is not mounted here`);
+  }
+  const { handle, isNew } = planner.handle(`watched ${device} ${type} ${bytes.toHex()}`);
+  const what = `a file of ${quote(mount)} by its handle`;
+  if (isNew) planner.late.push({ kind: "open-by-handle", handle, what, mount, type, bytes });
+  return handle;
+}
+
+/** As `ls -l` writes it. */
+function describeDevice(device: number): string {
+  return `${device >>> 20}:${device & 0xfffff}`;
+}
+
+function quote(path: string): string {
+  return JSON.stringify(path);
+}
