@@ -1,4 +1,4 @@
-/** Programs of Debian, as they are. */
+/** Programs as people run them: those of Debian, as they are, and a server. */
 import { testProgram } from "./support/test_program.ts";
 
 const scripts = new URL("real_programs/", import.meta.url).pathname;
@@ -26,6 +26,7 @@ testProgram({
   what: "transactions under way",
   command: ({ directory }) => ["bash", `${scripts}sqlite.sh`, directory],
   dump: ["--file-locks"],
+  criuLoses: "locks on a file that is mapped, too: it closes the descriptor from which it has mapped it",
   restore: ["--file-locks"],
   needs: ["sqlite3"],
 });
@@ -34,6 +35,12 @@ testProgram({
   what: "data, sockets that listen, and a client that waits",
   command: ({ directory }) => ["bash", `${scripts}redis.sh`, directory, String(freePort())],
   needs: ["redis"],
+});
+
+testProgram({
+  program: "server",
+  what: "an epoll loop in a thread, and clients in the middle of requests",
+  criuLoses: "the interval of a timer that runs out while it is dumped",
 });
 
 /** A port of TCP that nothing used a moment ago. */

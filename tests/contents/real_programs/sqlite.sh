@@ -7,11 +7,10 @@ begin() {
   sqlite3 "$1.db" "PRAGMA journal_mode = $2; CREATE TABLE numbers (number, text);
     INSERT INTO numbers WITH RECURSIVE counter(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM counter LIMIT 5000)
       SELECT number, 'before' FROM counter;" > /dev/null
-  mkfifo "$1.input"
-  sqlite3 "$1.db" < "$1.input" > "$1.output" 2>&1 &
-  exec {input}> "$1.input"
-  # So small a cache that changed pages are in the files before they are committed.
-  echo "PRAGMA cache_size = 5; BEGIN IMMEDIATE; UPDATE numbers SET text = 'after ' || number; SELECT 'changed', changes();" >&"$input"
+  exec {input}> >(exec sqlite3 "$1.db" > "$1.output" 2>&1)
+  # With so small a cache, changed pages are in the files before they are committed.
+  echo "PRAGMA cache_size = 5; BEGIN IMMEDIATE; UPDATE numbers SET text = 'after ' || number;" >&"$input"
+  echo "SELECT 'changed', changes();" >&"$input"
   until [[ -s $1.output ]]; do read -rt 0.01 -u "$never"; done
 }
 
