@@ -11,11 +11,11 @@ import { requires } from "../support/skip.ts";
 import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
-<<<<<<< ours
 /** Programs, each with a child, and how they are dumped. */
 const PROGRAMS: readonly (readonly [program: string, ...dump: string[]])[] = [
   ["several"],
   ["unix_several"],
+  ["several_events", "--file-locks"],
 ];
 
 for (const [program, ...dump] of PROGRAMS) {
@@ -34,23 +34,6 @@ for (const [program, ...dump] of PROGRAMS) {
 }
 
 async function failEachCall(t: Deno.TestContext, tree: LiveTree, images: string): Promise<void> {
-=======
-testFaults("several", "what tasks hold");
-testFaults("unix_several", "names of sockets");
-testFaults("several_events", "files that tell of events", ["--file-locks"]);
-
-function testFaults(program: string, what: string, dump: readonly string[] = []): void {
-  const name = `restore leaves nothing of ${what} when a call fails`;
-  Deno.test({ name, ...requires(name, "root", "cc", "criu"), fn: (t) => failEachCall(t, program, dump) });
-}
-
-async function failEachCall(t: Deno.TestContext, program: string, dump: readonly string[]): Promise<void> {
-  const holder = await compileHolder();
-  await using tree = await LiveTree.create();
-  await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
-  await tree.ready();
-  const images = await tree.dump(dump);
->>>>>>> theirs
   const whole = restoreWith({}, images);
   assertEqual(whole.output, "");
   assertEqual(whole.status, 0);
