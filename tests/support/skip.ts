@@ -15,6 +15,7 @@ export type Requirement =
   | "v1-apart"
   | "v2"
   | "user-namespaces"
+  | "pid-namespaces"
   | "resources";
 
 /** Spread into the options of `Deno.test`. */
@@ -69,6 +70,9 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   v1: () => (mounted("cgroup") ? undefined : "no cgroup v1 hierarchy"),
   "v1-apart": () => (hasHierarchy("cpu") ? undefined : "no cgroup v1 hierarchy with cpu alone"),
   v2: () => (mounted("cgroup2") ? undefined : "no cgroup v2 hierarchy"),
+  "pid-namespaces": () => (
+    runs("unshare", ["-p", "-f", "-m", "--mount-proc", "true"]) ? undefined : "no pid namespaces"
+  ),
   "user-namespaces": () => (runs("unshare", ["-U", "true"]) ? undefined : "no user namespaces"),
 };
 

@@ -8,6 +8,12 @@ import { describeTree, listTree, parentOf, type TreeDescription } from "./descri
 
 const sys = openLinuxSys();
 
+export interface TreePlace {
+  readonly pids?: PidReservation;
+  /** For the tasks' own files; removed with the tree. */
+  readonly directory?: string;
+}
+
 /**
  * A tree of real tasks: started, dumped, restored, and ended when this is disposed.
  *
@@ -29,10 +35,11 @@ export class LiveTree implements AsyncDisposable {
     this.#images = images;
   }
 
-  static async create(): Promise<LiveTree> {
+  /** With pids and a directory that nobody else has; given ones are for who is alone in a pid namespace. */
+  static async create({ pids = reservePids(), directory }: TreePlace = {}): Promise<LiveTree> {
     sys.setChildSubreaper(true);
-    const directory = await Deno.makeTempDir({ prefix: "cgr-tree-" });
-    return new LiveTree(reservePids(), directory, await Deno.makeTempDir({ prefix: "cgr-images-" }));
+    const own = directory ?? await Deno.makeTempDir({ prefix: "cgr-tree-" });
+    return new LiveTree(pids, own, await Deno.makeTempDir({ prefix: "cgr-images-" }));
   }
 
   /** Pid of the root task: the first of those that are reserved. */
@@ -65,7 +72,7 @@ export class LiveTree implements AsyncDisposable {
     const { code } = await runProgram([criuPath(), ...args]);
     if (code !== 0) throw new Error(`Cannot dump: ${lastErrors(`${images}/dump.log`)}`);
     await this.#reapAll();
-    await this.#saveDirectory();
+    await this.saveDirectory();
     return images;
   }
 
@@ -148,7 +155,8 @@ export class LiveTree implements AsyncDisposable {
     return parent === Deno.pid || this.#others.has(parent) || this.#pidRange().includes(parent);
   }
 
-  async #saveDirectory(): Promise<void> {
+  /** Makes the directory's state of now what it is before each restore; `dump` does it by itself. */
+  async saveDirectory(): Promise<void> {
     await runProgram(["rm", "-rf", `${this.#images}/saved`]);
     await runProgram(["cp", "-a", this.directory, `${this.#images}/saved`]);
   }
@@ -199,7 +207,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function runProgram([command = "", ...args]: readonly string[]): Promise<Run> {
+/** Runs a program to its end. */
+export async function runProgram([command = "", ...args]: readonly string[]): Promise<Run> {
   const child = new Deno.Command(command, { args, stdin: "null", stdout: "piped", stderr: "piped" });
   const { code, stdout, stderr } = await child.output();
   return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
