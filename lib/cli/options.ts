@@ -107,13 +107,14 @@ export const OPTIONS: readonly OptionSpec[] = [
     short: "d",
     kind: "flag",
     commands: RESTORING,
-    help: "Accepted because callers of CRIU pass it: cgrestore ends once the tasks run, unless it is to wait",
+    help: "End once the tasks run, as cgrestore does anyway unless it is to wait",
   },
   {
     name: "wait",
     kind: "flag",
     commands: RESTORING,
-    help: "Wait until the root task ends, pass signals on to it, and end with its exit status",
+    help:
+      "Wait until the root task ends, pass signals on to it, and end with its exit status; default with --shell-job",
   },
   {
     name: "restore-sibling",
@@ -149,7 +150,9 @@ export const OPTIONS: readonly OptionSpec[] = [
     short: "j",
     kind: "flag",
     commands: PLANNING,
-    help: "Put the root task into cgrestore's own session and process group, where its own were not dumped",
+    help:
+      "Put the root task into cgrestore's own session, process group and terminal, where its own were not dumped, and " +
+      "wait for its end",
   },
   {
     name: "pid-namespace",

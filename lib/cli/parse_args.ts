@@ -46,7 +46,7 @@ function buildInvocation(command: CommandName, reader: Reader): Invocation {
     ...optional("pidfile", reader.value("pidfile")),
     ...optional("cgroupYard", reader.value("cgroup-yard")),
     detached: reader.flag("restore-detached") ?? false,
-    wait: readWait(reader),
+    wait: readWait(reader, planOptions),
     actionScripts: reader.values("action-script"),
     leaveStopped: reader.flag("leave-stopped") ?? false,
     rehearse: reader.flag("rehearse") ?? false,
@@ -55,13 +55,14 @@ function buildInvocation(command: CommandName, reader: Reader): Invocation {
   return isPlan ? { command: "plan", ...reading, planOptions } : { command, ...reading, ...restore, planOptions };
 }
 
-/** Whom nobody waits for cannot be waited for. */
-function readWait(reader: Reader): boolean {
-  const wait = reader.flag("wait") ?? false;
-  for (const other of ["restore-detached", "restore-sibling", "leave-stopped", "rehearse"]) {
-    if (wait && reader.flag(other) === true) reader.exclude("wait", other);
-  }
-  return wait;
+/** Whom nobody waits for cannot be waited for. A job is waited for by its shell, and so by us. */
+function readWait(reader: Reader, { shellJob }: PlanOptions): boolean {
+  const wait = reader.flag("wait");
+  const others = ["restore-detached", "restore-sibling", "leave-stopped", "rehearse"].filter((other) => (
+    reader.flag(other) === true
+  ));
+  for (const other of others) if (wait === true) reader.exclude("wait", other);
+  return wait ?? (shellJob && others.length === 0);
 }
 
 function readingOptions(reader: Reader) {

@@ -15,12 +15,15 @@ import { inWorkDir, type RestoreInvocation } from "./invocation.ts";
 import { type LoggedOutput, wantsColor } from "./output.ts";
 import { planForHost, planWithYard } from "./plan_for_host.ts";
 import { readCheckpoint } from "./read_checkpoint.ts";
-import { waitForRoot } from "./wait_for_root.ts";
+import { describeJob, waitForRoot } from "./wait_for_root.ts";
 
 /** Mode of a pidfile, as CRIU's. */
 const PIDFILE_MODE = 0o600;
 
-/** Restores the checkpoint, or with `--rehearse` proves that it can be restored. Returns the exit status. */
+/**
+ * Restores the checkpoint, or with `--rehearse` proves that it can be restored. Returns the exit status: that of the
+ * root task, when it was waited for.
+ */
 export function runRestore(invocation: RestoreInvocation, sys: Sys, output: LoggedOutput): number {
   sys.catchSignals();
   const begin = performance.now();
@@ -39,10 +42,13 @@ export function runRestore(invocation: RestoreInvocation, sys: Sys, output: Logg
   const outcome = restoreInYard({ invocation, sys, output, checkpoint, host, architecture, scripts }, plan);
   const execute = performance.now() - planned;
   const result = { ...outcome, milliseconds: { read: read - begin, plan: planned - read, execute } };
+  const job = invocation.wait ? describeJob(plan, outcome.rootPid) : undefined;
   const color = wantsColor(output, invocation.color);
-  output.out(invocation.json ? renderJson("restore", result) : renderResult(result, { color }));
+  if (invocation.json) output.out(renderJson("restore", result));
+  // Else the terminal is the job's by now.
+  else if (job?.terminal === undefined) output.out(renderResult(result, { color }));
   if (!invocation.rehearse) scripts.run("post-resume", outcome.rootPid);
-  return invocation.wait ? waitForRoot(sys, outcome.rootPid) : 0;
+  return job === undefined ? 0 : waitForRoot(sys, job);
 }
 
 /** A rehearsal runs none: what they do is not undone. */

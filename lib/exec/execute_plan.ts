@@ -1,11 +1,13 @@
 import { InterruptedError, type Problem, SysError, UndoError, VerifyError } from "../errors.ts";
 import { ROOT_PATH } from "../model/cgroup_path.ts";
 import type { CgroupStep, LateMove, Plan } from "../plan/plan.ts";
+import { SIGTTOU } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
 import type { Architecture } from "../tracee/architecture.ts";
 import { verifyCgroups } from "../verify/verify_cgroups.ts";
 import { verifyContents } from "../verify/contents/verify_contents.ts";
 import { verifyTasks } from "../verify/verify_tasks.ts";
+import { adoptTerminal } from "./adopt_terminal.ts";
 import { type CgroupContext, describeCgroup, executeCgroupStep } from "./cgroups.ts";
 import { Guard, needsGuard } from "./guard.ts";
 import { Journal } from "./journal.ts";
@@ -90,6 +92,7 @@ class PlanRun {
     for (const move of this.#plan.lateMoves) this.#moveLate(move);
     this.#followSteps(this.#plan.properties);
     this.#followSteps(this.#plan.freezes);
+    this.#adoptTerminals();
   }
 
   verify(): void {
@@ -184,6 +187,14 @@ class PlanRun {
     } finally {
       targets.close();
     }
+  }
+
+  /** Last of all: until then the terminal is as whoever started us has it. */
+  #adoptTerminals(): void {
+    const adoptions = this.#plan.contents?.terminals.adoptions ?? [];
+    if (adoptions.length > 0) this.#sys.ignoreSignal(SIGTTOU);
+    const context = { sys: this.#sys, journal: this.#journal, hostPid: (id: number) => this.#hostPid(id) };
+    for (const adoption of adoptions) adoptTerminal(context, adoption);
   }
 
   #moveLate({ pid, hierarchy, path }: LateMove): void {

@@ -111,7 +111,7 @@ export class TaskTree {
   /** Makes every task and thread, each in its place and with its session; then does the plan's endings. */
   create(): void {
     const coordinator = startCoordinator(this.#context, {
-      keep: this.#options.targets.descriptors,
+      keep: this.#keptDescriptors(),
       onSpawn: (pid) => this.#coordinatorPid = pid,
       agentFile: this.#options.agentFile,
       blocksSignals: this.#contents !== undefined,
@@ -197,7 +197,7 @@ export class TaskTree {
       nameOf: (id) => `task ${id} "${comms.get(id) ?? "?"}"`,
       hostPid: (id) => this.#actors.get(id)?.tracee?.pid ?? id,
       hostGroup: (id) => this.#hostGroup(id),
-      taken: this.#options.targets.descriptors,
+      taken: this.#keptDescriptors(),
       checkpoint: this.#options.checkpoint,
     });
   }
@@ -207,6 +207,12 @@ export class TaskTree {
     if (!this.#plan.newPidNamespace) return id;
     const member = this.#plan.expectedTasks.find(({ group }) => group === id);
     return member === undefined ? id : this.#sys.getpgid(this.hostPid(member.pid));
+  }
+
+  /** Those that the coordinator is born with; ascending. */
+  #keptDescriptors(): number[] {
+    const kept = this.#plan.contents?.keptDescriptors ?? [];
+    return [...this.#options.targets.descriptors, ...kept].sort((a, b) => a - b);
   }
 
   #traceeOf(id: number): Tracee {
@@ -226,7 +232,7 @@ export class TaskTree {
   #prepareActors(): CompileContext {
     const { slots, architecture } = this.#context;
     const { targets } = this.#options;
-    reserveCoordinatorSlot(slots, targets.descriptors.length);
+    reserveCoordinatorSlot(slots, this.#keptDescriptors().length);
     // Slots are numbered in the order of `ids`: the coordinator has the first.
     const ids = [COORDINATOR, ...this.#plan.tasks.flatMap((task) => [task.pid, ...task.threads.map((t) => t.tid)])];
     const slotOf = new Map(ids.map((id, slot) => [id, slot]));
@@ -265,6 +271,7 @@ export class TaskTree {
     const births: (number | undefined)[] = [];
     for (const step of steps) {
       if (step.kind === "restore-memory") calls.push(...this.#contents?.compileMemory(id) ?? []);
+      else if (step.kind === "take-terminal") calls.push(...this.#contents?.compileTerminal(id) ?? []);
       else calls.push(compileStep(context, id, step));
       births[calls.length - 1] = bornBy(step);
     }

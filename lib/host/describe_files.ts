@@ -15,12 +15,13 @@ export function describeFiles(sys: Sys, wanted: ReadonlyMap<string, boolean>): M
   for (const [path, wantsBuildId] of wanted) {
     const status = orUndefined(ABSENT, () => sys.stat(path));
     if (status === undefined) continue;
-    const { mode, size } = status;
+    const { mode, size, device } = status;
     const buildId = wantsBuildId ? describeBuildId(sys, path) : undefined;
     const answer = (mode & S_IFMT) === S_IFSOCK ? describeAnswer(sys, path) : undefined;
     found.set(path, {
       mode,
       size,
+      device,
       ...buildId === undefined ? {} : { buildId },
       ...answer === undefined ? {} : { answer },
     });

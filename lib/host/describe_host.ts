@@ -9,6 +9,7 @@ import { describeFiles } from "./describe_files.ts";
 import { describeMounts } from "./describe_mounts.ts";
 import { describeUnix } from "./describe_unix.ts";
 import { describeOwnState } from "./describe_own_state.ts";
+import { describeTerminal } from "./describe_terminal.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
 import { type CgroupMount, parseMountinfo } from "./parse_mountinfo.ts";
 import { parseProcCgroup } from "./parse_proc_cgroup.ts";
@@ -27,6 +28,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     return { ...hierarchy, cgroups };
   });
   const unified = hierarchies.find(({ name }) => name === UNIFIED)?.cgroups.get("/")?.values.get("cgroup.controllers");
+  const terminal = questions.terminal ? describeTerminal(sys) : undefined;
   const pidMax = Number(readText(sys, "/proc/sys/kernel/pid_max"));
   const [major = 0, minor = 0] = readText(sys, "/proc/sys/kernel/osrelease").split(/[^0-9]+/).map(Number);
   const own = describeOwnState(sys);
@@ -48,6 +50,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     mounts: describeMounts(sys, questions.devices),
     outsiders: new Set(questions.outsiders.filter((id) => sys.taskExists(id) || sys.groupExists(id))),
     ...questions.unix ? { unix: describeUnix(sys) } : {},
+    ...terminal === undefined ? {} : { terminal },
   };
 }
 

@@ -49,6 +49,15 @@ export interface HostUnix {
   readonly longestQueue: number;
 }
 
+export interface OwnTerminal {
+  /** The first of standard input, output and error that is a terminal. */
+  readonly descriptor: number;
+  /** `"/dev/pts/3"` */
+  readonly path: string;
+  /** Whether it controls cgrestore's session. */
+  readonly isControlling: boolean;
+}
+
 export interface OwnState {
   readonly uids: readonly [real: number, effective: number, saved: number, fs: number];
   readonly gids: readonly [real: number, effective: number, saved: number, fs: number];
@@ -77,6 +86,8 @@ export interface HostFile {
   /** st_mode, with the file's type. */
   readonly mode: number;
   readonly size: number;
+  /** st_rdev: for devices, their number. */
+  readonly device: number;
   /** GNU build id in hexadecimal; absent when it was not asked for, or the file has none. */
   readonly buildId?: string;
   /** Of the file of a unix socket: the socket that answers there; absent when that may not be found out. */
@@ -135,4 +146,6 @@ export interface HostQuestions {
   readonly outsiders: readonly number[];
   /** Whether there are unix sockets. */
   readonly unix: boolean;
+  /** Whether the terminal matters that cgrestore was started from. */
+  readonly terminal: boolean;
 }

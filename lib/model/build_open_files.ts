@@ -8,6 +8,7 @@ import { buildFanotifyFile, buildInotifyFile } from "./files/build_notify_files.
 import { buildPathFile } from "./files/build_path_file.ts";
 import { buildPidFile } from "./files/build_pid_file.ts";
 import { buildFifoFile, buildPipeFile } from "./files/build_pipe_file.ts";
+import { buildTerminalFile } from "./files/build_terminal_file.ts";
 import { buildUnixSocket } from "./files/build_unix_socket.ts";
 import type { OpenFile, SignalOwner } from "./open_file.ts";
 
@@ -15,7 +16,6 @@ import type { OpenFile, SignalOwner } from "./open_file.ts";
 const UNKNOWN: ReadonlyMap<number, string> = new Map([
   [4, "an internet socket"],
   [10, "a packet socket"],
-  [11, "a terminal"],
   [13, "a netlink socket"],
   [14, "a namespace"],
   [15, "a tun device"],
@@ -57,6 +57,7 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   if (entry.ffy !== undefined) return buildFanotifyFile(id, entry.ffy, { ...context, where });
   if (entry.pidfd !== undefined) return buildPidFile(id, entry.pidfd);
   if (entry.memfd !== undefined) return buildMemoryFile(id, entry.memfd, { ...context, where });
+  if (entry.tty !== undefined) return buildTerminalFile(id, entry.tty, { ...context, where });
   if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk, { ...context, where });
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
 }

@@ -4,6 +4,7 @@ import type { FanotifyFile, InotifyFile } from "./files/notify_files.ts";
 import type { PathFile } from "./files/path_file.ts";
 import type { PidFile } from "./files/pid_file.ts";
 import type { FifoFile, PipeFile } from "./files/pipe_file.ts";
+import type { TerminalFile } from "./files/terminal_file.ts";
 import type { UnixSocket } from "./files/unix_socket.ts";
 
 /** An open file (what open(2) calls an open file description): several descriptors may refer to it. */
@@ -19,6 +20,7 @@ export type OpenFile =
   | FanotifyFile
   | PidFile
   | MemoryFile
+  | TerminalFile
   | UnixSocket
   | UnknownFile;
 

@@ -17,7 +17,7 @@ const SPARE_HELPERS = 8;
 export function hostQuestions(
   checkpoint: Checkpoint,
   hierarchies: readonly Hierarchy[],
-  options: Pick<PlanOptions, "mode" | "roots" | "onMissing">,
+  options: Pick<PlanOptions, "mode" | "roots" | "onMissing" | "shellJob">,
 ): HostQuestions {
   const tasks = new Set(checkpoint.tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
   const leaders = new Set(checkpoint.tasks.flatMap(({ group, session }) => [group, session]));
@@ -32,6 +32,7 @@ export function hostQuestions(
     devices: devicesOfInterest(checkpoint),
     outsiders: outsidersOfInterest(checkpoint, pids),
     unix: hasUnixSockets(checkpoint),
+    terminal: options.shellJob && hasTerminals(checkpoint),
   };
 }
 
@@ -73,6 +74,7 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
 function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
   const files = new Map<string, boolean>();
   for (const file of contents?.files.values() ?? []) {
+    if (file.kind === "terminal" && file.path !== undefined) files.set(file.path, false);
     if (file.kind === "path") files.set(file.path, file.buildId !== undefined || files.get(file.path) === true);
     const path = file.kind === "unix" && file.name?.kind === "path" ? absolutePath(file.name) : undefined;
     if (path === undefined) continue;
@@ -82,6 +84,10 @@ function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
     if ("path" in target) files.set(target.path, files.get(target.path) ?? false);
   }
   return files;
+}
+
+function hasTerminals({ contents }: Checkpoint): boolean {
+  return [...contents?.files.values() ?? []].some(({ kind }) => kind === "terminal");
 }
 
 function hasUnixSockets({ contents }: Checkpoint): boolean {

@@ -142,6 +142,8 @@ export type TaskStep =
   | { readonly kind: "create-thread"; readonly tid: number }
   | { readonly kind: "set-name"; readonly comm: string }
   | { readonly kind: "new-session" }
+  /** A session's leader takes the terminal that its contents say: who is made afterwards has it as well. */
+  | { readonly kind: "take-terminal" }
   /** setpgid(0, group): its own pid makes a new group. */
   | { readonly kind: "set-group"; readonly group: number }
   | { readonly kind: "unshare-cgroup-namespace" }

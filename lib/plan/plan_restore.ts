@@ -7,6 +7,7 @@ import type { Plan, PlanOptions } from "./plan.ts";
 import { Inheritance } from "./contents/inheritance.ts";
 import { planSharing } from "./contents/plan_sharing.ts";
 import { type ContentsQuestions, planContents } from "./contents/plan_contents.ts";
+import { controllingTerminals } from "./contents/session_terminals.ts";
 import { planCgroups } from "./plan_cgroups.ts";
 import { planTasks, type TaskQuestions } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
@@ -28,9 +29,10 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     places: mapping.places,
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
     ...findFillers === undefined ? {} : { findFillers },
+    controlledSessions: controlledSessionsOf(checkpoint),
   }, options);
   const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
-  const contents = planTaskContents(checkpoint, { host, programs, options });
+  const contents = planTaskContents(checkpoint, { host, programs, tasks: tasks.expectedTasks, options });
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,
@@ -68,6 +70,11 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
 /** Absent for placeholders: then the checkpoint was read without its contents. */
 function planTaskContents({ contents }: Checkpoint, questions: Omit<ContentsQuestions, "contents">) {
   return contents === undefined ? undefined : planContents({ contents, ...questions });
+}
+
+/** Sessions whose leaders take a terminal before they make others, who inherit it. */
+function controlledSessionsOf({ contents }: Checkpoint): ReadonlySet<number> {
+  return new Set(contents === undefined ? [] : controllingTerminals(contents).keys());
 }
 
 /** Whose memory is restored before others are made. */

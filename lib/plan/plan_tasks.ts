@@ -30,6 +30,8 @@ export interface TaskQuestions {
   readonly namespaceRoot?: ReadonlyMap<HierarchyName, string>;
   /** Which makers have their memory restored before they make others, when it is known who makes whom, by pid. */
   readonly findFillers?: (makers: ReadonlyMap<number, number>) => ReadonlySet<number>;
+  /** Sessions that have a terminal, which their leaders take. */
+  readonly controlledSessions?: ReadonlySet<number>;
 }
 
 /** The part of a plan that is about tasks. */
@@ -58,8 +60,13 @@ export function planTasks(
     isIgnored: options.mode === "ignore",
     fillers: questions.findFillers?.(makersOf(births)) ?? new Set(),
   });
-  const hasNamespace = questions.namespaceRoot !== undefined;
-  const tasks = moves.order.flatMap((index) => buildProgram({ births, moves, hasNamespace }, index) ?? []);
+  const parts: ProgramParts = {
+    births,
+    moves,
+    hasNamespace: questions.namespaceRoot !== undefined,
+    controlledSessions: questions.controlledSessions ?? new Set(),
+  };
+  const tasks = moves.order.flatMap((index) => buildProgram(parts, index) ?? []);
   return {
     tasks,
     endings: births.endings,
@@ -86,6 +93,7 @@ interface ProgramParts {
   readonly births: BirthPlan;
   readonly moves: MovePlan;
   readonly hasNamespace: boolean;
+  readonly controlledSessions: ReadonlySet<number>;
 }
 
 function buildProgram(parts: ProgramParts, index: number): TaskProgram | undefined {
@@ -111,17 +119,22 @@ function buildProgram(parts: ProgramParts, index: number): TaskProgram | undefin
       ...index === 0 ? moves.enterNamespace : [],
       ...index === 0 && parts.hasNamespace ? [{ kind: "unshare-cgroup-namespace" } as const] : [],
       ...becomeSubreaper(births, task),
-      ...livingSteps(newborn, itinerary),
+      ...livingSteps(parts, newborn, itinerary),
     ],
     threads,
   };
 }
 
 /** Births, turn, moves and threads in order. */
-function livingSteps({ turn, pid, task }: Newborn, { before, after, last }: Itinerary): TaskStep[] {
+function livingSteps(
+  { controlledSessions }: ProgramParts,
+  { turn, pid, task }: Newborn,
+  { before, after, last }: Itinerary,
+): TaskStep[] {
   return [
     ...before,
     ...turn === "new-session" ? [{ kind: turn } as const] : [],
+    ...turn === "new-session" && controlledSessions.has(pid) ? [{ kind: "take-terminal" } as const] : [],
     ...turn === "set-group" ? [{ kind: turn, group: pid } as const] : [],
     ...after,
     ...(task?.threads ?? []).map(({ tid }) => ({ kind: "create-thread", tid }) as const),

@@ -1,6 +1,7 @@
 import type { Contents } from "../model/contents.ts";
 import type { PathFile } from "../model/files/path_file.ts";
 import type { PipeContent } from "../model/files/pipe_file.ts";
+import type { TerminalFile } from "../model/files/terminal_file.ts";
 import type { OpenFile } from "../model/open_file.ts";
 import { count, printable } from "./printable.ts";
 
@@ -32,11 +33,19 @@ export function describeFile(file: OpenFile, contents: Pick<Contents, "files">):
       return file.pid === undefined ? "pidfd of a process that has ended" : `pidfd of ${file.pid}`;
     case "memfd":
       return `memfd ${printable(file.inode.name)}, ${describeSize(file.inode.size)}`;
+    case "terminal":
+      return describeTerminal(file);
     case "unix":
       return `unix socket ${file.inode}`;
     case "unknown":
       return file.what;
   }
+}
+
+function describeTerminal({ path = "a terminal that others provide", terminal }: TerminalFile): string {
+  const { type, index, settings, queue } = terminal;
+  const what = type === "master" ? `${printable(path)}, the master of /dev/pts/${index}` : printable(path);
+  return what + (settings === undefined ? ", hung up" : "") + describeBytes({ bytes: queue });
 }
 
 function describePathFile({ path, remap }: PathFile): string {
@@ -53,7 +62,7 @@ function accessOf(flags: number): string {
   return ACCESS[flags & O_ACCMODE] ?? "";
 }
 
-function describeBytes({ bytes }: PipeContent): string {
+function describeBytes({ bytes }: Pick<PipeContent, "bytes">): string {
   return bytes.length === 0 ? "" : `, ${count(bytes.length, "byte")}`;
 }
 

@@ -13,6 +13,7 @@ export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_TRUNC = 0o1000;
 export const O_APPEND = 0o2000;
+export const O_NOCTTY = 0o400;
 export const O_NONBLOCK = 0o4000;
 export const O_DIRECTORY = ARM ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = ARM ? 0o100000 : 0o400000;
@@ -139,6 +140,7 @@ export const PTRACE_O_EXITKILL = 0x100000;
 
 // linux/wait.h
 export const WNOHANG = 0x1;
+export const WUNTRACED = 0x2;
 export const WALL = 0x40000000;
 
 // linux/prctl.h
@@ -184,3 +186,23 @@ export const SYS_TIMER_SETTIME = ARM ? 110n : 223n;
 export const SYS_TIMER_DELETE = ARM ? 111n : 226n;
 export const SYS_PIDFD_OPEN = 434n;
 export const SYS_OPENAT2 = 437n;
+
+// asm-generic/ioctls.h; TIOCGPTPEER and those beside it are made with _IO, _IOR and _IOW
+export const TCGETS = 0x5401;
+export const TCSETS = 0x5402;
+export const TIOCEXCL = 0x540c;
+export const TIOCNXCL = 0x540d;
+export const TIOCSCTTY = 0x540e;
+export const TIOCGPGRP = 0x540f;
+export const TIOCSPGRP = 0x5410;
+export const TIOCSTI = 0x5412;
+export const TIOCGWINSZ = 0x5413;
+export const TIOCSWINSZ = 0x5414;
+export const TIOCPKT = 0x5420;
+export const TIOCGSID = 0x5429;
+export const TIOCGPTN = 0x80045430;
+export const TIOCSPTLCK = 0x40045431;
+export const TIOCGEXCL = 0x80045440;
+export const TIOCGPTPEER = 0x5441;
+export const TIOCGLCKTRMIOS = 0x5456;
+export const TIOCSLCKTRMIOS = 0x5457;

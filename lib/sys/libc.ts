@@ -100,6 +100,10 @@ const SYMBOLS = {
     result: "i32",
   },
   fcntl: { parameters: ["i32", /* int fd */ "i32", /* int op */ "i32" /* int arg */], result: "i32" },
+  ioctl: {
+    parameters: ["i32", /* int fd */ "usize", /* unsigned long op */ "buffer" /* void *argp */],
+    result: "i32",
+  },
   flock: { parameters: ["i32", /* int fd */ "i32" /* int op */], result: "i32" },
   fchdir: { parameters: ["i32" /* int fd */], result: "i32" },
   umask: { parameters: ["u32" /* mode_t mask */], result: "u32" },

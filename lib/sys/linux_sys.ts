@@ -275,6 +275,13 @@ export class LinuxSys implements Sys, Disposable {
     if (result !== 0) throw failure("fcntl", code, `Cannot set close-on-exec of ${this.#nameOf(fd)}`);
   }
 
+  ioctl(fd: number, request: number, data: Uint8Array): void {
+    const result = this.#c.ioctl(fd, BigInt(request), unshared(data));
+    const code = this.#code();
+    if (result !== -1) return;
+    throw failure("ioctl", code, `Cannot make request 0x${request.toString(16)} of ${this.#nameOf(fd)}`);
+  }
+
   connectDatagram(path: string): void {
     const attempt = `Cannot connect to ${quote(path)}`;
     const name = encodeText(path);
@@ -400,6 +407,14 @@ export class LinuxSys implements Sys, Disposable {
   }
 
   /** Throws a RangeError for a `pid` that is not positive: that is a bug, never a state of the machine. */
+  killGroup(group: number, signal: number): void {
+    // A group of 1 would address every process.
+    if (requirePositive(group) === 1) throw new RangeError("Cannot signal group 1: that would be every process");
+    const result = this.#c.kill(-group, signal);
+    const code = this.#code();
+    if (result !== 0) throw failure("kill", code, `Cannot send signal ${signal} to group ${group}`);
+  }
+
   kill(pid: number, signal: number): void {
     const result = this.#c.kill(requirePositive(pid), signal);
     const code = this.#code();
@@ -601,9 +616,10 @@ export class LinuxSys implements Sys, Disposable {
    *
    * With `pid` -1 this also reaps children that Deno has made. Other targets that are not positive are a RangeError.
    */
-  wait(pid: number, timeoutMs: number): WaitResult | undefined {
+  wait(pid: number, timeoutMs: number, { stops = false } = {}): WaitResult | undefined {
     const target = pid === -1 ? pid : requirePositive(pid);
-    const ready = this.#waitOnce(target, k.WNOHANG);
+    const wanted = stops ? k.WUNTRACED : 0;
+    const ready = this.#waitOnce(target, wanted | k.WNOHANG);
     if (ready !== undefined || timeoutMs === 0) return ready;
     const deadline = performance.now() + timeoutMs;
     for (;;) {
@@ -617,7 +633,7 @@ export class LinuxSys implements Sys, Disposable {
         throw new SysError("waitpid", "ETIMEDOUT", `Cannot wait for ${object}`, `nothing in ${timeoutMs} ms`);
       }
       this.#tickWithin(remaining);
-      const result = this.#waitOnce(target, 0);
+      const result = this.#waitOnce(target, wanted);
       if (result !== undefined) return result;
     }
   }
@@ -671,15 +687,17 @@ export class LinuxSys implements Sys, Disposable {
     return this.#handlers === undefined ? 0 : Atomics.exchange(this.#handlers.words, CAUGHT_WORD, 0);
   }
 
-  /** `release` leaves it so: it puts back only what our handlers took the place of, and they are gone. */
   ignoreSignals(): void {
+    for (const signal of CAUGHT) this.ignoreSignal(signal);
+  }
+
+  /** `release` leaves it so: it puts back only what our handlers took the place of, and they are gone. */
+  ignoreSignal(signal: number): void {
     const action = words(SIGACTION_WORDS);
     action[0] = k.SIG_IGN;
-    for (const signal of CAUGHT) {
-      const result = this.#c.sigaction(signal, action, null);
-      const code = this.#code();
-      if (result !== 0) throw failure("sigaction", code, `Cannot ignore signal ${signal}`);
-    }
+    const result = this.#c.sigaction(signal, action, null);
+    const code = this.#code();
+    if (result !== 0) throw failure("sigaction", code, `Cannot ignore signal ${signal}`);
   }
 
   setChildSubreaper(on: boolean): void {
@@ -715,6 +733,7 @@ export class LinuxSys implements Sys, Disposable {
       uid: view.getUint32(20, true),
       gid: view.getUint32(24, true),
       size: Number(view.getBigUint64(40, true)),
+      device: makeDevice(view.getUint32(128, true), view.getUint32(132, true)),
     };
   }
 
@@ -933,6 +952,11 @@ function words(count: number): BigUint64Array<ArrayBuffer> {
 
 function cString(text: string): CString {
   return encodeText(`${text}\0`);
+}
+
+/** As makedev(3) makes it of numbers that the kernel has: 12 bits and 20 bits. */
+function makeDevice(major: number, minor: number): number {
+  return (major << 8 | minor & 0xff | (minor & ~0xff) << 12) >>> 0;
 }
 
 /** The caller keeps `memory` alive for as long as the address is used. */

@@ -35,6 +35,8 @@ export interface Sys {
   fchmod(fd: number, mode: number): void;
   /** Sets or clears close-on-exec. */
   setCloseOnExec(fd: number, on: boolean): void;
+  /** ioctl(2) with a pointer to `data`, which the kernel reads or writes. */
+  ioctl(fd: number, request: number, data: Uint8Array): void;
   /**
    * connect(2) of a new datagram socket of unix(7), which is closed again, to the one whose file is at `path` (107
    * bytes at most). ECONNREFUSED: there is none; EPROTOTYPE: it is of another type.
@@ -67,6 +69,8 @@ export interface Sys {
   groupExists(group: number): boolean;
   /** kill(2) of one process. Refuses a `pid` that is not positive: that would address groups. */
   kill(pid: number, signal: number): void;
+  /** kill(2) of all processes of a group, which is greater than 1. */
+  killGroup(group: number, signal: number): void;
   /** posix_spawn(3) of the file behind `executable`, with no arguments but its name and an empty environment. */
   spawn(executable: number): number;
   /**
@@ -120,8 +124,10 @@ export interface Sys {
    *
    * Waits `timeoutMs` at most and then throws ETIMEDOUT; with 0, looks once and returns `undefined` when there is
    * nothing. A signal caught meanwhile ends the wait with EINTR.
+   *
+   * With `stops`, also a child that is not traced tells when it is stopped (WUNTRACED).
    */
-  wait(pid: number, timeoutMs: number): WaitResult | undefined;
+  wait(pid: number, timeoutMs: number, options?: { readonly stops?: boolean }): WaitResult | undefined;
 
   // ---- the processor
   /** CPUID: eax, ebx, ecx and edx for a leaf and its sub-leaf; zeros where the processor has no such instruction. */
@@ -141,6 +147,8 @@ export interface Sys {
   takeSignal(): number;
   /** From now on, and until the process has ended, SIGINT, SIGTERM and SIGHUP do nothing. */
   ignoreSignals(): void;
+  /** The same for one signal. */
+  ignoreSignal(signal: number): void;
   /** prctl(PR_SET_CHILD_SUBREAPER): orphans among our descendants become our children, for us to reap. */
   setChildSubreaper(on: boolean): void;
   /** Sleeps; a signal caught meanwhile ends it early. */
@@ -158,6 +166,8 @@ export interface FileStatus {
   readonly uid: number;
   readonly gid: number;
   readonly size: number;
+  /** Number of a device, in the form of makedev(3) with 32 bits; 0 for others. */
+  readonly device: number;
 }
 
 export interface SharedMemory {

@@ -52,6 +52,8 @@ export interface StructReference {
 /** The address of memory for the call to write to; it is copied to `output` when the table has been run. */
 export interface OutputReference {
   readonly output: Uint8Array;
+  /** The only bytes that are right. */
+  readonly expected?: Uint8Array;
 }
 
 export interface CallPurpose {

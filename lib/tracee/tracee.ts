@@ -2,7 +2,7 @@ import { SysError } from "../errors.ts";
 import type { Sys, WaitResult } from "../sys/sys.ts";
 import { exitCode, exited, ptraceEvent, stopped, stopSignal, termSignal } from "../sys/wait_status.ts";
 import type { Architecture } from "./architecture.ts";
-import type { RemoteCall } from "./remote_call.ts";
+import type { RemoteArgument, RemoteCall } from "./remote_call.ts";
 import type { Slots } from "./slots.ts";
 
 /**
@@ -95,6 +95,7 @@ export class Tracee {
     }
     this.#checkResults(end);
     slots.collect(this.slot);
+    this.#checkOutputs(end);
     this.#patience = RUN_TIMEOUT_MS;
   }
 
@@ -111,6 +112,14 @@ export class Tracee {
       if (result === call.expected) continue;
       const found = `it is ${result}, and should be ${call.expected}`;
       throw new SysError(call.purpose.call, "EPROTO", call.purpose.attempt(), call.purpose.hint?.("EPROTO") ?? found);
+    }
+  }
+
+  #checkOutputs(end: number): void {
+    for (const { purpose, arguments: args } of this.#calls.slice(this.#start, end)) {
+      if (args.every(isRightOutput)) continue;
+      const found = "the kernel answers something else than it should";
+      throw new SysError(purpose.call, "EPROTO", purpose.attempt(), purpose.hint?.("EPROTO") ?? found);
     }
   }
 
@@ -222,6 +231,13 @@ function patienceFor(calls: readonly RemoteCall[]): number {
  */
 export function signalToPass(status: number): number {
   return stopSignal(status) === SIGSTOP && ptraceEvent(status) === 0 ? SIGSTOP : 0;
+}
+
+/** Whether an argument is none that a call has written to, or has what it should have. */
+function isRightOutput(argument: RemoteArgument): boolean {
+  if (typeof argument !== "object" || !("output" in argument) || argument.expected === undefined) return true;
+  const { output, expected } = argument;
+  return output.length === expected.length && expected.every((byte, index) => output[index] === byte);
 }
 
 /** SIGILL, SIGBUS, SIGFPE, SIGSEGV and SIGSYS come from the code itself: it would only fault again. */

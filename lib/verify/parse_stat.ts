@@ -6,6 +6,10 @@ export interface TaskStatus {
   readonly parent: number;
   readonly group: number;
   readonly session: number;
+  /** Device number of the terminal that controls its session; 0 for none. */
+  readonly terminal: number;
+  /** The group in the terminal's foreground; -1 without a terminal. */
+  readonly foreground: number;
   /** wait(2) status word; 0 where we may not see it. */
   readonly exitStatus: number;
 }
@@ -24,6 +28,8 @@ export function parseStat(text: string): TaskStatus {
     parent: number(1),
     group: number(2),
     session: number(3),
+    terminal: number(4),
+    foreground: number(5),
     exitStatus: number(EXIT_CODE),
   };
 }

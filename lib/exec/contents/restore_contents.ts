@@ -16,6 +16,8 @@ import { compileThread } from "./compile_thread.ts";
 import { Departure } from "./departure.ts";
 import { MadeNames } from "./made_names.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
+import { descriptorsForMasters, openMasters } from "./open_masters.ts";
+import { followSessionStep, takeTerminal } from "./session_steps.ts";
 import { compileLastLimits, compileLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { RegisterWriter } from "./write_registers.ts";
@@ -67,7 +69,8 @@ export class ContentsRun {
     this.#plan = plan;
     this.#options = options;
     this.#comparison = new PageComparison(options.context.sys);
-    const base = Math.max(plan.firstDescriptor, ...options.taken.map((fd) => fd + 1)) + SPARE_DESCRIPTORS;
+    const spare = SPARE_DESCRIPTORS + descriptorsForMasters(plan.terminals.masters);
+    const base = Math.max(plan.firstDescriptor, ...options.taken.map((fd) => fd + 1)) + spare;
     const { architecture } = options.context;
     this.#context = {
       numbers: architecture.syscall,
@@ -116,6 +119,12 @@ export class ContentsRun {
     return task === undefined ? [] : compileMemory(this.#context, task, this.#options.taken);
   }
 
+  /** The terminal that a session's leader takes, when it has any; it has the coordinator's descriptors then. */
+  compileTerminal(pid: number): RemoteCall[] {
+    const handle = this.#plan.terminals.controlling.get(pid);
+    return handle === undefined ? [] : [takeTerminal(this.#context, pid, handle)];
+  }
+
   /** Makes the files that are mapped, and what the tasks inherit: before any task is made. */
   prepare(): void {
     this.#raiseLimit(this.#options.coordinator());
@@ -129,7 +138,9 @@ export class ContentsRun {
       remoteCall({ numbers }, "dup3", [fd, base, 0], purpose),
       remoteCall({ numbers }, "close", [fd], purpose),
     ]);
-    this.#makeFiles(this.#plan.earlyFiles, this.#options.taken);
+    const { taken } = this.#options;
+    openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
+    this.#makeFiles(this.#plan.earlyFiles, taken);
   }
 
   /** Everything else, when all tasks are there; in the end their registers are theirs, and they wait to be let go. */
@@ -141,6 +152,7 @@ export class ContentsRun {
       }),
     ]);
     this.#makeFiles(this.#plan.lateFiles, []);
+    this.#followSessionSteps();
     const { tasks } = this.#plan;
     const actions = new Map(tasks.map((task) => [task.pid, this.#compileActions(task)]));
     const compile = (task: TaskContents) => this.#compileTask(task, actions.get(task.pid)?.calls ?? []);
@@ -251,6 +263,13 @@ export class ContentsRun {
       for (const action of descriptorActions) {
         if (action.kind === "lease") breakLease(sys, { ...action, pid: traceeOf(pid).pid, name: nameOf(pid) });
       }
+    }
+  }
+
+  #followSessionSteps(): void {
+    const { traceeOf, coordinator } = this.#options;
+    for (const step of this.#plan.terminals.sessionSteps) {
+      followSessionStep(this.#context, step, { task: traceeOf(step.pid), coordinator: coordinator() });
     }
   }
 

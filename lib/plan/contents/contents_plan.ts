@@ -14,6 +14,7 @@ import type { ExpectedFile } from "./expected_file.ts";
 import type { ExpectedMapping } from "./expected_mapping.ts";
 import type { FileStep } from "./file_step.ts";
 import type { ExpectedLock } from "./plan_locks.ts";
+import type { TerminalsPlan } from "./terminals_plan.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
 export interface ContentsPlan {
@@ -27,6 +28,9 @@ export interface ContentsPlan {
   readonly lateFiles: readonly FileStep[];
   /** What the coordinator does to files when all tasks have what they hold. */
   readonly lastFiles: readonly FileStep[];
+  /** Descriptors of cgrestore that the coordinator is born with; ascending. */
+  readonly keptDescriptors: readonly number[];
+  readonly terminals: TerminalsPlan;
   /** How many open files there are in all. */
   readonly handles: number;
   /** What is true of them in the end, as far as descriptors refer to them. */

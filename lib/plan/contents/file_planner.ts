@@ -1,11 +1,27 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import type { Contents } from "../../model/contents.ts";
-import type { PlanOptions } from "../plan.ts";
+import type { ExpectedTask, PlanOptions } from "../plan.ts";
 import type { Handle } from "./contents_plan.ts";
 import type { DescriptorAction } from "./descriptor_action.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { FileStep } from "./file_step.ts";
+import type { MasterOpening, SessionStep, TerminalAdoption } from "./terminals_plan.ts";
+
+/** What planning files has to know besides the files and the host. */
+export interface FilePlannerOptions extends Pick<PlanOptions, "externalUnixSockets" | "shellJob"> {
+  /** The tasks as they will be, the root first. */
+  readonly tasks: readonly ExpectedTask[];
+}
+
+/** What comes of planning terminals. */
+export interface TerminalsDraft {
+  readonly masters: MasterOpening[];
+  readonly sessionSteps: SessionStep[];
+  readonly adoptions: TerminalAdoption[];
+  /** Descriptors of cgrestore that the coordinator is born with. */
+  readonly kept: Set<number>;
+}
 
 /** What planning files works with, and what comes of it. One for each restore. */
 export class FilePlanner {
@@ -20,15 +36,16 @@ export class FilePlanner {
   readonly actions = new Map<number, DescriptorAction[]>();
   /** What the user should know. */
   readonly notes: string[] = [];
+  readonly terminals: TerminalsDraft = { masters: [], sessionSteps: [], adoptions: [], kept: new Set() };
   readonly #handles = new Map<string, Handle>();
   readonly #deferred: (() => void)[] = [];
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files" | "unix" | "mounts" | "outsiders" | "own">,
+    readonly host: Pick<Host, "files" | "unix" | "mounts" | "outsiders" | "own" | "terminal">,
     readonly problems: Problem[],
-    readonly options: Pick<PlanOptions, "externalUnixSockets">,
+    readonly options: FilePlannerOptions,
   ) {}
 
   /** How many handles there are. */

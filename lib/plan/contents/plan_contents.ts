@@ -11,7 +11,7 @@ import { FilePlanner } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
-import type { PlanOptions, TaskProgram } from "../plan.ts";
+import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
 import { planFile } from "./plan_file.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { type ExpectedLock, planLocks } from "./plan_locks.ts";
@@ -20,6 +20,7 @@ import { planMemory, type SharedMemory } from "./plan_memory.ts";
 import { planOwners } from "./plan_owners.ts";
 import { sharingProblems } from "./plan_sharing.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
+import { planTerminals } from "./plan_terminals.ts";
 
 /** What planning contents has to know. */
 export interface ContentsQuestions {
@@ -27,7 +28,9 @@ export interface ContentsQuestions {
   readonly host: Host;
   /** How the tasks are made, makers first, helpers included. */
   readonly programs: readonly TaskProgram[];
-  readonly options: Pick<PlanOptions, "externalUnixSockets">;
+  /** The tasks as they will be, the root first. */
+  readonly tasks: readonly ExpectedTask[];
+  readonly options: Pick<PlanOptions, "externalUnixSockets" | "shellJob">;
 }
 
 /** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
@@ -56,8 +59,8 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   if (questions.host.own.hasSeccomp) {
     problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
   }
-  const { contents, host, programs, options } = questions;
-  const files = new FilePlanner(contents, host, problems, options);
+  const { contents, host, programs, options, tasks } = questions;
+  const files = new FilePlanner(contents, host, problems, { ...options, tasks });
   const free = findFreeRange(contents);
   if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
   const draft: Draft = {
@@ -74,7 +77,8 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   files.finish();
   planOwners(files);
   const locks = planLocks(files);
-  const tasks = quietTasks.map((task) => addActions(task, { contents, actions: files.actions, locks }));
+  const taskContents = quietTasks.map((task) => addActions(task, { contents, actions: files.actions, locks }));
+  const terminals = planTerminals(files);
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
     plan: {
@@ -85,10 +89,12 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       lastFiles: files.last,
       handles: files.count,
       expectedFiles: files.expected,
+      keptDescriptors: [...files.terminals.kept].sort((a, b) => a - b),
+      terminals,
       components: host.components,
       choosesTimerIds: draft.choosesTimerIds,
       ownCapabilities: host.own,
-      tasks,
+      tasks: taskContents,
     },
     problems,
     notes: files.notes,

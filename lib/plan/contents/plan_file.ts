@@ -11,6 +11,7 @@ import { planPidfd } from "./files/plan_pidfd.ts";
 import { planPipe } from "./files/plan_pipe.ts";
 import { planSignalfd } from "./files/plan_signalfd.ts";
 import { planTimerfd } from "./files/plan_timerfd.ts";
+import { planTerminal } from "./files/plan_terminal.ts";
 import { planUnixSocket } from "./files/plan_unix_socket.ts";
 
 /**
@@ -48,6 +49,8 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planPidfd(planner, file, holder);
     case "memfd":
       return planMemoryFile(planner, file);
+    case "terminal":
+      return planTerminal(planner, file, holder);
     case "unix":
       return planUnixSocket(planner, file, { holder, planInFlight: (inFlight, of) => planFile(planner, inFlight, of) });
     case "unknown":

@@ -2,6 +2,7 @@ import type { Problem } from "../../errors.ts";
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import { readText } from "../../sys/files.ts";
 import { reading, type TaskObserver } from "../verify_tasks.ts";
+import { parseStat } from "../parse_stat.ts";
 import { DescriptorComparison } from "./verify_descriptors.ts";
 import { compareMappings } from "./verify_mappings.ts";
 import { compareThread } from "./verify_thread.ts";
@@ -11,6 +12,7 @@ export function verifyContents(observer: TaskObserver, plan: ContentsPlan): Prob
   const descriptors = new DescriptorComparison(observer.sys, plan);
   return plan.tasks.flatMap((task) => [
     ...verifyTask(observer, task, descriptors),
+    ...verifyTerminal(observer, task, plan),
     ...task.threads.flatMap((thread) => (
       reading(thread.tid === task.pid ? `task ${task.pid}` : `thread ${thread.tid} of task ${task.pid}`, () => {
         const directory = `/proc/${observer.hostPid(task.pid)}/task/${observer.hostPid(thread.tid)}`;
@@ -28,6 +30,21 @@ function verifyTask({ sys, hostPid }: TaskObserver, task: TaskContents, descript
     ...descriptors.compareLocks(directory, task.expectedLocks),
     ...compareLink("its executable", task.executable, sys.readLink(`${directory}/exe`)),
   ]);
+}
+
+/** The terminal that controls a task's session, where the plan knows it. */
+function verifyTerminal({ sys, hostPid }: TaskObserver, { pid }: TaskContents, { terminals }: ContentsPlan): Problem[] {
+  const expected = terminals.expected.get(pid);
+  if (expected === undefined) return [];
+  return reading(`task ${pid}`, () => {
+    const { terminal, foreground } = parseStat(readText(sys, `/proc/${hostPid(pid)}/stat`));
+    if (terminal !== expected.device) {
+      return [`its terminal is ${terminal.toString(16)}, and should be ${expected.device.toString(16)}`];
+    }
+    const wanted = expected.foreground === undefined ? -1 : hostPid(expected.foreground);
+    if (foreground === wanted) return [];
+    return [`in the foreground of its terminal is ${foreground}, and should be ${wanted}`];
+  });
 }
 
 function compareLink(what: string, expected: string | undefined, actual: string): string[] {

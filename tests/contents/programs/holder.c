@@ -1,7 +1,10 @@
 /*
  * `holder spawn PID PROGRAM DIRECTORY` starts a program as a session leader with the pid PID, `holder start PID
- * DIRECTORY COMMAND...` any other command; `holder PROGRAM DIRECTORY` is that program. It writes DIRECTORY/ready, waits for DIRECTORY/go, and writes DIRECTORY/result: "ok", or
- * a line for each check that failed.
+ * DIRECTORY COMMAND...` any other command; `holder job PID PROGRAM DIRECTORY` runs one in the foreground of its own
+ * terminal, as a shell does, and waits for its end; `holder terminal COMMAND...` provides a terminal.
+ *
+ * `holder PROGRAM DIRECTORY` is a program. It writes DIRECTORY/ready, waits for DIRECTORY/go, and writes
+ * DIRECTORY/result: "ok", or a line for each check that failed.
  */
 #include "holder.h"
 #include <linux/sched.h>
@@ -11,6 +14,7 @@ extern const struct program *const __start_programs[];
 extern const struct program *const __stop_programs[];
 
 const char *directory;
+int exit_status;
 /* Shared with children, so that their checks count. */
 static struct {
 	int length;
@@ -207,6 +211,21 @@ static int start(pid_t pid, const char *command, char **arguments)
 	return 1;
 }
 
+static int run_job(pid_t pid, char **arguments)
+{
+	int status = 0;
+	pid_t child = clone_as(pid, 0);
+	if (child == 0) {
+		signal(SIGTTOU, SIG_IGN);
+		MUST(setpgid(0, 0));
+		MUST(tcsetpgrp(0, getpid()));
+		signal(SIGTTOU, SIG_DFL);
+		MUST(execv("/proc/self/exe", arguments));
+	}
+	MUST(waitpid(child, &status, 0));
+	return WEXITSTATUS(status);
+}
+
 static void run(const struct program *program)
 {
 	root = getpid();
@@ -222,21 +241,26 @@ static void run(const struct program *program)
 
 int main(int argc, char **argv)
 {
-	if (argc == 5 && strcmp(argv[1], "spawn") == 0) {
+	bool is_job = argc == 5 && strcmp(argv[1], "job") == 0;
+	if (is_job || (argc == 5 && strcmp(argv[1], "spawn") == 0)) {
 		directory = argv[4];
 		char *arguments[] = {argv[0], argv[3], argv[4], NULL};
 		find(argv[3]);
-		return start(atoi(argv[2]), "/proc/self/exe", arguments);
+		pid_t pid = atoi(argv[2]);
+		return is_job ? run_job(pid, arguments) : start(pid, "/proc/self/exe", arguments);
 	}
 	if (argc >= 5 && strcmp(argv[1], "start") == 0) {
 		directory = argv[3];
 		return start(atoi(argv[2]), argv[4], argv + 4);
 	}
+	if (argc >= 3 && strcmp(argv[1], "terminal") == 0)
+		return emulate_terminal(argv + 2);
 	if (argc != 3) {
-		fprintf(stderr, "usage: holder [spawn PID] PROGRAM DIRECTORY, or holder start PID DIRECTORY COMMAND...\n");
+		fprintf(stderr, "usage: holder [spawn PID | job PID] PROGRAM DIRECTORY, holder start PID DIRECTORY "
+				"COMMAND..., or holder terminal COMMAND...\n");
 		return 2;
 	}
 	directory = argv[2];
 	run(find(argv[1]));
-	return 0;
+	return exit_status;
 }

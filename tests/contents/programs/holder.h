@@ -41,8 +41,14 @@ struct program {
 /* The directory for the program's own files; absolute. */
 extern const char *directory;
 
+/* With which the root task ends, when it has said what it found; 0 at first. */
+extern int exit_status;
+
 /* The path of a file in it; static memory, of which the last eight answers stay valid. */
 const char *path_of(const char *name);
+
+/* Runs a command with a terminal of its own, to which standard input and output lead; returns its exit status. */
+int emulate_terminal(char **command);
 
 /* Says that all is set up, and waits until it may go on. For the root task only. */
 void ready_and_wait(void);

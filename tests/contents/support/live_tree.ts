@@ -104,7 +104,23 @@ export class LiveTree implements AsyncDisposable {
 
   /** Lets the tasks go on; returns what they found, `"ok"` when all was as it should be. */
   async finish(): Promise<string> {
+    await this.letGo();
+    return await this.result();
+  }
+
+  /** Waits until the tasks have been restored by somebody else, and run. */
+  async runs(): Promise<void> {
+    const areFree = () => listTree(this.root).every(isFree);
+    await waitUntil(() => isAlive(this.root) && areFree(), "the tasks do not run after 10 s");
+  }
+
+  /** The first half of `finish`. */
+  async letGo(): Promise<void> {
     await Deno.writeTextFile(`${this.directory}/go`, "");
+  }
+
+  /** The second half. */
+  async result(): Promise<string> {
     await waitUntil(() => this.has("result") || !isAlive(this.root), "the program has not finished after 30 s");
     if (!this.has("result")) return `the program has ended early: ${this.errors()}`;
     return Deno.readTextFileSync(`${this.directory}/result`).trim();
@@ -204,6 +220,16 @@ function isAlive(pid: number): boolean {
   } catch {
     // It is gone, whatever the error is called.
     return false;
+  }
+}
+
+/** Whether nobody traces a task. */
+function isFree(pid: number): boolean {
+  try {
+    return /^TracerPid:\t0$/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
+  } catch {
+    // It is gone, whatever the error is called.
+    return true;
   }
 }
 

@@ -32,6 +32,9 @@ export interface ProgramTest {
   readonly needs?: readonly Requirement[];
 }
 
+/** CRIU's dump runs code of its own in each task, and writes it over the task's: so the page is the task's own then. */
+const DUMPED_CODE = /^was "(r-xp .*)"\n +is "\1 ac"$/;
+
 /** Dumps a program, restores it with cgrestore and with CRIU, and compares. */
 export function testProgram(test: ProgramTest): void {
   const name = `${test.program}: ${test.what}`;
@@ -73,7 +76,9 @@ export function testProgram(test: ProgramTest): void {
         const theirs = test.criuFails === undefined
           ? await differencesOfCriu(tree, { images, before, test })
           : new Map();
-        const more = [...ours].filter(([key]) => !theirs.has(key) && !test.mayDiffer?.test(key));
+        const more = [...ours].filter(([key, difference]) => (
+          !theirs.has(key) && !test.mayDiffer?.test(key) && !DUMPED_CODE.test(difference)
+        ));
         assertEquals(more.map(([key, difference]) => `${key}: ${difference}`), []);
       });
     },

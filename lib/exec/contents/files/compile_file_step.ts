@@ -7,11 +7,13 @@ import { addMark, makeFanotify } from "./make_fanotify.ts";
 import { addWatch, makeInotify } from "./make_inotify.ts";
 import { adjust, makeMemfd, reopen, seal } from "./make_memfd.ts";
 import { makePipe } from "./make_pipe.ts";
+import { makePty } from "./make_pty.ts";
 import { makeSegment } from "./make_segment.ts";
 import { makeSignalfd } from "./make_signalfd.ts";
 import { armTimerfd, makeTimerfd } from "./make_timerfd.ts";
 import { openByHandle } from "./open_by_handle.ts";
 import { openPath } from "./open_path.ts";
+import { openOwnTerminal, openTerminal } from "./open_terminal.ts";
 import { openEndedPidfds, openPidfd } from "./open_pidfd.ts";
 import { setAsync, setOwner } from "./set_owner.ts";
 import { compileUnixAction } from "./unix/compile_unix_action.ts";
@@ -63,5 +65,11 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return setOwner(context, step);
     case "set-async":
       return setAsync(context, step);
+    case "make-pty":
+      return makePty(context, step);
+    case "open-terminal":
+      return openTerminal(context, step);
+    case "open-own-terminal":
+      return openOwnTerminal(context, step);
   }
 }

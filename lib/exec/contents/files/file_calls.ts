@@ -32,7 +32,7 @@ export function move(context: FilesContext, fd: number, handle: number): RemoteC
   return [duplicate(context, fd, handle), close(context, fd)];
 }
 
-export function duplicate(context: FilesContext, fd: number, handle: number): RemoteCall {
+export function duplicate(context: ContentsContext, fd: number, handle: number): RemoteCall {
   const hints = { EBADF: "the limit of open files is too low: raise it, ulimit -n" };
   return remoteCall(context, "dup3", [fd, descriptorOf(context, handle), 0], {
     attempt: "Cannot keep an open file for the tasks",
@@ -51,7 +51,7 @@ export function setFlags(context: FilesContext, fd: number, flags: number): Remo
   return [remoteCall(context, "fcntl", [fd, F_SETFL, wanted], { attempt: "Cannot set the flags of an open file" })];
 }
 
-export function close(context: FilesContext, fd: number): RemoteCall {
+export function close(context: ContentsContext, fd: number): RemoteCall {
   return remoteCall(context, "close", [fd], { attempt: "Cannot close a file" });
 }
 
