@@ -32,7 +32,8 @@ for (const program of PROGRAMS) {
   await Deno.writeTextFile(`${directory}/${program}.json`, JSON.stringify(fixture, undefined, 2) + "\n");
 }
 await run("gzip", ["-9n", holder]);
-await Deno.remove(FIXTURES, { recursive: true }).catch(() => {});
-await run("cp", ["-r", directory, FIXTURES]);
+await Deno.chmod(`${holder}.gz`, 0o644);
+for (const { name } of Deno.readDirSync(FIXTURES)) if (name !== "README.md") await Deno.remove(FIXTURES + name);
+await run("cp", ["-r", `${directory}/.`, FIXTURES]);
 await Deno.remove(directory, { recursive: true });
 console.log(`${PROGRAMS.length} fixtures in ${FIXTURES}`);

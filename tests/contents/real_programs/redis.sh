@@ -4,7 +4,7 @@ source "${BASH_SOURCE%/*}/common.sh"
 port=$2
 
 # Debian's package of the server starts a service; that of the tools has the same executable under another name.
-ln -s "$(command -v redis-check-rdb)" redis-server
+ln -s "$(command -v redis-server || command -v redis-check-rdb)" redis-server
 ./redis-server --port "$port" --bind 127.0.0.1 --unixsocket server.socket --dir "$directory" --save '' --appendonly yes > log &
 server=$!
 client() { redis-cli -s server.socket "$@" 2>&1; }

@@ -34,7 +34,14 @@ async function makeFixture(holder: string, program: string, archive: string): Pr
 
 async function pack(archive: string, images: string): Promise<void> {
   await runProgram(["cp", "-r", images, `${FIXTURE_ROOT}/images`]);
-  const options = ["--owner=0", "--group=0", "--numeric-owner", "--sort=name", "--exclude=*.log", "--exclude=stats-dump"];
+  const options = [
+    "--owner=0",
+    "--group=0",
+    "--numeric-owner",
+    "--sort=name",
+    "--exclude=*.log",
+    "--exclude=stats-dump",
+  ];
   const command = ["tar", "-czf", archive, ...options, "-C", FIXTURE_ROOT, "images", "files"];
   const { code, err } = await runProgram(command);
   if (code !== 0) throw new Error(`Cannot write ${archive}: ${err}`);
