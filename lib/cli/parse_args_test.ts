@@ -64,8 +64,8 @@ Deno.test("parseArgs() understands", async (t) => {
     ["--leave-stopped", restore({ leaveStopped: true })],
     ["--file-locks", RESTORE],
     ["-l", RESTORE],
-    ["-j", planOptions({ shellJob: true })],
-    ["--no-shell-job --shell-job", planOptions({ shellJob: true })],
+    ["-j", { ...RESTORE, wait: true, planOptions: { ...PLAN_OPTIONS, shellJob: true } }],
+    ["-d --no-shell-job --shell-job", restore({ detached: true, planOptions: { ...PLAN_OPTIONS, shellJob: true } })],
     ["-dsj", {
       ...restore({ detached: true, leaveStopped: true }),
       planOptions: { ...PLAN_OPTIONS, shellJob: true },

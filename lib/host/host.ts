@@ -39,6 +39,8 @@ export interface Host {
   readonly outsiders: ReadonlySet<number>;
   /** Absent when it was not asked for. */
   readonly unix?: HostUnix;
+  /** The terminal that cgrestore was started from; absent when there is none, or it was not asked for. */
+  readonly terminal?: OwnTerminal;
 }
 
 /** What matters to sockets of unix(7). */

@@ -65,6 +65,8 @@ function describeStep(step: TaskStep | ThreadStep | Ending["step"]): string {
       return `name ${step.comm}`;
     case "new-session":
       return "setsid";
+    case "take-terminal":
+      return "terminal";
     case "set-group":
       return `group ${step.group}`;
     case "unshare-cgroup-namespace":

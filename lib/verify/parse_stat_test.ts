@@ -11,6 +11,8 @@ Deno.test("parseStat() reads a comm with spaces and parentheses", () => {
     parent: 5,
     group: 6,
     session: 7,
+    terminal: 0,
+    foreground: -1,
     exitStatus: 768,
   });
 });

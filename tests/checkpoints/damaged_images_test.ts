@@ -36,7 +36,7 @@ function memorySys(files: Images): Sys {
       open.set(next, { bytes, at: 0 });
       return next++;
     },
-    fstat: (fd) => ({ mode: 0o100644, uid: 0, gid: 0, size: get(fd).bytes.length }),
+    fstat: (fd) => ({ mode: 0o100644, uid: 0, gid: 0, size: get(fd).bytes.length, device: 0 }),
     // In small bites, so that reading has to put them together.
     read: (fd, buffer) => {
       const file = get(fd);

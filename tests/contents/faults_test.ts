@@ -6,7 +6,6 @@ import { deepEqual as assertEquals, equal as assertEqual, ok } from "node:assert
 import { run } from "../../lib/cli/run.ts";
 import { openLinuxSys } from "../../lib/sys/linux_sys.ts";
 import { type Faults, FaultySys } from "../support/faulty_sys.ts";
-import { taskExists } from "../support/kernel_state.ts";
 import { requires } from "../support/skip.ts";
 import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
@@ -16,6 +15,7 @@ const PROGRAMS: readonly (readonly [program: string, ...dump: string[]])[] = [
   ["several"],
   ["unix_several"],
   ["several_events", "--file-locks"],
+  ["several_terminals"],
 ];
 
 for (const [program, ...dump] of PROGRAMS) {
@@ -28,12 +28,21 @@ for (const [program, ...dump] of PROGRAMS) {
       await using tree = await LiveTree.create();
       await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
       await tree.ready();
-      await failEachCall(t, tree, await tree.dump(dump));
+      const tasks = tree.listTasks();
+      await failEachCall(t, { tree, tasks, images: await tree.dump(dump) });
     },
   });
 }
 
-async function failEachCall(t: Deno.TestContext, tree: LiveTree, images: string): Promise<void> {
+interface Dumped {
+  readonly tree: LiveTree;
+  /** Pids of what was there. */
+  readonly tasks: readonly number[];
+  readonly images: string;
+}
+
+async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> {
+  const { tree, images } = dumped;
   const whole = restoreWith({}, images);
   assertEqual(whole.output, "");
   assertEqual(whole.status, 0);
@@ -45,7 +54,7 @@ async function failEachCall(t: Deno.TestContext, tree: LiveTree, images: string)
   const step = (name: string, count: number, faultOf: (n: number) => Faults, { first = 1, stride = 1 } = {}) =>
     t.step(name, async () => {
       try {
-        for (let n = first; n <= count; n += stride) await failOnce(tree, images, faultOf(n));
+        for (let n = first; n <= count; n += stride) await failOnce(dumped, faultOf(n));
       } finally {
         await tree.kill();
       }
@@ -80,14 +89,14 @@ function lastBeforeCommit(calls: readonly string[]): number {
   return calls.indexOf("ptraceDetach");
 }
 
-async function failOnce(tree: LiveTree, images: string, faults: Faults): Promise<void> {
+async function failOnce({ tree, tasks, images }: Dumped, faults: Faults): Promise<void> {
   await tree.putDirectoryBack();
   const before = traces();
   const names = namesIn(tree.directory);
   const { status, output, faulty } = restoreWith(faults, images);
   const what = `${JSON.stringify(faults)} ${faulty.calls[(faults.failCall ?? 0) - 1] ?? ""}: ${status} ${output}`;
   if (status === 0) {
-    ok(isComplete(tree), `${what}: it says that all is well`);
+    assertEquals(tree.listTasks(), tasks, `${what}: it says that all is well`);
     await tree.kill();
   } else {
     assertEquals(tree.listTasks(), [], `${what}: tasks are left`);
@@ -97,13 +106,10 @@ async function failOnce(tree: LiveTree, images: string, faults: Faults): Promise
   ok(!output.includes("    at "), `${what}: a stack trace`);
 }
 
-function isComplete(tree: LiveTree): boolean {
-  return tree.describe().get(`${tree.root} state`) === "alive" && taskExists(tree.root + 1);
-}
-
 /** What could be left of an attempt in this process and around it. */
 function traces() {
   return {
+    terminals: [...Deno.readDirSync("/dev/pts")].map(({ name }) => name).sort(),
     descriptors: [...Deno.readDirSync("/proc/self/fd")].length,
     mounts: Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) => line.includes("cgyard")).length,
     children: Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`),

@@ -45,4 +45,13 @@ testProgram({
   // The shell is told when its jobs are left stopped.
   mayDifferInImages: /pendingSignals/,
 });
-testProgram({ program: "virtual_terminal", what: "a virtual terminal by a name of its own, and the console" });
+testProgram({
+  program: "virtual_terminal",
+  what: "virtual terminals by names of their own, and the console",
+  criuFails: "it gives all virtual terminals the mode of the first one",
+});
+testProgram({
+  program: "several_terminals",
+  what: "terminals of several sessions",
+  criuFails: "each of them has /dev/tty",
+});

@@ -142,14 +142,14 @@ export class FakeSys implements Sys {
   fstat(fd: number): FileStatus {
     return this.#call("statx", `Cannot look at ${fd}`, () => {
       const { mode, uid, gid, size } = this.#self.descriptors.get(fd).file.node;
-      return { mode, uid, gid, size };
+      return { mode, uid, gid, size, device: 0 };
     });
   }
 
   stat(path: string): FileStatus {
     return this.#call("stat", `Cannot look at "${path}"`, () => {
       const { mode, uid, gid, size } = this.#resolve(path, true);
-      return { mode, uid, gid, size };
+      return { mode, uid, gid, size, device: 0 };
     });
   }
 
@@ -188,6 +188,11 @@ export class FakeSys implements Sys {
       newParent.children.set(newName, parent.child(name) ?? fail("ENOENT"));
       parent.children.delete(name);
     });
+  }
+
+  /** There are no terminals. */
+  ioctl(fd: number, _request: number, _data: Uint8Array): void {
+    this.#call("ioctl", `Cannot make a request of ${fd}`, () => fail("ENOTTY"));
   }
 
   connectDatagram(path: string): void {
@@ -324,6 +329,10 @@ export class FakeSys implements Sys {
   kill(pid: number, signal: number): void {
     positive(pid);
     this.#call("kill", `Cannot send signal ${signal} to task ${pid}`, () => this.#task(pid).signal(signal, false));
+  }
+
+  killGroup(_group: number, _signal: number): void {
+    onlyForContents("kill");
   }
 
   spawn(executable: number): number {
@@ -504,6 +513,8 @@ export class FakeSys implements Sys {
 
   /** No signal comes once a restore has ended. */
   ignoreSignals(): void {}
+
+  ignoreSignal(_signal: number): void {}
 
   setChildSubreaper(on: boolean): void {
     this.#call("prctl", "Cannot adopt the orphans of our descendants", () => setSubreaper(this.#self, on));

@@ -39,7 +39,7 @@ export class DenoFilesSys implements FileCalls {
 
   fstat(fd: number) {
     const { mode, uid, gid, size } = this.#get(fd).file.statSync();
-    return { mode: mode ?? 0, uid: uid ?? 0, gid: gid ?? 0, size };
+    return { mode: mode ?? 0, uid: uid ?? 0, gid: gid ?? 0, size, device: 0 };
   }
 
   close(fd: number): void {

@@ -2,7 +2,7 @@ import type { Host } from "../../lib/host/host.ts";
 import type { Contents } from "../../lib/model/contents.ts";
 import type { Descriptor, OpenFile } from "../../lib/model/open_file.ts";
 import type { TaskState } from "../../lib/model/task_state.ts";
-import { FilePlanner } from "../../lib/plan/contents/file_planner.ts";
+import { FilePlanner, type FilePlannerOptions } from "../../lib/plan/contents/file_planner.ts";
 import { planFile } from "../../lib/plan/contents/plan_file.ts";
 import { buildHost } from "./plan_inputs.ts";
 
@@ -19,6 +19,8 @@ export interface SmallTree {
   readonly groups?: readonly number[];
   readonly locks?: Contents["locks"];
 }
+
+export const PLANNER_OPTIONS: FilePlannerOptions = { externalUnixSockets: false, shellJob: false, tasks: [] };
 
 /** Contents with nothing in them but open files, and tasks that have a table of descriptors each. */
 export function smallContents(tree: SmallTree): Contents {
@@ -50,7 +52,7 @@ function listOf(descriptors: Descriptors): Descriptor[] {
 
 /** Plans all files that the tasks of a small tree have, as `planContents` does. */
 export function planSmallTree(tree: SmallTree, host: Partial<Host> = {}): FilePlanner {
-  const planner = new FilePlanner(smallContents(tree), buildHost(host), [], { externalUnixSockets: false });
+  const planner = new FilePlanner(smallContents(tree), buildHost(host), [], PLANNER_OPTIONS);
   for (const [pid, { table }] of planner.contents.tasks) {
     for (const { fd, file } of planner.contents.tables.get(table) ?? []) {
       planFile(planner, file, `task ${pid}, descriptor ${fd}`);

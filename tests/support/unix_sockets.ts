@@ -11,7 +11,7 @@ import { planFile } from "../../lib/plan/contents/plan_file.ts";
 import type { UnixAction, UnixAddress, UnixStep } from "../../lib/plan/contents/files/unix/unix_step.ts";
 import type { Handle } from "../../lib/plan/contents/contents_plan.ts";
 import { buildHost, OWN_STATE } from "./plan_inputs.ts";
-import { smallContents } from "./small_contents.ts";
+import { PLANNER_OPTIONS, smallContents } from "./small_contents.ts";
 
 /** What is not in an image. */
 export const NEW_SOCKET_OPTIONS: SocketOptions = {
@@ -104,7 +104,7 @@ export function planUnix({ sockets, files = [], holders, host, externalUnixSocke
       ...host,
     }),
     [],
-    { externalUnixSockets },
+    { ...PLANNER_OPTIONS, externalUnixSockets },
   );
   for (const { id } of sockets.filter(({ inode }) => held.includes(inode))) planFile(planner, id, "task 77");
   planner.finish();
@@ -112,7 +112,7 @@ export function planUnix({ sockets, files = [], holders, host, externalUnixSocke
   return { planner, lines, problems: planner.problems.map(({ where, what }) => `${where}: ${what}`) };
 }
 
-export const DIRECTORY = { mode: 0o40755, size: 0 };
+export const DIRECTORY = { mode: 0o40755, size: 0, device: 0 };
 
 function contentsOf(files: readonly OpenFile[], holders: Holders): Contents {
   const descriptors = Object.entries(holders).map(([pid, { inodes }]) => (

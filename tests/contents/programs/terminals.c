@@ -488,12 +488,28 @@ PROGRAM(pty_other_leader)
 	join_child(leader);
 }
 
-/* A virtual terminal by a name of its own, and the console. */
+/* Virtual terminals by names of their own, one of which controls a session, and the console. */
 PROGRAM(virtual_terminal)
 {
-	const char *name = path_of("terminal");
+	const char *name = path_of("terminal"), *other = path_of("other");
 	MUST(mknod(name, S_IFCHR | 0600, 4 << 8 | 9));
+	MUST(mknod(other, S_IFCHR | 0600, 4 << 8 | 10));
+	int both[2];
+	MUST(pipe(both));
 	int terminal = MUST(open(name, O_RDWR | O_NOCTTY | O_NONBLOCK));
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		MUST(setsid());
+		MUST(ioctl(terminal, TIOCSCTTY, 0));
+		count(SIGTERM);
+		MUST(write(both[1], "r", 1));
+		wait_for_signal(SIGTERM);
+		CHECK(tcgetpgrp(terminal) == getpid() && open("/dev/tty", O_RDWR) >= 0);
+		end_child();
+	}
+	char byte;
+	MUST(read(both[0], &byte, 1));
+	int second = MUST(open(other, O_RDONLY | O_NOCTTY));
 	int console = MUST(open("/dev/console", O_WRONLY | O_NOCTTY));
 	struct termios mode;
 	MUST(tcgetattr(terminal, &mode));
@@ -503,11 +519,51 @@ PROGRAM(virtual_terminal)
 
 	struct stat status;
 	CHECK(fstat(terminal, &status) == 0 && status.st_rdev == (4 << 8 | 9));
-	CHECK(is_same_mode(terminal, &mode));
+	CHECK(fstat(second, &status) == 0 && status.st_rdev == (4 << 8 | 10) && isatty(second));
+	CHECK(is_same_mode(terminal, &mode) && !is_same_mode(second, &mode));
 	CHECK((fcntl(terminal, F_GETFL) & (O_ACCMODE | O_NONBLOCK)) == (O_RDWR | O_NONBLOCK));
+	CHECK((fcntl(second, F_GETFL) & (O_ACCMODE | O_NONBLOCK)) == O_RDONLY);
 	CHECK(isatty(console));
-	mode.c_cc[VERASE] ^= 1;
-	CHECK(tcsetattr(terminal, TCSANOW, &mode) == 0);
+	MUST(kill(child, SIGTERM));
+	join_child(child);
+}
+
+/* A few of all kinds, for restores that fail. */
+PROGRAM(several_terminals)
+{
+	int master = open_master(0), slave = open_slave(master, O_RDWR);
+	MUST(ioctl(slave, TIOCSCTTY, 0));
+	int tty = MUST(open("/dev/tty", O_RDWR));
+	make_raw(slave);
+	MUST(write(master, "a", 1));
+	MUST(write(slave, "b", 1));
+	int gone = open_master(1), hung = open_slave(gone, O_RDWR), both[2];
+	close(gone);
+	MUST(pipe(both));
+	pid_t leader = fork_as(1);
+	if (leader == 0) {
+		MUST(setsid());
+		int own = open_master(2);
+		MUST(ioctl(own, TIOCSCTTY, 0));
+		pid_t job = fork_as(2);
+		if (job == 0) {
+			MUST(setpgid(0, 0));
+			CHECK(reads(both[0], "go"));
+			end_child();
+		}
+		MUST(setpgid(job, job));
+		MUST(ioctl(own, TIOCSPGRP, &job));
+		MUST(write(both[1], "r", 1));
+		join_child(job);
+		end_child();
+	}
+	char byte;
+	MUST(read(both[0], &byte, 1));
+	ready_and_wait();
+
+	CHECK(reads(tty, "a") && reads(master, "b") && read(hung, &byte, 1) == 0);
+	CHECK(write(both[1], "go", 2) == 2);
+	join_child(leader);
 }
 
 /* Reads what a terminal shows until it shows `text`; what follows is kept for the next time. */

@@ -36,6 +36,6 @@ Deno.test("planFanotify() adds the oldest mark first", () => {
 
 function planMarks(marks: readonly FanotifyMark[]) {
   const file = { kind: "fanotify", id: 4, flags: 2, groupFlags: 0, eventFlags: 0, marks } as const;
-  const host = { files: new Map([["/a", { mode: 0o100644, size: 0 }]]) };
+  const host = { files: new Map([["/a", { mode: 0o100644, size: 0, device: 0 }]]) };
   return planSmallTree({ files: [file], tasks: { 77: { 4: 4 } } }, host);
 }

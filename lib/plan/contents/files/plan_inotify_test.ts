@@ -4,7 +4,7 @@ import type { WatchTarget } from "../../../model/files/notify_files.ts";
 import type { PathFile } from "../../../model/files/path_file.ts";
 import { planSmallTree } from "../../../../tests/support/small_contents.ts";
 
-const HERE: HostFile = { mode: 0o100644, size: 0 };
+const HERE: HostFile = { mode: 0o100644, size: 0, device: 0 };
 const DISK = 254 * 2 ** 20;
 const HANDLE: WatchTarget = { kind: "handle", device: DISK, type: 1, bytes: new Uint8Array([1, 2]) };
 

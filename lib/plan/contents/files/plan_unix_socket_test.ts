@@ -216,7 +216,7 @@ const DATAGRAMS: readonly (readonly [string, UnixCase, readonly string[]])[] = [
       aUnixSocket(1, { ...DATAGRAM, ...CONNECTED, peer: 9 }),
       aUnixSocket(9, { ...DATAGRAM, role: "external", state: "listening", name: aName("/run/log") }),
     ],
-    host: { files: new Map([["/run/log", { mode: SOCKET_FILE, size: 0, answer: "datagram" }]]) },
+    host: { files: new Map([["/run/log", { mode: SOCKET_FILE, size: 0, device: 0, answer: "datagram" }]]) },
     externalUnixSockets: true,
   }, ["make 1", "connect 1 file *0"]],
 ];
@@ -247,7 +247,7 @@ const PLACES: readonly (readonly [string, UnixCase["host"], string])[] = [
 ];
 
 function found(mode: number, answer?: "none" | "datagram" | "other", more: readonly string[] = []): UnixCase["host"] {
-  const file = { mode, size: 0, ...answer === undefined ? {} : { answer } };
+  const file = { mode, size: 0, device: 0, ...answer === undefined ? {} : { answer } };
   return { files: new Map([["/run", DIRECTORY], ["/run/web", file], ...more.map((path) => [path, file] as const)]) };
 }
 
