@@ -11,8 +11,8 @@ import { type LiveTree, runProgram } from "./live_tree.ts";
 
 /** Only what every processor of this architecture has: the C library takes other code where there is more. */
 const TUNABLES = "glibc.cpu.hwcaps=-AVX,-AVX2,-AVX_Fast_Unaligned_Load,-AVX512F,-AVX512VL,-AVX512BW,-BMI2,-ERMS,-RTM";
-/** Nothing of the environment and the limits of who makes a fixture; nothing that a host may not allow. */
-const CLEAN = ["env", "-i", "PATH=/usr/bin:/bin", `GLIBC_TUNABLES=${TUNABLES}`];
+/** Nothing of the environment, the directory and the limits of who makes a fixture; nothing that hosts do not have. */
+const CLEAN = ["env", "-i", "-C", FIXTURE_ROOT, "PATH=/usr/bin:/bin", `GLIBC_TUNABLES=${TUNABLES}`];
 const LIMITS = ["prlimit", "--nofile=1024:4096", "--memlock=65536", "--nproc=1000", "--sigpending=1000", "--core=0"];
 
 async function makeFixture(holder: string, program: string, archive: string): Promise<Fixture> {
