@@ -6,6 +6,7 @@ import type { Sys } from "../sys/sys.ts";
 import { describeComponents } from "./describe_components.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
 import { describeFiles } from "./describe_files.ts";
+import { describeMemory } from "./describe_memory.ts";
 import { describeMounts } from "./describe_mounts.ts";
 import { describeUnix } from "./describe_unix.ts";
 import { describeOwnState } from "./describe_own_state.ts";
@@ -47,6 +48,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     components: describeComponents(sys, questions.components),
     own,
     files: describeFiles(sys, questions.files),
+    memory: describeMemory(sys, questions.memory),
     mounts: describeMounts(sys, questions.devices),
     outsiders: new Set(questions.outsiders.filter((id) => sys.taskExists(id) || sys.groupExists(id))),
     ...questions.unix ? { unix: describeUnix(sys) } : {},

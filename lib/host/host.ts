@@ -1,3 +1,4 @@
+import type { PageRun } from "../model/address_space.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 
 /**
@@ -33,6 +34,7 @@ export interface Host {
   readonly own: OwnState;
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
+  readonly memory: HostMemory;
   /** A directory on each of those of the devices asked for that are mounted, by device. */
   readonly mounts: ReadonlyMap<number, string>;
   /** Those of the ids asked for that a process, a thread or a process group has. */
@@ -58,6 +60,32 @@ export interface OwnTerminal {
   readonly path: string;
   /** Whether it controls cgrestore's session. */
   readonly isControlling: boolean;
+}
+
+/** What this kernel can do about memory. */
+export interface HostMemory {
+  /** `vm.max_map_count`: most mappings of a task. */
+  readonly maxMappings: number;
+  /** Huge pages that can be had, by their size in bytes, for the sizes asked for that there are. */
+  readonly hugePages: ReadonlyMap<number, number>;
+  /** Whether there are transparent huge pages; also where nobody asked for it. */
+  readonly hasTransparentPages: boolean;
+  /** Whether equal pages can be merged (KSM); also where nobody asked for it. */
+  readonly mergesPages: boolean;
+  /** What the kernel maps into every task (vdso(7)); absent where it does not, and where nobody asked for it. */
+  readonly vdso?: HostVdso;
+  /** Pages of the images that decide something, by what they are; those that can be read. */
+  readonly pages: ReadonlyMap<string, Uint8Array>;
+  /** Processors that this machine can have; 1 where nobody asked for it. */
+  readonly processors: number;
+}
+
+/** The code and the data that the kernel maps, one behind the other. */
+export interface HostVdso {
+  /** By ascending offset, the first of which is 0; several are data. Sizes in bytes. */
+  readonly parts: readonly { readonly kind: "vdso" | "vvar"; readonly offset: number; readonly size: number }[];
+  /** The bytes of the code. */
+  readonly code: Uint8Array;
 }
 
 export interface OwnState {
@@ -142,6 +170,7 @@ export interface HostQuestions {
   readonly components: readonly number[];
   /** Paths of files, with whether their build id matters. */
   readonly files: ReadonlyMap<string, boolean>;
+  readonly memory: MemoryQuestions;
   /** Numbers of devices, as the kernel has them: 12 bits of major number, 20 bits of minor number. */
   readonly devices: readonly number[];
   /** Ids that are no task's, thread's or process group's of the checkpoint, and that it refers to. */
@@ -150,4 +179,16 @@ export interface HostQuestions {
   readonly unix: boolean;
   /** Whether the terminal matters that cgrestore was started from. */
   readonly terminal: boolean;
+}
+
+/** What the memory of the tasks needs. */
+export interface MemoryQuestions {
+  /** Sizes of huge pages in bytes. */
+  readonly hugePages: readonly number[];
+  readonly transparentPages: boolean;
+  readonly mergedPages: boolean;
+  readonly vdso: boolean;
+  readonly processors: boolean;
+  /** Where the images have pages that decide something, by what they are. */
+  readonly pages: ReadonlyMap<string, readonly PageRun[]>;
 }

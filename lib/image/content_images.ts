@@ -23,6 +23,8 @@ export interface Pagemap {
   readonly name: string;
   /** Path of the file of pages, as this process opens it. */
   readonly pagesFile: string;
+  /** Bytes of that file; 0 where it is missing. */
+  readonly pagesSize: number;
   readonly entries: readonly PagemapEntry[];
   /** The pagemap of the same name in the checkpoint before this one. */
   readonly parent: Pagemap | undefined;

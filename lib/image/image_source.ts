@@ -1,4 +1,5 @@
 import { ImageError, type Problem, SysError, throwProblems } from "../errors.ts";
+import { S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { readBeginning, readRegularFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import type { ReadMessage } from "../wire/message_reader.ts";
@@ -21,7 +22,13 @@ export class ImageSource {
   /** Decides the framing of all files but the inventory. */
   version: ImageVersion = 2;
 
-  constructor(readonly sys: Sys, readonly directory: string, readonly problems: Problem[] = []) {}
+  /** @param prefix what comes before the names of files where problems are told: `"parent/"` */
+  constructor(
+    readonly sys: Sys,
+    readonly directory: string,
+    readonly problems: Problem[] = [],
+    readonly prefix = "",
+  ) {}
 
   /** The one entry of a file, which has to be there. */
   single<T>(read: ReadMessage<T>, image: ImageFile): T | undefined {
@@ -68,9 +75,40 @@ export class ImageSource {
 
   /** The checkpoint that this one was made upon (incremental dumps), if there is one. */
   parent(): ImageSource {
-    const parent = new ImageSource(this.sys, `${this.directory}/parent`, this.problems);
+    const parent = new ImageSource(this.sys, `${this.directory}/parent`, this.problems, `${this.prefix}parent/`);
     parent.version = this.version;
     return parent;
+  }
+
+  /** Whether that can be looked into; a link that is missing is told once. */
+  hasParent(): boolean {
+    const path = `${this.directory}/parent`;
+    try {
+      if ((this.sys.stat(path).mode & S_IFMT) === S_IFDIR) return true;
+      this.#complainOnce("parent", "it leads to no directory, and pages are in the checkpoint that it stands for");
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      this.#complainOnce(
+        "parent",
+        "the link to the checkpoint that this one was made upon is missing, or leads nowhere",
+      );
+    }
+    return false;
+  }
+
+  #complainOnce(file: string, what: string): void {
+    const where = `${this.prefix}${file}`;
+    if (!this.problems.some((problem) => problem.where === where && problem.what === what)) this.complain(file, what);
+  }
+
+  /** Bytes of a file of pages; 0 where there is none. */
+  sizeOf(path: string): number {
+    try {
+      return this.sys.stat(path).size;
+    } catch (error) {
+      if (error instanceof SysError) return 0;
+      throw error;
+    }
   }
 
   /** The bytes of a file; `undefined` when it cannot be read, which is a problem unless it is optional and missing. */
@@ -86,7 +124,7 @@ export class ImageSource {
   }
 
   complain(where: string, what: string): void {
-    this.problems.push({ where, what });
+    this.problems.push({ where: `${this.prefix}${where}`, what });
   }
 
   /** Whether so many problems were found that the rest is not worth reading; says so once. */
@@ -117,7 +155,7 @@ export class ImageSource {
   }
 
   kindOf(image: ImageFile): ImageKind {
-    return { ...image, version: this.version };
+    return { ...image, file: `${this.prefix}${image.file}`, version: this.version };
   }
 
   #options(image: ImageFile): { kind: ImageKind; problems: Problem[] } {

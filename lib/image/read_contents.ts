@@ -23,6 +23,9 @@ const MAX_PARENTS = 1000;
 /** `VMA_ANON_SHARED` of criu/include/image.h: the mapping's `shmid` is a segment of shared memory. */
 const ANON_SHARED = 1 << 8;
 
+/** Flag of an entry of a pagemap (criu/include/pagemap.h). */
+const IN_PARENT = 1;
+
 /** `remap_type` of a ghost file (images/remap-file-path.proto). */
 const GHOST = 1;
 
@@ -94,11 +97,13 @@ function readPagemap(source: ImageSource, file: string, depth = 0): Pagemap | un
       return [];
     }
   });
-  const needsParent = entries.some(({ inParent, flags = 0 }) => inParent === true || (flags & 1) !== 0);
+  const name = `${source.prefix}${file}`;
+  const needsParent = entries.some(({ inParent, flags = 0 }) => inParent === true || (flags & IN_PARENT) !== 0);
   if (depth === MAX_PARENTS) source.complain(file, `the chain of parent checkpoints is longer than ${MAX_PARENTS}`);
-  const parent = needsParent && depth < MAX_PARENTS ? readPagemap(source.parent(), file, depth + 1) : undefined;
+  const hasParent = needsParent && depth < MAX_PARENTS && source.hasParent();
+  const parent = hasParent ? readPagemap(source.parent(), file, depth + 1) : undefined;
   const pagesFile = `${source.directory}/pages-${head.entry.pagesId}.img`;
-  return { name: `${"parent/".repeat(depth)}${file}`, pagesFile, entries, parent };
+  return { name, pagesFile, pagesSize: source.sizeOf(pagesFile), entries, parent };
 }
 
 /** The pages of all segments of shared memory that are mapped, or are the content of a memfd. */

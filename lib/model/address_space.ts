@@ -19,6 +19,8 @@ export interface AddressSpace {
   readonly dumpable?: number;
   /** PR_SET_THP_DISABLE. */
   readonly hugePagesDisabled: boolean;
+  /** Contexts of io_setup(2). */
+  readonly rings: readonly Ring[];
 }
 
 export interface Range {
@@ -30,7 +32,7 @@ export interface Mapping extends Range {
   /** PROT_* of mmap(2). */
   readonly protection: number;
   readonly content: MappingContent;
-  /** MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, and MAP_HUGETLB with its size. */
+  /** MAP_DROPPABLE, MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, and MAP_HUGETLB with its size. */
   readonly flags: number;
   /** What was asked for with madvise(2), ascending. */
   readonly advice: readonly number[];
@@ -50,10 +52,22 @@ export type MappingContent =
   | { readonly kind: "segment"; readonly segment: number; readonly offset: number }
   /** System V shared memory: the segment with this id in its namespace. */
   | { readonly kind: "sysv"; readonly id: number; readonly offset: number; readonly isReadOnly: boolean }
+  /** Events of io_setup(2). */
+  | { readonly kind: "ring" }
   /** Of the kernel's own making. */
   | { readonly kind: "vdso" | "vvar" | "vsyscall" }
   /** Kinds that cannot be restored. */
   | { readonly kind: "unknown"; readonly what: string };
+
+/** Asynchronous requests, whose events the kernel writes to a mapping. */
+export interface Ring {
+  /** The mapping's, by which the task knows it. */
+  readonly address: number;
+  /** How many were asked for, or as many as make a mapping of this size. */
+  readonly requests: number;
+  /** Bytes of the mapping. */
+  readonly size: number;
+}
 
 /** Consecutive pages, and where their contents are. */
 export interface PageRun {
@@ -84,6 +98,8 @@ export interface Layout {
 export interface Segment {
   /** Bytes; of anonymous segments as far as they are mapped. */
   readonly size: number;
+  /** MAP_NORESERVE, and MAP_HUGETLB with its size, as some mapping of it has them. */
+  readonly flags: number;
   /** Addresses are offsets in the segment. */
   readonly pages: readonly PageRun[];
 }

@@ -31,18 +31,18 @@ const AREA = {
 /** Kinds of area that cannot be restored, as they are told. */
 const UNKNOWN: readonly (readonly [number, string])[] = [
   [AREA.SOCKET, "a mapped packet socket"],
-  [AREA.AIORING, "a ring of io_setup(2)"],
   [AREA.SHADOW_STACK, "a shadow stack"],
 ];
 
 const PROT_EXEC = 4;
 const MAP_SHARED = 0x01;
+const MAP_DROPPABLE = 0x08;
 const MAP_GROWSDOWN = 0x0100;
 const MAP_LOCKED = 0x2000;
 const MAP_NORESERVE = 0x4000;
 const MAP_HUGETLB = 0x4_0000;
 const MAP_HUGE_SIZE = 0x3f << 26;
-const KEPT_FLAGS = MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_HUGETLB | MAP_HUGE_SIZE;
+const KEPT_FLAGS = MAP_DROPPABLE | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_HUGETLB | MAP_HUGE_SIZE;
 
 const O_RDONLY = 0;
 const O_RDWR = 2;
@@ -77,6 +77,7 @@ export function buildAddressSpace(entry: MmEntry, context: SpaceContext): Addres
     auxv: entry.mmSavedAuxv.toBytes(),
     ...entry.dumpable === undefined ? {} : { dumpable: entry.dumpable },
     hugePagesDisabled: entry.thpDisabled ?? false,
+    rings: entry.aios.map(({ id, nrReq, ringLen }) => ({ address: id, requests: nrReq, size: ringLen })),
   };
 }
 
@@ -116,6 +117,7 @@ function buildContent(vma: VmaEntry): MappingContent {
   if ((status & AREA.VSYSCALL) !== 0) return { kind: "vsyscall" };
   if ((status & AREA.VDSO) !== 0) return { kind: "vdso" };
   if ((status & AREA.VVAR) !== 0) return { kind: "vvar" };
+  if ((status & AREA.AIORING) !== 0) return { kind: "ring" };
   if ((status & AREA.SYSVIPC) !== 0) {
     // CRIU says with PROT_EXEC that the segment was attached for writing (`open_shmem_sysv`, criu/shmem.c).
     return { kind: "sysv", id: shmid, offset, isReadOnly: (vma.prot & PROT_EXEC) === 0 };

@@ -1,12 +1,11 @@
 import type { Problem } from "../errors.ts";
 import type { ContentImages } from "../image/content_images.ts";
 import type { Images } from "../image/images.ts";
-import type { Segment } from "./address_space.ts";
 import { buildAddressSpace } from "./build_address_space.ts";
 import { buildLocks } from "./build_locks.ts";
 import { buildOpenFiles } from "./build_open_files.ts";
-import { buildPages } from "./build_pages.ts";
 import { shareSeccomp } from "./build_seccomp.ts";
+import { buildSegments } from "./build_segments.ts";
 import { buildTaskState } from "./build_task_state.ts";
 import { buildThreadState } from "./build_thread_state.ts";
 import type { Task } from "./checkpoint.ts";
@@ -34,7 +33,7 @@ export function buildContents(context: ContentsContext): Contents {
     threads,
     files,
     tables,
-    segments: buildSegments(contents, tasks.values(), problems),
+    segments: buildSegments({ images: contents, tasks, files, problems }),
     locks: buildLocks(contents.locks, { tasks, tables, problems }),
   };
   checkReferences(result, problems);
@@ -92,25 +91,6 @@ function buildTables({ tables }: ContentImages, problems: Problem[]): Map<number
     built.set(id, descriptors);
   }
   return built;
-}
-
-/** A mapped segment is as large as the mappings of it reach; a memfd says its size itself. */
-function buildSegments(
-  images: ContentImages,
-  tasks: Iterable<TaskState>,
-  problems: Problem[],
-): Map<number, Segment> {
-  const sizes = new Map<number, number>(images.memfds.map(({ shmid, size }) => [shmid, size]));
-  for (const { memory } of tasks) {
-    for (const { start, end, content } of memory.mappings) {
-      if (content.kind !== "segment") continue;
-      sizes.set(content.segment, Math.max(sizes.get(content.segment) ?? 0, content.offset + end - start));
-    }
-  }
-  return new Map([...sizes].map(([id, size]) => {
-    const pagemap = images.segments.get(id);
-    return [id, { size, pages: pagemap === undefined ? [] : buildPages(pagemap, problems) }];
-  }));
 }
 
 /** Everything that is referred to must be there. */

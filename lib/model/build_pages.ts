@@ -33,6 +33,11 @@ export function buildPages(pagemap: Pagemap, problems: Problem[]): PageRun[] {
     if (isPresent(entry)) {
       append(runs, { address, count, file: pagemap.pagesFile, offset });
       offset += count * PAGE_SIZE;
+      if (offset > pagemap.pagesSize) {
+        const name = pagemap.pagesFile.slice(pagemap.pagesFile.lastIndexOf("/") + 1);
+        problems.push({ where, what: `its pages end at byte ${offset} of ${name}, which has ${pagemap.pagesSize}` });
+        return runs;
+      }
     } else if (isInParent(entry)) {
       inherited ??= pagemap.parent === undefined ? [] : buildPages(pagemap.parent, problems);
       const found = cut(inherited, address, end);

@@ -4,6 +4,7 @@ import type { Contents } from "../model/contents.ts";
 import type { WatchTarget } from "../model/files/notify_files.ts";
 import { absolutePath, asidePath, parentOf } from "../model/files/unix_name.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
+import { memoryQuestions } from "./contents/memory/memory_questions.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
 
@@ -29,6 +30,7 @@ export function hostQuestions(
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
     components: componentsOfInterest(checkpoint),
     files: filesOfInterest(checkpoint),
+    memory: memoryQuestions(checkpoint),
     devices: devicesOfInterest(checkpoint),
     outsiders: outsidersOfInterest(checkpoint, pids),
     unix: hasUnixSockets(checkpoint),

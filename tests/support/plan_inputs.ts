@@ -1,5 +1,5 @@
 import { describeHierarchies } from "../../lib/host/describe_host.ts";
-import type { Hierarchy, Host, HostCgroup, OwnState } from "../../lib/host/host.ts";
+import type { Hierarchy, Host, HostCgroup, HostMemory, OwnState } from "../../lib/host/host.ts";
 import { parseProcCgroups } from "../../lib/host/parse_proc_cgroups.ts";
 import { readImages } from "../../lib/image/read_images.ts";
 import { ancestorsOf } from "../../lib/model/cgroup_path.ts";
@@ -68,9 +68,20 @@ export function buildHost(host: Partial<Host>): Host {
     files: new Map(),
     mounts: new Map(),
     outsiders: new Set(),
+    memory: HOST_MEMORY,
     ...host,
   };
 }
+
+/** A kernel that can do everything, but has no vdso. */
+export const HOST_MEMORY: HostMemory = {
+  maxMappings: 65530,
+  hugePages: new Map(),
+  hasTransparentPages: true,
+  mergesPages: true,
+  pages: new Map(),
+  processors: 1,
+};
 
 const EVERY_CAPABILITY = (1n << 41n) - 1n;
 const UNLIMITED = 2n ** 64n - 1n;

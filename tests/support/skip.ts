@@ -14,6 +14,8 @@ export type Requirement =
   | "v1"
   | "v1-apart"
   | "v2"
+  | "v2-memory"
+  | "soft-dirty"
   | "user-namespaces"
   | "pid-namespaces"
   | "resources";
@@ -58,7 +60,7 @@ export function requires(name: string, ...requirements: readonly Requirement[]):
 /** For each requirement, why this machine does not have it, or undefined when it does. */
 const LACKS: Record<Requirement, () => string | undefined> = {
   root: () => (Deno.uid() === 0 ? undefined : "not root"),
-  cc: () => (runs("cc", ["--version"]) ? undefined : "no C compiler"),
+  cc: () => (runs("cc", ["--version"]) || hasPrograms() ? undefined : "no C compiler"),
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
   node: () => (runs("node", ["--version"]) ? undefined : "no node"),
@@ -73,8 +75,24 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   "pid-namespaces": () => (
     runs("unshare", ["-p", "-f", "-m", "--mount-proc", "true"]) ? undefined : "no pid namespaces"
   ),
+  "v2-memory": () => (hasUnified("memory") ? undefined : "no memory controller in cgroup v2"),
+  "soft-dirty": () => (
+    runs(criuPath(), ["check", "--feature", "mem_dirty_track"]) ? undefined : "no soft-dirty bits in this kernel"
+  ),
   "user-namespaces": () => (runs("unshare", ["-U", "true"]) ? undefined : "no user namespaces"),
 };
+
+/** Whether the C programs of `tests/contents` have been compiled, as they are where a VM gets them. */
+function hasPrograms(): boolean {
+  try {
+    return [...Deno.readDirSync(new URL("../../.cache", import.meta.url))].some(({ name }) =>
+      name.startsWith("holder-")
+    );
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
 
 function runs(command: string, args: string[]): boolean {
   try {
@@ -94,6 +112,14 @@ function hasCapability(number: number): boolean {
 
 function hasHierarchy(name: string): boolean {
   return Deno.readTextFileSync("/proc/self/cgroup").split("\n").some((line) => line.split(":")[1] === name);
+}
+
+/** Whether the root of cgroup v2 gives a controller to its children. */
+function hasUnified(controller: string): boolean {
+  const mount = Deno.readTextFileSync("/proc/self/mounts").split("\n").map((line) => line.split(" "))
+    .find(([, , type]) => type === "cgroup2")?.[1];
+  if (mount === undefined) return false;
+  return Deno.readTextFileSync(`${mount}/cgroup.subtree_control`).trim().split(" ").includes(controller);
 }
 
 function mounted(type: string): boolean {

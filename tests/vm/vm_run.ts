@@ -67,6 +67,13 @@ async function packJob(files: VmFiles, { mode, work, command, env }: Job): Promi
   await Deno.writeTextFile(`${work}/job/.vm_command`, `${exports.join("")}${line}\necho $? >/run/status\n`);
   const archive = ["-cf", `${work}/job.tar`, "--exclude=./.git", "--exclude=./.cache", "--exclude=./cgrestore"];
   await run("tar", [...archive, "-C", project, ".", "-C", `${work}/job`, ".vm_command"]);
+  // Programs that have been compiled here; an archive of nothing where none have.
+  await run("sh", [
+    "-c",
+    `cd "$0" && find .cache -path '.cache/holder-*' -print0 2>/dev/null | tar -rf "$1" --null -T -`,
+    project,
+    `${work}/job.tar`,
+  ]);
   const cached = [
     "-rf",
     `${work}/job.tar`,

@@ -8,6 +8,9 @@ const AT_FDCWD = -100;
 const O_RDONLY = 0;
 const MAP_FIXED_NOREPLACE = 0x10_0000;
 const ARCH_MAP_VDSO_64 = 0x2003;
+const MLOCK_ONFAULT = 1;
+/** MREMAP_MAYMOVE and MREMAP_FIXED. */
+const MREMAP_MOVE = 3;
 const PR_SET_MM = 35;
 const PR_SET_MM_MAP = 14;
 const PR_SET_THP_DISABLE = 41;
@@ -24,8 +27,8 @@ interface MemoryContext extends ContentsContext {
 }
 
 /**
- * The memory of a task, whose other descriptors are `taken`. The files it needs are opened first, and closed at the
- * end.
+ * The memory of a task, whose other descriptors are `taken`. A file is open only from the first step to the last one
+ * that needs it: so that few are, below the numbers that are ours.
  */
 export function compileMemory(
   context: ContentsContext,
@@ -34,24 +37,36 @@ export function compileMemory(
 ): RemoteCall[] {
   const lowest = new LowestDescriptors(taken);
   const files = new Map<Handle | string, number>();
+  const memoryContext: MemoryContext = { ...context, pid, files };
   const calls: RemoteCall[] = [];
   if (hugePagesDisabled !== undefined) {
     const attempt = `Cannot set whether task ${pid} may have huge pages`;
     calls.push(remoteCall(context, "prctl", [PR_SET_THP_DISABLE, hugePagesDisabled ? 1 : 0, 0, 0, 0], { attempt }));
   }
   const steps = memory.flatMap((step) => step.kind === "inherit" ? context.comparison.resolve(step) : [step]);
-  for (const step of steps) {
-    const key = fileOf(step);
-    if (key === undefined || files.has(key)) continue;
-    const fd = lowest.take();
-    files.set(key, fd);
-    calls.push(typeof key === "string" ? openPages(context, key, fd) : fetch(context, key, fd));
-  }
-  for (const step of steps) calls.push(compileStep({ ...context, pid, files }, step));
-  for (const fd of files.values()) {
+  const lastUses = new Map(steps.map((step, index) => [fileOf(step), index]));
+  for (const [index, step] of steps.entries()) {
+    const file = fileOf(step);
+    if (file !== undefined && !files.has(file)) calls.push(open(context, { files, lowest }, file));
+    calls.push(compileStep(memoryContext, step));
+    if (file === undefined || lastUses.get(file) !== index) continue;
+    const fd = files.get(file) ?? -1;
     calls.push(remoteCall(context, "close", [fd], { attempt: `Cannot close a file in task ${pid}` }));
+    lowest.release(fd);
+    files.delete(file);
   }
   return calls;
+}
+
+interface OpenFiles {
+  readonly files: Map<Handle | string, number>;
+  readonly lowest: LowestDescriptors;
+}
+
+function open(context: ContentsContext, { files, lowest }: OpenFiles, file: Handle | string): RemoteCall {
+  const fd = lowest.take();
+  files.set(file, fd);
+  return typeof file === "string" ? openPages(context, file, fd) : fetch(context, file, fd);
 }
 
 /** The file that a step needs: an open file of the coordinator, or one of pages by its path. */
@@ -88,6 +103,11 @@ function compileStep(context: MemoryContext, step: ResolvedStep): RemoteCall {
     }
     case "unmap":
       return remoteCall(context, "munmap", [step.start, step.size], { attempt: `Cannot unmap ${describe(step)}` });
+    case "move":
+      return remoteCall(context, "mremap", [step.start, step.size, step.size, MREMAP_MOVE, step.to], {
+        attempt: `Cannot move ${describe(step)} of task ${pid}`,
+        expected: step.to,
+      });
     case "map-vdso":
       return remoteCall(context, "arch_prctl", [ARCH_MAP_VDSO_64, step.start], {
         attempt: `Cannot map the vdso of task ${pid}`,
@@ -95,6 +115,8 @@ function compileStep(context: MemoryContext, step: ResolvedStep): RemoteCall {
       });
     case "fill":
       return fill(context, step);
+    case "write":
+      return write(context, step);
     case "protect":
       return remoteCall(context, "mprotect", [step.start, step.size, step.protection], {
         attempt: `Cannot protect ${describe(step)} of task ${pid}`,
@@ -104,13 +126,24 @@ function compileStep(context: MemoryContext, step: ResolvedStep): RemoteCall {
         attempt: `Cannot give advice ${step.advice} for ${describe(step)} of task ${pid}`,
         hints: { EINVAL: "this kernel does not know the advice" },
       });
+    case "lock":
+      return remoteCall(context, "mlock2", [step.start, step.size, step.onFault ? MLOCK_ONFAULT : 0], {
+        attempt: `Cannot lock ${describe(step)} of task ${pid}`,
+        hints: LOCK_HINTS,
+      });
     case "set-layout":
       return setLayout(context, step);
   }
 }
 
+const LOCK_HINTS = {
+  ENOMEM: "there is too little memory, or more of it is locked than RLIMIT_MEMLOCK allows",
+  EAGAIN: "there is too little memory",
+  EPERM: "that needs CAP_IPC_LOCK, or a higher limit: ulimit -l",
+};
+
 const MAP_HINTS = {
-  ENOMEM: "there is too little memory, or the limit of mappings is too low: see the sysctl vm.max_map_count",
+  ENOMEM: "there is too little memory, or ulimit -v or -d, vm.max_map_count or vm.overcommit_memory do not allow it",
   EAGAIN: "more memory is locked than RLIMIT_MEMLOCK allows",
   EPERM: "that address is below the sysctl vm.mmap_min_addr, or the file system does not allow programs",
   ENODEV: "its file cannot be mapped",
@@ -127,6 +160,19 @@ function fill(context: MemoryContext, { file, offset, ranges }: FillStep): Remot
     attempt: `Cannot read ${size} bytes of pages from "${file}" into task ${context.pid}`,
     hints: { EFAULT: "a limit of memory was reached, or the file is shorter than its pagemap says" },
     expected: size,
+  });
+}
+
+/** No system call copies memory within a task; one copies it to a task, and that may be the same one. */
+function write(
+  { pid, ...context }: MemoryContext,
+  { start, bytes }: Extract<MemoryStep, { kind: "write" }>,
+): RemoteCall {
+  const local = { struct: words(0, bytes.length), pointers: [[0, bytes]] as const };
+  const args = [pid, local, 1, words(start, bytes.length), 1, 0];
+  return remoteCall(context, "process_vm_writev", args, {
+    attempt: `Cannot write to ${describe({ start, size: bytes.length })} of task ${pid}`,
+    expected: bytes.length,
   });
 }
 

@@ -11,6 +11,7 @@ import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts
 import { EndedProcesses } from "./ended_processes.ts";
 import { compileFileSteps } from "./files/compile_file_steps.ts";
 import { compileMemory } from "./compile_memory.ts";
+import { compileRing, compileRingSetup } from "./compile_rings.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
 import { Departure } from "./departure.ts";
@@ -18,7 +19,7 @@ import { MadeNames } from "./made_names.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
-import { compileLastLimits, compileLimits } from "./state/limits.ts";
+import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { RegisterWriter } from "./write_registers.ts";
 
@@ -29,9 +30,6 @@ const PTRACE_O_SUSPEND_SECCOMP = 1 << 21;
 
 /** Descriptors that are kept free below ours, for files while they are made. */
 const SPARE_DESCRIPTORS = 16;
-/** Behind the agent's page and the shared memory, where things are mapped for a while. */
-const SCRATCH_OFFSET = 2 ** 38;
-
 /** Memory for tables: more is used in several rounds. */
 const MAX_ARENA = 64 * 2 ** 20;
 /** What a table of a task or thread takes beyond what is counted, and what moves at once through the coordinator. */
@@ -128,6 +126,7 @@ export class ContentsRun {
   /** Makes the files that are mapped, and what the tasks inherit: before any task is made. */
   prepare(): void {
     this.#raiseLimit(this.#options.coordinator());
+    this.#setOwnLimits();
     const { base, numbers } = this.#context;
     const coordinator = this.#options.coordinator();
     const lowest = new LowestDescriptors(this.#options.taken);
@@ -154,6 +153,7 @@ export class ContentsRun {
     this.#makeFiles(this.#plan.lateFiles, []);
     this.#followSessionSteps();
     const { tasks } = this.#plan;
+    for (const task of tasks) if (task.rings.length > 0) this.#restoreRings(task);
     const actions = new Map(tasks.map((task) => [task.pid, this.#compileActions(task)]));
     const compile = (task: TaskContents) => this.#compileTask(task, actions.get(task.pid)?.calls ?? []);
     // Those that share their descriptors would get each other's numbers for the files that they open for a while.
@@ -223,13 +223,18 @@ export class ContentsRun {
     tracee.run([limit(words(needed, hard > needed ? hard : needed), 0)]);
   }
 
+  #setOwnLimits(): void {
+    const calls = compileOwnLimits(this.#context, this.#plan.ownLimits);
+    if (calls.length > 0) this.#options.coordinator().run(calls);
+  }
+
   #makeFiles(steps: readonly FileStep[], taken: readonly number[]): void {
     const { hostPid, hostGroup, coordinator, traceeOf } = this.#options;
     const ended = new EndedProcesses(coordinator(), this.#context);
     const context = {
       ...this.#context,
       lowest: new LowestDescriptors(taken),
-      scratch: this.#plan.free.start + SCRATCH_OFFSET,
+      scratch: this.#plan.free.scratch,
       now: (clock: number) => this.#now(clock),
       pidOf: hostPid,
       groupOf: hostGroup,
@@ -279,7 +284,7 @@ export class ContentsRun {
 
   #compileTask(task: TaskContents, descriptorActions: readonly RemoteCall[]): [number, RemoteCall[]] {
     return [task.pid, [
-      ...task.isFiller ? [] : compileMemory(this.#context, task, []),
+      ...task.isFiller || task.rings.length > 0 ? [] : compileMemory(this.#context, task, []),
       ...compileTaskState(this.#context, task),
       ...compileDirectories(this.#context, task),
       ...compileDescriptors(this.#context, task),
@@ -287,6 +292,22 @@ export class ContentsRun {
       ...compileLimits(this.#context, task),
       ...this.#isOneTable(task) ? this.#compileThreads(task).flatMap(([, calls]) => calls) : [],
     ]];
+  }
+
+  /** The memory of a task with rings of events, of which only the kernel knows where it puts them. */
+  #restoreRings(task: TaskContents): void {
+    const { pid, isFiller, rings } = task;
+    const { nullFile } = this.#plan;
+    if (nullFile === undefined) throw new RangeError(`Cannot restore the rings of task ${pid}: the plan has no file`);
+    const context = { ...this.#context, pid, nullFile };
+    const tracee = this.#options.traceeOf(pid);
+    if (!isFiller) this.#runInPieces(tracee, compileMemory(this.#context, task, []));
+    for (const ring of rings) {
+      const made = new Uint8Array(new ArrayBuffer(8));
+      this.#runInPieces(tracee, compileRingSetup(context, ring, made));
+      const address = Number(new DataView(made.buffer).getBigUint64(0, true));
+      this.#runInPieces(tracee, compileRing(context, ring, address));
+    }
   }
 
   /** Whether nothing comes between what a task does and what its only thread does. */

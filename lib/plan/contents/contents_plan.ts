@@ -15,13 +15,18 @@ import type { ExpectedMapping } from "./expected_mapping.ts";
 import type { FileStep } from "./file_step.ts";
 import type { ExpectedLock } from "./plan_locks.ts";
 import type { TerminalsPlan } from "./terminals_plan.ts";
+import type { FreeAddresses } from "./memory/free_addresses.ts";
+import type { LockStep } from "./memory/plan_locks.ts";
+import type { RingStep } from "./memory/plan_rings.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
 export interface ContentsPlan {
   /** Addresses that no task uses: the agent's, and all that a restore maps for a while. */
-  readonly free: { readonly start: number; readonly end: number };
+  readonly free: FreeAddresses;
   /** Descriptors from here on are ours, in every task and in the coordinator: no task has one of these numbers. */
   readonly firstDescriptor: number;
+  /** Limits that the coordinator sets for itself, and that the tasks are born with. */
+  readonly ownLimits: readonly LimitStep[];
   /** Files that are mapped and the like; made by the coordinator before any task is. */
   readonly earlyFiles: readonly FileStep[];
   /** The other files; made by the coordinator when all tasks are there. */
@@ -33,6 +38,8 @@ export interface ContentsPlan {
   readonly terminals: TerminalsPlan;
   /** How many open files there are in all. */
   readonly handles: number;
+  /** An open /dev/null, where some task needs one; the other tasks have nothing to do with it. */
+  readonly nullFile?: Handle;
   /** What is true of them in the end, as far as descriptors refer to them. */
   readonly expectedFiles: ReadonlyMap<Handle, ExpectedFile>;
   /** Where this processor keeps the components of XSAVE's area that are restored, by number. */
@@ -58,6 +65,8 @@ export interface TaskContents {
   /** Whether its memory is restored before it makes other tasks, by the step of its program that says so. */
   readonly isFiller: boolean;
   readonly memory: readonly MemoryStep[];
+  /** Contexts of asynchronous requests, when the memory is there. */
+  readonly rings: readonly RingStep[];
   readonly expectedMappings: readonly ExpectedMapping[];
   /** What /proc/PID/exe must say; absent: not compared. */
   readonly executable?: string;
@@ -129,14 +138,18 @@ export interface DescriptorStep {
 export type MemoryStep =
   | MapStep
   | { readonly kind: "unmap"; readonly start: number; readonly size: number }
+  /** mremap(2) */
+  | { readonly kind: "move"; readonly start: number; readonly size: number; readonly to: number }
   /** The vdso and its data, at an address of the dumped task. */
   | { readonly kind: "map-vdso"; readonly start: number }
   /** Reads consecutive bytes of a file into pages. */
   | FillStep
   | InheritStep
+  | { readonly kind: "write"; readonly start: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "protect"; readonly start: number; readonly size: number; readonly protection: number }
   /** madvise(2) */
   | { readonly kind: "advise"; readonly start: number; readonly size: number; readonly advice: number }
+  | LockStep
   /** PR_SET_MM_MAP */
   | {
     readonly kind: "set-layout";

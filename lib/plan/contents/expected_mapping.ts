@@ -25,19 +25,25 @@ export function expectMappings({ mappings }: AddressSpace, contents: Contents): 
 }
 
 function accessOf({ protection, content }: Mapping): string {
-  const isShared = content.kind === "segment" || content.kind === "sysv" || content.kind === "file" && content.isShared;
+  const isShared = content.kind === "segment" || content.kind === "sysv" || content.kind === "ring" ||
+    content.kind === "file" && content.isShared;
   const letters = ["r", "w", "x"].map((letter, bit) => (protection >> bit & 1) === 1 ? letter : "-");
   return letters.join("") + (isShared ? "s" : "p");
 }
 
-function nameOf({ content }: Mapping, { files }: Contents): string | undefined {
+const MAP_HUGETLB = 0x4_0000;
+
+function nameOf({ content, flags }: Mapping, { files }: Contents): string | undefined {
+  const isHuge = (flags & MAP_HUGETLB) !== 0;
   switch (content.kind) {
     case "anonymous":
-      return "";
+      return isHuge ? "/anon_hugepage (deleted)" : "";
+    case "ring":
+      return "/[aio] (deleted)";
     case "vdso":
       return "[vdso]";
     case "segment":
-      return "/dev/zero (deleted)";
+      return isHuge ? "/anon_hugepage (deleted)" : "/dev/zero (deleted)";
     case "file":
       return fileName(files.get(content.file));
     default:

@@ -1,6 +1,6 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import type { MappingContent, Range } from "../../model/address_space.ts";
+import type { MappingContent } from "../../model/address_space.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
@@ -11,8 +11,15 @@ import { FilePlanner } from "./file_planner.ts";
 import { writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
+import { isAtLeast } from "./kernel_version.ts";
+import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
 import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
+import { planNullFile } from "./files/plan_path.ts";
 import { planFile } from "./plan_file.ts";
+import { checkHugePages } from "./memory/huge_pages.ts";
+import { planOwnLimits } from "./memory/plan_own_limits.ts";
+import { planRings } from "./memory/plan_rings.ts";
+import { planVdso, type VdsoPlan } from "./memory/plan_vdso.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { type ExpectedLock, planLocks } from "./plan_locks.ts";
 import { planMappedFile } from "./plan_mapped_file.ts";
@@ -33,17 +40,9 @@ export interface ContentsQuestions {
   readonly options: Pick<PlanOptions, "externalUnixSockets" | "shellJob">;
 }
 
-/** Addresses are looked at in blocks of 1 TiB, of which a task has but a few in use. */
-const BLOCK = 2 ** 40;
-/** Tasks have 47 bits of addresses (Documentation/arch/x86/x86_64/mm.rst), the last of which we leave alone. */
-const LAST_BLOCK = 2 ** 7 - 1;
-/** Kept free at both ends: a heap may need to grow, and a stack. */
-const MARGIN = 2 ** 30;
+const NO_ADDRESSES: FreeAddresses = { start: 0, end: 0, scratch: 0, kept: 0 };
 /** First kernel with PR_TIMER_CREATE_RESTORE_IDS. */
 const CHOSEN_TIMER_IDS = [6, 16] as const;
-
-/** How far behind the agent things are mapped for a while. */
-const SCRATCH = 2 ** 38;
 
 /** What came of planning contents. */
 export interface PlannedContents {
@@ -61,19 +60,22 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   }
   const { contents, host, programs, options, tasks } = questions;
   const files = new FilePlanner(contents, host, problems, { ...options, tasks });
-  const free = findFreeRange(contents);
-  if (free.end === 0) problems.push({ where: "memory", what: "no range of addresses is free in all tasks" });
+  const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
+  if (free === NO_ADDRESSES) problems.push({ where: "memory", what: "no 4 GiB of addresses are free in all tasks" });
+  checkHugePages(contents, host.memory, problems);
+  const vdsos = planVdsos(questions, { aside: free.kept, problems });
   const draft: Draft = {
     ...{ questions, files, problems },
     free,
-    scratch: free.start + SCRATCH,
+    vdsos,
     emptySegments: new Set(contents.segments.keys()),
     tables: new Set(),
-    births: planBirthMemory(questions),
+    births: planBirthMemory(questions, vdsos),
     choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
   const quietTasks = programs.flatMap((program) => planTask(draft, program));
+  const nullFile = quietTasks.some(({ rings }) => rings.length > 0) ? { nullFile: planNullFile(files) } : {};
   files.finish();
   planOwners(files);
   const locks = planLocks(files);
@@ -84,10 +86,12 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     plan: {
       free,
       firstDescriptor,
+      ownLimits: planOwnLimits(host),
       earlyFiles: files.early,
       lateFiles: files.late,
       lastFiles: files.last,
       handles: files.count,
+      ...nullFile,
       expectedFiles: files.expected,
       keptDescriptors: [...files.terminals.kept].sort((a, b) => a - b),
       terminals,
@@ -115,16 +119,13 @@ function addActions(
   return { ...task, descriptorActions: actions.get(table) ?? [], expectedLocks: locks.get(table) ?? [] };
 }
 
-function isAtLeast([major, minor]: readonly [number, number], [wanted, least]: readonly [number, number]): boolean {
-  return major > wanted || major === wanted && minor >= least;
-}
-
 interface Draft {
   readonly questions: ContentsQuestions;
   readonly files: FilePlanner;
   readonly problems: Problem[];
-  readonly free: Range;
-  readonly scratch: number;
+  readonly free: FreeAddresses;
+  /** By pid. */
+  readonly vdsos: ReadonlyMap<number, VdsoPlan>;
   readonly emptySegments: Set<number>;
   /** Tables that a task planned before has. */
   readonly tables: Set<number>;
@@ -135,13 +136,37 @@ interface Draft {
   readonly controlsHugePages: boolean;
 }
 
+/** The vdso of each task, by pid. */
+function planVdsos(
+  { contents, host, programs }: ContentsQuestions,
+  { aside, problems }: { readonly aside: number; readonly problems: Problem[] },
+): Map<number, VdsoPlan> {
+  return new Map(programs.flatMap(({ pid, threads }) => {
+    const task = contents.tasks.get(pid);
+    if (task === undefined) return [];
+    const instructions = [pid, ...threads.map(({ tid }) => tid)].flatMap((tid) => instructionOf(contents, tid));
+    return [[pid, planVdso(task.memory, { pid, instructions, host: host.memory, aside, problems })] as const];
+  }));
+}
+
+/** Index of rip in `struct user_regs_struct`. */
+const INSTRUCTION = 16;
+
+function instructionOf({ threads }: Contents, tid: number): number[] {
+  const address = threads.get(tid)?.registers.general[INSTRUCTION];
+  return address === undefined ? [] : [Number(address)];
+}
+
 /** What tasks are born with, by pid; those that are not among them are born with nothing. */
-function planBirthMemory({ contents, programs }: ContentsQuestions): Map<number, Inherited> {
+function planBirthMemory(
+  { contents, programs }: ContentsQuestions,
+  vdsos: ReadonlyMap<number, VdsoPlan>,
+): Map<number, Inherited> {
   const inheritance = new Inheritance(contents);
   const births = new Map<number, Inherited>();
   const fillers = new Set(programs.filter(isFiller).map(({ pid }) => pid));
   for (const { pid, maker } of programs) {
-    const from = contents.tasks.get(maker)?.memory;
+    const from = vdsos.get(maker)?.space;
     if (fillers.has(maker) && from !== undefined) births.set(pid, { mappings: inheritance.find(maker, pid), from });
     else if (births.has(maker)) births.set(pid, { mappings: [] });
   }
@@ -157,15 +182,17 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
   const { problems, choosesTimerIds } = draft;
   const { contents, host } = draft.questions;
   const state = contents.tasks.get(pid);
-  if (state === undefined) return [];
+  const vdso = draft.vdsos.get(pid);
+  if (state === undefined || vdso === undefined) return [];
   const descriptors = planDescriptors(draft, pid, state.table);
   const threads = [pid, ...program.threads.map(({ tid }) => tid)];
   return [{
     pid,
     isFiller: isFiller(program),
     ...draft.controlsHugePages ? { hugePagesDisabled: state.memory.hugePagesDisabled } : {},
-    memory: planTaskMemory(draft, pid, state),
-    expectedMappings: expectMappings(state.memory, contents),
+    memory: planTaskMemory(draft, pid, { state, vdso }),
+    rings: planRings(state.memory, { pid, host: host.memory, problems }),
+    expectedMappings: [...vdso.expected, ...expectMappings(vdso.space, contents)].sort((a, b) => a.start - b.start),
     ...executableOf(contents, state),
     ...descriptors === undefined ? {} : { descriptors },
     descriptorActions: [],
@@ -185,20 +212,32 @@ function executableOf(contents: Contents, { memory }: TaskState): Pick<TaskConte
   return file?.kind === "path" && file.remap === undefined ? { executable: file.path } : {};
 }
 
-function planTaskMemory({ questions, files, births, ...draft }: Draft, pid: number, state: TaskState) {
+function planTaskMemory(
+  { questions, files, births, ...draft }: Draft,
+  pid: number,
+  { state, vdso }: { readonly state: TaskState; readonly vdso: VdsoPlan },
+) {
   const holder = `task ${pid}, memory`;
   const inherited = births.get(pid);
-  return planMemory(state.memory, {
+  return planMemory(vdso.space, {
     ...draft,
     pid,
+    vdso,
+    host: questions.host,
     ...inherited === undefined ? {} : { inherited },
     fileHandle: (file, openFlags) => planMappedFile(files, { file, openFlags }, holder),
     executable: planMappedFile(files, { file: state.memory.executable, openFlags: 0 }, `task ${pid}, executable`),
     segments: questions.contents.segments,
     segmentHandle: (segment) => planSegment(files, segment),
     sharedBy: (content) => sharedBy(files, content),
+    fileSize: (file) => fileSize(questions.contents, file),
     held: heldMemory(files, questions.contents.tables.get(state.table) ?? []),
   });
+}
+
+function fileSize({ files }: Contents, id: number): number | undefined {
+  const file = files.get(id);
+  return file?.kind === "path" ? file.size : undefined;
 }
 
 function sharedBy(files: FilePlanner, content: MappingContent): SharedMemory | undefined {
@@ -247,18 +286,4 @@ function planDirectories({ questions, files }: Draft, pid: number, { directories
 function pathOf({ files }: Contents, id: number): string | undefined {
   const file = files.get(id);
   return file?.kind === "path" ? file.path : undefined;
-}
-
-/** The lowest block of addresses in which no task has anything. */
-function findFreeRange({ tasks }: Contents): Range {
-  const taken = new Set([0]);
-  for (const { memory } of tasks.values()) {
-    for (const { start, end } of memory.mappings) {
-      for (let block = Math.floor(start / BLOCK); block < LAST_BLOCK && block * BLOCK < end; block++) taken.add(block);
-    }
-  }
-  let block = 1;
-  while (taken.has(block)) block++;
-  if (block >= LAST_BLOCK) return { start: 0, end: 0 };
-  return { start: block * BLOCK + MARGIN, end: (block + 1) * BLOCK - MARGIN };
 }

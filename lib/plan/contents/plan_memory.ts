@@ -1,24 +1,37 @@
 import type { Problem } from "../../errors.ts";
+import type { Host } from "../../host/host.ts";
 import {
   type AddressSpace,
   type Mapping,
   type MappingContent,
   PAGE_SIZE,
   type PageRun,
-  type Range,
   type Segment,
 } from "../../model/address_space.ts";
 import { cut } from "../../model/build_pages.ts";
 import type { FillStep, Handle, MemoryStep } from "./contents_plan.ts";
+import { isAtLeast } from "./kernel_version.ts";
+import { checkMemory } from "./memory/check_memory.ts";
+import { type FreeAddresses, WINDOW } from "./memory/free_addresses.ts";
+import { isWritable, mapApart } from "./memory/keep_apart.ts";
+import { checkOwnLimits } from "./memory/plan_own_limits.ts";
+import { type LockStep, type LockTime, lockTime, planLock } from "./memory/plan_locks.ts";
+import type { VdsoPlan } from "./memory/plan_vdso.ts";
 import { clearInherited, type Inherited, inheritsVdso, kernelMappings, planInherited } from "./plan_inherited.ts";
 
 const PROT_WRITE = 2;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 0x01;
 const MAP_PRIVATE = 0x02;
+const MAP_DROPPABLE = 0x08;
 const MAP_ANONYMOUS = 0x20;
+const MAP_LOCKED = 0x2000;
+const MAP_NORESERVE = 0x4000;
+const MADV_NOHUGEPAGE = 15;
 const MADV_GUARD_INSTALL = 102;
 
+/** First kernel with MADV_POPULATE_WRITE. */
+const POPULATE = [5, 14] as const;
 /** Most ranges of one preadv(2) (UIO_MAXIOV, linux/uio.h). */
 const MAX_RANGES = 1024;
 /** Most bytes of one read: the kernel takes a little less than 2 GiB (MAX_RW_COUNT). */
@@ -27,13 +40,15 @@ const MAX_BYTES = 2 ** 30;
 /** What planning the memory of one task has to know. */
 export interface MemoryContext {
   readonly pid: number;
+  readonly host: Pick<Host, "kernel" | "memory" | "own" | "capabilities">;
   /** Handle of a mapped file, opened as the mapping needs it; `undefined` where there is none, which has been told. */
   readonly fileHandle: (file: number, openFlags: number) => Handle | undefined;
   readonly executable: Handle | undefined;
   /** What the task is born with; absent when that is nothing. */
   readonly inherited?: Inherited;
+  readonly vdso: Pick<VdsoPlan, "mapping" | "patching">;
   /** Addresses that are ours. */
-  readonly free: Range;
+  readonly free: FreeAddresses;
   readonly segments: ReadonlyMap<number, Segment>;
   readonly segmentHandle: (segment: number) => Handle;
   /** The shared memory that a mapping shows; `undefined` where it shows something else. */
@@ -42,8 +57,8 @@ export interface MemoryContext {
   readonly held: readonly SharedMemory[];
   /** Segments whose content no task planned before has filled; what is filled here is taken out. */
   readonly emptySegments: Set<number>;
-  /** Where a segment can be mapped for a while. */
-  readonly scratch: number;
+  /** Bytes of a file that is mapped, where they are known. */
+  readonly fileSize: (file: number) => number | undefined;
   readonly problems: Problem[];
 }
 
@@ -60,25 +75,38 @@ export interface SharedMemory {
  * as memory to be had (VM_ACCOUNT), and merge or split it otherwise than it was.
  */
 export function planMemory(space: AddressSpace, context: MemoryContext): MemoryStep[] {
-  checkMappings(space, context);
-  const { inherited = { mappings: [] }, free } = context;
+  checkMemory(space, context);
+  checkOwnLimits(space, context);
+  const { inherited = { mappings: [] }, free, host, vdso } = context;
   const kept = new Set(inherited.mappings);
   const keptKernels = inheritsVdso(inherited, space) ? kernelMappings(space) : [];
   const own = space.mappings.filter((mapping) => isOurs(mapping) && !kept.has(mapping));
-  const fills = own.flatMap(({ start, end }) => cut(space.pages, start, end));
+  const fills = own.filter(({ content }) => content.kind !== "ring")
+    .flatMap(({ start, end }) => cut(space.pages, start, end));
   const filled = new Set(own.filter(({ start, end }) => cut(fills, start, end).length > 0));
+  const isOpened = (mapping: Mapping) => filled.has(mapping) && needsOpening(mapping);
+  const lock = (time: LockTime) => planLocks(own, { ...context, space, time, hasPages: (one) => filled.has(one) });
   return [
     ...context.inherited === undefined ? [] : clearInherited([...kept, ...keptKernels], free),
-    ...keptKernels.length > 0 ? [] : mapVdso(space),
-    ...own.flatMap((mapping) => mapOne(mapping, { context, isFilled: filled.has(mapping) })),
+    ...keptKernels.length > 0 ? [] : vdso.mapping,
+    ...mapApart(own, {
+      space,
+      map: (mapping) => mapOne(mapping, { context, isFilled: filled.has(mapping) }),
+      isWritable: (mapping) => isWritable(mapping, filled.has(mapping)),
+      canPopulate: isAtLeast(host.kernel, POPULATE),
+    }),
+    ...host.memory.hasTransparentPages ? own.flatMap(adviseEarly) : [],
     ...planFills(fills),
     ...planInherited(inherited, space),
     ...fillSegments(own, context),
-    ...own.filter((mapping) => filled.has(mapping) && needsOpening(mapping)).map(protect),
+    ...vdso.patching,
+    ...lock("when-filled"),
+    ...own.filter(isOpened).map(protect),
     ...own.flatMap(advise),
     ...space.guards.map(({ start, end }): MemoryStep => (
       { kind: "advise", start, size: end - start, advice: MADV_GUARD_INSTALL }
     )),
+    ...lock("at-last"),
     ...setLayout(space, context),
   ];
 }
@@ -87,39 +115,22 @@ function isOurs({ content }: Mapping): boolean {
   return content.kind !== "vdso" && content.kind !== "vvar" && content.kind !== "vsyscall";
 }
 
-function checkMappings(space: AddressSpace, { pid, problems }: MemoryContext): void {
-  for (const { start, end, content } of space.mappings) {
-    const where = `task ${pid}, memory ${start.toString(16)}-${end.toString(16)}`;
-    if (content.kind === "unknown") problems.push({ where, what: `${content.what} cannot be restored` });
-    if (content.kind === "sysv") problems.push({ where, what: "System V shared memory cannot be restored" });
-  }
-  for (const { address, count } of space.pages) {
-    const end = address + count * PAGE_SIZE;
-    const covered = space.mappings.reduce(
-      (sum, mapping) => sum + Math.max(0, Math.min(end, mapping.end) - Math.max(address, mapping.start)),
-      0,
-    );
-    if (covered === end - address) continue;
-    problems.push({ where: `task ${pid}, pages at ${address.toString(16)}`, what: "there is no mapping for them" });
-  }
-}
-
-/** One call makes all of it: the pages of data, which come first, and the code behind them. */
-function mapVdso({ mappings }: AddressSpace): MemoryStep[] {
-  const first = mappings.find(({ content }) => content.kind === "vdso" || content.kind === "vvar");
-  return first === undefined ? [] : [{ kind: "map-vdso", start: first.start }];
-}
-
 function mapOne(
   mapping: Mapping,
   { context, isFilled }: { readonly context: MemoryContext; readonly isFilled: boolean },
 ): MemoryStep[] {
-  const { start, end, content, flags } = mapping;
+  const { start, end, content } = mapping;
   const protection = isFilled && needsOpening(mapping) ? mapping.protection | PROT_WRITE : mapping.protection;
+  const flags = lockTime(mapping, isFilled) === "when-mapped" ? mapping.flags : mapping.flags & ~MAP_LOCKED;
   const common = { kind: "map", start, size: end - start, protection } as const;
   switch (content.kind) {
-    case "anonymous":
-      return [{ ...common, flags: flags | MAP_PRIVATE | MAP_ANONYMOUS, offset: 0 }];
+    case "anonymous": {
+      const sharing = (flags & MAP_DROPPABLE) === 0 ? MAP_PRIVATE : 0;
+      return [{ ...common, flags: flags | sharing | MAP_ANONYMOUS, offset: 0 }];
+    }
+    case "ring":
+      // Keeps the place, until the kernel has made the ring somewhere else.
+      return [{ ...common, protection: 0, flags: MAP_PRIVATE | MAP_ANONYMOUS, offset: 0 }];
     case "segment":
       return [{
         ...common,
@@ -146,12 +157,53 @@ function protect({ start, end, protection }: Mapping): MemoryStep {
   return { kind: "protect", start, size: end - start, protection };
 }
 
-function advise({ start, end, advice }: Mapping): MemoryStep[] {
-  return advice.map((number) => ({ kind: "advise", start, size: end - start, advice: number }));
+/** Without huge pages, from before the first page is there. */
+function adviseEarly(mapping: Mapping): MemoryStep[] {
+  return mapping.advice.includes(MADV_NOHUGEPAGE) ? [adviseOne(mapping, MADV_NOHUGEPAGE)] : [];
 }
 
-/** Gathers runs that follow each other in one file into as few reads as possible. */
+function advise(mapping: Mapping): MemoryStep[] {
+  return mapping.advice.filter((advice) => advice !== MADV_NOHUGEPAGE).map((advice) => adviseOne(mapping, advice));
+}
+
+function adviseOne({ start, end }: Mapping, advice: number): MemoryStep {
+  return { kind: "advise", start, size: end - start, advice };
+}
+
+/** What locking the mappings of a task has to know. */
+interface LockQuestions extends MemoryContext {
+  readonly space: AddressSpace;
+  readonly time: LockTime;
+  readonly hasPages: (mapping: Mapping) => boolean;
+}
+
+/** Locks those whose time it is. */
+function planLocks(mappings: readonly Mapping[], questions: LockQuestions): LockStep[] {
+  const { space, time, hasPages, sharedBy, segments, fileSize } = questions;
+  return mappings.filter((mapping) => lockTime(mapping, hasPages(mapping)) === time).map((mapping) => {
+    const { content } = mapping;
+    const isPrivate = content.kind === "anonymous" || content.kind === "file" && !content.isShared;
+    const segment = isPrivate ? undefined : sharedBy(content)?.segment;
+    return planLock(mapping, {
+      space,
+      shared: segment === undefined ? undefined : segments.get(segment)?.pages,
+      fileSize: content.kind === "file" ? fileSize(content.file) : undefined,
+    });
+  });
+}
+
+/** Gathers runs that follow each other in one file into as few reads as possible; the files one after the other. */
 export function planFills(runs: readonly PageRun[]): FillStep[] {
+  const files = new Map<string, PageRun[]>();
+  for (const run of runs) {
+    const others = files.get(run.file);
+    if (others === undefined) files.set(run.file, [run]);
+    else others.push(run);
+  }
+  return [...files.values()].flatMap(planFileFills);
+}
+
+function planFileFills(runs: readonly PageRun[]): FillStep[] {
   const steps: FillStep[] = [];
   let open: { file: string; offset: number; ranges: number[]; size: number } | undefined;
   const close = () => {
@@ -160,7 +212,7 @@ export function planFills(runs: readonly PageRun[]): FillStep[] {
   };
   for (const run of runs) {
     for (const { address, offset, size } of piecesOf(run)) {
-      const fits = open !== undefined && open.file === run.file && open.offset + open.size === offset &&
+      const fits = open !== undefined && open.offset + open.size === offset &&
         open.ranges.length < 2 * MAX_RANGES && open.size + size <= MAX_BYTES;
       if (!fits) close();
       open ??= { file: run.file, offset, ranges: [], size: 0 };
@@ -185,19 +237,34 @@ function fillSegments(mappings: readonly Mapping[], context: MemoryContext): Mem
   return [...mapped, ...context.held].flatMap((shared) => fillShared(shared, context));
 }
 
-/** Fills shared memory through a mapping of all of it, unless that has been planned already. */
+/** Fills shared memory, window by window, unless that has been planned already. */
 export function fillShared(
   { segment, handle }: SharedMemory,
-  { emptySegments, segments, scratch: start }: Pick<MemoryContext, "emptySegments" | "segments" | "scratch">,
+  { emptySegments, segments, free: { scratch } }: Pick<MemoryContext, "emptySegments" | "segments" | "free">,
 ): MemoryStep[] {
   const { size: bytes = 0, pages = [] } = segments.get(segment) ?? {};
-  if (!emptySegments.delete(segment) || pages.length === 0) return [];
-  const size = Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
-  return [
-    { kind: "map", start, size, protection: PROT_READ_WRITE, flags: MAP_SHARED, handle, offset: 0 },
-    ...planFills(pages.map((run) => ({ ...run, address: run.address + start }))),
-    { kind: "unmap", start, size },
-  ];
+  if (!emptySegments.delete(segment)) return [];
+  const end = Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
+  return [...windowsOf(pages)].flatMap((offset): MemoryStep[] => {
+    const size = Math.min(WINDOW, end - offset);
+    const runs = cut(pages, offset, offset + size);
+    const flags = MAP_SHARED | MAP_NORESERVE;
+    return [
+      { kind: "map", start: scratch, size, protection: PROT_READ_WRITE, flags, handle, offset },
+      ...planFills(runs.map((run) => ({ ...run, address: run.address - offset + scratch }))),
+      { kind: "unmap", start: scratch, size },
+    ];
+  });
+}
+
+/** Offsets of the windows that have pages in them. */
+function windowsOf(pages: readonly PageRun[]): Set<number> {
+  const windows = new Set<number>();
+  for (const { address, count } of pages) {
+    const end = address + count * PAGE_SIZE;
+    for (let offset = address - address % WINDOW; offset < end; offset += WINDOW) windows.add(offset);
+  }
+  return windows;
 }
 
 /** The kernel refuses to change the executable while it is mapped, also to the same one. */

@@ -17,6 +17,7 @@ export type StateOfTask = Omit<
   | "isFiller"
   | "memory"
   | "hugePagesDisabled"
+  | "rings"
   | "expectedMappings"
   | "executable"
   | "descriptors"

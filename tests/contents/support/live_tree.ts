@@ -1,6 +1,6 @@
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import { SysError } from "../../../lib/errors.ts";
-import { type Run, runCgrestore } from "../../support/run_cgrestore.ts";
+import { cgrestoreCommand, type Run, runCgrestore } from "../../support/run_cgrestore.ts";
 import { type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
 import { taskExists, waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
@@ -63,14 +63,26 @@ export class LiveTree implements AsyncDisposable {
     return describeTree(this.root);
   }
 
-  /** Dumps the tasks, which are gone then; returns the directory of the images. */
-  async dump(options: readonly string[] = []): Promise<string> {
+  /** Writes the memory of the tasks, which run on; a later dump upon it has only what has changed since. */
+  async preDump(options: readonly string[] = []): Promise<void> {
+    await this.#runDump("pre-dump", options);
+  }
+
+  async #runDump(command: string, options: readonly string[]): Promise<string> {
+    const upon = this.#dumps === 0 ? [] : ["--prev-images-dir", `../${this.#dumps}`];
     const images = `${this.#images}/${++this.#dumps}`;
     await Deno.mkdir(images);
     for (const pid of listTree(this.root)) if (!this.#pidRange().includes(pid)) this.#others.add(pid);
-    const args = ["dump", "-t", String(this.root), "-D", images, "-o", "dump.log", "-v4", ...options];
+    const tracked = options.includes("--track-mem") ? upon : [];
+    const args = [command, "-t", String(this.root), "-D", images, "-o", "dump.log", "-v4", ...tracked, ...options];
     const { code } = await runProgram([criuPath(), ...args]);
     if (code !== 0) throw new Error(`Cannot dump: ${lastErrors(`${images}/dump.log`)}`);
+    return images;
+  }
+
+  /** Dumps the tasks, which are gone then; returns the directory of the images. */
+  async dump(options: readonly string[] = []): Promise<string> {
+    const images = await this.#runDump("dump", options);
     await this.#reapAll();
     await this.saveDirectory();
     return images;
@@ -92,6 +104,13 @@ export class LiveTree implements AsyncDisposable {
     const program = new URL("pretending_cgrestore.ts", import.meta.url).pathname;
     const command = [Deno.execPath(), "run", "-A", "--no-check", program, JSON.stringify(host)];
     return await runProgram([...command, "restore", "--images", images, "--restore-detached", "-v1", ...options]);
+  }
+
+  /** Restores with a cgrestore that a program starts: `prlimit` and its options. */
+  async restoreThrough(program: readonly string[], images: string): Promise<Run> {
+    await this.putDirectoryBack();
+    const args = ["restore", "--images", images, "--restore-detached", "-v1"];
+    return await runProgram([...program, ...cgrestoreCommand(), ...args]);
   }
 
   /** Restores with CRIU. */

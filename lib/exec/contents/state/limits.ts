@@ -2,6 +2,11 @@ import type { LimitStep, TaskContents } from "../../../plan/contents/contents_pl
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, remoteCall, words } from "../remote.ts";
 
+/** The coordinator's, which the tasks are born with. */
+export function compileOwnLimits(context: ContentsContext, steps: readonly LimitStep[]): RemoteCall[] {
+  return steps.map((step) => setLimit(context, { of: 0, name: "the coordinator" }, step));
+}
+
 /** Limits come late: what a task already had may be more than they allow. */
 export function compileLimits(context: ContentsContext, { pid, limits }: TaskContents): RemoteCall[] {
   return limits.map((step) => setLimit(context, { of: 0, name: context.nameOf(pid) }, step));

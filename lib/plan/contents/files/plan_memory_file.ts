@@ -1,8 +1,8 @@
 import type { MemoryFile, MemoryInode } from "../../../model/files/memory_file.ts";
-import { PAGE_SIZE } from "../../../model/address_space.ts";
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
+import { segmentStep } from "./plan_segment.ts";
 
 /** memfd_create(2), without content. */
 export interface MemfdStep extends StepBase {
@@ -42,13 +42,15 @@ export interface SealStep extends StepBase {
   readonly seals: number;
 }
 
-/** Name of the inodes that are anonymous shared memory, opened through /proc/PID/map_files. */
-const ANONYMOUS = "/dev/zero";
+/** Names of the inodes that are anonymous shared memory, opened through /proc/PID/map_files; the other of huge pages. */
+const ANONYMOUS: readonly string[] = ["/dev/zero", "/anon_hugepage"];
 
 const O_ACCMODE = 3;
+const O_RDONLY = 0;
 const O_RDWR = 2;
 /** Only opening gives it to a file of memory. */
 const O_ASYNC = 0o20000;
+const F_SEAL_WRITE = 8;
 
 /** The handle of an open memfd. */
 export function planMemoryFile(planner: FilePlanner, file: MemoryFile): Handle {
@@ -67,10 +69,15 @@ export function planMemoryFile(planner: FilePlanner, file: MemoryFile): Handle {
   return handle;
 }
 
-/** The handle of a memfd to map. */
+/**
+ * The handle of a memfd to map.
+ *
+ * What is sealed against writing has no mappings that could write. It is sealed after it has been mapped, and that the
+ * kernel refuses where a mapping of it could become writable: so it is mapped as if it had been opened for reading.
+ */
 export function planMemoryUse(planner: FilePlanner, { inode }: MemoryFile, openFlags: number): Handle {
   const { handle: from } = planInode(planner, inode);
-  const flags = openFlags & O_ACCMODE;
+  const flags = (inode.seals & F_SEAL_WRITE) === 0 ? openFlags & O_ACCMODE : O_RDONLY;
   if (flags === O_RDWR) return from;
   const { handle, isNew } = planner.handle(`use ${flags} ${inodeKey(inode)}`);
   if (isNew) planner.early.push({ kind: "reopen", handle, from, what: linkOf(inode), flags, position: 0 });
@@ -88,8 +95,8 @@ function planInode(planner: FilePlanner, inode: MemoryInode): { handle: Handle; 
   if (!isNew) return { handle, isFresh: !planner.expected.has(handle) };
   const { name, size, hugeFlags, mode, uid, gid, seals } = inode;
   const what = linkOf(inode);
-  if (name === ANONYMOUS) {
-    planner.early.push({ kind: "make-segment", handle, what, size: Math.ceil(size / PAGE_SIZE) * PAGE_SIZE });
+  if (ANONYMOUS.includes(name)) {
+    planner.early.push(segmentStep(planner, inode.segment, { handle, what }));
     return { handle, isFresh: true };
   }
   const permissions = mode === undefined ? {} : { mode: mode & 0o7777 };
@@ -103,5 +110,5 @@ function inodeKey({ id }: MemoryInode): string {
 }
 
 function linkOf({ name }: MemoryInode): string {
-  return name === ANONYMOUS ? `${name} (deleted)` : `/memfd:${name} (deleted)`;
+  return ANONYMOUS.includes(name) ? `${name} (deleted)` : `/memfd:${name} (deleted)`;
 }

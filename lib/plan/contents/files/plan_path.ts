@@ -13,6 +13,7 @@ export interface OpenPathStep extends StepBase {
   readonly position: number;
 }
 
+const O_WRONLY = 1;
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
 const O_NOCTTY = 0o400;
@@ -43,6 +44,14 @@ export function planPathUse(
   if (!isNew) return handle;
   checkPath(planner, file, holder);
   planner.early.push({ kind: "open-path", handle, what: path, path, flags, position: 0 });
+  return handle;
+}
+
+/** The handle of /dev/null, to write to. */
+export function planNullFile(planner: FilePlanner): Handle {
+  const path = "/dev/null";
+  const { handle } = planner.handle(`use ${O_WRONLY} ${path}`);
+  planner.early.push({ kind: "open-path", handle, what: path, path, flags: O_WRONLY, position: 0 });
   return handle;
 }
 

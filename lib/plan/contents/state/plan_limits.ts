@@ -2,6 +2,7 @@ import type { Problem } from "../../../errors.ts";
 import type { Host } from "../../../host/host.ts";
 import type { TaskState } from "../../../model/task_state.ts";
 import type { LimitStep, TaskContents } from "../contents_plan.ts";
+import { planOwnLimits } from "../memory/plan_own_limits.ts";
 
 const RLIMIT_NOFILE = 7;
 const RLIMIT_SIGPENDING = 11;
@@ -24,11 +25,12 @@ export function planLimits(
 ): Pick<TaskContents, "limits" | "lastLimits"> {
   const { host: { own }, queued } = questions;
   const steps = limits.map((limit, resource): LimitStep => ({ resource, ...limit }));
+  // The coordinator raises these, and that of open files.
+  const raisedHere = new Set([RLIMIT_NOFILE, ...planOwnLimits(questions.host).map(({ resource }) => resource)]);
   checkLimits(steps, questions);
   const changed = steps.filter(({ resource, soft, hard }) => {
     const inherited = own.limits[resource];
-    // The coordinator raises that of open files.
-    return inherited?.soft !== soft || inherited.hard !== hard || resource === RLIMIT_NOFILE;
+    return inherited?.soft !== soft || inherited.hard !== hard || raisedHere.has(resource);
   });
   if (queued === 0) return { limits: changed, lastLimits: [] };
   const signals = own.limits[RLIMIT_SIGPENDING]?.soft ?? 0n;

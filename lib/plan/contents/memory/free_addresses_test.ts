@@ -1,0 +1,26 @@
+import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
+import { aMapping, aSpace } from "../../../../tests/support/build_space.ts";
+import { findFreeAddresses } from "./free_addresses.ts";
+
+const GIB = 2 ** 30;
+
+Deno.test("findFreeAddresses() takes the lowest 4 GiB that are free in all tasks", () => {
+  const one = aSpace({ mappings: [aMapping(0x40_0000, 1), aMapping(5 * GIB, 1)] });
+  const other = aSpace({ mappings: [aMapping(12 * GIB - 0x1000, 2)] });
+  const expected = { start: 16 * GIB, end: 18 * GIB, scratch: 17 * GIB, kept: 19 * GIB };
+  assertEquals(findFreeAddresses([one, other]), expected);
+  assertEqual(findFreeAddresses([one])?.start, 8 * GIB);
+});
+
+Deno.test("findFreeAddresses() finds a gap between terabytes, and none where there is none", () => {
+  const all = aMapping(4 * GIB, (2 ** 47 - 4 * GIB) / 4096);
+  const gap = 100 * 1024 * GIB;
+  const [below, above] = [{ ...all, end: gap + GIB }, { ...all, start: gap + 8 * GIB }];
+  assertEqual(findFreeAddresses([aSpace({ mappings: [below, above] })])?.start, gap + 4 * GIB);
+  assertEqual(findFreeAddresses([aSpace({ mappings: [all] })]), undefined);
+});
+
+Deno.test("findFreeAddresses() is not disturbed by the page of vsyscalls", () => {
+  const page = aMapping(2 ** 64 - 10 * 2 ** 20, 1, { content: { kind: "vsyscall" } });
+  assertEqual(findFreeAddresses([aSpace({ mappings: [page] })])?.start, 4 * GIB);
+});

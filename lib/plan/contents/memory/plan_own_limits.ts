@@ -1,0 +1,42 @@
+import type { Problem } from "../../../errors.ts";
+import type { Host } from "../../../host/host.ts";
+import type { AddressSpace } from "../../../model/address_space.ts";
+import type { LimitStep } from "../contents_plan.ts";
+
+const RLIMIT_FSIZE = 1;
+const RLIMIT_DATA = 2;
+const RLIMIT_MEMLOCK = 8;
+const RLIMIT_AS = 9;
+/** What memory, and files of memory, may be limited by. */
+const RESOURCES = [RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_AS] as const;
+
+const UNLIMITED = 2n ** 64n - 1n;
+const MIB = 2 ** 20;
+
+/** Limits that cgrestore was started with, and that shall not hold while memory is made: each task gets its own later. */
+export function planOwnLimits({ own, capabilities }: Pick<Host, "own" | "capabilities">): LimitStep[] {
+  const mayRaise = capabilities.has("CAP_SYS_RESOURCE");
+  return RESOURCES.flatMap((resource) => {
+    const { soft, hard } = own.limits[resource] ?? { soft: UNLIMITED, hard: UNLIMITED };
+    const most = mayRaise ? UNLIMITED : hard;
+    return soft === most ? [] : [{ resource, soft: most, hard: most }];
+  });
+}
+
+/** What checking limits has to know. */
+export interface OwnLimitQuestions {
+  readonly pid: number;
+  readonly host: Pick<Host, "own" | "capabilities">;
+  readonly problems: Problem[];
+}
+
+/** Tells of addresses that a task may not have while it is made. */
+export function checkOwnLimits({ mappings }: AddressSpace, { pid, host, problems }: OwnLimitQuestions): void {
+  const { own, capabilities } = host;
+  const limit = own.limits[RLIMIT_AS]?.hard ?? UNLIMITED;
+  if (limit === UNLIMITED || capabilities.has("CAP_SYS_RESOURCE")) return;
+  const size = mappings.reduce((sum, { start, end }) => sum + end - start, 0);
+  if (BigInt(size) <= limit) return;
+  const what = `it has ${Math.ceil(size / MIB)} MiB of addresses, and cgrestore may have ${limit / BigInt(MIB)}`;
+  problems.push({ where: `task ${pid}, memory`, what: `${what}: raise the limit, ulimit -v` });
+}

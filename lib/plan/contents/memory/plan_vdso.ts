@@ -1,0 +1,222 @@
+import type { Problem } from "../../../errors.ts";
+import type { HostMemory, HostVdso } from "../../../host/host.ts";
+import type { AddressSpace, Mapping, Range } from "../../../model/address_space.ts";
+import { parseVdso, type VdsoFunction } from "../../../model/parse_vdso.ts";
+import type { MemoryStep } from "../contents_plan.ts";
+import type { ExpectedMapping } from "../expected_mapping.ts";
+import { vdsoKey } from "./memory_questions.ts";
+import { jumpTo, STUBS } from "./redirections.ts";
+
+/** How a task gets the code that the kernel maps into every task (vdso(7)), and its data. */
+export interface VdsoPlan {
+  /** What is mapped and filled as other memory is. */
+  readonly space: AddressSpace;
+  /** Done in the beginning. */
+  readonly mapping: readonly MemoryStep[];
+  /** Done when pages are filled, and can still be written to. */
+  readonly patching: readonly MemoryStep[];
+  /** What there is in the end besides the mappings of `space`. */
+  readonly expected: readonly ExpectedMapping[];
+}
+
+/** What planning the vdso of a task has to know. */
+export interface VdsoQuestions {
+  readonly pid: number;
+  /** Where its threads run. */
+  readonly instructions: readonly number[];
+  readonly host: Pick<HostMemory, "vdso" | "pages">;
+  /** Addresses, free in this task, for a vdso that does not get the place of the dumped one. */
+  readonly aside: number;
+  readonly problems: Problem[];
+}
+
+const PROT_READ_EXEC = 5;
+const PROT_ALL = 7;
+
+/**
+ * Plans the vdso of a task. The kernel's own takes the place of the dumped one where their functions begin at the same
+ * offsets. Else it is mapped aside, and the dumped one stays as ordinary memory, whose functions jump to the kernel's.
+ */
+export function planVdso(space: AddressSpace, questions: VdsoQuestions): VdsoPlan {
+  const dumped = findDumped(space);
+  if (dumped === undefined) return unchanged(space);
+  const { host, problems, pid } = questions;
+  const refuse = (what: string) => {
+    problems.push({ where: `task ${pid}, vdso`, what });
+    return unchanged(space);
+  };
+  if (host.vdso === undefined) return refuse("this kernel does not map one");
+  const own = describeHostVdso(host.vdso);
+  if (dumped.code === undefined) return apart(space, { dumped, own, aside: questions.aside });
+  const bytes = host.pages.get(vdsoKey(pid));
+  if (bytes?.length !== dumped.code.end - dumped.code.start) return refuse("the images do not have its pages");
+  const isSame = isEqual(bytes, host.vdso.code);
+  const isInside = questions.instructions.some((address) => isIn(dumped.code, address));
+  const canReplace = isSame || !isInside && hasSameFunctions(bytes, host.vdso.code);
+  if (canReplace && hasSameShape(dumped, own)) return inPlace(space, dumped.code.start - own.code.offset);
+  if (isSame && hasSameSizes(dumped, own)) return apart(space, { dumped, own, aside: questions.aside });
+  const functions = parseVdso(bytes);
+  if (functions === undefined) return refuse("its functions cannot be found in its pages");
+  return redirect(space, { ...questions, dumped: { ...dumped, code: dumped.code }, own, functions, refuse });
+}
+
+function unchanged(space: AddressSpace): VdsoPlan {
+  return { space, mapping: [], patching: [], expected: [] };
+}
+
+/** What the task had: either may be missing. */
+interface DumpedVdso {
+  readonly code: Mapping | undefined;
+  readonly data: Mapping | undefined;
+}
+
+function findDumped({ mappings }: AddressSpace): DumpedVdso | undefined {
+  const code = mappings.find(({ content }) => content.kind === "vdso");
+  const data = mappings.find(({ content }) => content.kind === "vvar");
+  return code === undefined && data === undefined ? undefined : { code, data };
+}
+
+/** The kernel's: parts of data follow each other. */
+interface OwnVdso {
+  readonly code: { readonly offset: number; readonly size: number };
+  readonly data: { readonly offset: number; readonly size: number };
+  readonly parts: HostVdso["parts"];
+  readonly functions: readonly VdsoFunction[];
+}
+
+function describeHostVdso({ parts, code: bytes }: HostVdso): OwnVdso {
+  const data = parts.filter(({ kind }) => kind === "vvar");
+  const code = parts.find(({ kind }) => kind === "vdso") ?? { offset: 0, size: 0 };
+  const size = data.reduce((sum, part) => sum + part.size, 0);
+  return { parts, code, data: { offset: data[0]?.offset ?? 0, size }, functions: parseVdso(bytes) ?? [] };
+}
+
+function isEqual(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
+}
+
+function isIn(range: Range | undefined, address: number): boolean {
+  return range !== undefined && address >= range.start && address < range.end;
+}
+
+/** Whether every function of the dumped vdso is at the same offset in the kernel's. */
+function hasSameFunctions(dumped: Uint8Array, own: Uint8Array): boolean {
+  const [functions, others] = [parseVdso(dumped), parseVdso(own)];
+  if (functions === undefined || others === undefined || dumped.length !== own.length) return false;
+  const offsets = new Map(others.map(({ name, offset }) => [name, offset]));
+  return functions.every(({ name, offset }) => offsets.get(name) === offset);
+}
+
+/** Whether code and data are as large, and as far from each other, as the kernel maps them. */
+function hasSameShape({ code, data }: DumpedVdso, own: OwnVdso): boolean {
+  if (code === undefined || data === undefined) return false;
+  return hasSameSizes({ code, data }, own) && code.start - data.start === own.code.offset - own.data.offset;
+}
+
+function hasSameSizes({ code, data }: DumpedVdso, own: OwnVdso): boolean {
+  return (code === undefined || code.end - code.start === own.code.size) &&
+    (data === undefined || data.end - data.start === own.data.size);
+}
+
+/** One call maps all of it. */
+function inPlace(space: AddressSpace, start: number): VdsoPlan {
+  return { ...unchanged(space), mapping: [{ kind: "map-vdso", start }] };
+}
+
+/** For a task that has moved or unmapped a part. */
+function apart(
+  space: AddressSpace,
+  { dumped: { code, data }, own, aside }: { dumped: DumpedVdso; own: OwnVdso; aside: number },
+): VdsoPlan {
+  const moves = own.parts.map((part): MemoryStep => {
+    const [target, base] = part.kind === "vdso" ? [code, own.code.offset] : [data, own.data.offset];
+    const from = { start: aside + part.offset, size: part.size };
+    if (target === undefined) return { kind: "unmap", ...from };
+    return { kind: "move", ...from, to: target.start + part.offset - base };
+  });
+  return { ...unchanged(space), mapping: [{ kind: "map-vdso", start: aside }, ...moves] };
+}
+
+interface Redirection extends VdsoQuestions {
+  readonly dumped: DumpedVdso & { readonly code: Mapping };
+  readonly own: OwnVdso;
+  readonly functions: readonly VdsoFunction[];
+  readonly refuse: (what: string) => VdsoPlan;
+}
+
+function redirect(space: AddressSpace, redirection: Redirection): VdsoPlan {
+  const { dumped, own, aside, instructions, refuse } = redirection;
+  const patches = planPatches(redirection);
+  for (const { name, offset, size, code } of patches) {
+    if (size < code.length) return refuse(`its function ${name} has no room for a jump to this kernel's`);
+    const start = dumped.code.start + offset;
+    // A thread that is about to enter a function will jump.
+    if (instructions.some((address) => address > start && address < start + code.length)) {
+      return refuse(
+        `a thread was at the beginning of its function ${name}, where there will be a jump to this kernel's`,
+      );
+    }
+  }
+  return {
+    space: { ...space, mappings: space.mappings.map(asMemory) },
+    mapping: [{ kind: "map-vdso", start: aside }],
+    patching: [
+      ...patches.map(({ offset, code }): MemoryStep => (
+        { kind: "write", start: dumped.code.start + offset, bytes: code }
+      )),
+      ...putMark(redirection),
+    ],
+    expected: own.parts.map(({ kind, offset, size }) => {
+      const start = aside + offset;
+      const common = { start, end: start + size, offset: 0 };
+      const [access, name] = kind === "vdso" ? ["r-xp", "[vdso]"] : ["r--p", ""];
+      return { ...common, access, name };
+    }),
+  };
+}
+
+/** The code is in the image. The data are not: zeros are to the code a clock that only the kernel can read. */
+function asMemory(mapping: Mapping): Mapping {
+  const { kind } = mapping.content;
+  return kind === "vdso" || kind === "vvar" ? { ...mapping, content: { kind: "anonymous" } } : mapping;
+}
+
+interface Patch extends VdsoFunction {
+  readonly code: Uint8Array<ArrayBuffer>;
+}
+
+/** Jumps to the kernel's functions, and system calls in place of those that the kernel does not have. */
+function planPatches({ functions, own, aside }: Redirection): Patch[] {
+  const targets = new Map(own.functions.map(({ name, offset }) => [name, aside + own.code.offset + offset]));
+  const patches = new Map<number, Patch>();
+  for (const one of functions) {
+    const target = targets.get(one.name);
+    const code = target === undefined ? STUBS.get(one.name) : jumpTo(target);
+    // Functions have several names.
+    if (code !== undefined && !patches.has(one.offset)) patches.set(one.offset, { ...one, code });
+  }
+  return [...patches.values()];
+}
+
+/** `VDSO_MARK_SIGNATURE_V3` and its version (criu/include/parasite-vdso.h). */
+const MARK_SIGNATURE = 0x4f53_4476_5549_5243n;
+const MARK_VERSION = 3n;
+const NO_ADDRESS = 0xffff_ffff_ffff_ffffn;
+
+/**
+ * Makes the kernel's vdso known as one that only the dumped one calls: CRIU leaves it out when it dumps the task again,
+ * and takes the other for the vdso. The mark takes the place of the ELF header, which nobody needs.
+ */
+function putMark({ dumped, own, aside }: Redirection): MemoryStep[] {
+  const start = aside + own.code.offset;
+  const addresses = [dumped.code.start, dumped.data?.start, aside + own.data.offset]
+    .map((address) => address === undefined ? NO_ADDRESS : BigInt(address));
+  const [code = NO_ADDRESS, data = NO_ADDRESS, ownData = NO_ADDRESS] = addresses;
+  const mark = BigUint64Array.of(MARK_SIGNATURE, code, MARK_VERSION, data, ownData);
+  const range = { start, size: own.code.size };
+  return [
+    { kind: "protect", ...range, protection: PROT_ALL },
+    { kind: "write", start, bytes: new Uint8Array(mark.buffer) },
+    { kind: "protect", ...range, protection: PROT_READ_EXEC },
+  ];
+}

@@ -1,0 +1,117 @@
+/** What tasks have in memory after a restore belongs to their cgroup, and not to cgrestore's. */
+import { equal as assertEqual, ok as assert } from "node:assert/strict";
+import { parseMaps } from "../../lib/host/parse_maps.ts";
+import { PAGE_SIZE } from "../../lib/model/address_space.ts";
+import { UNIFIED } from "../../lib/model/hierarchy.ts";
+import { OwnCgroups } from "../support/own_cgroups.ts";
+import { type Requirement, requires } from "../support/skip.ts";
+import { compileHolder } from "./support/compile_holder.ts";
+import { LiveTree } from "./support/live_tree.ts";
+
+const MIB = 2 ** 20;
+const PROGRAM_SIZE = 100 * MIB;
+/** What may be left of cgrestore when it has ended: files that it has read, and what this test has needed meanwhile. */
+const MARGIN = 16 * MIB;
+/** Number of the frame that a page is in, in an entry of /proc/PID/pagemap. */
+const FRAME_MASK = (1n << 55n) - 1n;
+
+test({ version: "v1", needs: "v1", hierarchy: "memory", usage: "memory.usage_in_bytes" });
+test({ version: "v2", needs: "v2-memory", hierarchy: UNIFIED, usage: "memory.current" });
+
+interface Layout {
+  readonly version: "v1" | "v2";
+  readonly needs: Requirement;
+  readonly hierarchy: string;
+  /** The file that says how much a cgroup is charged for. */
+  readonly usage: string;
+}
+
+function test({ version, needs, hierarchy, usage }: Layout): void {
+  const name = `memory is charged to the cgroup of the tasks, ${version}`;
+  Deno.test({
+    name,
+    ...requires(name, "root", "cc", "criu", needs),
+    async fn() {
+      using own = new OwnCgroups();
+      await using tree = await LiveTree.create();
+      const top = `${own.mountPoint(hierarchy)}/${own.id}`;
+      own.make({
+        hierarchy,
+        path: `/${own.id}`,
+        files: version === "v2" ? [["cgroup.subtree_control", "+memory"]] : [],
+      });
+      own.make({ hierarchy, path: `/${own.id}/program` });
+      own.make({ hierarchy, path: `/${own.id}/restorer` });
+      const program = await compileHolder();
+      const start = `echo $$ >${top}/program/cgroup.procs && exec "$0" "$@"`;
+      await tree.start(["sh", "-c", start, program, "spawn", String(tree.root), "hundred_megabytes", tree.directory]);
+      await tree.ready();
+      const images = await tree.dump();
+      Deno.removeSync(`${top}/program`);
+
+      await inCgroup(`${top}/restorer`, async () => {
+        const { code, err } = await tree.restore(images);
+        assertEqual(err, "");
+        assertEqual(code, 0);
+      });
+      const charged = readUsage(`${top}/program/${usage}`);
+      assert(charged >= PROGRAM_SIZE, `the tasks are charged for ${charged} bytes`);
+      const leftover = readUsage(`${top}/restorer/${usage}`);
+      assert(leftover < MARGIN, `cgrestore is charged for ${leftover} bytes`);
+      checkOwners(tree.root, `${top}/program`);
+      assertEqual(await tree.finish(), "ok");
+    },
+  });
+}
+
+/** Runs something with this process, and what it starts, in a cgroup. */
+async function inCgroup(directory: string, action: () => Promise<void>): Promise<void> {
+  const enter = (path: string) => Deno.writeTextFileSync(`${path}/cgroup.procs`, String(Deno.pid));
+  const [root] = directory.split(/\/cgr-/);
+  const before = ownCgroup(root ?? "");
+  enter(directory);
+  try {
+    await action();
+  } finally {
+    enter(before);
+  }
+}
+
+/** The cgroup that this process is in, of the hierarchy that is mounted there. */
+function ownCgroup(mountPoint: string): string {
+  const controller = mountPoint.slice(mountPoint.lastIndexOf("/") + 1);
+  const lines = Deno.readTextFileSync("/proc/self/cgroup").trim().split("\n").map((line) => line.split(":"));
+  const line = lines.find(([, name = ""]) => name.split(",").includes(controller)) ?? lines.find(([id]) => id === "0");
+  return `${mountPoint}${line?.slice(2).join(":") ?? ""}`;
+}
+
+function readUsage(path: string): number {
+  return Number(Deno.readTextFileSync(path));
+}
+
+/** Every page of the program's own belongs to the cgroup (Documentation/admin-guide/mm/pagemap.rst). */
+function checkOwners(pid: number, cgroup: string): void {
+  const inode = BigInt(Deno.statSync(cgroup).ino ?? 0);
+  const mappings = parseMaps(Deno.readTextFileSync(`/proc/${pid}/maps`));
+  const own = mappings.find(({ start, end }) => end - start === 64 * MIB);
+  assert(own !== undefined);
+  using pagemap = Deno.openSync(`/proc/${pid}/pagemap`);
+  using owners = Deno.openSync("/proc/kpagecgroup");
+  const frames = new BigUint64Array((own.end - own.start) / PAGE_SIZE);
+  readAt(pagemap, new Uint8Array(frames.buffer), own.start / PAGE_SIZE * 8);
+  const owner = new BigUint64Array(1);
+  // A sample, because each one is a file to be read.
+  for (let page = 0; page < frames.length; page += 16) {
+    readAt(owners, new Uint8Array(owner.buffer), Number((frames[page] ?? 0n) & FRAME_MASK) * 8);
+    assertEqual(owner[0], inode, `a page of another cgroup at ${(own.start + page * PAGE_SIZE).toString(16)}`);
+  }
+}
+
+function readAt(file: Deno.FsFile, bytes: Uint8Array, offset: number): void {
+  file.seekSync(offset, Deno.SeekMode.Start);
+  for (let done = 0; done < bytes.length;) {
+    const count = file.readSync(bytes.subarray(done));
+    if (count === null) throw new Error(`Cannot read at ${offset}: there is nothing`);
+    done += count;
+  }
+}
