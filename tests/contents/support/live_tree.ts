@@ -1,10 +1,10 @@
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import { SysError } from "../../../lib/errors.ts";
 import { cgrestoreCommand, type Run, runCgrestore } from "../../support/run_cgrestore.ts";
-import { type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
+import { claimPid, type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
 import { taskExists, waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
-import { describeTree, listTree, parentOf, type TreeDescription } from "./describe_tree.ts";
+import { describeTree, listThreads, listTree, parentOf, type TreeDescription } from "./describe_tree.ts";
 
 const sys = openLinuxSys();
 
@@ -28,6 +28,7 @@ export class LiveTree implements AsyncDisposable {
   #dumps = 0;
   /** Pids of tasks beyond those that are reserved, which the kernel has chosen. */
   readonly #others = new Set<number>();
+  readonly #claims = new DisposableStack();
 
   private constructor(pids: PidReservation, directory: string, images: string) {
     this.#pids = pids;
@@ -72,12 +73,20 @@ export class LiveTree implements AsyncDisposable {
     const upon = this.#dumps === 0 ? [] : ["--prev-images-dir", `../${this.#dumps}`];
     const images = `${this.#images}/${++this.#dumps}`;
     await Deno.mkdir(images);
-    for (const pid of listTree(this.root)) if (!this.#pidRange().includes(pid)) this.#others.add(pid);
+    this.#notePids();
     const tracked = options.includes("--track-mem") ? upon : [];
     const args = [command, "-t", String(this.root), "-D", images, "-o", "dump.log", "-v4", ...tracked, ...options];
     const { code } = await runProgram([criuPath(), ...args]);
     if (code !== 0) throw new Error(`Cannot dump: ${lastErrors(`${images}/dump.log`)}`);
     return images;
+  }
+
+  /** Those which the kernel has chosen, of tasks and their threads: nobody shall get them while they are free. */
+  #notePids(): void {
+    for (const pid of listTree(this.root)) {
+      if (!this.#pidRange().includes(pid)) this.#others.add(pid);
+      for (const tid of listThreads(pid)) this.#claims.use(claimPid(tid));
+    }
   }
 
   /** Dumps the tasks, which are gone then; returns the directory of the images. */
@@ -169,6 +178,7 @@ export class LiveTree implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     this.#pids[Symbol.dispose]();
+    this.#claims.dispose();
     await Deno.remove(this.#images, { recursive: true });
     await Deno.remove(this.directory, { recursive: true });
   }
