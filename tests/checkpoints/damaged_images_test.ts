@@ -29,14 +29,21 @@ function memorySys(files: Images): Sys {
   const open = new Map<number, { bytes: Uint8Array; at: number }>();
   const get = (fd: number) => open.get(fd)!;
   let next = 3;
-  const calls: Pick<Sys, "open" | "fstat" | "read" | "close"> = {
+  const statusOf = (bytes: Uint8Array) => ({ mode: 0o100644, uid: 0, gid: 0, size: bytes.length, device: 0 });
+  const bytesAt = (path: string) => files.get(path.slice(path.lastIndexOf("/") + 1));
+  const calls: Pick<Sys, "open" | "fstat" | "stat" | "read" | "close"> = {
     open: (path) => {
-      const bytes = files.get(path.slice(path.lastIndexOf("/") + 1));
+      const bytes = bytesAt(path);
       if (bytes === undefined) throw new SysError("open", "ENOENT", `Cannot open "${path}"`);
       open.set(next, { bytes, at: 0 });
       return next++;
     },
-    fstat: (fd) => ({ mode: 0o100644, uid: 0, gid: 0, size: get(fd).bytes.length, device: 0 }),
+    fstat: (fd) => statusOf(get(fd).bytes),
+    stat: (path) => {
+      const bytes = bytesAt(path);
+      if (bytes === undefined) throw new SysError("stat", "ENOENT", `Cannot look at "${path}"`);
+      return statusOf(bytes);
+    },
     // In small bites, so that reading has to put them together.
     read: (fd, buffer) => {
       const file = get(fd);

@@ -15,6 +15,7 @@ const MACHINE: Texts<FakeKernel> = {
   "filesystems": () => "nodev\tcgroup\nnodev\tcgroup2\nnodev\ttmpfs\n\text4\n",
   "sys/kernel/pid_max": ({ host }) => `${host.pidMax}\n`,
   "sys/fs/nr_open": () => "1048576\n",
+  "sys/vm/max_map_count": () => "65530\n",
   "sys/fs/suid_dumpable": () => "0\n",
   "sys/kernel/osrelease": ({ host }) => `${host.kernel}\n`,
   "sys/kernel/ostype": () => "Linux\n",
