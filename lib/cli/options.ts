@@ -193,6 +193,29 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "What to do where this host lacks a hierarchy of the checkpoint; default: fail",
   },
   {
+    name: "inherit-fd",
+    kind: "value",
+    value: "fd[N]:KEY",
+    repeatable: true,
+    commands: PLANNING,
+    help: "Use cgrestore's own descriptor N for the file KEY of the checkpoint: a path without its first slash, " +
+      '"file[MOUNT:INODE]", "pipe:[INODE]" and the like, as CRIU names them; may be repeated',
+  },
+  {
+    name: "file-validation",
+    kind: "value",
+    value: "filesize|buildid",
+    commands: PLANNING,
+    help: "How to tell that a file is still the one of the dump: by its size and type alone, or by the build id of " +
+      "programs and libraries as well (the default)",
+  },
+  {
+    name: "skip-file-rwx-check",
+    kind: "flag",
+    commands: PLANNING,
+    help: "Let the permissions of files differ from those at the dump",
+  },
+  {
     name: "ext-unix-sk",
     short: "x",
     kind: "optional",

@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.ts";
 import { cgroupPathProblem } from "../model/cgroup_path.ts";
-import { type CgroupRoot, MANAGE_MODES, type PlanOptions } from "../plan/plan.ts";
+import { type CgroupRoot, FILE_VALIDATIONS, type InheritedFile, MANAGE_MODES, type PlanOptions } from "../plan/plan.ts";
 import type { Invocation } from "./invocation.ts";
 import { nearest } from "./nearest.ts";
 import { type CommandName, COMMANDS, findCommand, OPTIONS, type OptionSpec } from "./options.ts";
@@ -84,8 +84,25 @@ function readPlanOptions(reader: Reader): PlanOptions {
     shellJob: reader.flag("shell-job") ?? false,
     restoreSibling: reader.flag("restore-sibling") ?? false,
     placeholders: reader.flag("placeholders") ?? false,
+    fileValidation: reader.choice("file-validation", FILE_VALIDATIONS) ?? "buildid",
+    skipFileRwxCheck: reader.flag("skip-file-rwx-check") ?? false,
+    inheritedFiles: readInheritedFiles(reader),
     externalUnixSockets: reader.has("ext-unix-sk"),
   };
+}
+
+/** `fd[N]:KEY` */
+function readInheritedFiles(reader: Reader): InheritedFile[] {
+  const files: InheritedFile[] = [];
+  for (const text of reader.values("inherit-fd")) {
+    const [, number, key] = /^fd\[(\d{1,9})\]:(.+)$/s.exec(text) ?? [];
+    if (number === undefined || key === undefined) {
+      reader.refuse("inherit-fd", text, 'a descriptor and what it is for are needed, as in "fd[5]:pipe:[77]"');
+    } else if (files.some((file) => file.key === key)) {
+      reader.refuse("inherit-fd", text, "there is another descriptor for the same");
+    } else files.push({ fd: Number(number), key });
+  }
+  return files;
 }
 
 /** `[CTRL:]/PATH`; the first colon ends CTRL, which may be empty, and a text that begins with a slash has none. */

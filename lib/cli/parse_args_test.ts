@@ -11,6 +11,9 @@ const PLAN_OPTIONS = {
   shellJob: false,
   restoreSibling: false,
   placeholders: false,
+  fileValidation: "buildid",
+  skipFileRwxCheck: false,
+  inheritedFiles: [],
   externalUnixSockets: false,
 } as const;
 const RESTORE: RestoreInvocation = {
@@ -91,6 +94,13 @@ Deno.test("parseArgs() understands", async (t) => {
     ["--rehearse", restore({ rehearse: true })],
     ["--placeholders", planOptions({ placeholders: true })],
     ["--placeholders --no-placeholders", RESTORE],
+    ["--file-validation filesize", planOptions({ fileValidation: "filesize" })],
+    ["--file-validation=buildid", planOptions({ fileValidation: "buildid" })],
+    ["--skip-file-rwx-check", planOptions({ skipFileRwxCheck: true })],
+    [
+      "--inherit-fd fd[5]:pipe:[77] --inherit-fd=fd[0]:a/b",
+      planOptions({ inheritedFiles: [{ fd: 5, key: "pipe:[77]" }, { fd: 0, key: "a/b" }] }),
+    ],
     ["plan --placeholders", { ...PLAN, planOptions: { ...PLAN_OPTIONS, placeholders: true } }],
     ["--dry-run", PLAN],
     ["restore --dry-run -o f -d", PLAN],
@@ -196,6 +206,22 @@ Deno.test("parseArgs() refuses", async (t) => {
       "--cgroup-root /a --cgroup-root /b",
       'Cannot use "--cgroup-root=/b": there is another root for the same hierarchies',
     ],
+    [
+      "--inherit-fd pipe:[77]",
+      'Cannot use "--inherit-fd=pipe:[77]": a descriptor and what it is for are needed, as in "fd[5]:pipe:[77]"',
+    ],
+    [
+      "--inherit-fd fd[5]: --inherit-fd fd[x]:a",
+      [
+        'Cannot use "--inherit-fd=fd[5]:": a descriptor and what it is for are needed, as in "fd[5]:pipe:[77]"',
+        'Cannot use "--inherit-fd=fd[x]:a": a descriptor and what it is for are needed, as in "fd[5]:pipe:[77]"',
+      ].join("\n  "),
+    ],
+    [
+      "--inherit-fd fd[5]:a --inherit-fd fd[6]:a",
+      'Cannot use "--inherit-fd=fd[6]:a": there is another descriptor for the same',
+    ],
+    ["--file-validation=md5", 'Cannot use "--file-validation=md5": the values are filesize, buildid'],
     ["plna", 'Cannot run "plna": there is no such command; perhaps "plan" is meant'],
     ["verify", 'Cannot run "verify": there is no such command; images are given as "-D DIR"'],
     ["dir/images", 'Cannot run "dir/images": there is no such command; images are given as "-D DIR"'],

@@ -127,6 +127,7 @@ export class TaskTree {
       this.#context.slots.select(actor.slot, 0, runEnd(actor, 0));
     }
     this.#followBirths(coordinator.sibling === undefined ? this.#makeRoot() : this.#startRoot());
+    this.#contents?.openHelperFiles();
     for (const ending of this.#plan.endings) this.#end(ending);
     this.#closeLeftOpen();
     if (this.#contents === undefined) return;

@@ -22,9 +22,11 @@ export interface RegFileEntry {
    */
   readonly flags: number;
   /**
-   * @generated from field: required uint64 pos = 3 [jstype = JS_NUMBER];
+   * All ones where it cannot be set.
+   *
+   * @generated from field: required uint64 pos = 3;
    */
-  readonly pos: number;
+  readonly pos: bigint;
   /**
    * @generated from field: required cgrestore.images.fown_entry fown = 5;
    */
@@ -75,7 +77,7 @@ export interface RegFileEntry {
 export function readRegFileEntry(reader: MessageReader): RegFileEntry {
   let id: number | undefined;
   let flags: number | undefined;
-  let pos: number | undefined;
+  let pos: bigint | undefined;
   let fown: FownEntry | undefined;
   let name: string | undefined;
   let mntId: number | undefined;
@@ -95,7 +97,7 @@ export function readRegFileEntry(reader: MessageReader): RegFileEntry {
         flags = reader.uint32();
         break;
       case 24:
-        pos = reader.number64();
+        pos = reader.uint64();
         break;
       case 42:
         fown = reader.message(readFownEntry);

@@ -5,6 +5,7 @@ import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { describeComponents } from "./describe_components.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
+import { describeDescriptors } from "./describe_descriptors.ts";
 import { describeFiles } from "./describe_files.ts";
 import { describeMemory } from "./describe_memory.ts";
 import { describeMounts } from "./describe_mounts.ts";
@@ -49,6 +50,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     own,
     files: describeFiles(sys, questions.files),
     memory: describeMemory(sys, questions.memory),
+    inherited: describeDescriptors(sys, questions.inherited),
     mounts: describeMounts(sys, questions.devices),
     outsiders: new Set(questions.outsiders.filter((id) => sys.taskExists(id) || sys.groupExists(id))),
     ...questions.unix ? { unix: describeUnix(sys) } : {},

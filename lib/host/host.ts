@@ -35,6 +35,8 @@ export interface Host {
   /** Those of the files asked for that exist, by path; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
   readonly memory: HostMemory;
+  /** Those of the descriptors asked for that cgrestore was started with. */
+  readonly inherited: ReadonlyMap<number, HostDescriptor>;
   /** A directory on each of those of the devices asked for that are mounted, by device. */
   readonly mounts: ReadonlyMap<number, string>;
   /** Those of the ids asked for that a process, a thread or a process group has. */
@@ -120,8 +122,21 @@ export interface HostFile {
   readonly device: number;
   /** GNU build id in hexadecimal; absent when it was not asked for, or the file has none. */
   readonly buildId?: string;
+  /**
+   * The symbolic link that the path itself is; absent when it is none, or was not asked for. One that leads nowhere is
+   * the file as well.
+   */
+  readonly link?: HostFile;
   /** Of the file of a unix socket: the socket that answers there; absent when that may not be found out. */
   readonly answer?: "none" | "datagram" | "other";
+}
+
+/** A descriptor of cgrestore's own. */
+export interface HostDescriptor extends Omit<HostFile, "link" | "answer" | "device"> {
+  /** What its link in /proc says: `"pipe:[77]"` (proc_pid_fd(5)). */
+  readonly name: string;
+  /** Status flags and access mode. */
+  readonly flags: number;
 }
 
 export interface Hierarchy {
@@ -168,8 +183,10 @@ export interface HostQuestions {
   readonly cgroups: ReadonlyMap<HierarchyName, readonly string[]>;
   /** Numbers of components of XSAVE's area. */
   readonly components: readonly number[];
-  /** Paths of files, with whether their build id matters. */
-  readonly files: ReadonlyMap<string, boolean>;
+  /** Paths of files, with what matters of each besides type, mode and size. */
+  readonly files: ReadonlyMap<string, FileQuestion>;
+  /** Descriptors of cgrestore's own. */
+  readonly inherited: readonly number[];
   readonly memory: MemoryQuestions;
   /** Numbers of devices, as the kernel has them: 12 bits of major number, 20 bits of minor number. */
   readonly devices: readonly number[];
@@ -191,4 +208,10 @@ export interface MemoryQuestions {
   readonly processors: boolean;
   /** Where the images have pages that decide something, by what they are. */
   readonly pages: ReadonlyMap<string, readonly PageRun[]>;
+}
+
+export interface FileQuestion {
+  readonly buildId: boolean;
+  /** Whether it matters if the path is a symbolic link itself. */
+  readonly link: boolean;
 }

@@ -35,10 +35,15 @@ export interface GhostImage {
   readonly entry: GhostFileEntry;
   /** Path of its image, as this process opens it. */
   readonly path: string;
-  /** Where in its image the content begins. */
+  /** What its image has of the content; the rest of it is holes. */
+  readonly parts: readonly FilePart[];
+}
+
+/** Bytes of a file, from `position` on, that are in another file, from `offset` on. */
+export interface FilePart {
+  readonly position: number;
   readonly offset: number;
-  /** Size of the image. */
-  readonly size: number;
+  readonly length: number;
 }
 
 /** The images of what the tasks hold, decoded. */

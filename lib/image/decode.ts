@@ -99,7 +99,7 @@ export function decodeSingle<T>(
 }
 
 /** The message, or what is wrong with it. */
-function decodeFrame<T>(read: ReadMessage<T>, { payload }: Frame): { readonly message: T } | string {
+export function decodeFrame<T>(read: ReadMessage<T>, { payload }: Frame): { readonly message: T } | string {
   try {
     return { message: read(new MessageReader(payload)) };
   } catch (cause) {

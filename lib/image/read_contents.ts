@@ -6,7 +6,7 @@ import { type MemfdInodeEntry, readMemfdInodeEntry } from "../gen/memfd.ts";
 import { type MmEntry, readMmEntry } from "../gen/mm.ts";
 import { readPagemapEntry, readPagemapHead } from "../gen/pagemap.ts";
 import { readPipeDataEntry } from "../gen/pipe.ts";
-import { readGhostFileEntry, readRemapFilePathEntry, type RemapFilePathEntry } from "../gen/remap.ts";
+import { readRemapFilePathEntry, type RemapFilePathEntry } from "../gen/remap.ts";
 import { readSeccompEntry } from "../gen/seccomp.ts";
 import { readSkPacketEntry } from "../gen/sk_queue.ts";
 import { readTtyDataEntry, readTtyInfoEntry } from "../gen/tty.ts";
@@ -15,6 +15,7 @@ import { decodeFirst } from "./decode.ts";
 import { splitFrames } from "./frame.ts";
 import type { ImageSource } from "./image_source.ts";
 import type { Images } from "./images.ts";
+import { readGhost } from "./read_ghost.ts";
 import { MessageReader } from "../wire/message_reader.ts";
 
 /** Longest chain of incremental checkpoints. */
@@ -26,8 +27,11 @@ const ANON_SHARED = 1 << 8;
 /** Flag of an entry of a pagemap (criu/include/pagemap.h). */
 const IN_PARENT = 1;
 
-/** `remap_type` of a ghost file (images/remap-file-path.proto). */
+/** `remap_type` of images/remap-file-path.proto. */
+const LINKED = 0;
 const GHOST = 1;
+/** In dumps without such a type, this bit of the id says that it is that of a ghost file (criu/include/files-reg.h). */
+const GHOST_BIT = 2 ** 31;
 
 /** Reads the images of what the live tasks of a tree hold; problems go to `source`. */
 export function readContents(source: ImageSource, tree: Pick<Images, "cores" | "ids">): ContentImages {
@@ -44,7 +48,8 @@ export function readContents(source: ImageSource, tree: Pick<Images, "cores" | "
     tables.set(filesId, source.optionalEntries(readFdinfoEntry, { type: "fdinfo", file: `fdinfo-${filesId}.img` }));
   }
   const memfds = source.optionalEntries(readMemfdInodeEntry, { type: "memfd", file: "memfd.img" });
-  const remaps = source.optionalEntries(readRemapFilePathEntry, { type: "remap-fpath", file: "remap-fpath.img" });
+  const remapped = source.optionalEntries(readRemapFilePathEntry, { type: "remap-fpath", file: "remap-fpath.img" });
+  const remaps = remapped.map(withType);
   return {
     spaces,
     pagemaps,
@@ -119,15 +124,18 @@ function readSegments(
   return segments;
 }
 
+/** Those of old dumps get the type that newer ones have. */
+function withType(remap: RemapFilePathEntry): RemapFilePathEntry {
+  const { remapType, remapId } = remap;
+  if (remapType !== undefined) return remap;
+  if (remapId < GHOST_BIT) return { ...remap, remapType: LINKED };
+  return { ...remap, remapType: GHOST, remapId: remapId - GHOST_BIT };
+}
+
 function readGhosts(source: ImageSource, remaps: readonly RemapFilePathEntry[]): Map<number, GhostImage> {
   const ghosts = new Map<number, GhostImage>();
   for (const { remapType, remapId } of remaps) {
-    if (remapType !== GHOST || ghosts.has(remapId)) continue;
-    const file = `ghost-file-${remapId.toString(16)}.img`;
-    const found = source.first(readGhostFileEntry, { type: "ghost-file", file });
-    if (found === undefined) continue;
-    const { entry, end: offset, size } = found;
-    ghosts.set(remapId, { entry, path: `${source.directory}/${file}`, offset, size });
+    if (remapType === GHOST && !ghosts.has(remapId)) put(ghosts, remapId, readGhost(source, remapId));
   }
   return ghosts;
 }

@@ -1,9 +1,7 @@
 import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
-import type { Contents } from "../model/contents.ts";
-import type { WatchTarget } from "../model/files/notify_files.ts";
-import { absolutePath, asidePath, parentOf } from "../model/files/unix_name.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
+import { deadTasksOf, fileQuestions, watchTargets } from "./contents/file_questions.ts";
 import { memoryQuestions } from "./contents/memory/memory_questions.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
@@ -18,18 +16,19 @@ const SPARE_HELPERS = 8;
 export function hostQuestions(
   checkpoint: Checkpoint,
   hierarchies: readonly Hierarchy[],
-  options: Pick<PlanOptions, "mode" | "roots" | "onMissing" | "shellJob">,
+  options: Pick<PlanOptions, "mode" | "roots" | "onMissing" | "shellJob" | "inheritedFiles">,
 ): HostQuestions {
   const tasks = new Set(checkpoint.tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
   const leaders = new Set(checkpoint.tasks.flatMap(({ group, session }) => [group, session]));
-  const pids = new Set([...tasks, ...leaders].filter((pid) => pid > 0));
+  const pids = new Set([...tasks, ...leaders, ...deadTasksOf(checkpoint.contents)].filter((pid) => pid > 0));
   const missing = [...leaders].filter((pid) => pid > 0 && !tasks.has(pid));
   return {
     pids: [...pids].sort((a, b) => a - b),
     helpers: missing.length + SPARE_HELPERS,
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
     components: componentsOfInterest(checkpoint),
-    files: filesOfInterest(checkpoint),
+    files: fileQuestions(checkpoint.contents),
+    inherited: options.inheritedFiles.map(({ fd }) => fd),
     memory: memoryQuestions(checkpoint),
     devices: devicesOfInterest(checkpoint),
     outsiders: outsidersOfInterest(checkpoint, pids),
@@ -42,14 +41,6 @@ export function hostQuestions(
 function devicesOfInterest({ contents }: Checkpoint): number[] {
   const targets = watchTargets(contents);
   return [...new Set(targets.flatMap((target) => target.kind === "handle" ? [target.device] : []))];
-}
-
-/** Everything that inotify and fanotify instances watch. */
-function watchTargets(contents: Contents | undefined): WatchTarget[] {
-  return [...contents?.files.values() ?? []].flatMap((file) => {
-    if (file.kind === "inotify") return file.watches.map(({ target }) => target);
-    return file.kind === "fanotify" ? file.marks.map(({ target }) => target) : [];
-  });
 }
 
 /** Whom files of the checkpoint signal without being part of it. */
@@ -67,25 +58,6 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
     for (const number of registers.floating?.components.keys() ?? []) numbers.add(number);
   }
   return [...numbers].sort((a, b) => a - b);
-}
-
-/**
- * All that are opened or watched by name, with whether their build id is known, and what is where unix sockets get
- * their names.
- */
-function filesOfInterest({ contents }: Checkpoint): Map<string, boolean> {
-  const files = new Map<string, boolean>();
-  for (const file of contents?.files.values() ?? []) {
-    if (file.kind === "terminal" && file.path !== undefined) files.set(file.path, false);
-    if (file.kind === "path") files.set(file.path, file.buildId !== undefined || files.get(file.path) === true);
-    const path = file.kind === "unix" && file.name?.kind === "path" ? absolutePath(file.name) : undefined;
-    if (path === undefined) continue;
-    for (const interest of [path, asidePath(path), parentOf(path)]) files.set(interest, files.get(interest) ?? false);
-  }
-  for (const target of watchTargets(contents)) {
-    if ("path" in target) files.set(target.path, files.get(target.path) ?? false);
-  }
-  return files;
 }
 
 function hasTerminals({ contents }: Checkpoint): boolean {

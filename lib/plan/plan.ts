@@ -216,12 +216,27 @@ export interface PlanOptions {
   readonly restoreSibling: boolean;
   /** `--placeholders`: tasks without contents. */
   readonly placeholders: boolean;
+  /** `--file-validation`: whether files are compared by their build id as well, where they have one. */
+  readonly fileValidation: FileValidation;
+  /** `--skip-file-rwx-check`: permissions of files may differ. */
+  readonly skipFileRwxCheck: boolean;
+  /** `--inherit-fd` */
+  readonly inheritedFiles: readonly InheritedFile[];
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
   readonly externalUnixSockets: boolean;
 }
 
 export const MANAGE_MODES = ["none", "props", "soft", "full", "strict", "ignore"] as const;
 export type ManageMode = typeof MANAGE_MODES[number];
+
+export const FILE_VALIDATIONS = ["filesize", "buildid"] as const;
+export type FileValidation = typeof FILE_VALIDATIONS[number];
+
+/** A descriptor of cgrestore's own, and what it is to be used for, as CRIU names that: `"pipe:[77]"`. */
+export interface InheritedFile {
+  readonly fd: number;
+  readonly key: string;
+}
 
 export interface CgroupRoot {
   /** As the user wrote it: one controller, a list, `name=x`, or `""` for v2; absent: every hierarchy not named. */

@@ -1,8 +1,9 @@
 import type { Problem } from "../errors.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { Host } from "../host/host.ts";
+import { deadTasksOf } from "./contents/file_questions.ts";
 import type { Ending } from "./plan.ts";
-import { type BirthDraft, type Newborn, NO_MAKER } from "./newborn.ts";
+import { addHelper, type BirthDraft, type Newborn, NO_MAKER } from "./newborn.ts";
 import { planEndings } from "./plan_endings.ts";
 import { planGroups } from "./plan_groups.ts";
 import { planSessions } from "./plan_sessions.ts";
@@ -52,6 +53,7 @@ export function planBirths(checkpoint: Checkpoint, options: BirthOptions): Birth
   const order = makersFirst(draft.newborns);
   reportUnborn(draft, order);
   const joins = planGroups(draft, order);
+  addDeadTasks(draft, deadTasksOf(checkpoint.contents));
   const { endings, lateSubreapers } = planEndings(draft, { joins, newPidNamespace });
   if (missing > 0) {
     draft.problems.push({ where: "helper tasks", what: `too few pids are free on this host, by ${missing}` });
@@ -59,6 +61,12 @@ export function planBirths(checkpoint: Checkpoint, options: BirthOptions): Birth
   draft.problems.push(...pidProblems(draft, { ...options, newPidNamespace }));
   const births = birthsOf(draft.newborns);
   return { tree, newborns: draft.newborns, births, endings, lateSubreapers, newPidNamespace, problems: draft.problems };
+}
+
+/** Tasks that have ended, but of which files in /proc are open, have helpers that stand in for them. */
+function addDeadTasks(draft: BirthDraft, pids: readonly number[]): void {
+  const known = new Set(draft.newborns.map(({ pid }) => pid));
+  for (const pid of pids) if (!known.has(pid)) addHelper(draft, { pid, maker: 0, when: "after" });
 }
 
 function parentOf(tree: TaskTree, index: number): number {

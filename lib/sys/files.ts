@@ -54,6 +54,24 @@ export function readBeginning(sys: Sys, path: string): { bytes: Uint8Array<Array
   }
 }
 
+/**
+ * Lets `use` read at any place of a file, and closes it. What `read` returns has up to `length` bytes, fewer at the
+ * end of the file, and is good until the next read.
+ */
+export function withFile<T>(
+  sys: Sys,
+  { path, length }: { readonly path: string; readonly length: number },
+  use: (read: (offset: number) => Uint8Array) => T,
+): T {
+  const buffer = new Uint8Array(new ArrayBuffer(length));
+  const fd = sys.open(path, O_RDONLY | O_NONBLOCK);
+  try {
+    return use((offset) => buffer.subarray(0, sys.pread(fd, buffer, offset)));
+  } finally {
+    sys.close(fd);
+  }
+}
+
 /** Contents of one file at a time. */
 const scratch = new Uint8Array(new ArrayBuffer(FIRST_READ));
 

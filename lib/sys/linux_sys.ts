@@ -216,10 +216,26 @@ export class LinuxSys implements Sys, Disposable {
   }
 
   stat(path: string): FileStatus {
-    const result = this.#c.statx(k.AT_FDCWD, this.#encode("statx", path), 0, k.STATX_WANTED, this.#statx);
+    this.#lookAt(path, 0, k.STATX_WANTED);
+    return this.#fileStatus();
+  }
+
+  lstat(path: string): FileStatus {
+    this.#lookAt(path, k.AT_SYMLINK_NOFOLLOW, k.STATX_WANTED);
+    return this.#fileStatus();
+  }
+
+  identity(path: string): string {
+    this.#lookAt(path, 0, k.STATX_INO);
+    const view = this.#statxView;
+    const [major, minor] = [view.getUint32(136, true), view.getUint32(140, true)];
+    return `${major}:${minor}:${view.getBigUint64(32, true)}`;
+  }
+
+  #lookAt(path: string, flags: number, mask: number): void {
+    const result = this.#c.statx(k.AT_FDCWD, this.#encode("statx", path), flags, mask, this.#statx);
     const code = this.#code();
     if (result !== 0) throw failure("statx", code, `Cannot look at ${quote(path)}`);
-    return this.#fileStatus();
   }
 
   fileSystemType(fd: number): number {

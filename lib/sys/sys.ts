@@ -22,6 +22,10 @@ export interface Sys {
   fstat(fd: number): FileStatus;
   /** stat(2): links are followed. */
   stat(path: string): FileStatus;
+  /** As `stat`, of a symbolic link itself. */
+  lstat(path: string): FileStatus;
+  /** What a path leads to, by its device and inode: equal for two paths of one file. */
+  identity(path: string): string;
   /** `f_type` of fstatfs(2). */
   fileSystemType(fd: number): number;
   mkdirat(directory: number, path: string, mode: number): void;

@@ -220,7 +220,11 @@ export class Tracee {
 }
 
 function patienceFor(calls: readonly RemoteCall[]): number {
-  const bytes = calls.reduce((sum, { purpose, expected }) => sum + (purpose.call === "preadv" ? expected ?? 0 : 0), 0);
+  const bytes = calls.reduce(
+    (sum, { purpose, expected }) =>
+      sum + (purpose.call === "preadv" || purpose.call === "sendfile" ? expected ?? 0 : 0),
+    0,
+  );
   return RUN_TIMEOUT_MS + bytes / 2 ** 20 * TIMEOUT_PER_MIB_MS;
 }
 

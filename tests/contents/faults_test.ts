@@ -16,6 +16,7 @@ const PROGRAMS: readonly (readonly [program: string, ...dump: string[]])[] = [
   ["unix_several"],
   ["several_events", "--file-locks"],
   ["several_terminals"],
+  ["lost_names", "--link-remap"],
 ];
 
 for (const [program, ...dump] of PROGRAMS) {

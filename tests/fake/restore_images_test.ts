@@ -21,6 +21,9 @@ const OPTIONS: PlanOptions = {
   restoreSibling: false,
   externalUnixSockets: false,
   placeholders: true,
+  fileValidation: "buildid",
+  skipFileRwxCheck: false,
+  inheritedFiles: [],
 };
 
 /** The hybrid host without v2. */

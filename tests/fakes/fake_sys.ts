@@ -153,6 +153,14 @@ export class FakeSys implements Sys {
     });
   }
 
+  lstat(_path: string): FileStatus {
+    return onlyForContents("lstat");
+  }
+
+  identity(_path: string): string {
+    return onlyForContents("statx");
+  }
+
   fileSystemType(fd: number): number {
     return this.#call("fstatfs", `Cannot tell the file system of ${fd}`, () => (
       this.#self.descriptors.get(fd).file.node.fileSystem

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file regfile.proto.
  */
 export const file_regfile: GenFile = /*@__PURE__*/
-  fileDesc("Cg1yZWdmaWxlLnByb3RvEhBjZ3Jlc3RvcmUuaW1hZ2VzIowCCg5yZWdfZmlsZV9lbnRyeRIKCgJpZBgBIAIoDRINCgVmbGFncxgCIAIoDRIPCgNwb3MYAyACKARCAjACEioKBGZvd24YBSACKAsyHC5jZ3Jlc3RvcmUuaW1hZ2VzLmZvd25fZW50cnkSDAoEbmFtZRgGIAIoCRIOCgZtbnRfaWQYByABKBESEAoEc2l6ZRgIIAEoBEICMAISCwoDZXh0GAkgASgIEgwKBG1vZGUYCiABKA0SEAoIYnVpbGRfaWQYCyADKA0SEAoIY2hlY2tzdW0YDCABKA0SFwoPY2hlY2tzdW1fY29uZmlnGA0gASgNEhoKEmNoZWNrc3VtX3BhcmFtZXRlchgOIAEoDQ", [file_fown]);
+  fileDesc("Cg1yZWdmaWxlLnByb3RvEhBjZ3Jlc3RvcmUuaW1hZ2VzIogCCg5yZWdfZmlsZV9lbnRyeRIKCgJpZBgBIAIoDRINCgVmbGFncxgCIAIoDRILCgNwb3MYAyACKAQSKgoEZm93bhgFIAIoCzIcLmNncmVzdG9yZS5pbWFnZXMuZm93bl9lbnRyeRIMCgRuYW1lGAYgAigJEg4KBm1udF9pZBgHIAEoERIQCgRzaXplGAggASgEQgIwAhILCgNleHQYCSABKAgSDAoEbW9kZRgKIAEoDRIQCghidWlsZF9pZBgLIAMoDRIQCghjaGVja3N1bRgMIAEoDRIXCg9jaGVja3N1bV9jb25maWcYDSABKA0SGgoSY2hlY2tzdW1fcGFyYW1ldGVyGA4gASgN", [file_fown]);
 
 /**
  * @generated from message cgrestore.images.reg_file_entry
@@ -31,7 +31,9 @@ export type reg_file_entry = Message<"cgrestore.images.reg_file_entry"> & {
   flags: number;
 
   /**
-   * @generated from field: required uint64 pos = 3 [jstype = JS_NUMBER];
+   * All ones where it cannot be set.
+   *
+   * @generated from field: required uint64 pos = 3;
    */
   pos: bigint;
 

@@ -194,6 +194,35 @@ test("tells and sets owner, mode and size", (sys, directory) => {
   fails(() => sys.fchmod(fd, 0o600), "EBADF", /Cannot set mode "600"/);
 });
 
+test("tells links from what they lead to, and one file from another", (sys, directory) => {
+  const at = (name: string) => `${directory}/${name}`;
+  Deno.writeTextFileSync(at("file"), "0123456789");
+  Deno.linkSync(at("file"), at("same"));
+  Deno.writeTextFileSync(at("other"), "");
+  Deno.symlinkSync("file", at("link"));
+  Deno.symlinkSync("nowhere", at("dangling"));
+  assert.equal(sys.stat(at("link")).mode & k.S_IFMT, k.S_IFREG);
+  assert.equal(sys.lstat(at("link")).mode & k.S_IFMT, k.S_IFLNK);
+  assert.equal(sys.lstat(at("dangling")).size, "nowhere".length);
+  fails(() => sys.lstat(at("none")), "ENOENT", /^Cannot look at ".*none"/);
+  assert.equal(sys.identity(at("same")), sys.identity(at("link")));
+  assert.notEqual(sys.identity(at("other")), sys.identity(at("file")));
+  fails(() => sys.identity(at("dangling")), "ENOENT", /^Cannot look at ".*dangling"/);
+});
+
+test("reads at an offset", (sys, directory) => {
+  Deno.writeTextFileSync(`${directory}/file`, "0123456789");
+  const fd = sys.open(`${directory}/file`, k.O_RDONLY);
+  const buffer = new Uint8Array(4);
+  assert.equal(sys.pread(fd, buffer, 3), 4);
+  assert.equal(new TextDecoder().decode(buffer), "3456");
+  assert.equal(sys.pread(fd, buffer, 8), 2);
+  assert.equal(sys.read(fd, buffer), 4);
+  assert.equal(new TextDecoder().decode(buffer), "0123");
+  sys.close(fd);
+  fails(() => sys.pread(fd, buffer, 0), "EBADF", /^Cannot read/);
+});
+
 test("tells file systems", (sys) => {
   const fd = sys.open("/proc", k.O_PATH);
   assert.equal(sys.fileSystemType(fd), k.PROC_SUPER_MAGIC);

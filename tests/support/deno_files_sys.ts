@@ -2,7 +2,7 @@ import { SysError } from "../../lib/errors.ts";
 import type { Sys } from "../../lib/sys/sys.ts";
 
 /** The calls of `Sys` that reading regular files takes. */
-type FileCalls = Pick<Sys, "open" | "read" | "fstat" | "close">;
+type FileCalls = Pick<Sys, "open" | "read" | "pread" | "fstat" | "close">;
 
 /** A `Sys` that reads regular files through Deno, and can do nothing else. It knows when files are left open. */
 export class DenoFilesSys implements FileCalls {
@@ -35,6 +35,11 @@ export class DenoFilesSys implements FileCalls {
     } catch (cause) {
       throw new SysError("read", codeOf(cause), `Cannot read "${path}"`, undefined, { cause });
     }
+  }
+
+  pread(fd: number, buffer: Uint8Array, offset: number): number {
+    this.#get(fd).file.seekSync(offset, Deno.SeekMode.Start);
+    return this.read(fd, buffer);
   }
 
   fstat(fd: number) {

@@ -64,6 +64,7 @@ export function buildHost(host: Partial<Host>): Host {
     machine: "x86_64",
     capabilities: new Set(),
     components: new Map(),
+    inherited: new Map(),
     own: OWN_STATE,
     files: new Map(),
     mounts: new Map(),
@@ -164,4 +165,7 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   restoreSibling: false,
   externalUnixSockets: false,
   placeholders: true,
+  fileValidation: "buildid",
+  skipFileRwxCheck: false,
+  inheritedFiles: [],
 };

@@ -18,6 +18,7 @@ export type Requirement =
   | "soft-dirty"
   | "user-namespaces"
   | "pid-namespaces"
+  | "huge-pages"
   | "resources";
 
 /** Spread into the options of `Deno.test`. */
@@ -79,6 +80,8 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   "soft-dirty": () => (
     runs(criuPath(), ["check", "--feature", "mem_dirty_track"]) ? undefined : "no soft-dirty bits in this kernel"
   ),
+  "huge-pages":
+    () => (freeHugePages() >= 4 ? undefined : "fewer than 4 free huge pages: see the sysctl vm.nr_hugepages"),
   "user-namespaces": () => (runs("unshare", ["-U", "true"]) ? undefined : "no user namespaces"),
 };
 
@@ -92,6 +95,10 @@ function hasPrograms(): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
+}
+
+function freeHugePages(): number {
+  return Number(/^HugePages_Free:\s*(\d+)/m.exec(Deno.readTextFileSync("/proc/meminfo"))?.[1] ?? 0);
 }
 
 function runs(command: string, args: string[]): boolean {

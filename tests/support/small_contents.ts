@@ -4,7 +4,7 @@ import type { Descriptor, OpenFile } from "../../lib/model/open_file.ts";
 import type { TaskState } from "../../lib/model/task_state.ts";
 import { FilePlanner, type FilePlannerOptions } from "../../lib/plan/contents/file_planner.ts";
 import { planFile } from "../../lib/plan/contents/plan_file.ts";
-import { buildHost } from "./plan_inputs.ts";
+import { buildHost, DEFAULT_OPTIONS } from "./plan_inputs.ts";
 
 /** Descriptors of a task, with the ids of their files: `{ 3: 30 }`. */
 export type Descriptors = Readonly<Record<number, number>>;
@@ -20,7 +20,7 @@ export interface SmallTree {
   readonly locks?: Contents["locks"];
 }
 
-export const PLANNER_OPTIONS: FilePlannerOptions = { externalUnixSockets: false, shellJob: false, tasks: [] };
+export const PLANNER_OPTIONS: FilePlannerOptions = { ...DEFAULT_OPTIONS, tasks: [] };
 
 /** Contents with nothing in them but open files, and tasks that have a table of descriptors each. */
 export function smallContents(tree: SmallTree): Contents {

@@ -42,9 +42,9 @@ export class MadeNames {
     this.#names.clear();
     forEachAlways(names, ([path, name]) => {
       try {
-        if (name.kind === "moved") sys.renameat(root, relative(path), relative(name.from));
-        else if (name.kind === "directory") sys.rmdirat(root, relative(path));
-        else sys.unlinkat(root, relative(path));
+        if (name.kind === "moved") sys.renameat(root, relativeToRoot(path), relativeToRoot(name.from));
+        else if (name.kind === "directory") sys.rmdirat(root, relativeToRoot(path));
+        else sys.unlinkat(root, relativeToRoot(path));
       } catch (error) {
         // Somebody else has removed it.
         if (!(error instanceof SysError) || error.code !== "ENOENT") throw error;
@@ -53,18 +53,18 @@ export class MadeNames {
   }
 
   /**
-   * Keeps what was made, and removes what was moved out of the way.
+   * Keeps what was made, and removes what was moved out of the way, and `obsolete` names.
    *
    * @param root as for `removeAll`
    * @throws {SysError} the first failure, in the end
    */
-  keepAll(sys: Sys, root: number): void {
-    const moved = [...this.#names].filter(([, { kind }]) => kind === "moved");
+  keepAll(sys: Sys, root: number, obsolete: readonly string[]): void {
+    const moved = [...this.#names].flatMap(([path, { kind }]) => kind === "moved" ? [path] : []);
     this.#names.clear();
-    forEachAlways(moved, ([path]) => sys.unlinkat(root, relative(path)));
+    forEachAlways([...moved, ...obsolete], (path) => sys.unlinkat(root, relativeToRoot(path)));
   }
 }
 
-function relative(path: string): string {
+function relativeToRoot(path: string): string {
   return path.replace(/^\/+/, "");
 }

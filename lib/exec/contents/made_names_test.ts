@@ -81,11 +81,12 @@ Deno.test("MadeNames puts back what was moved out of the way, after what was mad
   assertEquals(removals(names), ["file a", ".a back to a"]);
 });
 
-Deno.test("MadeNames removes nothing but what was moved out of the way where all is kept", () => {
+Deno.test("MadeNames removes nothing but what was moved out of the way, and what is obsolete, where all is kept", () => {
   const names = new MadeNames();
   const removed: string[] = [];
   names.note([call("makes-directory", "/b"), MOVED, call("makes-file", "/a")]);
-  names.keepAll({ unlinkat: (_: number, path: string) => void removed.push(path) } as Partial<Sys> as Sys, ROOT);
-  assertEquals(removed, [".a"]);
+  const sys = { unlinkat: (_: number, path: string) => void removed.push(path) } as Partial<Sys> as Sys;
+  names.keepAll(sys, ROOT, ["/obsolete"]);
+  assertEquals(removed, [".a", "obsolete"]);
   assertEquals(names.isEmpty, true);
 });

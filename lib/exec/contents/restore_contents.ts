@@ -58,9 +58,9 @@ export class ContentsRun {
   readonly #plan: ContentsPlan;
   readonly #options: ContentsOptions;
   readonly #context: ContentsContext;
-  readonly #comparison: PageComparison;
   readonly #names = new MadeNames();
-  /** A descriptor of the root directory that the coordinator had when it began to make names. */
+  readonly #comparison: PageComparison;
+  /** A descriptor of the coordinator's root directory: open from the first name on that is made, or obsolete. */
   #root: number | undefined;
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
@@ -129,6 +129,7 @@ export class ContentsRun {
     this.#setOwnLimits();
     const { base, numbers } = this.#context;
     const coordinator = this.#options.coordinator();
+    if (this.#plan.obsoleteNames.length > 0) this.#openRoot(coordinator);
     const lowest = new LowestDescriptors(this.#options.taken);
     const fd = lowest.take();
     const purpose = { attempt: "Cannot open the coordinator" };
@@ -140,6 +141,11 @@ export class ContentsRun {
     const { taken } = this.#options;
     openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
     this.#makeFiles(this.#plan.earlyFiles, taken);
+  }
+
+  /** Opens files of tasks that have ended, while helpers stand in for these. */
+  openHelperFiles(): void {
+    this.#makeFiles(this.#plan.helperFiles, this.#options.taken);
   }
 
   /** Everything else, when all tasks are there; in the end their registers are theirs, and they wait to be let go. */
@@ -192,9 +198,13 @@ export class ContentsRun {
     this.#withRoot((sys, root) => this.#names.removeAll(sys, root));
   }
 
-  /** Keeps all names that were made for open files, and removes what was in their way. */
+  /** Keeps all names that were made for open files, and removes what was in their way, and what the dump has made. */
   keepNames(): void {
-    this.#withRoot((sys, root) => this.#names.keepAll(sys, root));
+    this.#withRoot((sys, root) => this.#names.keepAll(sys, root, this.#plan.obsoleteNames));
+  }
+
+  #openRoot({ pid }: Tracee): void {
+    this.#root ??= this.#options.context.sys.open(`/proc/${pid}/root`, O_PATH | O_DIRECTORY);
   }
 
   #withRoot(action: (sys: Sys, root: number) => void): void {
@@ -353,10 +363,8 @@ export class ContentsRun {
 
   /** Runs a table of any length in one task, while no other is running. */
   #runInPieces(tracee: Tracee, calls: readonly RemoteCall[]): void {
-    const { slots, sys } = this.#options.context;
-    if (this.#root === undefined && calls.some(hasEffect)) {
-      this.#root = sys.open(`/proc/${tracee.pid}/root`, O_PATH | O_DIRECTORY);
-    }
+    const { slots } = this.#options.context;
+    if (calls.some(hasEffect)) this.#openRoot(tracee);
     for (let start = 0; start < calls.length;) {
       this.#options.checkpoint();
       slots.clearArena();

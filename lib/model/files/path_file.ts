@@ -3,9 +3,10 @@ import type { FileBase } from "../open_file.ts";
 /** A file that is opened by its name: regular file, directory, device, or a link itself (O_PATH). */
 export interface PathFile extends FileBase {
   readonly kind: "path";
-  /** Absolute in the tasks' mount namespace. */
+  /** Absolute in the tasks' mount namespace; of an external file its key, `"file[1c:2a7]"`. */
   readonly path: string;
-  readonly position: number;
+  /** In directories it may be any number of 64 bits. Absent where it cannot be set. */
+  readonly position?: bigint;
   /** Of a regular file, to tell whether it is still the same; absent when the image does not say. */
   readonly size?: number;
   /** st_mode, with the file's type. */
@@ -36,18 +37,21 @@ export interface GhostFile {
   readonly mode: number;
   /** Of devices. */
   readonly device: number;
-  readonly accessTime?: readonly [seconds: number, microseconds: number];
-  readonly changeTime?: readonly [seconds: number, microseconds: number];
-  /** Bytes. */
+  /** Absent in old dumps, both of them. */
+  readonly accessTime?: FileTime;
+  readonly changeTime?: FileTime;
+  /** Bytes; 0 for what has no content. */
   readonly size: number;
   /** Of symbolic links. */
   readonly target?: string;
-  /** The image with its content. */
-  readonly image: {
-    readonly path: string;
-    readonly offset: number;
-    readonly size: number;
-    /** Whether the content is a list of chunks with holes between them. */
-    readonly isChunked: boolean;
-  };
+  readonly content: FileContent;
+}
+
+export type FileTime = readonly [seconds: number, microseconds: number];
+
+/** Parts of a file, which another file has; between them are holes. */
+export interface FileContent {
+  /** Path of that file, as this process opens it. */
+  readonly path: string;
+  readonly parts: readonly { readonly position: number; readonly offset: number; readonly length: number }[];
 }

@@ -29,12 +29,16 @@ export interface ContentsPlan {
   readonly ownLimits: readonly LimitStep[];
   /** Files that are mapped and the like; made by the coordinator before any task is. */
   readonly earlyFiles: readonly FileStep[];
+  /** Files of tasks that have ended; made by the coordinator while helpers stand in for these. */
+  readonly helperFiles: readonly FileStep[];
   /** The other files; made by the coordinator when all tasks are there. */
   readonly lateFiles: readonly FileStep[];
   /** What the coordinator does to files when all tasks have what they hold. */
   readonly lastFiles: readonly FileStep[];
-  /** Descriptors of cgrestore that the coordinator is born with; ascending. */
+  /** Descriptors of cgrestore's own that the coordinator is born with; ascending. */
   readonly keptDescriptors: readonly number[];
+  /** Names that the dump has made, to find files by: removed when the restore has succeeded. */
+  readonly obsoleteNames: readonly string[];
   readonly terminals: TerminalsPlan;
   /** How many open files there are in all. */
   readonly handles: number;
@@ -68,8 +72,8 @@ export interface TaskContents {
   /** Contexts of asynchronous requests, when the memory is there. */
   readonly rings: readonly RingStep[];
   readonly expectedMappings: readonly ExpectedMapping[];
-  /** What /proc/PID/exe must say; absent: not compared. */
-  readonly executable?: string;
+  /** What the links of /proc/PID must say; one that is absent is not compared. */
+  readonly links: { readonly exe?: string; readonly cwd?: string; readonly root?: string };
   /** By ascending descriptor. Absent for a task whose table belongs to another one. */
   readonly descriptors?: readonly DescriptorStep[];
   /** What it does through them when they are there, one after the other. */

@@ -4,14 +4,14 @@ export interface ExpectedFile {
   readonly link: string;
   readonly isPrefix?: boolean;
   /**
-   * What the open file is opened on: descriptors with the same have one link, and those with another one another.
+   * What the open file is opened on: descriptors with the same have one inode, and those with another one another.
    * Absent: not compared.
    */
   readonly object?: string;
   /** Status flags and access mode. */
   readonly flags: number;
   /** Absent: not compared. */
-  readonly position?: number;
+  readonly position?: number | bigint;
   /**
    * Further lines of fdinfo, in which every run of white space is one space: `"eventfd-count: 5"`. A `*` stands for
    * anything: `"inotify wd:1 * mask:2 *"`.

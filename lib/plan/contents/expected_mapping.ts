@@ -1,6 +1,4 @@
 import type { AddressSpace, Mapping } from "../../model/address_space.ts";
-import type { Contents } from "../../model/contents.ts";
-import type { OpenFile } from "../../model/open_file.ts";
 
 /** What /proc/PID/maps must say of a mapping (proc_pid_maps(5)); neighbours may be told as one. */
 export interface ExpectedMapping {
@@ -14,10 +12,17 @@ export interface ExpectedMapping {
   readonly name?: string;
 }
 
-/** What the kernel must say of an address space; addresses outside of the 47 bits of tasks are left out. */
-export function expectMappings({ mappings }: AddressSpace, contents: Contents): ExpectedMapping[] {
+/**
+ * What the kernel must say of an address space; addresses outside of the 47 bits of tasks are left out.
+ *
+ * @param nameOfFile what it says of a file; `undefined` where that is not known beforehand
+ */
+export function expectMappings(
+  { mappings }: AddressSpace,
+  nameOfFile: (file: number) => string | undefined,
+): ExpectedMapping[] {
   return mappings.filter(({ content }) => content.kind !== "vsyscall").map((mapping) => {
-    const name = nameOf(mapping, contents);
+    const name = nameOf(mapping, nameOfFile);
     const { start, end, content } = mapping;
     const offset = "offset" in content ? content.offset : 0;
     return { start, end, access: accessOf(mapping), offset, ...name === undefined ? {} : { name } };
@@ -33,7 +38,7 @@ function accessOf({ protection, content }: Mapping): string {
 
 const MAP_HUGETLB = 0x4_0000;
 
-function nameOf({ content, flags }: Mapping, { files }: Contents): string | undefined {
+function nameOf({ content, flags }: Mapping, nameOfFile: (file: number) => string | undefined): string | undefined {
   const isHuge = (flags & MAP_HUGETLB) !== 0;
   switch (content.kind) {
     case "anonymous":
@@ -45,12 +50,8 @@ function nameOf({ content, flags }: Mapping, { files }: Contents): string | unde
     case "segment":
       return isHuge ? "/anon_hugepage (deleted)" : "/dev/zero (deleted)";
     case "file":
-      return fileName(files.get(content.file));
+      return nameOfFile(content.file);
     default:
       return undefined;
   }
-}
-
-function fileName(file: OpenFile | undefined): string | undefined {
-  return file?.kind === "path" && file.remap === undefined ? file.path : undefined;
 }

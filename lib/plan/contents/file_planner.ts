@@ -5,11 +5,17 @@ import type { ExpectedTask, PlanOptions } from "../plan.ts";
 import type { Handle } from "./contents_plan.ts";
 import type { DescriptorAction } from "./descriptor_action.ts";
 import type { ExpectedFile } from "./expected_file.ts";
+import { deadTasksOf } from "./file_questions.ts";
 import type { FileStep } from "./file_step.ts";
+import type { GhostDraft } from "./files/plan_ghost.ts";
 import type { MasterOpening, SessionStep, TerminalAdoption } from "./terminals_plan.ts";
 
 /** What planning files has to know besides the files and the host. */
-export interface FilePlannerOptions extends Pick<PlanOptions, "externalUnixSockets" | "shellJob"> {
+export interface FilePlannerOptions extends
+  Pick<
+    PlanOptions,
+    "externalUnixSockets" | "fileValidation" | "inheritedFiles" | "shellJob" | "skipFileRwxCheck"
+  > {
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
 }
@@ -27,11 +33,17 @@ export interface TerminalsDraft {
 export class FilePlanner {
   /** Files that can be made before any task is. */
   readonly early: FileStep[] = [];
+  /** Files of tasks that have ended: made while helpers stand in for these. */
+  readonly helped: FileStep[] = [];
   /** Files that are made when all tasks are there. */
   readonly late: FileStep[] = [];
   /** What is done to files when all tasks have what they hold. */
   readonly last: FileStep[] = [];
+  /** Files without a name, by their id: each is made in one step with all its openings. */
+  readonly ghosts = new Map<number, GhostDraft>();
   readonly expected = new Map<Handle, ExpectedFile>();
+  /** Pids of tasks that have ended, but of which files in /proc are open. */
+  readonly deadTasks: ReadonlySet<number>;
   /** What is done by tasks, in the order in which it is, by the id of the table whose descriptors it is done to. */
   readonly actions = new Map<number, DescriptorAction[]>();
   /** What the user should know. */
@@ -39,14 +51,17 @@ export class FilePlanner {
   readonly terminals: TerminalsDraft = { masters: [], sessionSteps: [], adoptions: [], kept: new Set() };
   readonly #handles = new Map<string, Handle>();
   readonly #deferred: (() => void)[] = [];
+  readonly #usedKeys = new Set<string>();
   #count: Handle = 0;
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files" | "unix" | "mounts" | "outsiders" | "own" | "terminal">,
+    readonly host: Pick<Host, "files" | "inherited" | "kernel" | "mounts" | "outsiders" | "own" | "terminal" | "unix">,
     readonly problems: Problem[],
     readonly options: FilePlannerOptions,
-  ) {}
+  ) {
+    this.deadTasks = new Set(deadTasksOf(contents));
+  }
 
   /** How many handles there are. */
   get count(): number {
@@ -102,6 +117,18 @@ export class FilePlanner {
   /** The handle of an open file that has been planned. */
   get(key: string): Handle | undefined {
     return this.#handles.get(key);
+  }
+
+  /** The descriptor of cgrestore's own that the user wants to be used for what `key` names (`--inherit-fd`). */
+  inherited(key: string): number | undefined {
+    const found = this.options.inheritedFiles.find((file) => file.key === key);
+    if (found !== undefined) this.#usedKeys.add(key);
+    return found?.fd;
+  }
+
+  /** Keys of `--inherit-fd` that nothing has asked for. */
+  get unusedKeys(): string[] {
+    return this.options.inheritedFiles.map(({ key }) => key).filter((key) => !this.#usedKeys.has(key));
   }
 
   /** Tells that something cannot be restored. */

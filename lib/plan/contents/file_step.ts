@@ -1,24 +1,32 @@
 import type { EpollStep } from "./files/plan_epoll.ts";
 import type { EventfdStep } from "./files/plan_eventfd.ts";
 import type { AddMarkStep, FanotifyStep } from "./files/plan_fanotify.ts";
+import type { CloseStep, FillPipeStep } from "./files/plan_fifo.ts";
+import type { GhostStep } from "./files/plan_ghost.ts";
+import type { InheritStep } from "./files/plan_inherited_file.ts";
 import type { AddWatchStep, InotifyStep } from "./files/plan_inotify.ts";
-import type { AdjustStep, MemfdStep, ReopenStep, SealStep } from "./files/plan_memory_file.ts";
-import type { OpenPathStep } from "./files/plan_path.ts";
+import type { AdjustStep, MemfdStep, ReopenStep, SealStep, WriteStep } from "./files/plan_memory_file.ts";
 import type { OpenOwnTerminalStep } from "./files/plan_own_terminal.ts";
+import type { OpenLinkedStep, OpenPathStep } from "./files/plan_path.ts";
 import type { EndedPidfdsStep, PidfdStep } from "./files/plan_pidfd.ts";
 import type { PipeStep } from "./files/plan_pipe.ts";
 import type { PtyStep } from "./files/plan_pty.ts";
 import type { SegmentStep } from "./files/plan_segment.ts";
 import type { SignalfdStep } from "./files/plan_signalfd.ts";
+import type { OpenTerminalStep } from "./files/plan_terminal_device.ts";
 import type { ArmTimerStep, TimerfdStep } from "./files/plan_timerfd.ts";
 import type { OpenHandleStep } from "./files/plan_watched.ts";
-import type { OpenTerminalStep } from "./files/plan_terminal_device.ts";
 import type { UnixStep } from "./files/unix/unix_step.ts";
 import type { HiddenAsyncStep, OwnerStep } from "./plan_owners.ts";
 
 /** How one open file, or several that belong together, are made in the coordinator. */
 export type FileStep =
   | OpenPathStep
+  | OpenLinkedStep
+  | GhostStep
+  | InheritStep
+  | FillPipeStep
+  | CloseStep
   | PipeStep
   | EventfdStep
   | EpollStep
@@ -40,6 +48,7 @@ export type FileStep =
   | ReopenStep
   | AdjustStep
   | SealStep
+  | WriteStep
   | PtyStep
   | OpenTerminalStep
   | OpenOwnTerminalStep;

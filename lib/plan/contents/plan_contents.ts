@@ -7,13 +7,15 @@ import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
 import type { DescriptorAction } from "./descriptor_action.ts";
 import { expectMappings } from "./expected_mapping.ts";
-import { FilePlanner } from "./file_planner.ts";
-import { writableInode } from "./files/plan_memory_file.ts";
+import { FilePlanner, type FilePlannerOptions } from "./file_planner.ts";
+import { planGhosts } from "./files/plan_ghost.ts";
+import { isAtLeast } from "./kernel_version.ts";
+import { checkInheritedFiles, notesOnInheritedFiles } from "./files/plan_inherited_file.ts";
+import { fillLooseMemory, isFilledFirst, writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
-import { isAtLeast } from "./kernel_version.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
-import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
+import type { ExpectedTask, TaskProgram } from "../plan.ts";
 import { planNullFile } from "./files/plan_path.ts";
 import { planFile } from "./plan_file.ts";
 import { checkHugePages } from "./memory/huge_pages.ts";
@@ -22,7 +24,7 @@ import { planRings } from "./memory/plan_rings.ts";
 import { planVdso, type VdsoPlan } from "./memory/plan_vdso.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { type ExpectedLock, planLocks } from "./plan_locks.ts";
-import { planMappedFile } from "./plan_mapped_file.ts";
+import { mappedName, planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
 import { planOwners } from "./plan_owners.ts";
 import { sharingProblems } from "./plan_sharing.ts";
@@ -37,7 +39,7 @@ export interface ContentsQuestions {
   readonly programs: readonly TaskProgram[];
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
-  readonly options: Pick<PlanOptions, "externalUnixSockets" | "shellJob">;
+  readonly options: Omit<FilePlannerOptions, "tasks">;
 }
 
 const NO_ADDRESSES: FreeAddresses = { start: 0, end: 0, scratch: 0, kept: 0 };
@@ -60,6 +62,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   }
   const { contents, host, programs, options, tasks } = questions;
   const files = new FilePlanner(contents, host, problems, { ...options, tasks });
+  checkInheritedFiles(files);
   const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
   if (free === NO_ADDRESSES) problems.push({ where: "memory", what: "no 4 GiB of addresses are free in all tasks" });
   checkHugePages(contents, host.memory, problems);
@@ -68,7 +71,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     ...{ questions, files, problems },
     free,
     vdsos,
-    emptySegments: new Set(contents.segments.keys()),
+    emptySegments: emptySegments(contents),
     tables: new Set(),
     births: planBirthMemory(questions, vdsos),
     choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
@@ -77,6 +80,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   const quietTasks = programs.flatMap((program) => planTask(draft, program));
   const nullFile = quietTasks.some(({ rings }) => rings.length > 0) ? { nullFile: planNullFile(files) } : {};
   files.finish();
+  fillLooseMemory(files, draft.emptySegments);
   planOwners(files);
   const locks = planLocks(files);
   const taskContents = quietTasks.map((task) => addActions(task, { contents, actions: files.actions, locks }));
@@ -87,13 +91,15 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       free,
       firstDescriptor,
       ownLimits: planOwnLimits(host),
-      earlyFiles: files.early,
+      earlyFiles: [...files.early, ...planGhosts(files)],
+      helperFiles: files.helped,
       lateFiles: files.late,
       lastFiles: files.last,
+      obsoleteNames: obsoleteNames(contents),
       handles: files.count,
       ...nullFile,
       expectedFiles: files.expected,
-      keptDescriptors: [...files.terminals.kept].sort((a, b) => a - b),
+      keptDescriptors: keptDescriptors(files),
       terminals,
       components: host.components,
       choosesTimerIds: draft.choosesTimerIds,
@@ -101,8 +107,32 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       tasks: taskContents,
     },
     problems,
-    notes: files.notes,
+    notes: [...files.notes, ...notesOnInheritedFiles(files)],
   };
+}
+
+/** Segments that the tasks fill. */
+function emptySegments({ segments, files }: Contents): Set<number> {
+  const empty = new Set(segments.keys());
+  for (const file of files.values()) {
+    if (file.kind === "memfd" && isFilledFirst(file.inode)) empty.delete(file.inode.segment);
+  }
+  return empty;
+}
+
+/** Descriptors of cgrestore that the coordinator uses. */
+function keptDescriptors({ options, terminals }: FilePlanner): number[] {
+  const kept = new Set([...terminals.kept, ...options.inheritedFiles.map(({ fd }) => fd)]);
+  return [...kept].sort((a, b) => a - b);
+}
+
+/** The names by which the dump has linked files that had lost theirs. */
+function obsoleteNames({ files }: Contents): string[] {
+  const names = new Set<string>();
+  for (const file of files.values()) {
+    if (file.kind === "path" && file.remap?.kind === "linked") names.add(file.remap.path);
+  }
+  return [...names];
 }
 
 /** A table may belong to several tasks: the one that fills it is the one that uses it. */
@@ -179,7 +209,7 @@ function isFiller({ steps }: TaskProgram): boolean {
 
 function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
   const { pid } = program;
-  const { problems, choosesTimerIds } = draft;
+  const { problems, choosesTimerIds, files } = draft;
   const { contents, host } = draft.questions;
   const state = contents.tasks.get(pid);
   const vdso = draft.vdsos.get(pid);
@@ -192,8 +222,9 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     ...draft.controlsHugePages ? { hugePagesDisabled: state.memory.hugePagesDisabled } : {},
     memory: planTaskMemory(draft, pid, { state, vdso }),
     rings: planRings(state.memory, { pid, host: host.memory, problems }),
-    expectedMappings: [...vdso.expected, ...expectMappings(vdso.space, contents)].sort((a, b) => a.start - b.start),
-    ...executableOf(contents, state),
+    expectedMappings: [...vdso.expected, ...expectMappings(vdso.space, (file) => mappedName(files, file))]
+      .sort((a, b) => a.start - b.start),
+    links: linksOf(files, state),
     ...descriptors === undefined ? {} : { descriptors },
     descriptorActions: [],
     expectedLocks: [],
@@ -206,10 +237,16 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
   }];
 }
 
-/** What the link to it says, where its name has not gone. */
-function executableOf(contents: Contents, { memory }: TaskState): Pick<TaskContents, "executable"> {
-  const file = contents.files.get(memory.executable);
-  return file?.kind === "path" && file.remap === undefined ? { executable: file.path } : {};
+/** What the links to executable and directories say. */
+function linksOf(files: FilePlanner, { memory, directories }: TaskState): TaskContents["links"] {
+  const [exe, cwd, root] = [memory.executable, directories.working, directories.root].map((file) => (
+    mappedName(files, file)
+  ));
+  return {
+    ...exe === undefined ? {} : { exe },
+    ...cwd === undefined ? {} : { cwd },
+    ...root === undefined ? {} : { root },
+  };
 }
 
 function planTaskMemory(

@@ -4,6 +4,7 @@ import { fileKey, type FilePlanner } from "./file_planner.ts";
 import { planEpoll } from "./files/plan_epoll.ts";
 import { planEventfd } from "./files/plan_eventfd.ts";
 import { planFanotify } from "./files/plan_fanotify.ts";
+import { planFifo } from "./files/plan_fifo.ts";
 import { planInotify } from "./files/plan_inotify.ts";
 import { planMemoryFile } from "./files/plan_memory_file.ts";
 import { planPath } from "./files/plan_path.ts";
@@ -33,6 +34,8 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planPath(planner, file, holder);
     case "pipe":
       return planPipe(planner, file);
+    case "fifo":
+      return planFifo(planner, file, holder);
     case "eventfd":
       return planEventfd(planner, file, holder);
     case "epoll":
@@ -55,7 +58,5 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planUnixSocket(planner, file, { holder, planInFlight: (inFlight, of) => planFile(planner, inFlight, of) });
     case "unknown":
       return planner.refuse(holder, `${file.what} cannot be restored`);
-    default:
-      return planner.refuse(holder, `a file of kind ${file.kind} cannot be restored`);
   }
 }

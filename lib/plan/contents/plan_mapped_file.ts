@@ -1,7 +1,7 @@
 import type { Handle } from "./contents_plan.ts";
 import type { FilePlanner } from "./file_planner.ts";
-import { planMemoryUse } from "./files/plan_memory_file.ts";
-import { planPathUse } from "./files/plan_path.ts";
+import { memoryLink, planMemoryUse } from "./files/plan_memory_file.ts";
+import { expectedUse, planPathUse } from "./files/plan_path.ts";
 
 /**
  * The handle of a file to map, opened as the mapping needs it; `undefined`, with the problem told, for what cannot be
@@ -25,5 +25,20 @@ export function planMappedFile(
       return planMemoryUse(planner, file, openFlags);
     default:
       return planner.refuse(holder, `a mapping of a file of kind ${file?.kind} cannot be restored`);
+  }
+}
+
+/** What /proc says of a file that is mapped, run or worked in; `undefined` where that is not known beforehand. */
+export function mappedName(planner: FilePlanner, id: number): string | undefined {
+  const file = planner.contents.files.get(id);
+  switch (file?.kind) {
+    case "path": {
+      const { link, isPrefix = false } = expectedUse(planner, file);
+      return isPrefix ? undefined : link;
+    }
+    case "memfd":
+      return memoryLink(planner, file);
+    default:
+      return undefined;
   }
 }

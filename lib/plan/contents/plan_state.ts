@@ -19,7 +19,7 @@ export type StateOfTask = Omit<
   | "hugePagesDisabled"
   | "rings"
   | "expectedMappings"
-  | "executable"
+  | "links"
   | "descriptors"
   | "descriptorActions"
   | "expectedLocks"

@@ -28,7 +28,7 @@ function verifyTask({ sys, hostPid }: TaskObserver, task: TaskContents, descript
     ...compareMappings(task.expectedMappings, readText(sys, `${directory}/maps`)),
     ...task.descriptors === undefined ? [] : descriptors.compare(directory, task.descriptors),
     ...descriptors.compareLocks(directory, task.expectedLocks),
-    ...compareLink("its executable", task.executable, sys.readLink(`${directory}/exe`)),
+    ...LINKS.flatMap(([name, what]) => compareLink(what, task.links[name], () => sys.readLink(`${directory}/${name}`))),
   ]);
 }
 
@@ -47,7 +47,11 @@ function verifyTerminal({ sys, hostPid }: TaskObserver, { pid }: TaskContents, {
   });
 }
 
-function compareLink(what: string, expected: string | undefined, actual: string): string[] {
-  if (expected === undefined || expected === actual) return [];
+const LINKS = [["exe", "its executable"], ["cwd", "its working directory"], ["root", "its root directory"]] as const;
+
+function compareLink(what: string, expected: string | undefined, read: () => string): string[] {
+  if (expected === undefined) return [];
+  const actual = read();
+  if (expected === actual) return [];
   return [`${what} is ${JSON.stringify(actual)}, and should be ${JSON.stringify(expected)}`];
 }

@@ -13,8 +13,8 @@ const O_LARGEFILE = 0o100000;
 
 /** Compares descriptors of all tasks with a plan: two of one object must be so in different tasks as well. */
 export class DescriptorComparison {
-  /** Links by object, and objects by link. */
-  readonly #links = new Map<string, string>();
+  /** Inodes by object, and objects by inode. */
+  readonly #inodes = new Map<string, string>();
   readonly #objects = new Map<string, string>();
   /** By link, read when the first is needed. */
   #unixSockets: Map<string, NetUnixSocket> | undefined;
@@ -58,10 +58,12 @@ export class DescriptorComparison {
   #compareOne(directory: string, { fd, handle, closeOnExec }: DescriptorStep): string[] {
     const expected = this.plan.expectedFiles.get(handle);
     if (expected === undefined) return [];
-    const link = this.sys.readLink(`${directory}/fd/${fd}`);
+    const path = `${directory}/fd/${fd}`;
     const info = parseInfo(readText(this.sys, `${directory}/fdinfo/${fd}`));
+    const link = this.sys.readLink(path);
     return [
-      ...this.#compareLink(expected, link),
+      ...compareLink(expected, link),
+      ...expected.object === undefined ? [] : this.#compareObject(expected.object, path),
       ...compareInfo(expected, info, closeOnExec),
       ...expected.unix === undefined ? [] : compareUnixSocket(expected.unix, this.#findUnixSocket(directory, link)),
     ];
@@ -75,21 +77,25 @@ export class DescriptorComparison {
     return this.#unixSockets.get(link);
   }
 
-  #compareLink({ link: expected, isPrefix = false, object }: ExpectedFile, link: string): string[] {
-    const isRight = isPrefix ? link.startsWith(expected) : link === expected;
-    if (!isRight) return [`it is ${JSON.stringify(link)}, and should be ${JSON.stringify(expected)}`];
-    if (object === undefined) return [];
-    const [knownLink, knownObject] = [this.#links.get(object) ?? link, this.#objects.get(link) ?? object];
-    this.#links.set(object, knownLink);
-    this.#objects.set(link, knownObject);
-    if (knownLink !== link) return [`it is ${link}, and should be ${knownLink}, which is ${object}`];
-    return knownObject === object ? [] : [`it is ${link}, which is ${knownObject}, and should be ${object}`];
+  /** Links are no help: files without a name may have equal ones. */
+  #compareObject(object: string, path: string): string[] {
+    const inode = this.sys.identity(path);
+    const [knownInode, knownObject] = [this.#inodes.get(object) ?? inode, this.#objects.get(inode) ?? object];
+    this.#inodes.set(object, knownInode);
+    this.#objects.set(inode, knownObject);
+    if (knownInode === inode && knownObject === object) return [];
+    return [`it is ${knownInode === inode ? knownObject : `another inode than ${object}`}, and should be ${object}`];
   }
+}
+
+function compareLink({ link: expected, isPrefix = false }: ExpectedFile, link: string): string[] {
+  const isRight = isPrefix ? link.startsWith(expected) : link === expected;
+  return isRight ? [] : [`it is ${JSON.stringify(link)}, and should be ${JSON.stringify(expected)}`];
 }
 
 interface FileInfo {
   readonly flags: number;
-  readonly position: number;
+  readonly position: bigint;
   readonly lines: readonly string[];
 }
 
@@ -97,7 +103,7 @@ interface FileInfo {
 function parseInfo(text: string): FileInfo {
   const lines = text.split("\n").map((line) => line.replace(/\s+/g, " ").trim());
   const value = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? "0";
-  return { flags: parseInt(value("flags"), 8), position: Number(value("pos")), lines };
+  return { flags: parseInt(value("flags"), 8), position: BigInt(value("pos")), lines };
 }
 
 /**
@@ -116,7 +122,7 @@ function compareInfo(expected: ExpectedFile, { flags, position, lines }: FileInf
   const actual = flags & ~(O_CLOEXEC | O_LARGEFILE);
   if (actual !== wanted) differences.push(`its flags are 0${actual.toString(8)}, and should be 0${wanted.toString(8)}`);
   if (((flags & O_CLOEXEC) !== 0) !== closeOnExec) differences.push(`close-on-exec is ${!closeOnExec}`);
-  if (expected.position !== undefined && position !== expected.position) {
+  if (expected.position !== undefined && position !== BigInt(expected.position)) {
     differences.push(`its position is ${position}, and should be ${expected.position}`);
   }
   return [...differences, ...missingLines(lines, expected.lines ?? [])];

@@ -1,4 +1,4 @@
-import { type MapsLine, parseMaps } from "../../host/parse_maps.ts";
+import { escapeName, type MapsLine, parseMaps } from "../../host/parse_maps.ts";
 import type { ExpectedMapping } from "../../plan/contents/expected_mapping.ts";
 
 /** End of the addresses of tasks (Documentation/arch/x86/x86_64/mm.rst); the vsyscall page lies behind. */
@@ -7,7 +7,7 @@ const TASK_END = 2 ** 47;
 /** How the memory of a task, as `/proc/PID/maps` tells it, differs from what it should be. */
 export function compareMappings(expected: readonly ExpectedMapping[], text: string): string[] {
   const actual = join(parseMaps(text).filter(({ start }) => start < TASK_END).map(toExpected));
-  const wanted = join(expected);
+  const wanted = join(expected.map(asWritten));
   const found = new Map(actual.map((mapping) => [mapping.start, mapping]));
   const differences = wanted.flatMap((mapping) => {
     const other = found.get(mapping.start);
@@ -15,6 +15,10 @@ export function compareMappings(expected: readonly ExpectedMapping[], text: stri
     return compare(mapping, other);
   });
   return [...differences, ...[...found.values()].map((mapping) => `there is ${describe(mapping)}, which is too much`)];
+}
+
+function asWritten(mapping: ExpectedMapping): ExpectedMapping {
+  return mapping.name === undefined ? mapping : { ...mapping, name: escapeName(mapping.name) };
 }
 
 function toExpected({ start, end, access, offset, name }: MapsLine): ExpectedMapping {

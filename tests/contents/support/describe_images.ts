@@ -4,6 +4,7 @@ import { type Mapping, PAGE_SIZE, type PageRun } from "../../../lib/model/addres
 import { buildCheckpoint } from "../../../lib/model/build_checkpoint.ts";
 import { cut } from "../../../lib/model/build_pages.ts";
 import type { Contents } from "../../../lib/model/contents.ts";
+import type { FileContent } from "../../../lib/model/files/path_file.ts";
 import type { Registers, TaskState, ThreadState } from "../../../lib/model/task_state.ts";
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import type { TreeDescription } from "./describe_tree.ts";
@@ -52,8 +53,19 @@ class ImageDescriber {
       if (/^(id|inode|pipe|segment|peer|listener|mount|inodeId)$/.test(key) && typeof entry === "number") {
         return this.#name(key, entry);
       }
+      // Mapping and running a file are accesses.
+      if (key === "accessTime") return undefined;
+      if (key === "content" && typeof entry === "object" && "parts" in entry) return this.#describeContent(entry);
       return entry;
     });
+  }
+
+  /** The content of a file without a name: where it is in its image does not matter. */
+  #describeContent({ path, parts }: FileContent): string {
+    const image = Deno.readFileSync(path);
+    return parts.map(({ position, offset, length }) => (
+      `${position}+${length} ${hashOf(image.subarray(offset, offset + length))}`
+    )).join(", ");
   }
 
   #name(kind: string, number: number): string {
@@ -147,8 +159,8 @@ function isSome([seconds, fraction]: readonly [number, number]): boolean {
   return seconds !== 0 || fraction !== 0;
 }
 
-/** FNV-1a over words. */
-function hashOf(words: Uint32Array): string {
+/** FNV-1a over words or bytes. */
+function hashOf(words: Uint32Array | Uint8Array): string {
   let hash = 0x811c9dc5;
   for (const word of words) hash = Math.imul(hash ^ word, 0x01000193);
   return (hash >>> 0).toString(16);

@@ -1,5 +1,11 @@
 /** What /proc says of a tree of tasks, as text that can be compared: what is different by nature is left out. */
 
+import { SysError } from "../../../lib/errors.ts";
+import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
+
+/** Deno does not read links that are not UTF-8. */
+const sys = openLinuxSys();
+
 /** By what it is about: `"77 fd 3"`, `"77 map 400000-401000"`, `"78/79 status SigBlk"`. */
 export type TreeDescription = ReadonlyMap<string, string>;
 
@@ -149,7 +155,7 @@ function describeMaps(pid: number, put: Put): void {
   let key = "";
   let line = "";
   for (const text of (read(`/proc/${pid}/smaps`) ?? "").split("\n")) {
-    const match = /^([0-9a-f]+-[0-9a-f]+) (\S+) (\S+) (\S+) (\d+)\s*(.*)$/.exec(text);
+    const match = /^([0-9a-f]+-[0-9a-f]+) (\S+) (\S+) (\S+) (\d+)\s*(.*)$/s.exec(text);
     if (match !== null) {
       const [, range, protection, offset, , , name] = match;
       key = `map ${range}`;
@@ -224,7 +230,7 @@ function hex(path: string): string | undefined {
 }
 
 function readLink(path: string): string | undefined {
-  return readIfThere(() => Deno.readLinkSync(path));
+  return readIfThere(() => sys.readLink(path));
 }
 
 function namesIn(path: string): string[] {
@@ -236,6 +242,7 @@ function readIfThere<T>(action: () => T): T | undefined {
   try {
     return action();
   } catch (error) {
+    if (error instanceof SysError && ["ENOENT", "ESRCH", "EINVAL"].includes(error.code)) return undefined;
     if (error instanceof Deno.errors.NotFound || /ESRCH|EINVAL|os error (3|22)/.test(String(error))) return undefined;
     throw error;
   }

@@ -1,20 +1,23 @@
 import type { FileStep } from "../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import type { FilesContext } from "./file_calls.ts";
+import { inherit } from "./inherit.ts";
 import { makeEpoll } from "./make_epoll.ts";
 import { makeEventfd } from "./make_eventfd.ts";
 import { addMark, makeFanotify } from "./make_fanotify.ts";
+import { closeFile, fillFifo } from "./make_fifo.ts";
+import { makeGhost } from "./make_ghost.ts";
 import { addWatch, makeInotify } from "./make_inotify.ts";
-import { adjust, makeMemfd, reopen, seal } from "./make_memfd.ts";
+import { adjust, makeMemfd, reopen, seal, writeContents } from "./make_memfd.ts";
 import { makePipe } from "./make_pipe.ts";
 import { makePty } from "./make_pty.ts";
 import { makeSegment } from "./make_segment.ts";
 import { makeSignalfd } from "./make_signalfd.ts";
 import { armTimerfd, makeTimerfd } from "./make_timerfd.ts";
 import { openByHandle } from "./open_by_handle.ts";
-import { openPath } from "./open_path.ts";
-import { openOwnTerminal, openTerminal } from "./open_terminal.ts";
+import { openLinked, openPath } from "./open_path.ts";
 import { openEndedPidfds, openPidfd } from "./open_pidfd.ts";
+import { openOwnTerminal, openTerminal } from "./open_terminal.ts";
 import { setAsync, setOwner } from "./set_owner.ts";
 import { compileUnixAction } from "./unix/compile_unix_action.ts";
 
@@ -23,6 +26,16 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
   switch (step.kind) {
     case "open-path":
       return openPath(context, step);
+    case "open-linked":
+      return openLinked(context, step);
+    case "make-ghost":
+      return makeGhost(context, step);
+    case "inherit":
+      return inherit(context, step);
+    case "fill-pipe":
+      return fillFifo(context, step);
+    case "close":
+      return closeFile(context, step);
     case "make-pipe":
       return makePipe(context, step);
     case "make-eventfd":
@@ -39,6 +52,8 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return adjust(context, step);
     case "seal":
       return seal(context, step);
+    case "write":
+      return writeContents(context, step);
     case "make-epoll":
       return makeEpoll(context, step);
     case "make-signalfd":

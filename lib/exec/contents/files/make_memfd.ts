@@ -1,19 +1,25 @@
-import type { AdjustStep, MemfdStep, ReopenStep, SealStep } from "../../../plan/contents/files/plan_memory_file.ts";
+import type {
+  AdjustStep,
+  MemfdStep,
+  ReopenStep,
+  SealStep,
+  WriteStep,
+} from "../../../plan/contents/files/plan_memory_file.ts";
 import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
 import { descriptorOf, remoteCall } from "../remote.ts";
 import { create, type FilesContext } from "./file_calls.ts";
+import { writeContent } from "./write_content.ts";
 
 const AT_FDCWD = -100;
-const MFD_ALLOW_SEALING = 2;
 const SEEK_SET = 0;
 const F_SETFL = 4;
 const F_ADD_SEALS = 1033;
 
 export function makeMemfd(context: FilesContext, step: MemfdStep): RemoteCall[] {
-  const { handle, name, size, hugeFlags, mode, uid, gid, what } = step;
+  const { handle, name, size, flags, mode, uid, gid, what } = step;
   const purpose = { attempt: `Cannot make ${what} of ${size} bytes`, hints: MEMFD_HINTS };
   return create(context, handle, (fd) => [
-    remoteCall(context, "memfd_create", [cString(name), MFD_ALLOW_SEALING | hugeFlags], { ...purpose, expected: fd }),
+    remoteCall(context, "memfd_create", [cString(name), flags], { ...purpose, expected: fd }),
     remoteCall(context, "ftruncate", [fd, size], purpose),
     ...uid === 0 && gid === 0 ? [] : [remoteCall(context, "fchown", [fd, uid, gid], purpose)],
     ...mode === undefined ? [] : [remoteCall(context, "fchmod", [fd, mode], purpose)],
@@ -23,6 +29,7 @@ export function makeMemfd(context: FilesContext, step: MemfdStep): RemoteCall[] 
 const MEMFD_HINTS = {
   ENOENT: "this kernel has no huge pages of that size",
   ENODEV: "this kernel has no huge pages of that size",
+  EACCES: "the sysctl vm.memfd_noexec forbids it",
   ENOMEM: "there are too few huge pages: see the sysctl vm.nr_hugepages",
 };
 
@@ -31,7 +38,9 @@ export function reopen(context: FilesContext, { handle, from, flags, position, w
   const path = cString(`/proc/self/fd/${descriptorOf(context, from)}`);
   return create(context, handle, (fd) => [
     remoteCall(context, "openat", [AT_FDCWD, path, flags], { ...purpose, expected: fd }),
-    ...position === 0 ? [] : [remoteCall(context, "lseek", [fd, position, SEEK_SET], purpose)],
+    ...position === undefined || Number(position) === 0
+      ? []
+      : [remoteCall(context, "lseek", [fd, position, SEEK_SET], purpose)],
   ]);
 }
 
@@ -42,6 +51,10 @@ export function adjust(context: FilesContext, { handle, flags, position, what }:
     remoteCall(context, "fcntl", [fd, F_SETFL, flags], purpose),
     remoteCall(context, "lseek", [fd, position, SEEK_SET], purpose),
   ];
+}
+
+export function writeContents(context: FilesContext, { handle, content, what }: WriteStep): RemoteCall[] {
+  return content.flatMap((part) => writeContent(context, { fd: descriptorOf(context, handle), content: part, what }));
 }
 
 export function seal(context: FilesContext, { handle, seals, what }: SealStep): RemoteCall[] {

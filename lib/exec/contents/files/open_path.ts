@@ -1,7 +1,8 @@
-import type { OpenPathStep } from "../../../plan/contents/files/plan_path.ts";
+import type { Opening, OpenLinkedStep, OpenPathStep } from "../../../plan/contents/files/plan_path.ts";
 import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
 import { remoteCall } from "../remote.ts";
 import { create, type FilesContext } from "./file_calls.ts";
+import { linkName, makeParents, removeName } from "./temporary_name.ts";
 
 const AT_FDCWD = -100;
 const O_PATH = 0o10000000;
@@ -14,7 +15,21 @@ const OPEN_HINTS = {
   ENXIO: "nothing is behind it",
 };
 
-export function openPath(context: FilesContext, { handle, path, flags, position }: OpenPathStep): RemoteCall[] {
+export function openPath(context: FilesContext, { path, ...opening }: OpenPathStep): RemoteCall[] {
+  return openAs(context, path, opening);
+}
+
+export function openLinked(context: FilesContext, { link, name, ...opening }: OpenLinkedStep): RemoteCall[] {
+  return [
+    ...makeParents(context, name),
+    linkName(context, link, name),
+    ...openAs(context, name.path, opening),
+    ...removeName(context, name),
+  ];
+}
+
+/** Opens what has a name, and sets its position. */
+export function openAs(context: FilesContext, path: string, { handle, flags, position }: Opening): RemoteCall[] {
   const attempt = `Cannot open ${JSON.stringify(path)}`;
   return create(context, handle, (fd) => {
     const open = remoteCall(context, "openat", [AT_FDCWD, cString(path), flags], {
@@ -22,7 +37,8 @@ export function openPath(context: FilesContext, { handle, path, flags, position 
       hints: OPEN_HINTS,
       expected: fd,
     });
-    if (position === 0 || (flags & O_PATH) !== 0) return [open];
-    return [open, remoteCall(context, "lseek", [fd, position, SEEK_SET], { attempt: `Cannot seek in "${path}"` })];
+    if (position === undefined || position === 0n || (flags & O_PATH) !== 0) return [open];
+    const seeking = { attempt: `Cannot set the position in ${JSON.stringify(path)}` };
+    return [open, remoteCall(context, "lseek", [fd, position, SEEK_SET], seeking)];
   });
 }

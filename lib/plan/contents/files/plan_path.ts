@@ -1,16 +1,34 @@
-import type { HostFile } from "../../../host/host.ts";
 import type { PathFile } from "../../../model/files/path_file.ts";
 import type { Handle } from "../contents_plan.ts";
-import type { FilePlanner } from "../file_planner.ts";
-import type { StepBase } from "../file_step.ts";
+import type { ExpectedFile } from "../expected_file.ts";
+import { fileKey, type FilePlanner } from "../file_planner.ts";
+import type { FileStep, StepBase } from "../file_step.ts";
+import { checkPath } from "./check_path.ts";
+import { planExternalFile, planInheritedFile } from "./plan_inherited_file.ts";
+import { isUnnamed, planGhostOpening } from "./plan_ghost.ts";
+import { deletedLink, directoryOf, nameOf, planName, type TemporaryName } from "./plan_name.ts";
+import { taskOfPath } from "./task_of_path.ts";
+
+/** How a file is opened, and the handle that it gets. */
+export interface Opening {
+  readonly handle: Handle;
+  readonly flags: number;
+  /** Absent: where it is after opening. */
+  readonly position?: bigint;
+}
 
 /** Opens a file by its name. */
-export interface OpenPathStep extends StepBase {
+export interface OpenPathStep extends StepBase, Opening {
   readonly kind: "open-path";
-  readonly handle: Handle;
   readonly path: string;
-  readonly flags: number;
-  readonly position: number;
+}
+
+/** Opens a file by a name that it has only for that. */
+export interface OpenLinkedStep extends StepBase, Opening {
+  readonly kind: "open-linked";
+  /** A name that it has before and after. */
+  readonly link: string;
+  readonly name: TemporaryName;
 }
 
 const O_WRONLY = 1;
@@ -18,16 +36,26 @@ const O_CREAT = 0o100;
 const O_EXCL = 0o200;
 const O_NOCTTY = 0o400;
 const O_TRUNC = 0o1000;
+const O_DIRECTORY = 0o200000;
+/** O_TMPFILE without the O_DIRECTORY that is part of it. */
+const __O_TMPFILE = 0o20000000;
 /** Flags that would do something to the file when it is opened. */
 const ACTS = O_CREAT | O_EXCL | O_TRUNC;
 
 /** The handle of an open file that is opened by its name. */
 export function planPath(planner: FilePlanner, file: PathFile, holder: string): Handle | undefined {
-  if (refuseStrange(planner, file, holder)) return undefined;
-  checkPath(planner, file, holder);
-  const { id, path, flags, position } = file;
-  const handle = planner.fileHandle(id, { link: path, object: path, flags, position });
-  planner.late.push({ kind: "open-path", handle, what: path, path, flags: flags & ~ACTS | O_NOCTTY, position });
+  const { id } = file;
+  const inherited = planInheritedFile(planner, keysOf(file));
+  if (inherited !== undefined) {
+    planner.know(fileKey(id), inherited.handle, inherited.expected);
+    return inherited.handle;
+  }
+  if (file.isExternal) return planExternalFile(planner, file, holder);
+  if (checkPath(planner, file, holder) === undefined) return undefined;
+  const flags = openFlagsOf(file);
+  const position = file.position === undefined ? {} : { position: file.position };
+  const handle = planner.fileHandle(id, { ...expectedLink(planner, file), flags, ...position });
+  planOpening(planner, file, { handle, flags, ...position, holder });
   return handle;
 }
 
@@ -35,15 +63,17 @@ export function planPath(planner: FilePlanner, file: PathFile, holder: string): 
 export function planPathUse(
   planner: FilePlanner,
   file: PathFile,
-  { openFlags, holder }: { readonly openFlags: number; readonly holder: string },
+  { openFlags: flags, holder }: { readonly openFlags: number; readonly holder: string },
 ): Handle | undefined {
-  if (refuseStrange(planner, file, holder)) return undefined;
-  const { path } = file;
-  const flags = openFlags & ~ACTS | O_NOCTTY;
-  const { handle, isNew } = planner.handle(`use ${flags} ${path}`);
+  const inherited = planInheritedFile(planner, keysOf(file));
+  if (inherited !== undefined) return inherited.handle;
+  if (file.isExternal) {
+    return planner.refuse(`${holder}, ${JSON.stringify(file.path)}`, "an external file cannot be mapped or worked in");
+  }
+  const { handle, isNew } = planner.handle(`use ${flags} ${identityOf(file)}`);
   if (!isNew) return handle;
-  checkPath(planner, file, holder);
-  planner.early.push({ kind: "open-path", handle, what: path, path, flags, position: 0 });
+  if (checkPath(planner, file, holder) === undefined) return undefined;
+  planOpening(planner, file, { handle, flags, holder, isEarly: true });
   return handle;
 }
 
@@ -51,42 +81,88 @@ export function planPathUse(
 export function planNullFile(planner: FilePlanner): Handle {
   const path = "/dev/null";
   const { handle } = planner.handle(`use ${O_WRONLY} ${path}`);
-  planner.early.push({ kind: "open-path", handle, what: path, path, flags: O_WRONLY, position: 0 });
+  planner.early.push({ kind: "open-path", handle, what: path, path, flags: O_WRONLY, position: 0n });
   return handle;
 }
 
-function refuseStrange(planner: FilePlanner, { isExternal, remap, path }: PathFile, holder: string): boolean {
-  if (!isExternal && remap === undefined) return false;
-  const what = isExternal ? "an external file" : "a file whose name is gone";
-  planner.refuse(`${holder}, ${JSON.stringify(path)}`, `${what} cannot be restored`);
-  return true;
+/** What `--inherit-fd` may call a file: CRIU leaves the slash at its beginning away. */
+function keysOf({ path, isExternal }: PathFile): string[] {
+  return isExternal ? [] : [path.slice(1), path];
 }
 
-/** Looks at a file on this host, and tells what is wrong with it. */
-function checkPath({ host, problems }: FilePlanner, file: PathFile, holder: string): void {
-  const what = describeDifference(file, host.files.get(file.path));
-  if (what !== undefined) problems.push({ where: `${holder}, ${JSON.stringify(file.path)}`, what });
+/** What is opened with the same flags for several uses is one file. */
+function identityOf({ path, remap }: PathFile): string {
+  return remap?.kind === "ghost" ? `ghost ${remap.ghost.id} ${path}` : path;
 }
 
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
-
-/** How a file differs from the one that was dumped; as CRIU, by size, mode and build id (criu/files-reg.c). */
-function describeDifference(file: PathFile, found: HostFile | undefined): string | undefined {
-  if (found === undefined) return "there is no such file here";
-  if (file.mode !== undefined && file.mode !== found.mode) {
-    return `its mode is ${octal(found.mode)} here, and was ${octal(file.mode)} at the dump`;
-  }
-  const isRegular = (found.mode & S_IFMT) === S_IFREG;
-  if (isRegular && file.size !== undefined && file.size !== found.size) {
-    return `it has ${found.size} bytes here, and had ${file.size} at the dump`;
-  }
-  if (file.buildId !== undefined && found.buildId !== undefined && file.buildId !== found.buildId) {
-    return `its build id is ${found.buildId} here, and was ${file.buildId} at the dump`;
-  }
-  return undefined;
+/** The flags that a file can be opened with; without O_TMPFILE where it has a name by now, as in CRIU. */
+function openFlagsOf(file: PathFile): number {
+  const isNamed = (file.flags & __O_TMPFILE) !== 0 && !isUnnamed(file);
+  return file.flags & ~ACTS & ~(isNamed ? __O_TMPFILE | O_DIRECTORY : 0);
 }
 
-function octal(mode: number): string {
-  return `0${mode.toString(8)}`;
+/** What links in /proc say of a file that is used otherwise than by a descriptor. */
+export function expectedUse(planner: FilePlanner, file: PathFile): Pick<ExpectedFile, "link" | "isPrefix"> {
+  return planInheritedFile(planner, keysOf(file))?.expected ?? expectedLink(planner, file);
+}
+
+/** What links in /proc say of a file. */
+export function expectedLink(planner: FilePlanner, file: PathFile): Pick<ExpectedFile, "link" | "isPrefix" | "object"> {
+  const { path, remap } = file;
+  switch (remap?.kind) {
+    case undefined:
+    case "dead-task":
+      return { link: isDeadDirectory(planner, path) ? deletedLink(path) : path };
+    case "linked":
+      return { link: deletedLink(nameOf(planner, file)) };
+    case "ghost":
+      // The kernel chooses a number for a name.
+      if (isUnnamedGhost(planner, remap.ghost.id)) {
+        return { link: `${directoryOf(path)}/#`, isPrefix: true, object: `ghost ${remap.ghost.id}` };
+      }
+      return { link: deletedLink(nameOf(planner, file)), object: `ghost ${remap.ghost.id}` };
+  }
+}
+
+/** Whether a path is /proc/PID of a task that has ended; of the files in it, the kernel does not say that they are gone. */
+function isDeadDirectory({ deadTasks }: FilePlanner, path: string): boolean {
+  const task = taskOfPath(path);
+  return task !== undefined && deadTasks.has(task) && path === `/proc/${task}`;
+}
+
+/** Whether some opening of a ghost makes it without a name. */
+function isUnnamedGhost({ contents }: FilePlanner, id: number): boolean {
+  for (const file of contents.files.values()) {
+    if (file.kind === "path" && file.remap?.kind === "ghost" && file.remap.ghost.id === id && isUnnamed(file)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+interface OpeningOptions extends Opening {
+  readonly holder: string;
+  /** Whether it is needed before there are tasks. */
+  readonly isEarly?: boolean;
+}
+
+/** Plans how a file is opened, whatever has become of its name. */
+export function planOpening(planner: FilePlanner, file: PathFile, options: OpeningOptions): void {
+  const { holder, isEarly = false, ...opening } = options;
+  const { path, remap } = file;
+  const flags = opening.flags | O_NOCTTY;
+  if (remap?.kind === "ghost") {
+    return planGhostOpening(planner, file, { ...opening, flags, ghost: remap.ghost, holder });
+  }
+  const steps = stepsFor(planner, path, isEarly);
+  if (remap?.kind !== "linked") return void steps.push({ kind: "open-path", what: path, path, ...opening, flags });
+  const name = planName(planner, file, holder);
+  if (name !== undefined) steps.push({ kind: "open-linked", what: path, link: remap.path, name, ...opening, flags });
+}
+
+/** When a file is opened: those of tasks in /proc when these are there. */
+function stepsFor(planner: FilePlanner, path: string, isEarly: boolean): FileStep[] {
+  const task = taskOfPath(path);
+  if (task !== undefined && planner.deadTasks.has(task)) return planner.helped;
+  return isEarly && task === undefined ? planner.early : planner.late;
 }

@@ -2,6 +2,8 @@ import type { PipeFile } from "../../../model/files/pipe_file.ts";
 import type { OpenFile } from "../../../model/open_file.ts";
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
+import { noteLostBytes } from "./plan_fifo.ts";
+import { type InheritedHandle, planInheritedFile } from "./plan_inherited_file.ts";
 import type { StepBase } from "../file_step.ts";
 
 /** Makes a pipe with all its ends. */
@@ -15,13 +17,27 @@ export interface PipeStep extends StepBase {
 /** All ends of a pipe are made together. */
 export function planPipe(planner: FilePlanner, { id, pipe }: PipeFile): Handle | undefined {
   const what = `pipe ${pipe.id}`;
-  const ends = [...planner.contents.files.values()].filter((file) => isEndOf(file, pipe.id)).map((file) => ({
+  const files = [...planner.contents.files.values()].filter((file) => isEndOf(file, pipe.id));
+  const inherited = planInheritedFile(planner, [`pipe:[${pipe.id}]`]);
+  if (inherited !== undefined) {
+    noteLostBytes(planner, { what, bytes: pipe.bytes });
+    for (const file of files) openInherited(planner, file, inherited);
+    return planner.get(fileKey(id));
+  }
+  const ends = files.map((file) => ({
     handle: planner.fileHandle(file.id, { link: "pipe:[", isPrefix: true, object: what, flags: file.flags }),
     flags: file.flags,
   }));
   const { bytes, capacity } = pipe;
   planner.late.push({ kind: "make-pipe", what, ends, bytes, capacity });
   return planner.get(fileKey(id));
+}
+
+/** An end of a pipe that the user provides: opened again, because it may be another end, or have other flags. */
+function openInherited(planner: FilePlanner, file: PipeFile, { handle: from, expected }: InheritedHandle): void {
+  const { flags } = file;
+  const handle = planner.fileHandle(file.id, { link: expected.link, flags });
+  planner.late.push({ kind: "reopen", handle, from, what: `pipe ${file.pipe.id}`, flags });
 }
 
 function isEndOf(file: OpenFile, pipe: number): file is PipeFile {

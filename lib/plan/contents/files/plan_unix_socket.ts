@@ -3,9 +3,10 @@ import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM, type UnixSocket } from "../../
 import type { Handle } from "../contents_plan.ts";
 import type { ExpectedFile } from "../expected_file.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
+import { planInheritedFile } from "./plan_inherited_file.ts";
 import { UnixDatagrams } from "./unix/plan_unix_datagrams.ts";
 import { UnixStreams } from "./unix/plan_unix_streams.ts";
-import { nameOf, UnixDraft } from "./unix/unix_draft.ts";
+import { keyOf, nameOf, UnixDraft } from "./unix/unix_draft.ts";
 import { UnixNames } from "./unix/unix_names.ts";
 
 /** What planning a unix socket has to know. */
@@ -21,6 +22,8 @@ export function planUnixSocket(
   socket: UnixSocket,
   { holder, planInFlight }: UnixQuestions,
 ): Handle | undefined {
+  const inherited = planInheritedSocket(planner, socket);
+  if (inherited !== undefined) return inherited;
   if (socket.role === "external") return planner.refuse(holder, `${nameOf(socket)} is outside of the checkpoint`);
   const draft = new UnixDraft(planner);
   const { sockets } = draft.graph;
@@ -31,6 +34,18 @@ export function planUnixSocket(
   }
   planAll(draft);
   return planner.get(fileKey(socket.id));
+}
+
+/** The handle of what the user provides for a socket, as it is. */
+function planInheritedSocket(planner: FilePlanner, socket: UnixSocket): Handle | undefined {
+  const inherited = planInheritedFile(planner, [keyOf(socket)]);
+  if (inherited === undefined) return undefined;
+  const { handle, expected } = inherited;
+  planner.know(fileKey(socket.id), handle, expected);
+  if (socket.packets.length > 0) {
+    planner.notes.push(`what was in the queue of ${nameOf(socket)} is not restored: it is inherited`);
+  }
+  return handle;
 }
 
 function planAll(draft: UnixDraft): void {

@@ -13,7 +13,7 @@ export function findExternalPeer(draft: UnixDraft, socket: UnixSocket, peer: Uni
   if (peer.name?.kind !== "path") return peer.name;
   const path = absolutePath(peer.name) ?? peer.name.path;
   const { handle, isNew } = draft.ownHandle(`file ${path}`);
-  const step = { kind: "open-path", what: path, handle, path, flags: O_PATH, position: 0 } as const;
+  const step = { kind: "open-path", what: path, handle, path, flags: O_PATH } as const;
   if (isNew) draft.planner.late.push(step);
   return { kind: "file", handle };
 }

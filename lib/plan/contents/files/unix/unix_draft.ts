@@ -18,7 +18,9 @@ export class UnixDraft {
   readonly nameless = new Set<UnixSocket>();
 
   constructor(readonly planner: FilePlanner) {
-    this.graph = new UnixGraph(planner.contents.files.values());
+    this.graph = new UnixGraph([...planner.contents.files.values()].map((file) => (
+      file.kind === "unix" && isInherited(planner, file) ? { ...file, role: "external" } : file
+    )));
   }
 
   /** The handle of a socket of the checkpoint that is not external. */
@@ -90,4 +92,14 @@ const RESTORED = new Uint8Array([0x08, 1, 0x10, 1, 0x1a, 2, 0x08, 1]);
 
 function packetsOf({ role, packets }: UnixSocket): readonly UnixPacket[] {
   return role === "service" ? [{ bytes: RESTORED, rights: [], unknownControls: [] }] : packets;
+}
+
+/** What `--inherit-fd` calls a socket. */
+export function keyOf({ inode }: UnixSocket): string {
+  return `socket:[${inode}]`;
+}
+
+/** Whether the user provides a socket: then it is one of those outside of the checkpoint. */
+function isInherited(planner: FilePlanner, socket: UnixSocket): boolean {
+  return planner.inherited(keyOf(socket)) !== undefined;
 }

@@ -1,0 +1,28 @@
+import { O_CLOEXEC } from "../sys/constants.ts";
+import { readText } from "../sys/files.ts";
+import type { Sys } from "../sys/sys.ts";
+import { orUndefined } from "./describe_cgroups.ts";
+import { describeBuildId } from "./describe_files.ts";
+import type { HostDescriptor } from "./host.ts";
+
+/**
+ * Those of the descriptors that cgrestore was started with. What it has opened itself, its runtime included, is
+ * close-on-exec, and what it was started with cannot be.
+ */
+export function describeDescriptors(sys: Sys, wanted: readonly number[]): Map<number, HostDescriptor> {
+  const found = new Map<number, HostDescriptor>();
+  for (const fd of wanted) {
+    const flags = orUndefined(["ENOENT"], () => parseFlags(readText(sys, `/proc/self/fdinfo/${fd}`)));
+    if (flags === undefined || (flags & O_CLOEXEC) !== 0) continue;
+    const { mode, size } = sys.fstat(fd);
+    const name = sys.readLink(`/proc/self/fd/${fd}`);
+    const buildId = describeBuildId(sys, `/proc/self/fd/${fd}`);
+    found.set(fd, { name, flags, mode, size, ...buildId === undefined ? {} : { buildId } });
+  }
+  return found;
+}
+
+/** Flags in the text of /proc/PID/fdinfo/FD are octal (proc_pid_fdinfo(5)). */
+function parseFlags(text: string): number {
+  return parseInt(/^flags:\s*([0-7]+)$/m.exec(text)?.[1] ?? "0", 8);
+}

@@ -1,0 +1,70 @@
+import type { FileQuestion } from "../../host/host.ts";
+import type { PathFile } from "../../model/files/path_file.ts";
+import type { Contents } from "../../model/contents.ts";
+import type { WatchTarget } from "../../model/files/notify_files.ts";
+import { absolutePath, asidePath, parentOf } from "../../model/files/unix_name.ts";
+import { namesOfInterest } from "./files/plan_name.ts";
+
+const O_NOFOLLOW = 0o400000;
+
+/** Whether something is there, and what. */
+const EXISTENCE: FileQuestion = { buildId: false, link: false };
+
+/** What planning the files of a checkpoint has to know about this host, by path. */
+export function fileQuestions(contents: Contents | undefined): Map<string, FileQuestion> {
+  const questions = new Map<string, FileQuestion>();
+  const ask: Ask = (path, { buildId, link }) => {
+    const known = questions.get(path);
+    questions.set(path, { buildId: buildId || known?.buildId === true, link: link || known?.link === true });
+  };
+  for (const file of contents?.files.values() ?? []) {
+    if (file.kind === "path") askForFile(file, ask);
+    if (file.kind === "unix" && file.name?.kind === "path") askForSocket(absolutePath(file.name), ask);
+    if (file.kind === "terminal" && file.path !== undefined) ask(file.path, EXISTENCE);
+  }
+  for (const target of watchTargets(contents)) if ("path" in target) ask(target.path, EXISTENCE);
+  return questions;
+}
+
+type Ask = (path: string, question: FileQuestion) => void;
+
+/** What is where a unix socket gets its name. */
+function askForSocket(path: string | undefined, ask: Ask): void {
+  if (path === undefined) return;
+  for (const interest of [path, asidePath(path), parentOf(path)]) ask(interest, EXISTENCE);
+}
+
+function askForFile(file: PathFile, ask: Ask): void {
+  const { path, remap, flags, isExternal } = file;
+  if (isExternal) return;
+  const asIs = { buildId: file.buildId !== undefined, link: (flags & O_NOFOLLOW) !== 0 };
+  switch (remap?.kind) {
+    case undefined:
+      return ask(path, asIs);
+    case "dead-task":
+      return;
+    case "linked":
+      ask(remap.path, asIs);
+      break;
+    case "ghost":
+      break;
+  }
+  for (const name of namesOfInterest(path)) ask(name, { buildId: false, link: true });
+}
+
+/** Pids of tasks that have ended, but of which files in /proc are open; ascending. */
+export function deadTasksOf(contents: Contents | undefined): number[] {
+  const pids = new Set<number>();
+  for (const file of contents?.files.values() ?? []) {
+    if (file.kind === "path" && file.remap?.kind === "dead-task") pids.add(file.remap.pid);
+  }
+  return [...pids].sort((a, b) => a - b);
+}
+
+/** Everything that inotify and fanotify instances watch. */
+export function watchTargets(contents: Contents | undefined): WatchTarget[] {
+  return [...contents?.files.values() ?? []].flatMap((file) => {
+    if (file.kind === "inotify") return file.watches.map(({ target }) => target);
+    return file.kind === "fanotify" ? file.marks.map(({ target }) => target) : [];
+  });
+}
