@@ -225,6 +225,18 @@ export const OPTIONS: readonly OptionSpec[] = [
       "meaning here",
   },
   {
+    name: "tcp-established",
+    kind: "flag",
+    commands: PLANNING,
+    help: "Restore TCP connections",
+  },
+  {
+    name: "tcp-close",
+    kind: "flag",
+    commands: PLANNING,
+    help: "Restore TCP sockets that were connected closed; goes before --tcp-established",
+  },
+  {
     name: "rehearse",
     kind: "flag",
     commands: RESTORING,

@@ -88,6 +88,7 @@ function readPlanOptions(reader: Reader): PlanOptions {
     skipFileRwxCheck: reader.flag("skip-file-rwx-check") ?? false,
     inheritedFiles: readInheritedFiles(reader),
     externalUnixSockets: reader.has("ext-unix-sk"),
+    connections: readConnections(reader),
   };
 }
 
@@ -103,6 +104,13 @@ function readInheritedFiles(reader: Reader): InheritedFile[] {
     } else files.push({ fd: Number(number), key });
   }
   return files;
+}
+
+/** CRIU closes connections when it is told to do both. */
+function readConnections(reader: Reader): PlanOptions["connections"] {
+  const mayRestore = reader.flag("tcp-established") ?? false;
+  if (reader.flag("tcp-close") ?? false) return "close";
+  return mayRestore ? "restore" : "refuse";
 }
 
 /** `[CTRL:]/PATH`; the first colon ends CTRL, which may be empty, and a text that begins with a slash has none. */

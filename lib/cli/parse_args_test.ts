@@ -15,6 +15,7 @@ const PLAN_OPTIONS = {
   skipFileRwxCheck: false,
   inheritedFiles: [],
   externalUnixSockets: false,
+  connections: "refuse",
 } as const;
 const RESTORE: RestoreInvocation = {
   command: "restore",
@@ -74,6 +75,9 @@ Deno.test("parseArgs() understands", async (t) => {
       planOptions: { ...PLAN_OPTIONS, shellJob: true },
     } as Invocation],
     ["--pid-namespace", planOptions({ pidNamespace: true })],
+    ["--tcp-established", planOptions({ connections: "restore" })],
+    ["--tcp-close", planOptions({ connections: "close" })],
+    ["--tcp-close --tcp-established", planOptions({ connections: "close" })],
     ["--manage-cgroups", RESTORE],
     ["--manage-cgroups=none", planOptions({ mode: "none" })],
     ["--manage-cgroups=props", planOptions({ mode: "props" })],

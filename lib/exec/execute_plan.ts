@@ -117,6 +117,7 @@ class PlanRun {
   }
 
   commit(): Outcome {
+    this.#tree?.resumeConnections();
     const alive = this.#plan.expectedTasks.filter((task) => task.state !== "zombie");
     this.#guard?.armKill(alive.map((task) => this.#hostPid(task.pid)));
     // Whoever waits for the root from now on is no reaper of its orphans.
@@ -177,11 +178,13 @@ class PlanRun {
         leaveStopped,
         agentFile: this.#guard?.taskFile,
         checkpoint: () => this.checkpoint(),
+        note: (text) => this.#notes.push(text),
       });
       this.#tree = tree;
       this.#guard?.armWaitForTasks();
       this.#journal.add("the tasks", () => tree.kill());
       this.#journal.add("the names of open files", () => tree.removeNames());
+      this.#journal.add("the going on of connections", () => tree.suspendConnections());
       tree.create();
       this.#rootPid = this.#hostPid(this.#plan.expectedTasks[0]?.pid ?? 0);
     } finally {

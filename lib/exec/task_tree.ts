@@ -70,6 +70,8 @@ export interface TaskTreeOptions {
   readonly agentFile: number | undefined;
   /** Called between steps; throws when the user wants an end. */
   readonly checkpoint: () => void;
+  /** Told what the user should know. */
+  readonly note: (text: string) => void;
 }
 
 /** The tasks of a plan, from their making to their release. */
@@ -149,6 +151,16 @@ export class TaskTree {
     return pid;
   }
 
+  /** Lets connections go on, which others see; everything else has been done then. */
+  resumeConnections(): void {
+    this.#contents?.resumeConnections();
+  }
+
+  /** Undoes `resumeConnections`; before `kill`. */
+  suspendConnections(): void {
+    this.#contents?.suspendConnections();
+  }
+
   /** Lets every task go, stopped ones (or all) stopped, and ends the coordinator. There is no way back. */
   release(): void {
     if (this.#contents !== undefined) this.#contents.release();
@@ -200,6 +212,7 @@ export class TaskTree {
       hostGroup: (id) => this.#hostGroup(id),
       taken: this.#keptDescriptors(),
       checkpoint: this.#options.checkpoint,
+      note: this.#options.note,
     });
   }
 

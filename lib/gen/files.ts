@@ -10,6 +10,8 @@ import type { InetSkEntry, UnixSkEntry } from "./sockets.ts";
 import { readInetSkEntry, readUnixSkEntry } from "./sockets.ts";
 import type { ExtFileEntry, NsFileEntry } from "./other_files.ts";
 import { readExtFileEntry, readNsFileEntry } from "./other_files.ts";
+import type { PacketSockEntry } from "./packet.ts";
+import { readPacketSockEntry } from "./packet.ts";
 import type { NetlinkSkEntry } from "./netlink.ts";
 import { readNetlinkSkEntry } from "./netlink.ts";
 import type { EventfdFileEntry, EventpollFileEntry, SignalfdEntry, TimerfdEntry } from "./event_files.ts";
@@ -53,6 +55,10 @@ export interface FileEntry {
    * @generated from field: optional cgrestore.images.ns_file_entry nsf = 5;
    */
   readonly nsf: NsFileEntry | undefined;
+  /**
+   * @generated from field: optional cgrestore.images.packet_sock_entry psk = 6;
+   */
+  readonly psk: PacketSockEntry | undefined;
   /**
    * @generated from field: optional cgrestore.images.netlink_sk_entry nlsk = 7;
    */
@@ -118,6 +124,7 @@ export function readFileEntry(reader: MessageReader): FileEntry {
   let reg: RegFileEntry | undefined;
   let isk: InetSkEntry | undefined;
   let nsf: NsFileEntry | undefined;
+  let psk: PacketSockEntry | undefined;
   let nlsk: NetlinkSkEntry | undefined;
   let efd: EventfdFileEntry | undefined;
   let epfd: EventpollFileEntry | undefined;
@@ -148,6 +155,9 @@ export function readFileEntry(reader: MessageReader): FileEntry {
         break;
       case 42:
         nsf = reader.message(readNsFileEntry);
+        break;
+      case 50:
+        psk = reader.message(readPacketSockEntry);
         break;
       case 58:
         nlsk = reader.message(readNetlinkSkEntry);
@@ -203,6 +213,7 @@ export function readFileEntry(reader: MessageReader): FileEntry {
     reg,
     isk,
     nsf,
+    psk,
     nlsk,
     efd,
     epfd,

@@ -44,6 +44,18 @@ export interface InventoryEntry {
    * @generated from field: optional bool tcp_close = 10;
    */
   readonly tcpClose: boolean | undefined;
+  /**
+   * How connections were locked at the dump: 0 with iptables, 1 with nftables, 2 not at all.
+   *
+   * @generated from field: optional uint32 network_lock_method = 11;
+   */
+  readonly networkLockMethod: number | undefined;
+  /**
+   * Names the dumping CRIU's table of nftables.
+   *
+   * @generated from field: optional string dump_criu_run_id = 13;
+   */
+  readonly dumpCriuRunId: string | undefined;
 }
 
 /** Reads a `inventory_entry`. */
@@ -53,6 +65,8 @@ export function readInventoryEntry(reader: MessageReader): InventoryEntry {
   let rootCgSet: number | undefined;
   let lsmtype: number | undefined;
   let tcpClose: boolean | undefined;
+  let networkLockMethod: number | undefined;
+  let dumpCriuRunId: string | undefined;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
@@ -70,6 +84,12 @@ export function readInventoryEntry(reader: MessageReader): InventoryEntry {
       case 80:
         tcpClose = reader.bool();
         break;
+      case 88:
+        networkLockMethod = reader.uint32();
+        break;
+      case 106:
+        dumpCriuRunId = reader.string();
+        break;
       default:
         reader.skipField(tag);
     }
@@ -81,6 +101,8 @@ export function readInventoryEntry(reader: MessageReader): InventoryEntry {
     rootCgSet,
     lsmtype,
     tcpClose,
+    networkLockMethod,
+    dumpCriuRunId,
   };
 }
 

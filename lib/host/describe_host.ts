@@ -9,9 +9,10 @@ import { describeDescriptors } from "./describe_descriptors.ts";
 import { describeFiles } from "./describe_files.ts";
 import { describeMemory } from "./describe_memory.ts";
 import { describeMounts } from "./describe_mounts.ts";
-import { describeUnix } from "./describe_unix.ts";
+import { describeNetwork } from "./describe_network.ts";
 import { describeOwnState } from "./describe_own_state.ts";
 import { describeTerminal } from "./describe_terminal.ts";
+import { describeUnix } from "./describe_unix.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
 import { type CgroupMount, parseMountinfo } from "./parse_mountinfo.ts";
 import { parseProcCgroup } from "./parse_proc_cgroup.ts";
@@ -54,6 +55,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     mounts: describeMounts(sys, questions.devices),
     outsiders: new Set(questions.outsiders.filter((id) => sys.taskExists(id) || sys.groupExists(id))),
     ...questions.unix ? { unix: describeUnix(sys) } : {},
+    ...questions.network ? { network: describeNetwork(sys) } : {},
     ...terminal === undefined ? {} : { terminal },
   };
 }

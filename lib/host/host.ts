@@ -43,6 +43,8 @@ export interface Host {
   readonly outsiders: ReadonlySet<number>;
   /** Absent when it was not asked for. */
   readonly unix?: HostUnix;
+  /** Absent when it was not asked for. */
+  readonly network?: HostNetwork;
   /** The terminal that cgrestore was started from; absent when there is none, or it was not asked for. */
   readonly terminal?: OwnTerminal;
 }
@@ -53,6 +55,46 @@ export interface HostUnix {
   readonly abstractNames: ReadonlySet<string>;
   /** How many datagrams a queue takes from sockets that it is not connected to (`net.unix.max_dgram_qlen`). */
   readonly longestQueue: number;
+}
+
+/** The network that cgrestore itself is in. */
+export interface HostNetwork {
+  /** Those of TCP, UDP and UDP-Lite that are bound, and for TCP listen or are connected. */
+  readonly sockets: readonly HostSocket[];
+  readonly netlinkPorts: readonly HostNetlinkPort[];
+  /** Networks, of both families, that sockets can be bound to all addresses of. */
+  readonly ownNetworks: readonly { readonly address: Uint8Array; readonly prefix: number }[];
+  /** Names of the network devices by index; empty where sysfs does not show those of this network. */
+  readonly devices: ReadonlyMap<number, string>;
+  /** Whether sockets can be bound to any address (`ip_nonlocal_bind`). */
+  readonly bindsFreely: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** Longer ones are cut (`net.core.somaxconn`). */
+  readonly largestBacklog: number;
+  /** First and last id of the groups that may have sockets of ICMP messages (`net.ipv4.ping_group_range`). */
+  readonly pingGroups: readonly [number, number];
+}
+
+export interface HostSocket {
+  /** IPPROTO_* */
+  readonly protocol: number;
+  readonly local: HostEndpoint;
+  /** All zeros when it is not connected. */
+  readonly remote: HostEndpoint;
+  /** TCP_* of net/tcp_states.h. */
+  readonly state: number;
+  readonly inode: number;
+}
+
+export interface HostEndpoint {
+  /** 4 or 16 bytes, in the order of the network. */
+  readonly address: Uint8Array;
+  readonly port: number;
+}
+
+export interface HostNetlinkPort {
+  /** NETLINK_* */
+  readonly protocol: number;
+  readonly port: number;
 }
 
 export interface OwnTerminal {
@@ -194,6 +236,8 @@ export interface HostQuestions {
   readonly outsiders: readonly number[];
   /** Whether there are unix sockets. */
   readonly unix: boolean;
+  /** Whether the network matters. */
+  readonly network: boolean;
   /** Whether the terminal matters that cgrestore was started from. */
   readonly terminal: boolean;
 }

@@ -9,6 +9,7 @@ import type { PipeDataEntry } from "../gen/pipe.ts";
 import type { GhostFileEntry, RemapFilePathEntry } from "../gen/remap.ts";
 import type { SeccompFilter } from "../gen/seccomp.ts";
 import type { SkPacketEntry } from "../gen/sk_queue.ts";
+import type { TcpStreamEntry } from "../gen/tcp_stream.ts";
 import type { TtyDataEntry, TtyInfoEntry } from "../gen/tty.ts";
 
 /** A message, and the bytes that follow it in its file. */
@@ -63,6 +64,8 @@ export interface ContentImages {
   readonly pipeData: readonly WithBytes<PipeDataEntry>[];
   readonly fifoData: readonly WithBytes<PipeDataEntry>[];
   readonly packets: readonly WithBytes<SkPacketEntry>[];
+  /** Of TCP connections, by the socket's inode; those that were not dumped are not among them. */
+  readonly streams: ReadonlyMap<number, WithBytes<TcpStreamEntry>>;
   readonly terminals: readonly TtyInfoEntry[];
   readonly terminalData: readonly TtyDataEntry[];
   readonly remaps: readonly RemapFilePathEntry[];

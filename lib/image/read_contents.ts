@@ -1,6 +1,6 @@
 import { type FdinfoEntry, readFdinfoEntry } from "../gen/fdinfo.ts";
 import { readFileLockEntry } from "../gen/file_lock.ts";
-import { readFileEntry } from "../gen/files.ts";
+import { type FileEntry, readFileEntry } from "../gen/files.ts";
 import { type FsEntry, readFsEntry } from "../gen/fs.ts";
 import { type MemfdInodeEntry, readMemfdInodeEntry } from "../gen/memfd.ts";
 import { type MmEntry, readMmEntry } from "../gen/mm.ts";
@@ -9,8 +9,9 @@ import { readPipeDataEntry } from "../gen/pipe.ts";
 import { readRemapFilePathEntry, type RemapFilePathEntry } from "../gen/remap.ts";
 import { readSeccompEntry } from "../gen/seccomp.ts";
 import { readSkPacketEntry } from "../gen/sk_queue.ts";
+import { readTcpStreamEntry, type TcpStreamEntry } from "../gen/tcp_stream.ts";
 import { readTtyDataEntry, readTtyInfoEntry } from "../gen/tty.ts";
-import type { ContentImages, GhostImage, Pagemap } from "./content_images.ts";
+import type { ContentImages, GhostImage, Pagemap, WithBytes } from "./content_images.ts";
 import { decodeFirst } from "./decode.ts";
 import { splitFrames } from "./frame.ts";
 import type { ImageSource } from "./image_source.ts";
@@ -47,6 +48,7 @@ export function readContents(source: ImageSource, tree: Pick<Images, "cores" | "
     if (tables.has(filesId)) continue;
     tables.set(filesId, source.optionalEntries(readFdinfoEntry, { type: "fdinfo", file: `fdinfo-${filesId}.img` }));
   }
+  const files = source.optionalEntries(readFileEntry, { type: "files", file: "files.img" });
   const memfds = source.optionalEntries(readMemfdInodeEntry, { type: "memfd", file: "memfd.img" });
   const remapped = source.optionalEntries(readRemapFilePathEntry, { type: "remap-fpath", file: "remap-fpath.img" });
   const remaps = remapped.map(withType);
@@ -55,10 +57,11 @@ export function readContents(source: ImageSource, tree: Pick<Images, "cores" | "
     pagemaps,
     fs,
     tables,
-    files: source.optionalEntries(readFileEntry, { type: "files", file: "files.img" }),
+    files,
     segments: readSegments(source, spaces.values(), memfds),
     memfds,
     ...readQueues(source),
+    streams: readStreams(source, files),
     terminals: source.optionalEntries(readTtyInfoEntry, { type: "tty-info", file: "tty-info.img" }),
     terminalData: source.optionalEntries(readTtyDataEntry, { type: "tty-data", file: "tty-data.img" }),
     remaps,
@@ -80,6 +83,21 @@ function readQueues(source: ImageSource): Pick<ContentImages, "pipeData" | "fifo
     fifoData: source.entriesWithBytes(pipe, { type: "fifo-data", file: "fifo-data.img" }),
     packets: source.entriesWithBytes(packet, { type: "sk-queues", file: "sk-queues.img" }),
   };
+}
+
+/** Those of all sockets that have one: it is named after the inode. */
+function readStreams(source: ImageSource, files: readonly FileEntry[]): Map<number, WithBytes<TcpStreamEntry>> {
+  const reader = {
+    read: readTcpStreamEntry,
+    sizeOf: ({ inqLen, outqLen }: TcpStreamEntry) => inqLen + outqLen,
+  };
+  const streams = new Map<number, WithBytes<TcpStreamEntry>>();
+  for (const { isk: socket } of files) {
+    if (socket === undefined || socket.dstPort === 0) continue;
+    const file = `tcp-stream-${socket.ino.toString(16)}.img`;
+    put(streams, socket.ino, source.entriesWithBytes(reader, { type: "tcp-stream", file })[0]);
+  }
+  return streams;
 }
 
 /**

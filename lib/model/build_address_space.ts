@@ -30,7 +30,6 @@ const AREA = {
 
 /** Kinds of area that cannot be restored, as they are told. */
 const UNKNOWN: readonly (readonly [number, string])[] = [
-  [AREA.SOCKET, "a mapped packet socket"],
   [AREA.SHADOW_STACK, "a shadow stack"],
 ];
 
@@ -121,6 +120,9 @@ function buildContent(vma: VmaEntry): MappingContent {
   if ((status & AREA.SYSVIPC) !== 0) {
     // CRIU says with PROT_EXEC that the segment was attached for writing (`open_shmem_sysv`, criu/shmem.c).
     return { kind: "sysv", id: shmid, offset, isReadOnly: (vma.prot & PROT_EXEC) === 0 };
+  }
+  if ((status & AREA.SOCKET) !== 0) {
+    return { kind: "file", file: shmid, offset, isShared: (vma.flags & MAP_SHARED) !== 0, openFlags: O_RDWR };
   }
   if ((status & (AREA.FILE_PRIVATE | AREA.FILE_SHARED)) !== 0) {
     const isShared = (vma.flags & MAP_SHARED) !== 0;

@@ -3,6 +3,7 @@ import type { ContentImages } from "../image/content_images.ts";
 import type { Images } from "../image/images.ts";
 import { buildAddressSpace } from "./build_address_space.ts";
 import { buildLocks } from "./build_locks.ts";
+import { buildNetworkLock } from "./build_network_lock.ts";
 import { buildOpenFiles } from "./build_open_files.ts";
 import { shareSeccomp } from "./build_seccomp.ts";
 import { buildSegments } from "./build_segments.ts";
@@ -16,7 +17,7 @@ import type { TaskState, ThreadState } from "./task_state.ts";
 
 /** What the building of contents has to know. */
 export interface ContentsContext {
-  readonly images: Pick<Images, "cores" | "ids"> & { readonly contents: ContentImages };
+  readonly images: Pick<Images, "inventory" | "cores" | "ids"> & { readonly contents: ContentImages };
   readonly tasks: readonly Task[];
   readonly problems: Problem[];
 }
@@ -26,6 +27,8 @@ export function buildContents(context: ContentsContext): Contents {
   const { images: { contents }, problems } = context;
   const files = buildOpenFiles({ images: contents, network: rootNetwork(context), problems });
   const { tasks, threads } = buildTasksAndThreads(context);
+  const rootPid = context.tasks[0]?.pid ?? 0;
+  const networkLock = buildNetworkLock(context.images.inventory, { rootPid, problems });
   const tables = buildTables(contents, problems);
   const result: Contents = {
     ids: buildIds(context.tasks),
@@ -35,6 +38,7 @@ export function buildContents(context: ContentsContext): Contents {
     tables,
     segments: buildSegments({ images: contents, tasks, files, problems }),
     locks: buildLocks(contents.locks, { tasks, tables, problems }),
+    ...networkLock === undefined ? {} : { networkLock },
   };
   checkReferences(result, problems);
   checkUnixSockets(contents, files, problems);
@@ -119,5 +123,5 @@ function noFile(id: number): string {
 }
 
 function isMappable(file: OpenFile | undefined): boolean {
-  return file?.kind === "path" || file?.kind === "memfd";
+  return file?.kind === "path" || file?.kind === "memfd" || file?.kind === "packet";
 }

@@ -3,8 +3,11 @@ import type { FileEntry } from "../gen/files.ts";
 import type { FownEntry } from "../gen/fown.ts";
 import type { ContentImages } from "../image/content_images.ts";
 import { buildEpollFile, buildEventFile, buildSignalFile, buildTimerFile } from "./files/build_event_files.ts";
+import { buildInetSocket } from "./files/build_inet_socket.ts";
 import { buildMemoryFile } from "./files/build_memory_file.ts";
+import { buildNetlinkSocket } from "./files/build_netlink_socket.ts";
 import { buildFanotifyFile, buildInotifyFile } from "./files/build_notify_files.ts";
+import { buildPacketSocket } from "./files/build_packet_socket.ts";
 import { buildPathFile } from "./files/build_path_file.ts";
 import { buildPidFile } from "./files/build_pid_file.ts";
 import { buildFifoFile, buildPipeFile } from "./files/build_pipe_file.ts";
@@ -14,9 +17,6 @@ import type { OpenFile, SignalOwner } from "./open_file.ts";
 
 /** `fd_types` of images/fdinfo.proto that there is no message for here. */
 const UNKNOWN: ReadonlyMap<number, string> = new Map([
-  [4, "an internet socket"],
-  [10, "a packet socket"],
-  [13, "a netlink socket"],
   [14, "a namespace"],
   [15, "a tun device"],
   [16, "an external file"],
@@ -57,9 +57,17 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   if (entry.ffy !== undefined) return buildFanotifyFile(id, entry.ffy, { ...context, where });
   if (entry.pidfd !== undefined) return buildPidFile(id, entry.pidfd);
   if (entry.memfd !== undefined) return buildMemoryFile(id, entry.memfd, { ...context, where });
+  if (entry.isk !== undefined) return buildInetSocket(id, entry.isk, { ...context, where });
+  if (entry.psk !== undefined) return buildPacketSocket(id, entry.psk, { ...context, where });
+  if (entry.nlsk !== undefined) return buildNetlinkSocket(id, entry.nlsk, context);
   if (entry.tty !== undefined) return buildTerminalFile(id, entry.tty, { ...context, where });
   if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk, { ...context, where });
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
+}
+
+/** Whether a socket with this `ns_id` is in another net namespace than the root task. */
+export function isInOtherNetwork(id: number | undefined, { network }: Pick<FilesContext, "network">): boolean {
+  return id !== undefined && network !== undefined && id !== network;
 }
 
 /**

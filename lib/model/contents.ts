@@ -1,4 +1,5 @@
 import type { Segment } from "./address_space.ts";
+import type { NetworkLock } from "./network_lock.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
 
@@ -26,6 +27,8 @@ export interface Contents {
   /** By id: anonymous segments that are mapped, and contents of memfds. */
   readonly segments: ReadonlyMap<number, Segment>;
   readonly locks: readonly FileLock[];
+  /** Absent where the network was not locked. */
+  readonly networkLock?: NetworkLock;
 }
 
 export interface FileLock {

@@ -1,6 +1,9 @@
 import type { EpollFile, EventFile, SignalFile, TimerFile } from "./files/event_files.ts";
+import type { InetSocket } from "./files/inet_socket.ts";
 import type { MemoryFile } from "./files/memory_file.ts";
+import type { NetlinkSocket } from "./files/netlink_socket.ts";
 import type { FanotifyFile, InotifyFile } from "./files/notify_files.ts";
+import type { PacketSocket } from "./files/packet_socket.ts";
 import type { PathFile } from "./files/path_file.ts";
 import type { PidFile } from "./files/pid_file.ts";
 import type { FifoFile, PipeFile } from "./files/pipe_file.ts";
@@ -22,6 +25,9 @@ export type OpenFile =
   | MemoryFile
   | TerminalFile
   | UnixSocket
+  | InetSocket
+  | NetlinkSocket
+  | PacketSocket
   | UnknownFile;
 
 /** What every open file has. */
@@ -52,7 +58,7 @@ export interface SignalOwner {
 export interface UnknownFile {
   readonly kind: "unknown";
   readonly id: number;
-  /** `"a packet socket"`. */
+  /** `"a tun device"`. */
   readonly what: string;
 }
 

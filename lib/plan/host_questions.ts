@@ -3,6 +3,7 @@ import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { deadTasksOf, fileQuestions, watchTargets } from "./contents/file_questions.ts";
 import { memoryQuestions } from "./contents/memory/memory_questions.ts";
+import type { OpenFile } from "../model/open_file.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
 
@@ -33,6 +34,7 @@ export function hostQuestions(
     devices: devicesOfInterest(checkpoint),
     outsiders: outsidersOfInterest(checkpoint, pids),
     unix: hasUnixSockets(checkpoint),
+    network: isNetworkOfInterest(checkpoint),
     terminal: options.shellJob && hasTerminals(checkpoint),
   };
 }
@@ -59,6 +61,16 @@ function componentsOfInterest({ contents }: Checkpoint): number[] {
   }
   return [...numbers].sort((a, b) => a - b);
 }
+
+/** When sockets are made in it: in a new network, nothing is taken. */
+function isNetworkOfInterest({ contents, namespaces }: Checkpoint): boolean {
+  if (namespaces.has("net")) return false;
+  for (const { kind } of contents?.files.values() ?? []) if (SOCKETS.has(kind)) return true;
+  return false;
+}
+
+/** Kinds of file that are made in a network. */
+const SOCKETS: ReadonlySet<OpenFile["kind"]> = new Set(["inet", "netlink", "packet"] as const);
 
 function hasTerminals({ contents }: Checkpoint): boolean {
   return [...contents?.files.values() ?? []].some(({ kind }) => kind === "terminal");

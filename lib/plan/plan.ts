@@ -224,6 +224,8 @@ export interface PlanOptions {
   readonly inheritedFiles: readonly InheritedFile[];
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
   readonly externalUnixSockets: boolean;
+  /** What becomes of TCP connections: `--tcp-established`, `--tcp-close`. */
+  readonly connections: "refuse" | "restore" | "close";
 }
 
 export const MANAGE_MODES = ["none", "props", "soft", "full", "strict", "ignore"] as const;

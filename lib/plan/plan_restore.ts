@@ -32,7 +32,8 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     controlledSessions: controlledSessionsOf(checkpoint),
   }, options);
   const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
-  const contents = planTaskContents(checkpoint, { host, programs, tasks: tasks.expectedTasks, options });
+  const { namespaces } = checkpoint;
+  const contents = planTaskContents(checkpoint, { host, programs, tasks: tasks.expectedTasks, namespaces, options });
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,

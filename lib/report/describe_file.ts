@@ -1,7 +1,9 @@
 import type { Contents } from "../model/contents.ts";
+import type { InetSocket } from "../model/files/inet_socket.ts";
 import type { PathFile } from "../model/files/path_file.ts";
 import type { PipeContent } from "../model/files/pipe_file.ts";
 import type { TerminalFile } from "../model/files/terminal_file.ts";
+import { nameInetSocket } from "../model/inet_protocol.ts";
 import type { OpenFile } from "../model/open_file.ts";
 import { count, printable } from "./printable.ts";
 
@@ -37,9 +39,19 @@ export function describeFile(file: OpenFile, contents: Pick<Contents, "files">):
       return describeTerminal(file);
     case "unix":
       return `unix socket ${file.inode}`;
+    case "inet":
+      return describeInetSocket(file);
+    case "netlink":
+      return `netlink socket ${file.port} of protocol ${file.protocol}`;
+    case "packet":
+      return `packet socket of protocol ${file.protocol}`;
     case "unknown":
       return file.what;
   }
+}
+
+function describeInetSocket(socket: InetSocket): string {
+  return nameInetSocket(socket) + (socket.type === "stream" ? `, ${socket.state}` : "");
 }
 
 function describeTerminal({ path = "a terminal that others provide", terminal }: TerminalFile): string {

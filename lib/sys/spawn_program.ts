@@ -7,8 +7,10 @@ const SIGSET_SIZE = 128;
 const POSIX_SPAWN_SETSIGDEF = 0x04;
 
 export interface ProgramOptions {
-  /** Its name, looked for in PATH unless it has a slash. Its only argument is this as well. */
+  /** Its name, looked for in PATH unless it has a slash. */
   readonly path: string;
+  /** What comes behind the name. */
+  readonly args?: readonly string[];
   /** Beyond what we have in ours. */
   readonly environment: Readonly<Record<string, string>>;
   /** The descriptor that becomes its standard output and standard error; its standard input is ours. */
@@ -16,7 +18,7 @@ export interface ProgramOptions {
 }
 
 /** Starts a program with default actions for all signals. Returns its pid, or a negated errno. */
-export function spawnProgram({ symbols: c }: Libc, { path, environment, output }: ProgramOptions): number {
+export function spawnProgram({ symbols: c }: Libc, { path, args = [], environment, output }: ProgramOptions): number {
   const [actions, attributes] = [new Uint8Array(STRUCTURE_SIZE), new Uint8Array(STRUCTURE_SIZE)];
   const pid = new Int32Array(1);
   c.posix_spawn_file_actions_init(actions);
@@ -26,7 +28,7 @@ export function spawnProgram({ symbols: c }: Libc, { path, environment, output }
   // Deno ignores SIGPIPE, which would be inherited.
   c.posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF);
   c.posix_spawnattr_setsigdefault(attributes, new Uint8Array(SIGSET_SIZE).fill(0xff));
-  const argv = new StringArray([path]);
+  const argv = new StringArray([path, ...args]);
   const entries = Object.entries({ ...Deno.env.toObject(), ...environment });
   const envp = new StringArray(entries.map(([name, value]) => `${name}=${value}`));
   const file = encodeText(`${path}\0`);

@@ -86,12 +86,16 @@ export interface Sys {
   /** pipe2(2): the end to read from, and the one to write to. */
   pipe(): readonly [number, number];
   /**
-   * Starts a program of the user's: its name, looked for in PATH unless it has a slash, is its only argument. The
+   * Starts a program by its name, which is looked for in PATH unless it has a slash, with further arguments. The
    * environment is ours with `environment` added; standard output and error go to the descriptor `output`.
    */
   spawnProgram(
     path: string,
-    options: { readonly environment: Readonly<Record<string, string>>; readonly output: number },
+    options: {
+      readonly args?: readonly string[];
+      readonly environment: Readonly<Record<string, string>>;
+      readonly output: number;
+    },
   ): number;
   memfdCreate(name: string): number;
   ftruncate(fd: number, size: number): void;

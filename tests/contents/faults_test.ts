@@ -10,16 +10,28 @@ import { requires } from "../support/skip.ts";
 import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
-/** Programs, each with a child, and how they are dumped. */
-const PROGRAMS: readonly (readonly [program: string, ...dump: string[]])[] = [
-  ["several"],
-  ["unix_several"],
-  ["several_events", "--file-locks"],
-  ["several_terminals"],
-  ["lost_names", "--link-remap"],
+interface FaultTest {
+  /** It has a child. */
+  readonly program: string;
+  /** Further options. */
+  readonly dump?: readonly string[];
+  readonly restore?: readonly string[];
+}
+
+const TESTS: readonly FaultTest[] = [
+  { program: "several" },
+  { program: "unix_several" },
+  { program: "several_events", dump: ["--file-locks"] },
+  { program: "several_terminals" },
+  { program: "lost_names", dump: ["--link-remap"] },
+  {
+    program: "tcp_several",
+    dump: ["--tcp-established", "--network-lock", "skip"],
+    restore: ["--tcp-established"],
+  },
 ];
 
-for (const [program, ...dump] of PROGRAMS) {
+for (const { program, dump, restore = [] } of TESTS) {
   const name = `restore of "${program}" leaves nothing when a call fails`;
   Deno.test({
     name,
@@ -30,7 +42,7 @@ for (const [program, ...dump] of PROGRAMS) {
       await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
       await tree.ready();
       const tasks = tree.listTasks();
-      await failEachCall(t, { tree, tasks, images: await tree.dump(dump) });
+      await failEachCall(t, { tree, tasks, images: await tree.dump(dump), options: restore });
     },
   });
 }
@@ -40,11 +52,13 @@ interface Dumped {
   /** Pids of what was there. */
   readonly tasks: readonly number[];
   readonly images: string;
+  /** Of the restore. */
+  readonly options: readonly string[];
 }
 
 async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> {
-  const { tree, images } = dumped;
-  const whole = restoreWith({}, images);
+  const { tree } = dumped;
+  const whole = restoreWith({}, dumped);
   assertEqual(whole.output, "");
   assertEqual(whole.status, 0);
   assertEqual(await tree.finish(), "ok");
@@ -75,10 +89,10 @@ interface Attempt {
   readonly faulty: FaultySys;
 }
 
-function restoreWith(faults: Faults, images: string): Attempt {
+function restoreWith(faults: Faults, { images, options }: Pick<Dumped, "images" | "options">): Attempt {
   let output = "";
   const faulty = new FaultySys(openLinuxSys(), faults);
-  const status = run(["restore", "-D", images, "-v1"], {
+  const status = run(["restore", "-D", images, "-v1", ...options], {
     openSys: () => faulty.sys,
     output: { out: () => {}, err: (text) => output += text, isTerminal: false, noColor: true },
   });
@@ -90,11 +104,12 @@ function lastBeforeCommit(calls: readonly string[]): number {
   return calls.indexOf("ptraceDetach");
 }
 
-async function failOnce({ tree, tasks, images }: Dumped, faults: Faults): Promise<void> {
+async function failOnce(dumped: Dumped, faults: Faults): Promise<void> {
+  const { tree, tasks } = dumped;
   await tree.putDirectoryBack();
   const before = traces();
   const names = namesIn(tree.directory);
-  const { status, output, faulty } = restoreWith(faults, images);
+  const { status, output, faulty } = restoreWith(faults, dumped);
   const what = `${JSON.stringify(faults)} ${faulty.calls[(faults.failCall ?? 0) - 1] ?? ""}: ${status} ${output}`;
   if (status === 0) {
     assertEquals(tree.listTasks(), tasks, `${what}: it says that all is well`);
@@ -105,6 +120,7 @@ async function failOnce({ tree, tasks, images }: Dumped, faults: Faults): Promis
   }
   assertEquals(traces(), before, what);
   ok(!output.includes("    at "), `${what}: a stack trace`);
+  ok(!output.includes("the same connection already"), `${what}: a connection is left of the attempt before`);
 }
 
 /** What could be left of an attempt in this process and around it. */

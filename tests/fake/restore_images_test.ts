@@ -20,6 +20,7 @@ const OPTIONS: PlanOptions = {
   shellJob: false,
   restoreSibling: false,
   externalUnixSockets: false,
+  connections: "refuse",
   placeholders: true,
   fileValidation: "buildid",
   skipFileRwxCheck: false,

@@ -18,6 +18,8 @@ import type { inet_sk_entry, unix_sk_entry } from "./sockets_pb.ts";
 import { file_sockets } from "./sockets_pb.ts";
 import type { netlink_sk_entry } from "./netlink_pb.ts";
 import { file_netlink } from "./netlink_pb.ts";
+import type { packet_sock_entry } from "./packet_pb.ts";
+import { file_packet } from "./packet_pb.ts";
 import type { tty_file_entry } from "./tty_pb.ts";
 import { file_tty } from "./tty_pb.ts";
 import type { memfd_file_entry } from "./memfd_pb.ts";
@@ -32,7 +34,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file files.proto.
  */
 export const file_files: GenFile = /*@__PURE__*/
-  fileDesc("CgtmaWxlcy5wcm90bxIQY2dyZXN0b3JlLmltYWdlcyLWBgoKZmlsZV9lbnRyeRIMCgR0eXBlGAEgAigNEgoKAmlkGAIgAigNEi0KA3JlZxgDIAEoCzIgLmNncmVzdG9yZS5pbWFnZXMucmVnX2ZpbGVfZW50cnkSLAoDaXNrGAQgASgLMh8uY2dyZXN0b3JlLmltYWdlcy5pbmV0X3NrX2VudHJ5EiwKA25zZhgFIAEoCzIfLmNncmVzdG9yZS5pbWFnZXMubnNfZmlsZV9lbnRyeRIwCgRubHNrGAcgASgLMiIuY2dyZXN0b3JlLmltYWdlcy5uZXRsaW5rX3NrX2VudHJ5EjEKA2VmZBgIIAEoCzIkLmNncmVzdG9yZS5pbWFnZXMuZXZlbnRmZF9maWxlX2VudHJ5EjQKBGVwZmQYCSABKAsyJi5jZ3Jlc3RvcmUuaW1hZ2VzLmV2ZW50cG9sbF9maWxlX2VudHJ5Ei4KBHNnZmQYCiABKAsyIC5jZ3Jlc3RvcmUuaW1hZ2VzLnNpZ25hbGZkX2VudHJ5EiwKA3RmZBgMIAEoCzIfLmNncmVzdG9yZS5pbWFnZXMudGltZXJmZF9lbnRyeRIxCgNpZnkYDSABKAsyJC5jZ3Jlc3RvcmUuaW1hZ2VzLmlub3RpZnlfZmlsZV9lbnRyeRIyCgNmZnkYDiABKAsyJS5jZ3Jlc3RvcmUuaW1hZ2VzLmZhbm90aWZ5X2ZpbGVfZW50cnkSLQoDZXh0GA8gASgLMiAuY2dyZXN0b3JlLmltYWdlcy5leHRfZmlsZV9lbnRyeRIsCgN1c2sYECABKAsyHy5jZ3Jlc3RvcmUuaW1hZ2VzLnVuaXhfc2tfZW50cnkSKgoEZmlmbxgRIAEoCzIcLmNncmVzdG9yZS5pbWFnZXMuZmlmb19lbnRyeRIqCgRwaXBlGBIgASgLMhwuY2dyZXN0b3JlLmltYWdlcy5waXBlX2VudHJ5Ei0KA3R0eRgTIAEoCzIgLmNncmVzdG9yZS5pbWFnZXMudHR5X2ZpbGVfZW50cnkSMQoFbWVtZmQYFCABKAsyIi5jZ3Jlc3RvcmUuaW1hZ2VzLm1lbWZkX2ZpbGVfZW50cnkSLAoFcGlkZmQYFiABKAsyHS5jZ3Jlc3RvcmUuaW1hZ2VzLnBpZGZkX2VudHJ5", [file_regfile, file_pipe, file_event_files, file_notify, file_sockets, file_netlink, file_tty, file_memfd, file_pidfd, file_other_files]);
+  fileDesc("CgtmaWxlcy5wcm90bxIQY2dyZXN0b3JlLmltYWdlcyKIBwoKZmlsZV9lbnRyeRIMCgR0eXBlGAEgAigNEgoKAmlkGAIgAigNEi0KA3JlZxgDIAEoCzIgLmNncmVzdG9yZS5pbWFnZXMucmVnX2ZpbGVfZW50cnkSLAoDaXNrGAQgASgLMh8uY2dyZXN0b3JlLmltYWdlcy5pbmV0X3NrX2VudHJ5EiwKA25zZhgFIAEoCzIfLmNncmVzdG9yZS5pbWFnZXMubnNfZmlsZV9lbnRyeRIwCgNwc2sYBiABKAsyIy5jZ3Jlc3RvcmUuaW1hZ2VzLnBhY2tldF9zb2NrX2VudHJ5EjAKBG5sc2sYByABKAsyIi5jZ3Jlc3RvcmUuaW1hZ2VzLm5ldGxpbmtfc2tfZW50cnkSMQoDZWZkGAggASgLMiQuY2dyZXN0b3JlLmltYWdlcy5ldmVudGZkX2ZpbGVfZW50cnkSNAoEZXBmZBgJIAEoCzImLmNncmVzdG9yZS5pbWFnZXMuZXZlbnRwb2xsX2ZpbGVfZW50cnkSLgoEc2dmZBgKIAEoCzIgLmNncmVzdG9yZS5pbWFnZXMuc2lnbmFsZmRfZW50cnkSLAoDdGZkGAwgASgLMh8uY2dyZXN0b3JlLmltYWdlcy50aW1lcmZkX2VudHJ5EjEKA2lmeRgNIAEoCzIkLmNncmVzdG9yZS5pbWFnZXMuaW5vdGlmeV9maWxlX2VudHJ5EjIKA2ZmeRgOIAEoCzIlLmNncmVzdG9yZS5pbWFnZXMuZmFub3RpZnlfZmlsZV9lbnRyeRItCgNleHQYDyABKAsyIC5jZ3Jlc3RvcmUuaW1hZ2VzLmV4dF9maWxlX2VudHJ5EiwKA3VzaxgQIAEoCzIfLmNncmVzdG9yZS5pbWFnZXMudW5peF9za19lbnRyeRIqCgRmaWZvGBEgASgLMhwuY2dyZXN0b3JlLmltYWdlcy5maWZvX2VudHJ5EioKBHBpcGUYEiABKAsyHC5jZ3Jlc3RvcmUuaW1hZ2VzLnBpcGVfZW50cnkSLQoDdHR5GBMgASgLMiAuY2dyZXN0b3JlLmltYWdlcy50dHlfZmlsZV9lbnRyeRIxCgVtZW1mZBgUIAEoCzIiLmNncmVzdG9yZS5pbWFnZXMubWVtZmRfZmlsZV9lbnRyeRIsCgVwaWRmZBgWIAEoCzIdLmNncmVzdG9yZS5pbWFnZXMucGlkZmRfZW50cnk", [file_regfile, file_pipe, file_event_files, file_notify, file_sockets, file_netlink, file_packet, file_tty, file_memfd, file_pidfd, file_other_files]);
 
 /**
  * @generated from message cgrestore.images.file_entry
@@ -64,6 +66,11 @@ export type file_entry = Message<"cgrestore.images.file_entry"> & {
    * @generated from field: optional cgrestore.images.ns_file_entry nsf = 5;
    */
   nsf?: ns_file_entry | undefined;
+
+  /**
+   * @generated from field: optional cgrestore.images.packet_sock_entry psk = 6;
+   */
+  psk?: packet_sock_entry | undefined;
 
   /**
    * @generated from field: optional cgrestore.images.netlink_sk_entry nlsk = 7;

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file inventory.proto.
  */
 export const file_inventory: GenFile = /*@__PURE__*/
-  fileDesc("Cg9pbnZlbnRvcnkucHJvdG8SEGNncmVzdG9yZS5pbWFnZXMimAEKD2ludmVudG9yeV9lbnRyeRITCgtpbWdfdmVyc2lvbhgBIAIoDRI3Cghyb290X2lkcxgDIAEoCzIlLmNncmVzdG9yZS5pbWFnZXMudGFza19rb2JqX2lkc19lbnRyeRITCgtyb290X2NnX3NldBgFIAEoDRIPCgdsc210eXBlGAYgASgNEhEKCXRjcF9jbG9zZRgKIAEoCA", [file_task_kobj_ids]);
+  fileDesc("Cg9pbnZlbnRvcnkucHJvdG8SEGNncmVzdG9yZS5pbWFnZXMizwEKD2ludmVudG9yeV9lbnRyeRITCgtpbWdfdmVyc2lvbhgBIAIoDRI3Cghyb290X2lkcxgDIAEoCzIlLmNncmVzdG9yZS5pbWFnZXMudGFza19rb2JqX2lkc19lbnRyeRITCgtyb290X2NnX3NldBgFIAEoDRIPCgdsc210eXBlGAYgASgNEhEKCXRjcF9jbG9zZRgKIAEoCBIbChNuZXR3b3JrX2xvY2tfbWV0aG9kGAsgASgNEhgKEGR1bXBfY3JpdV9ydW5faWQYDSABKAk", [file_task_kobj_ids]);
 
 /**
  * @generated from message cgrestore.images.inventory_entry
@@ -55,6 +55,20 @@ export type inventory_entry = Message<"cgrestore.images.inventory_entry"> & {
    * @generated from field: optional bool tcp_close = 10;
    */
   tcpClose: boolean;
+
+  /**
+   * How connections were locked at the dump: 0 with iptables, 1 with nftables, 2 not at all.
+   *
+   * @generated from field: optional uint32 network_lock_method = 11;
+   */
+  networkLockMethod: number;
+
+  /**
+   * Names the dumping CRIU's table of nftables.
+   *
+   * @generated from field: optional string dump_criu_run_id = 13;
+   */
+  dumpCriuRunId: string;
 };
 
 /**

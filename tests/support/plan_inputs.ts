@@ -164,6 +164,7 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   shellJob: false,
   restoreSibling: false,
   externalUnixSockets: false,
+  connections: "refuse",
   placeholders: true,
   fileValidation: "buildid",
   skipFileRwxCheck: false,

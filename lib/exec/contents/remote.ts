@@ -31,6 +31,8 @@ export interface Purpose {
   readonly expected?: number;
   /** What it does to a name in the file system: so it is undone when the restore fails. */
   readonly effect?: NameEffect;
+  /** Errors that are as good as success. */
+  readonly tolerated?: readonly string[];
 }
 
 /** Makes calls by name. */
@@ -38,13 +40,14 @@ export function remoteCall(
   { numbers }: Pick<ContentsContext, "numbers">,
   name: keyof SyscallNumbers,
   args: readonly RemoteArgument[],
-  { attempt, hints, expected, effect }: Purpose,
+  { attempt, hints, expected, tolerated, effect }: Purpose,
 ): RemoteCall {
   return {
     number: numbers[name],
     arguments: args,
     ...expected === undefined ? {} : { expected },
     ...effect === undefined ? {} : { effect },
+    ...tolerated === undefined ? {} : { tolerated },
     purpose: { call: name, attempt: () => attempt, hint: (code) => hints?.[code] },
   };
 }

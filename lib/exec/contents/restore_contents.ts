@@ -1,5 +1,6 @@
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
+import type { NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
 import { O_DIRECTORY, O_PATH } from "../../sys/constants.ts";
 import type { Sys } from "../../sys/sys.ts";
 import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
@@ -10,6 +11,7 @@ import { compileDescriptorActions, type DescriptorCalls } from "./compile_descri
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
 import { EndedProcesses } from "./ended_processes.ts";
 import { compileFileSteps } from "./files/compile_file_steps.ts";
+import { suspendConnection } from "./files/make_connection.ts";
 import { compileMemory } from "./compile_memory.ts";
 import { compileRing, compileRingSetup } from "./compile_rings.ts";
 import { compileTaskState } from "./compile_task_state.ts";
@@ -21,6 +23,7 @@ import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
 import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
+import { unlockNetwork } from "./unlock_network.ts";
 import { RegisterWriter } from "./write_registers.ts";
 
 const RLIMIT_NOFILE = 7;
@@ -51,6 +54,8 @@ export interface ContentsOptions {
   readonly taken: readonly number[];
   /** Called between steps; throws when the user wants an end. */
   readonly checkpoint: () => void;
+  /** Told what the user should know. */
+  readonly note: (text: string) => void;
 }
 
 /** Gives the tasks of a tree what they held, as a plan says; the tasks exist and are parked in their agents. */
@@ -62,6 +67,8 @@ export class ContentsRun {
   readonly #comparison: PageComparison;
   /** A descriptor of the coordinator's root directory: open from the first name on that is made, or obsolete. */
   #root: number | undefined;
+  /** Whether connections may go on. */
+  #hasResumed = false;
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
@@ -185,6 +192,26 @@ export class ContentsRun {
     this.#comparison.release();
   }
 
+  /** Lets connections go on. Others see that, so it comes when everything else has been done. */
+  resumeConnections(): void {
+    const { networkUnlock, finalFiles } = this.#plan;
+    if (networkUnlock !== undefined) this.#unlockNetwork(networkUnlock);
+    this.#hasResumed = true;
+    this.#makeFiles(finalFiles, []);
+  }
+
+  /** Holds them again if they may go on: so that their other sides are not told when they are closed. */
+  suspendConnections(): void {
+    if (!this.#hasResumed) return;
+    const { context: { slots }, coordinator } = this.#options;
+    coordinator().awaitIdle();
+    for (const step of this.#plan.finalFiles) {
+      if (step.kind !== "resume-connection") continue;
+      slots.clearArena();
+      coordinator().run([suspendConnection(this.#context, step)]);
+    }
+  }
+
   /** Lets every thread run. */
   release(): void {
     const { sys } = this.#options.context;
@@ -216,6 +243,11 @@ export class ContentsRun {
       sys.close(this.#root);
       this.#root = undefined;
     }
+  }
+
+  #unlockNetwork(unlock: NetworkUnlock): void {
+    const { context: { sys }, coordinator, note } = this.#options;
+    unlockNetwork(unlock, { sys, context: this.#context, coordinator: coordinator(), note });
   }
 
   /** The coordinator holds the open files of all tasks, and others have a descriptor behind those of all. */

@@ -2,7 +2,7 @@ import type { UnixSkEntry } from "../../gen/sockets.ts";
 import type { SkPacketEntry } from "../../gen/sk_queue.ts";
 import type { WithBytes } from "../../image/content_images.ts";
 import { decodeText } from "../../text.ts";
-import { buildOwner, type FilesContext } from "../build_open_files.ts";
+import { buildOwner, type FilesContext, isInOtherNetwork } from "../build_open_files.ts";
 import { buildSocketOptions } from "./build_socket_options.ts";
 import {
   RCV_SHUTDOWN,
@@ -38,7 +38,6 @@ export function buildUnixSocket(id: number, entry: UnixSkEntry, context: Context
   if (state === undefined) complain(context, `its state ${entry.state} is unknown`);
   if (shutdown > (RCV_SHUTDOWN | SEND_SHUTDOWN)) complain(context, `its shutdown ${shutdown} is unknown`);
   if (role === undefined) complain(context, `its flags ${entry.uflags} are unknown`);
-  const { network } = context;
   return {
     kind: "unix",
     id,
@@ -54,7 +53,7 @@ export function buildUnixSocket(id: number, entry: UnixSkEntry, context: Context
     options: buildSocketOptions(opts),
     packets: context.images.packets.filter((packet) => packet.entry.idFor === id).map(buildPacket),
     role: role ?? "ordinary",
-    isInOtherNetwork: entry.nsId !== undefined && network !== undefined && entry.nsId !== network,
+    isInOtherNetwork: isInOtherNetwork(entry.nsId, context),
   };
 }
 

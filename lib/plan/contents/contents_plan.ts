@@ -12,6 +12,7 @@ import type {
 import type { DescriptorAction } from "./descriptor_action.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { ExpectedMapping } from "./expected_mapping.ts";
+import type { NetworkUnlock } from "./plan_network_unlock.ts";
 import type { FileStep } from "./file_step.ts";
 import type { ExpectedLock } from "./plan_locks.ts";
 import type { TerminalsPlan } from "./terminals_plan.ts";
@@ -35,7 +36,11 @@ export interface ContentsPlan {
   readonly lateFiles: readonly FileStep[];
   /** What the coordinator does to files when all tasks have what they hold. */
   readonly lastFiles: readonly FileStep[];
-  /** Descriptors of cgrestore's own that the coordinator is born with; ascending. */
+  /** What the coordinator does to files when everything is verified, right before the tasks are let go. */
+  readonly finalFiles: readonly FileStep[];
+  /** What comes right before that. Absent where nothing is locked. */
+  readonly networkUnlock?: NetworkUnlock;
+  /** Descriptors of cgrestore that the coordinator is born with; ascending. */
   readonly keptDescriptors: readonly number[];
   /** Names that the dump has made, to find files by: removed when the restore has succeeded. */
   readonly obsoleteNames: readonly string[];

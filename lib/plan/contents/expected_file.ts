@@ -1,3 +1,5 @@
+import type { Endpoint } from "../../model/files/inet_socket.ts";
+
 /** What /proc must say of a descriptor of an open file when it has been restored (proc_pid_fd(5), proc_pid_fdinfo(5)). */
 export interface ExpectedFile {
   /** `"/usr/bin/sleep"`, or with `isPrefix` the beginning of it: `"pipe:["`. */
@@ -19,6 +21,19 @@ export interface ExpectedFile {
   readonly lines?: readonly string[];
   /** What /proc/PID/net/unix must say. */
   readonly unix?: ExpectedUnixSocket;
+  /** Of an internet socket that the kernel lists: absent for others. */
+  readonly socket?: ExpectedSocket;
+}
+
+/** What /proc/net/tcp and its relatives must say of a socket (proc_net_tcp(5)). */
+export interface ExpectedSocket {
+  /** IPPROTO_* */
+  readonly protocol: number;
+  readonly local: Endpoint;
+  /** All zeros when it is not connected. */
+  readonly remote: Endpoint;
+  /** TCP_* of net/tcp_states.h. Absent for a connection, which goes on by itself, and may even have ended. */
+  readonly state: number | undefined;
 }
 
 /** See `NetUnixSocket` of lib/host. */

@@ -14,7 +14,7 @@ import type { MasterOpening, SessionStep, TerminalAdoption } from "./terminals_p
 export interface FilePlannerOptions extends
   Pick<
     PlanOptions,
-    "externalUnixSockets" | "fileValidation" | "inheritedFiles" | "shellJob" | "skipFileRwxCheck"
+    "connections" | "externalUnixSockets" | "fileValidation" | "inheritedFiles" | "shellJob" | "skipFileRwxCheck"
   > {
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
@@ -41,6 +41,8 @@ export class FilePlanner {
   readonly last: FileStep[] = [];
   /** Files without a name, by their id: each is made in one step with all its openings. */
   readonly ghosts = new Map<number, GhostDraft>();
+  /** What is done to files when everything is verified, and cannot be undone. */
+  readonly final: FileStep[] = [];
   readonly expected = new Map<Handle, ExpectedFile>();
   /** Pids of tasks that have ended, but of which files in /proc are open. */
   readonly deadTasks: ReadonlySet<number>;
@@ -56,7 +58,10 @@ export class FilePlanner {
 
   constructor(
     readonly contents: Contents,
-    readonly host: Pick<Host, "files" | "inherited" | "kernel" | "mounts" | "outsiders" | "own" | "terminal" | "unix">,
+    readonly host: Pick<
+      Host,
+      "files" | "inherited" | "kernel" | "mounts" | "network" | "outsiders" | "own" | "terminal" | "unix"
+    >,
     readonly problems: Problem[],
     readonly options: FilePlannerOptions,
   ) {

@@ -1,11 +1,15 @@
+import type { CloseConnectionStep, ConnectionStep, ResumeConnectionStep } from "./files/plan_connection.ts";
 import type { EpollStep } from "./files/plan_epoll.ts";
 import type { EventfdStep } from "./files/plan_eventfd.ts";
 import type { AddMarkStep, FanotifyStep } from "./files/plan_fanotify.ts";
 import type { CloseStep, FillPipeStep } from "./files/plan_fifo.ts";
 import type { GhostStep } from "./files/plan_ghost.ts";
+import type { InetSocketsStep } from "./files/plan_inet_socket.ts";
 import type { InheritStep } from "./files/plan_inherited_file.ts";
 import type { AddWatchStep, InotifyStep } from "./files/plan_inotify.ts";
 import type { AdjustStep, MemfdStep, ReopenStep, SealStep, WriteStep } from "./files/plan_memory_file.ts";
+import type { NetlinkSocketStep } from "./files/plan_netlink_socket.ts";
+import type { PacketSocketStep } from "./files/plan_packet_socket.ts";
 import type { OpenOwnTerminalStep } from "./files/plan_own_terminal.ts";
 import type { OpenLinkedStep, OpenPathStep } from "./files/plan_path.ts";
 import type { EndedPidfdsStep, PidfdStep } from "./files/plan_pidfd.ts";
@@ -43,6 +47,12 @@ export type FileStep =
   | OwnerStep
   | HiddenAsyncStep
   | UnixStep
+  | InetSocketsStep
+  | ConnectionStep
+  | CloseConnectionStep
+  | ResumeConnectionStep
+  | NetlinkSocketStep
+  | PacketSocketStep
   | SegmentStep
   | MemfdStep
   | ReopenStep

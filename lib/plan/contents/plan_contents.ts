@@ -1,6 +1,7 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
 import type { MappingContent } from "../../model/address_space.ts";
+import type { Checkpoint } from "../../model/checkpoint.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
@@ -15,6 +16,7 @@ import { fillLooseMemory, isFilledFirst, writableInode } from "./files/plan_memo
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
+import { networkProblems } from "./network_problems.ts";
 import type { ExpectedTask, TaskProgram } from "../plan.ts";
 import { planNullFile } from "./files/plan_path.ts";
 import { planFile } from "./plan_file.ts";
@@ -26,6 +28,7 @@ import type { Inherited } from "./plan_inherited.ts";
 import { type ExpectedLock, planLocks } from "./plan_locks.ts";
 import { mappedName, planMappedFile } from "./plan_mapped_file.ts";
 import { planMemory, type SharedMemory } from "./plan_memory.ts";
+import { planNetworkUnlock } from "./plan_network_unlock.ts";
 import { planOwners } from "./plan_owners.ts";
 import { sharingProblems } from "./plan_sharing.ts";
 import { planTaskState, planThread } from "./plan_state.ts";
@@ -39,6 +42,7 @@ export interface ContentsQuestions {
   readonly programs: readonly TaskProgram[];
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
+  readonly namespaces: Checkpoint["namespaces"];
   readonly options: Omit<FilePlannerOptions, "tasks">;
 }
 
@@ -56,13 +60,12 @@ export interface PlannedContents {
 
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): PlannedContents {
-  const problems: Problem[] = sharingProblems(questions.programs, questions.contents);
-  if (questions.host.own.hasSeccomp) {
-    problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
-  }
-  const { contents, host, programs, options, tasks } = questions;
+  const { contents, host, programs, tasks, namespaces, options } = questions;
+  const problems = [...sharingProblems(programs, contents), ...networkProblems(contents, namespaces)];
+  if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
   const files = new FilePlanner(contents, host, problems, { ...options, tasks });
   checkInheritedFiles(files);
+  const networkUnlock = planNetworkUnlock(contents, namespaces);
   const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
   if (free === NO_ADDRESSES) problems.push({ where: "memory", what: "no 4 GiB of addresses are free in all tasks" });
   checkHugePages(contents, host.memory, problems);
@@ -96,6 +99,8 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       lateFiles: files.late,
       lastFiles: files.last,
       obsoleteNames: obsoleteNames(contents),
+      finalFiles: files.final,
+      ...networkUnlock === undefined ? {} : { networkUnlock },
       handles: files.count,
       ...nullFile,
       expectedFiles: files.expected,

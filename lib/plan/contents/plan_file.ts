@@ -5,8 +5,11 @@ import { planEpoll } from "./files/plan_epoll.ts";
 import { planEventfd } from "./files/plan_eventfd.ts";
 import { planFanotify } from "./files/plan_fanotify.ts";
 import { planFifo } from "./files/plan_fifo.ts";
+import { planInetSocket } from "./files/plan_inet_socket.ts";
 import { planInotify } from "./files/plan_inotify.ts";
 import { planMemoryFile } from "./files/plan_memory_file.ts";
+import { planNetlinkSocket } from "./files/plan_netlink_socket.ts";
+import { planPacketSocket } from "./files/plan_packet_socket.ts";
 import { planPath } from "./files/plan_path.ts";
 import { planPidfd } from "./files/plan_pidfd.ts";
 import { planPipe } from "./files/plan_pipe.ts";
@@ -56,6 +59,12 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planTerminal(planner, file, holder);
     case "unix":
       return planUnixSocket(planner, file, { holder, planInFlight: (inFlight, of) => planFile(planner, inFlight, of) });
+    case "inet":
+      return planInetSocket(planner, file, holder);
+    case "netlink":
+      return planNetlinkSocket(planner, file, holder);
+    case "packet":
+      return planPacketSocket(planner, file, holder);
     case "unknown":
       return planner.refuse(holder, `${file.what} cannot be restored`);
   }

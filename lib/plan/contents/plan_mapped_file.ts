@@ -2,6 +2,7 @@ import type { Handle } from "./contents_plan.ts";
 import type { FilePlanner } from "./file_planner.ts";
 import { memoryLink, planMemoryUse } from "./files/plan_memory_file.ts";
 import { expectedUse, planPathUse } from "./files/plan_path.ts";
+import { planFile } from "./plan_file.ts";
 
 /**
  * The handle of a file to map, opened as the mapping needs it; `undefined`, with the problem told, for what cannot be
@@ -21,6 +22,8 @@ export function planMappedFile(
       return undefined;
     case "path":
       return planPathUse(planner, file, { openFlags, holder });
+    case "packet":
+      return planFile(planner, id, holder);
     case "memfd":
       return planMemoryUse(planner, file, openFlags);
     default:

@@ -6,6 +6,7 @@ import { compareUnixSocket } from "./compare_unix_socket.ts";
 import { O_DIRECTORY, O_RDONLY } from "../../sys/constants.ts";
 import { readText } from "../../sys/files.ts";
 import type { Sys } from "../../sys/sys.ts";
+import { SocketComparison } from "./verify_sockets.ts";
 
 const O_CLOEXEC = 0o2000000;
 /** Flags that mean nothing on 64 bits, and that only opening by name sets. */
@@ -19,7 +20,11 @@ export class DescriptorComparison {
   /** By link, read when the first is needed. */
   #unixSockets: Map<string, NetUnixSocket> | undefined;
 
-  constructor(readonly sys: Sys, readonly plan: Pick<ContentsPlan, "expectedFiles">) {}
+  readonly #sockets: SocketComparison;
+
+  constructor(readonly sys: Sys, readonly plan: Pick<ContentsPlan, "expectedFiles">) {
+    this.#sockets = new SocketComparison(sys);
+  }
 
   /** What is missing among the locks that a task shall have. */
   compareLocks(directory: string, locks: readonly ExpectedLock[]): string[] {
@@ -66,6 +71,7 @@ export class DescriptorComparison {
       ...expected.object === undefined ? [] : this.#compareObject(expected.object, path),
       ...compareInfo(expected, info, closeOnExec),
       ...expected.unix === undefined ? [] : compareUnixSocket(expected.unix, this.#findUnixSocket(directory, link)),
+      ...expected.socket === undefined ? [] : this.#sockets.compare(directory, link, expected.socket),
     ];
   }
 

@@ -5,6 +5,7 @@ import { buildCheckpoint } from "../../../lib/model/build_checkpoint.ts";
 import { cut } from "../../../lib/model/build_pages.ts";
 import type { Contents } from "../../../lib/model/contents.ts";
 import type { FileContent } from "../../../lib/model/files/path_file.ts";
+import type { OpenFile } from "../../../lib/model/open_file.ts";
 import type { Registers, TaskState, ThreadState } from "../../../lib/model/task_state.ts";
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import type { TreeDescription } from "./describe_tree.ts";
@@ -83,7 +84,7 @@ class ImageDescriber {
   #describeTask(pid: number, task: TaskState): void {
     const { memory, table, directories, timers, ...state } = task;
     for (const { fd, file, closeOnExec } of this.contents.tables.get(table) ?? []) {
-      this.#put(`${pid} fd ${fd}`, `${this.#render(this.contents.files.get(file))} ${closeOnExec}`);
+      this.#put(`${pid} fd ${fd}`, `${this.#render(comparable(this.contents.files.get(file)))} ${closeOnExec}`);
     }
     this.#put(`${pid} working directory`, this.#file(directories.working));
     this.#put(`${pid} root directory`, this.#file(directories.root));
@@ -147,6 +148,16 @@ class ImageDescriber {
     this.#put(`thread ${tid} floating`, registers.floating);
     this.#put(`thread ${tid} segments`, registers.segments);
   }
+}
+
+/**
+ * A file without what goes on by itself: clocks and windows of connections. A socket of IPv6 that has been bound is for
+ * IPv6 only, and one that has been connected need not be, though both have an address of their own.
+ */
+function comparable(file: OpenFile | undefined): unknown {
+  if (file?.kind !== "inet" || file.connection === undefined) return file;
+  const { timestamp: _timestamp, window: _window, ...connection } = file.connection;
+  return { ...file, connection, isV6Only: undefined };
 }
 
 /** The number of the system call that was last is of no importance any more. */

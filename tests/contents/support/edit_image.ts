@@ -1,24 +1,26 @@
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { COMMON_MAGIC } from "../../../lib/image/magic.ts";
 import { type core_entry, core_entrySchema } from "../../gen/core_pb.ts";
 
-/** Magics at the beginning of an image of the present format. */
-const HEADER = 8;
 const WORD = 4;
 
-/** Changes the only entry of an image file. */
+/** Changes the only entry of an image file of the present format. */
 export function editImage<Schema extends DescMessage>(
   path: string,
   schema: Schema,
   edit: (entry: MessageShape<Schema>) => void,
 ): void {
   const file = Deno.readFileSync(path);
-  const entry = fromBinary(schema, file.subarray(HEADER + WORD));
+  // The inventory has one magic, the others have two.
+  const isCommon = new DataView(file.buffer).getUint32(0, true) === COMMON_MAGIC;
+  const header = isCommon ? 2 * WORD : WORD;
+  const entry = fromBinary(schema, file.subarray(header + WORD));
   edit(entry);
   const payload = toBinary(schema, entry);
-  const edited = new Uint8Array(HEADER + WORD + payload.length);
-  edited.set(file.subarray(0, HEADER));
-  new DataView(edited.buffer).setUint32(HEADER, payload.length, true);
-  edited.set(payload, HEADER + WORD);
+  const edited = new Uint8Array(header + WORD + payload.length);
+  edited.set(file.subarray(0, header));
+  new DataView(edited.buffer).setUint32(header, payload.length, true);
+  edited.set(payload, header + WORD);
   Deno.writeFileSync(path, edited);
 }
 

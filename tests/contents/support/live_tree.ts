@@ -1,17 +1,28 @@
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import { SysError } from "../../../lib/errors.ts";
-import { cgrestoreCommand, type Run, runCgrestore } from "../../support/run_cgrestore.ts";
+import { cgrestoreCommand, type Run } from "../../support/run_cgrestore.ts";
 import { claimPid, type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
 import { taskExists, waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
 import { describeTree, listThreads, listTree, parentOf, type TreeDescription } from "./describe_tree.ts";
+import type { OwnNetwork } from "./own_network.ts";
 
 const sys = openLinuxSys();
 
+/** Where a tree is to be; what is not given is found for it. */
 export interface TreePlace {
+  /** Where the tasks live, and are dumped and restored; without it, in that of the test process. */
+  readonly network?: OwnNetwork | undefined;
+  /** Given by who is alone in a pid namespace. */
   readonly pids?: PidReservation;
   /** For the tasks' own files; removed with the tree. */
   readonly directory?: string;
+}
+
+interface TreeOptions {
+  readonly directory: string;
+  readonly images: string;
+  readonly network: OwnNetwork | undefined;
 }
 
 /**
@@ -29,18 +40,20 @@ export class LiveTree implements AsyncDisposable {
   /** Pids of tasks beyond those that are reserved, which the kernel has chosen. */
   readonly #others = new Set<number>();
   readonly #claims = new DisposableStack();
+  readonly #network: OwnNetwork | undefined;
 
-  private constructor(pids: PidReservation, directory: string, images: string) {
+  private constructor(pids: PidReservation, options: TreeOptions) {
     this.#pids = pids;
-    this.directory = directory;
-    this.#images = images;
+    this.directory = options.directory;
+    this.#images = options.images;
+    this.#network = options.network;
   }
 
-  /** With pids and a directory that nobody else has; given ones are for who is alone in a pid namespace. */
-  static async create({ pids = reservePids(), directory }: TreePlace = {}): Promise<LiveTree> {
+  static async create({ network, pids = reservePids(), directory }: TreePlace = {}): Promise<LiveTree> {
     sys.setChildSubreaper(true);
     const own = directory ?? await Deno.makeTempDir({ prefix: "cgr-tree-" });
-    return new LiveTree(pids, own, await Deno.makeTempDir({ prefix: "cgr-images-" }));
+    const images = await Deno.makeTempDir({ prefix: "cgr-images-" });
+    return new LiveTree(pids, { directory: own, images, network });
   }
 
   /** Pid of the root task: the first of those that are reserved. */
@@ -50,7 +63,7 @@ export class LiveTree implements AsyncDisposable {
 
   /** Starts the root task with a command that returns when it has been started. */
   async start(command: readonly string[]): Promise<void> {
-    const { code, err } = await runProgram(command);
+    const { code, err } = await this.#run(command);
     if (code !== 0) throw new Error(`Cannot start ${command.join(" ")}: status ${code}\n${err}`);
   }
 
@@ -76,7 +89,7 @@ export class LiveTree implements AsyncDisposable {
     this.#notePids();
     const tracked = options.includes("--track-mem") ? upon : [];
     const args = [command, "-t", String(this.root), "-D", images, "-o", "dump.log", "-v4", ...tracked, ...options];
-    const { code } = await runProgram([criuPath(), ...args]);
+    const { code } = await this.#run([criuPath(), ...args]);
     if (code !== 0) throw new Error(`Cannot dump: ${lastErrors(`${images}/dump.log`)}`);
     return images;
   }
@@ -101,7 +114,8 @@ export class LiveTree implements AsyncDisposable {
   async restore(images: string, options: readonly string[] = []): Promise<Run> {
     await this.putDirectoryBack();
     const verbosity = options.some((option) => option.startsWith("-v")) ? [] : ["-v1"];
-    return await runCgrestore(["restore", "--images", images, "--restore-detached", ...verbosity, ...options]);
+    const args = ["restore", "--images", images, "--restore-detached", ...verbosity, ...options];
+    return await this.#run([...cgrestoreCommand(), ...args]);
   }
 
   /** Restores with a cgrestore that is told something else of the host: texts of files by path. */
@@ -112,7 +126,7 @@ export class LiveTree implements AsyncDisposable {
     await this.putDirectoryBack();
     const program = new URL("pretending_cgrestore.ts", import.meta.url).pathname;
     const command = [Deno.execPath(), "run", "-A", "--no-check", program, JSON.stringify(host)];
-    return await runProgram([...command, "restore", "--images", images, "--restore-detached", "-v1", ...options]);
+    return await this.#run([...command, "restore", "--images", images, "--restore-detached", "-v1", ...options]);
   }
 
   /** Restores with a cgrestore that a program starts: `prlimit` and its options. */
@@ -126,7 +140,7 @@ export class LiveTree implements AsyncDisposable {
   async restoreWithCriu(images: string, options: readonly string[] = []): Promise<Run> {
     await this.putDirectoryBack();
     const args = ["restore", "-d", "-D", images, "-o", "restore.log", "-v4", ...options];
-    const run = await runProgram([criuPath(), ...args]);
+    const run = await this.#run([criuPath(), ...args]);
     return run.code === 0 ? run : { ...run, err: lastErrors(`${images}/restore.log`) };
   }
 
@@ -181,6 +195,10 @@ export class LiveTree implements AsyncDisposable {
     this.#claims.dispose();
     await Deno.remove(this.#images, { recursive: true });
     await Deno.remove(this.directory, { recursive: true });
+  }
+
+  #run(command: readonly string[]): Promise<Run> {
+    return runProgram(this.#network?.inside(command) ?? command);
   }
 
   async #reapAll(): Promise<void> {

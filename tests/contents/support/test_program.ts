@@ -5,6 +5,7 @@ import { compileHolder } from "./compile_holder.ts";
 import { describeImages } from "./describe_images.ts";
 import { compareTrees } from "./describe_tree.ts";
 import { LiveTree } from "./live_tree.ts";
+import { OwnNetwork } from "./own_network.ts";
 
 export interface ProgramTest {
   /** A program of `tests/contents/programs`, unless there is a `command`. */
@@ -19,6 +20,8 @@ export interface ProgramTest {
   readonly dump?: readonly string[];
   /** Changes what was dumped, before it is restored by anybody. */
   readonly change?: (images: string, root: number) => void;
+  /** Those of the second dump, where they are others: nothing is restored from it. */
+  readonly secondDump?: readonly string[];
   /** Further options of both restores. */
   readonly restore?: readonly string[];
   /** Further options for cgrestore. */
@@ -34,6 +37,8 @@ export interface ProgramTest {
   /** CRIU restores it, but the program finds something missing; with what. */
   readonly criuLoses?: string;
   readonly needs?: readonly Requirement[];
+  /** It gets a network of its own, with these settings of the kernel, by their path below /proc/sys/net. */
+  readonly network?: Readonly<Record<string, string>>;
 }
 
 /** CRIU's dump runs code of its own in each task, and writes it over the task's: so the page is the task's own then. */
@@ -47,7 +52,8 @@ export function testProgram(test: ProgramTest): void {
     ...requires(name, "root", "cc", "criu", ...test.needs ?? []),
     async fn(t) {
       const holder = await compileHolder();
-      await using tree = await LiveTree.create();
+      await using network = test.network === undefined ? undefined : await OwnNetwork.create(test.network);
+      await using tree = await LiveTree.create({ network });
       await tree.start(commandOf(test, { holder, tree }));
       await tree.ready();
       const tracking = test.preDumps === undefined ? [] : ["--track-mem"];
@@ -75,7 +81,10 @@ export function testProgram(test: ProgramTest): void {
         const { code, err } = await restore([...options, "--leave-stopped"]);
         assertEqual(err, "");
         assertEqual(code, 0);
-        const differences = compareTrees(describeImages(images), describeImages(await tree.dump(test.dump)));
+        const differences = compareTrees(
+          describeImages(images),
+          describeImages(await tree.dump(test.secondDump ?? test.dump)),
+        );
         const unexpected = [...differences].filter(([key]) => !test.mayDifferInImages?.test(key));
         assertEquals(unexpected.map(([key, difference]) => `${key}: ${difference}`), []);
       });

@@ -2,13 +2,17 @@ import type { FileStep } from "../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import type { FilesContext } from "./file_calls.ts";
 import { inherit } from "./inherit.ts";
+import { closeConnection, makeConnection, resumeConnection } from "./make_connection.ts";
 import { makeEpoll } from "./make_epoll.ts";
 import { makeEventfd } from "./make_eventfd.ts";
 import { addMark, makeFanotify } from "./make_fanotify.ts";
 import { closeFile, fillFifo } from "./make_fifo.ts";
 import { makeGhost } from "./make_ghost.ts";
+import { makeInetSockets } from "./make_inet_sockets.ts";
 import { addWatch, makeInotify } from "./make_inotify.ts";
 import { adjust, makeMemfd, reopen, seal, writeContents } from "./make_memfd.ts";
+import { makeNetlinkSocket } from "./make_netlink_socket.ts";
+import { makePacketSocket } from "./make_packet_socket.ts";
 import { makePipe } from "./make_pipe.ts";
 import { makePty } from "./make_pty.ts";
 import { makeSegment } from "./make_segment.ts";
@@ -40,6 +44,18 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return makePipe(context, step);
     case "make-eventfd":
       return makeEventfd(context, step);
+    case "make-inet-sockets":
+      return makeInetSockets(context, step);
+    case "make-connection":
+      return makeConnection(context, step);
+    case "close-connection":
+      return closeConnection(context, step);
+    case "resume-connection":
+      return resumeConnection(context, step);
+    case "make-netlink-socket":
+      return makeNetlinkSocket(context, step);
+    case "make-packet-socket":
+      return makePacketSocket(context, step);
     case "make-segment":
       return makeSegment(context, step);
     case "unix-socket":

@@ -1,0 +1,108 @@
+import { SysError } from "../../errors.ts";
+import { renderAddress } from "../../model/inet_address.ts";
+import type { LockRule, NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
+import { O_RDWR } from "../../sys/constants.ts";
+import type { Sys } from "../../sys/sys.ts";
+import { exitCode, exited } from "../../sys/wait_status.ts";
+import type { Tracee } from "../../tracee/tracee.ts";
+import { deleteTable, errorOf } from "./nftables.ts";
+import { type ContentsContext, remoteCall } from "./remote.ts";
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const NETLINK_NETFILTER = 12;
+const MSG_DONTWAIT = 0x40;
+/** An answer quotes what it answers. */
+const ANSWER_SIZE = 1024;
+const PROGRAM_TIMEOUT_MS = 60_000;
+
+export interface UnlockOptions {
+  readonly sys: Sys;
+  readonly context: ContentsContext;
+  readonly coordinator: Tracee;
+  /** Told what could not be done although that need not matter. */
+  readonly note: (text: string) => void;
+}
+
+/**
+ * Takes away the lock that the dump left on the network. There is none where the dump was made on another host, or
+ * where somebody else has taken it away.
+ *
+ * @throws {SysError} when there is one, and it stays
+ */
+export function unlockNetwork(unlock: NetworkUnlock, options: UnlockOptions): void {
+  if (unlock.kind === "nftables") unlockWithNftables(unlock.tables, options);
+  else unlockWithIptables(unlock.rules, options);
+}
+
+/** What a kernel answers that has no such table, or no tables at all. */
+const ABSENT: readonly string[] = ["ENOENT", "EOPNOTSUPP", "EPROTONOSUPPORT"];
+
+function unlockWithNftables(tables: readonly string[], options: UnlockOptions): void {
+  for (const table of tables) {
+    const attempt = `Cannot unlock the network, which the table "${table}" of nftables locks`;
+    const code = askToDelete(table, attempt, options);
+    if (code !== undefined && !ABSENT.includes(code)) throw new SysError("nftables", code, attempt);
+  }
+}
+
+/** The name of the errno that was answered; `undefined` for success. */
+function askToDelete(table: string, attempt: string, { sys, context, coordinator }: UnlockOptions): string | undefined {
+  const answer = new Uint8Array(ANSWER_SIZE);
+  const request = deleteTable(table);
+  const fd = 0;
+  try {
+    coordinator.run([
+      remoteCall(context, "socket", [AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER], { attempt, expected: fd }),
+      remoteCall(context, "sendto", [fd, request, request.length, 0, 0, 0], { attempt, expected: request.length }),
+      remoteCall(context, "recvfrom", [fd, { output: answer }, ANSWER_SIZE, MSG_DONTWAIT, 0, 0], { attempt }),
+      remoteCall(context, "close", [fd], { attempt }),
+    ]);
+  } catch (error) {
+    // Then there is no socket that would have to be closed.
+    if (error instanceof SysError && error.code === "EPROTONOSUPPORT") return error.code;
+    throw error;
+  }
+  const error = errorOf(answer);
+  return error === 0 ? undefined : sys.errnoName(error);
+}
+
+/** Rules cannot be looked at without it: one that is not there looks like a failure. */
+function unlockWithIptables(rules: readonly LockRule[], { sys, note }: UnlockOptions): void {
+  const output = sys.open("/dev/null", O_RDWR);
+  const problems = new Set<string>();
+  try {
+    for (const rule of rules) {
+      const command = iptablesCommand(rule);
+      const problem = run(sys, command, output);
+      if (problem !== undefined) problems.add(problem);
+    }
+  } finally {
+    sys.close(output);
+  }
+  for (const problem of problems) note(`Rules that lock connections of this checkpoint may still be there: ${problem}`);
+}
+
+/** Why a command has failed, if it has. */
+function run(sys: Sys, [program = "", ...args]: readonly string[], output: number): string | undefined {
+  try {
+    const pid = sys.spawnProgram(program, { args, environment: {}, output });
+    const status = sys.wait(pid, PROGRAM_TIMEOUT_MS)?.status ?? 0;
+    if (exited(status) && exitCode(status) === 0) return undefined;
+    return `"${[program, ...args].join(" ")}" has failed`;
+  } catch (error) {
+    if (!(error instanceof SysError) || error.call !== "posix_spawnp") throw error;
+    return `${program} cannot be run: ${error.code}`;
+  }
+}
+
+/** Packets with CRIU's own mark are let through by the rule (criu/netfilter.c). */
+function iptablesCommand({ chain, from, to }: LockRule): string[] {
+  return [
+    from.address.length === 4 ? "iptables" : "ip6tables",
+    ...["-w", "-t", "filter", "-D", chain, "--protocol", "tcp", "-m", "mark", "!", "--mark", "0xC114"],
+    ...["--source", renderAddress(from.address), "--sport", String(from.port)],
+    ...["--destination", renderAddress(to.address), "--dport", String(to.port)],
+    ...["-j", "DROP"],
+  ];
+}

@@ -1,0 +1,80 @@
+import { O_DIRECTORY, O_RDONLY } from "../sys/constants.ts";
+import { readText } from "../sys/files.ts";
+import type { Sys } from "../sys/sys.ts";
+import { orUndefined } from "./describe_cgroups.ts";
+import type { HostNetwork, HostSocket } from "./host.ts";
+import {
+  parseDeviceNames,
+  parseFibTrie,
+  parseInet6Addresses,
+  parseInetSockets,
+  parseNetlinkPorts,
+} from "./parse_proc_net.ts";
+
+/** Files of /proc/net that list sockets, with the protocol of each (IPPROTO_*). */
+const LISTS: readonly (readonly [file: string, protocol: number])[] = [
+  ["tcp", 6],
+  ["tcp6", 6],
+  ["udp", 17],
+  ["udp6", 17],
+  ["udplite", 136],
+  ["udplite6", 136],
+];
+
+/** What the network that cgrestore itself is in is like. */
+export function describeNetwork(sys: Sys): HostNetwork {
+  const read = (path: string) => readIfThere(sys, path);
+  const setting = (name: string) => read(`/proc/sys/net/${name}`).trim();
+  const [firstGroup = 1, lastGroup = 0] = setting("ipv4/ping_group_range").split(/\s+/).map(Number);
+  return {
+    sockets: describeInetSockets(sys, "/proc/self"),
+    netlinkPorts: parseNetlinkPorts(read("/proc/net/netlink")),
+    ownNetworks: [
+      ...parseFibTrie(read("/proc/net/fib_trie")),
+      ...parseInet6Addresses(read("/proc/net/if_inet6")),
+    ],
+    devices: describeDevices(sys),
+    bindsFreely: {
+      ipv4: setting("ipv4/ip_nonlocal_bind") === "1",
+      ipv6: setting("ipv6/ip_nonlocal_bind") === "1",
+    },
+    largestBacklog: Number(setting("core/somaxconn")),
+    pingGroups: [firstGroup, lastGroup],
+  };
+}
+
+/** The sockets of TCP, UDP and UDP-Lite in the network of the task with this directory of /proc. */
+export function describeInetSockets(sys: Sys, directory: string): HostSocket[] {
+  return LISTS.flatMap(([file, protocol]) => parseInetSockets(readIfThere(sys, `${directory}/net/${file}`), protocol));
+}
+
+/** A kernel without IPv6, or without a protocol, has no such file. */
+function readIfThere(sys: Sys, path: string): string {
+  return orUndefined(["ENOENT"], () => readText(sys, path)) ?? "";
+}
+
+/** sysfs shows the network of whoever mounted it, which may be another one. */
+function describeDevices(sys: Sys): Map<number, string> {
+  const shown = readDevices(sys);
+  const names = parseDeviceNames(readIfThere(sys, "/proc/net/dev"));
+  const isOwn = new Set(shown.values()).symmetricDifference(names).size === 0;
+  return isOwn ? shown : new Map();
+}
+
+const DEVICES = "/sys/class/net";
+
+function readDevices(sys: Sys): Map<number, string> {
+  const directory = orUndefined(["ENOENT", "EACCES"], () => sys.open(DEVICES, O_RDONLY | O_DIRECTORY));
+  if (directory === undefined) return new Map();
+  try {
+    return new Map(
+      sys.readDirectory(directory).flatMap(({ name }) => {
+        // A device may go at any time, and the directory also has files that are none.
+        const index = orUndefined(["ENOENT", "ENOTDIR"], () => readText(sys, `${DEVICES}/${name}/ifindex`));
+        return index === undefined ? [] : [[Number(index), name] as const];
+      }),
+    );
+  } finally {
+    sys.close(directory);
+  }
+}

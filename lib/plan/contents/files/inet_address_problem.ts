@@ -1,0 +1,70 @@
+import type { HostNetwork, HostSocket } from "../../../host/host.ts";
+import type { InetSocket } from "../../../model/files/inet_socket.ts";
+import { isSameAddress, isUnspecified, overlap, unmap } from "../../../model/inet_address.ts";
+import { isConnection } from "../../../model/inet_protocol.ts";
+
+const IPPROTO_TCP = 6;
+/** States of net/tcp_states.h. */
+const TIME_WAIT = 6;
+const LISTEN = 10;
+
+/** Why a socket surely cannot get its address on this host; what depends on more than can be seen is left to the kernel. */
+export function inetAddressProblem(socket: InetSocket, network: HostNetwork): string | undefined {
+  const { options: { device } } = socket;
+  if (device !== undefined && !hasDevice(network, device)) return `this host has no network device "${device}"`;
+  if (isForeign(socket, network)) return "no network device of this host has its address";
+  if (isConnection(socket)) {
+    const isThere = network.sockets.some((other) => isSameConnection(socket, other));
+    return isThere ? "this host has the same connection already" : undefined;
+  }
+  const isTaken = network.sockets.some((other) => isInTheWay(socket, other));
+  return isTaken ? "another socket on this host has its address and port" : undefined;
+}
+
+function hasDevice({ devices }: HostNetwork, name: string): boolean {
+  return devices.size === 0 || [...devices.values()].includes(name);
+}
+
+/** Addresses of a device may be in a table of its own. */
+function isForeign({ family, local, ip, options }: InetSocket, { bindsFreely, ownNetworks }: HostNetwork): boolean {
+  if (ip.bindsFreely || bindsFreely[family] || options.device !== undefined) return false;
+  const address = unmap(local.address);
+  if (isUnspecified(address) || isMulticast(address)) return false;
+  return !ownNetworks.some((network) => contains(network, address));
+}
+
+/** 224.0.0.0/4 and ff00::/8 */
+function isMulticast([first = 0, ...others]: Uint8Array): boolean {
+  return others.length === 3 ? (first & 0xf0) === 0xe0 : first === 0xff;
+}
+
+function contains({ address, prefix }: HostNetwork["ownNetworks"][number], other: Uint8Array): boolean {
+  if (address.length !== other.length) return false;
+  return address.every((byte, index) => {
+    const bits = Math.min(8, Math.max(0, prefix - 8 * index));
+    return (byte ^ (other[index] ?? 0)) >> (8 - bits) === 0;
+  });
+}
+
+/**
+ * Whether a socket of this host keeps another one from being bound (inet_csk_get_port and udp_lib_get_port of the
+ * kernel). Its options cannot be seen: it may share what it has with sockets that do the same.
+ */
+function isInTheWay(socket: InetSocket, other: HostSocket): boolean {
+  const { protocol, type, local, options, isV6Only } = socket;
+  if (type === "raw" || protocol !== other.protocol || local.port === 0 || local.port !== other.local.port) {
+    return false;
+  }
+  if (options.device !== undefined || options.reusesPort) return false;
+  const isExclusive = protocol === IPPROTO_TCP ? other.state === LISTEN : !options.reusesAddress;
+  return isExclusive && overlap({ address: local.address, isV6Only }, { address: other.local.address, isV6Only: true });
+}
+
+function isSameConnection({ protocol, local, remote }: InetSocket, other: HostSocket): boolean {
+  if (remote === undefined || other.protocol !== protocol) return false;
+  return other.state !== TIME_WAIT && isSame(local, other.local) && isSame(remote, other.remote);
+}
+
+function isSame(one: InetSocket["local"], other: InetSocket["local"]): boolean {
+  return one.port === other.port && isSameAddress(unmap(one.address), unmap(other.address));
+}

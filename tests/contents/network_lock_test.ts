@@ -1,0 +1,65 @@
+/** Locks that the dump has left on the network are taken away by the restore. */
+import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
+import { inventory_entrySchema } from "../gen/inventory_pb.ts";
+import { requires } from "../support/skip.ts";
+import { compileHolder } from "./support/compile_holder.ts";
+import { editImage } from "./support/edit_image.ts";
+import { LiveTree } from "./support/live_tree.ts";
+
+/** `NETWORK_LOCK_METHOD` of criu/include/cr_options.h. */
+const IPTABLES = 0;
+
+const NAME = "restore has iptables take away the two rules of each connection";
+
+Deno.test({
+  name: NAME,
+  ...requires(NAME, "root", "cc", "criu"),
+  async fn() {
+    const holder = await compileHolder();
+    await using tree = await LiveTree.create();
+    await tree.start([holder, "spawn", String(tree.root), "tcp_half_closed", tree.directory]);
+    await tree.ready();
+    // No rule is made really: connections of others on this host may not need it.
+    const images = await tree.dump(["--tcp-established", "--network-lock", "skip"]);
+    editImage(`${images}/inventory.img`, inventory_entrySchema, (entry) => entry.networkLockMethod = IPTABLES);
+    const commands = await Deno.makeTempDir({ prefix: "cgr-iptables-" });
+    try {
+      for (const name of ["iptables", "ip6tables"]) writeRecorder(commands, name);
+      using _path = withPath(commands);
+      const { code, err } = await tree.restore(images, ["--tcp-established"]);
+      assertEqual(err, "");
+      assertEqual(code, 0);
+      assertEqual(await tree.finish(), "ok");
+      const lines = Deno.readTextFileSync(`${commands}/log`).trimEnd().split("\n");
+      assertEquals(lines.map(withoutPorts).sort(), EXPECTED);
+    } finally {
+      await Deno.remove(commands, { recursive: true });
+    }
+  },
+});
+
+/** Each of two connections has two sides here, and each side two rules. */
+const EXPECTED = [["ip6tables", "::1"], ["iptables", "127.0.0.1"]].flatMap(([command, address]) => (
+  ["INPUT", "INPUT", "OUTPUT", "OUTPUT"].map((chain) => (
+    `${command} -w -t filter -D ${chain} --protocol tcp -m mark ! --mark 0xC114 ` +
+    `--source ${address} --sport P --destination ${address} --dport P -j DROP`
+  ))
+));
+
+function withoutPorts(line: string): string {
+  return line.replace(/port \d+/g, "port P");
+}
+
+/** Writes a program that notes how it was called. */
+function writeRecorder(directory: string, name: string): void {
+  const path = `${directory}/${name}`;
+  Deno.writeTextFileSync(path, `#!/bin/sh\necho ${name} "$@" >> ${directory}/log\n`);
+  Deno.chmodSync(path, 0o755);
+}
+
+/** Puts a directory in front of where programs are looked for. */
+function withPath(directory: string): Disposable {
+  const before = Deno.env.get("PATH") ?? "";
+  Deno.env.set("PATH", `${directory}:${before}`);
+  return { [Symbol.dispose]: () => Deno.env.set("PATH", before) };
+}

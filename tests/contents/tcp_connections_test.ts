@@ -1,0 +1,82 @@
+import { testProgram } from "./support/test_program.ts";
+
+/** Connections within this host: their packets need no lock, as nothing is sent before both sides are there. */
+const UNLOCKED = ["--tcp-established", "--network-lock", "skip"];
+const RESTORE = ["--tcp-established"];
+const CRIU_SENDS = "without a lock, it sends before the other side is there";
+
+testProgram({
+  program: "tcp_established",
+  what: "TCP connections with bytes in their queues",
+  dump: UNLOCKED,
+  restore: RESTORE,
+});
+testProgram({
+  program: "tcp_established",
+  what: "TCP connections that nftables locks",
+  network: {},
+  dump: ["--tcp-established", "--network-lock", "nftables"],
+  secondDump: UNLOCKED,
+  restore: RESTORE,
+});
+testProgram({
+  program: "tcp_full",
+  what: "TCP connections whose buffers are full",
+  dump: UNLOCKED,
+  restore: RESTORE,
+  criuFails: CRIU_SENDS,
+  // Filling pages of a mapping that is not writable makes it count as memory of the task's own, here and with CRIU.
+  mayDiffer: / map /,
+  // Bytes have gone over to the other side, where there is a little more room than there was.
+  mayDifferInImages: / fd [4-7]$/,
+});
+testProgram({
+  program: "tcp_half_closed",
+  what: "TCP connections of which one side has ended",
+  dump: UNLOCKED,
+  restore: RESTORE,
+});
+testProgram({ program: "tcp_ended", what: "TCP connections that have ended", dump: UNLOCKED, restore: RESTORE });
+testProgram({
+  program: "tcp_unacknowledged",
+  what: "TCP connections with bytes and ends under way",
+  dump: UNLOCKED,
+  restore: RESTORE,
+  criuLoses: CRIU_SENDS,
+});
+testProgram({
+  program: "tcp_end_unsent",
+  what: "TCP connections whose end has not been sent yet",
+  dump: UNLOCKED,
+  restore: RESTORE,
+  criuFails: CRIU_SENDS,
+  // As with full buffers.
+  mayDiffer: / map /,
+  mayDifferInImages: / fd [4-9]$/,
+});
+testProgram({
+  program: "tcp_syn_sent",
+  what: "a TCP connection that has not been answered",
+  dump: [...UNLOCKED, "--skip-in-flight"],
+  restore: RESTORE,
+  criuFails: "it sets a window, which such a socket does not have",
+  // As with full buffers; and what was accepted by nobody is not dumped: the other side of it ends, and there is room
+  // for the next.
+  mayDiffer: / map | fd [4-6]$/,
+  mayDifferInImages: / fd [4-6]$/,
+});
+testProgram({
+  program: "tcp_close",
+  what: "TCP connections that are dumped, and restored closed",
+  dump: UNLOCKED,
+  restore: ["--tcp-close"],
+  // Then they are no connections any more.
+  mayDifferInImages: / fd [45]$/,
+});
+testProgram({
+  program: "tcp_close",
+  what: "TCP connections that are not dumped, and restored closed",
+  dump: ["--tcp-close"],
+  restore: ["--tcp-close"],
+  mayDifferInImages: / fd [45]$/,
+});
