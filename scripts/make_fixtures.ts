@@ -2,7 +2,7 @@
  * Makes `tests/fixtures/contents`, checkpoints for machines without CRIU: `deno task fixtures`, as root. All of them are
  * made anew, because their tasks run one executable.
  */
-import { compileHolder } from "../tests/contents/support/compile_holder.ts";
+import { compileSmallHolder } from "../tests/contents/support/compile_holder.ts";
 import { FIXTURES } from "../tests/contents/support/fixture.ts";
 import { runInNamespaces } from "../tests/contents/support/run_in_namespaces.ts";
 import { CRIU_VARIABLE } from "../tests/support/skip.ts";
@@ -13,8 +13,13 @@ import { installCriu } from "./install_criu.ts";
 const PROGRAMS = [
   "several",
   "threads",
+  "protections",
+  "memfd_mapped",
   "pipes",
+  "fifos",
   "path_files",
+  "ghost_links",
+  "posix_locks",
   "pending_signals",
   "posix_timers",
   "sessions",
@@ -26,7 +31,7 @@ const PROGRAMS = [
 Deno.env.set(CRIU_VARIABLE, await installCriu());
 const directory = await Deno.makeTempDir({ prefix: "cgr-fixtures-" });
 const holder = `${directory}/holder`;
-await run("strip", ["-o", holder, await compileHolder()]);
+await compileSmallHolder(PROGRAMS, holder);
 for (const program of PROGRAMS) {
   const fixture = await runInNamespaces("dump_fixture.ts", holder, program, `${directory}/${program}.tar.gz`);
   await Deno.writeTextFile(`${directory}/${program}.json`, JSON.stringify(fixture, undefined, 2) + "\n");
