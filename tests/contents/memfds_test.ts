@@ -9,4 +9,4 @@ testProgram({
   criuFails: "it seals memfds after they have been mapped",
 });
 testProgram({ program: "memfd_programs", what: "memfds that can be run, and that cannot" });
-testProgram({ program: "memfd_huge", what: "memfds of huge pages", needs: ["huge-pages"] });
+testProgram({ program: "memfd_huge", what: "memfds of huge pages", hugePages: 16 });

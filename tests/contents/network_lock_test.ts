@@ -1,6 +1,7 @@
 /** Locks that the dump has left on the network are taken away by the restore. */
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
 import { inventory_entrySchema } from "../gen/inventory_pb.ts";
+import { cgrestoreCommand, describeRun, type Run } from "../support/run_cgrestore.ts";
 import { requires } from "../support/skip.ts";
 import { compileHolder } from "./support/compile_holder.ts";
 import { editImage } from "./support/edit_image.ts";
@@ -25,8 +26,8 @@ Deno.test({
     const commands = await Deno.makeTempDir({ prefix: "cgr-iptables-" });
     try {
       for (const name of ["iptables", "ip6tables"]) writeRecorder(commands, name);
-      using _path = withPath(commands);
-      const { code, err } = await tree.restore(images, ["--tcp-established"]);
+      await tree.putDirectoryBack();
+      const { code, err } = await restoreWithCommands(commands, images);
       assertEqual(err, "");
       assertEqual(code, 0);
       assertEqual(await tree.finish(), "ok");
@@ -57,9 +58,10 @@ function writeRecorder(directory: string, name: string): void {
   Deno.chmodSync(path, 0o755);
 }
 
-/** Puts a directory in front of where programs are looked for. */
-function withPath(directory: string): Disposable {
-  const before = Deno.env.get("PATH") ?? "";
-  Deno.env.set("PATH", `${directory}:${before}`);
-  return { [Symbol.dispose]: () => Deno.env.set("PATH", before) };
+/** Restores with a directory in front of where programs are looked for. */
+async function restoreWithCommands(directory: string, images: string): Promise<Run> {
+  const [command, ...first] = cgrestoreCommand();
+  const args = [...first, "restore", "--images", images, "--restore-detached", "-v1", "--tcp-established"];
+  const env = { PATH: `${directory}:${Deno.env.get("PATH") ?? ""}` };
+  return describeRun(await new Deno.Command(command, { args, env, stdin: "null" }).output());
 }

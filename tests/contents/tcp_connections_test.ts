@@ -1,9 +1,15 @@
 import { testProgram } from "./support/test_program.ts";
 
-/** Connections within this host: their packets need no lock, as nothing is sent before both sides are there. */
+/** Connections on which nothing moves need no lock: no side sends anything before the other one is there. */
 const UNLOCKED = ["--tcp-established", "--network-lock", "skip"];
 const RESTORE = ["--tcp-established"];
-const CRIU_SENDS = "without a lock, it sends before the other side is there";
+const CRIU_SENDS = "it sends before the other side is there";
+/** nftables drops the packets of the connections; so the network is nobody else's. */
+const LOCKED = {
+  network: {},
+  dump: ["--tcp-established", "--network-lock", "nftables"],
+  secondDump: UNLOCKED,
+};
 
 testProgram({
   program: "tcp_established",
@@ -14,15 +20,13 @@ testProgram({
 testProgram({
   program: "tcp_established",
   what: "TCP connections that nftables locks",
-  network: {},
-  dump: ["--tcp-established", "--network-lock", "nftables"],
-  secondDump: UNLOCKED,
+  ...LOCKED,
   restore: RESTORE,
 });
 testProgram({
   program: "tcp_full",
   what: "TCP connections whose buffers are full",
-  dump: UNLOCKED,
+  ...LOCKED,
   restore: RESTORE,
   criuFails: CRIU_SENDS,
   // Filling pages of a mapping that is not writable makes it count as memory of the task's own, here and with CRIU.
@@ -40,14 +44,14 @@ testProgram({ program: "tcp_ended", what: "TCP connections that have ended", dum
 testProgram({
   program: "tcp_unacknowledged",
   what: "TCP connections with bytes and ends under way",
-  dump: UNLOCKED,
+  ...LOCKED,
   restore: RESTORE,
   criuLoses: CRIU_SENDS,
 });
 testProgram({
   program: "tcp_end_unsent",
   what: "TCP connections whose end has not been sent yet",
-  dump: UNLOCKED,
+  ...LOCKED,
   restore: RESTORE,
   criuFails: CRIU_SENDS,
   // As with full buffers.

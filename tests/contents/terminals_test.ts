@@ -47,8 +47,7 @@ testProgram({
 });
 testProgram({
   program: "virtual_terminal",
-  what: "virtual terminals by names of their own, and the console",
-  criuFails: "it gives all virtual terminals the mode of the first one",
+  what: "a virtual terminal by a name of its own, and the console",
 });
 testProgram({
   program: "several_terminals",

@@ -1,6 +1,7 @@
 /** Tests that dump a program with CRIU, restore it with cgrestore, and compare it with what it was. */
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
 import { type Requirement, requires } from "../../support/skip.ts";
+import { reserveHugePages } from "./huge_pages.ts";
 import { compileHolder } from "./compile_holder.ts";
 import { describeImages } from "./describe_images.ts";
 import { compareTrees } from "./describe_tree.ts";
@@ -37,6 +38,8 @@ export interface ProgramTest {
   /** CRIU restores it, but the program finds something missing; with what. */
   readonly criuLoses?: string;
   readonly needs?: readonly Requirement[];
+  /** So many huge pages of the default size have to be there. */
+  readonly hugePages?: number;
   /** It gets a network of its own, with these settings of the kernel, by their path below /proc/sys/net. */
   readonly network?: Readonly<Record<string, string>>;
 }
@@ -49,9 +52,17 @@ export function testProgram(test: ProgramTest): void {
   const name = `${test.program}: ${test.what}`;
   Deno.test({
     name,
-    ...requires(name, "root", "cc", "criu", ...test.needs ?? []),
+    ...requires(
+      name,
+      "root",
+      "cc",
+      "criu",
+      ...test.needs ?? [],
+      ...test.hugePages === undefined ? [] : ["huge-pages"] as const,
+    ),
     async fn(t) {
       const holder = await compileHolder();
+      using _ = test.hugePages === undefined ? undefined : reserveHugePages(test.hugePages);
       await using network = test.network === undefined ? undefined : await OwnNetwork.create(test.network);
       await using tree = await LiveTree.create({ network });
       await tree.start(commandOf(test, { holder, tree }));

@@ -98,14 +98,13 @@ export function planMemoryFile(planner: FilePlanner, file: MemoryFile): Handle {
 /**
  * The handle of a memfd to map.
  *
- * What is sealed against writing has no mappings that could write. It is sealed after it has been mapped, and that the
- * kernel refuses where a mapping of it could become writable: so it is mapped as if it had been opened for reading.
+ * What is sealed against writing has no mappings that could write. Where it is sealed after it has been mapped, the
+ * kernel refuses that if a mapping could become writable: so it is mapped as if it had been opened for reading.
  */
 export function planMemoryUse(planner: FilePlanner, { inode }: MemoryFile, openFlags: number): Handle {
   const inherited = planInheritedFile(planner, keysOf(inode));
   if (inherited !== undefined) return inherited.handle;
   const { handle: from } = planInode(planner, inode);
-  // What may be written to through a mapping could not be sealed against that afterwards.
   const flags = isSealedLate(inode) ? O_RDONLY : openFlags & O_ACCMODE;
   if (flags === O_RDWR) return from;
   const { handle, isNew } = planner.handle(`use ${flags} ${inodeKey(inode)}`);

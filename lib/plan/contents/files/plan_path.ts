@@ -81,7 +81,7 @@ export function planPathUse(
 export function planNullFile(planner: FilePlanner): Handle {
   const path = "/dev/null";
   const { handle } = planner.handle(`use ${O_WRONLY} ${path}`);
-  planner.early.push({ kind: "open-path", handle, what: path, path, flags: O_WRONLY, position: 0n });
+  planner.early.push({ kind: "open-path", handle, what: path, path, flags: O_WRONLY });
   return handle;
 }
 
