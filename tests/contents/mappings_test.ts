@@ -6,6 +6,7 @@ testProgram({ program: "opened_mappings", what: "what mappings can become, and /
 testProgram({ program: "holes", what: "pages that are not there" });
 testProgram({ program: "sparse_memory", what: "terabytes with a few pages in them" });
 testProgram({ program: "many_mappings", what: "40000 mappings" });
+testProgram({ program: "files_in_turns", what: "60 files that are mapped in turns" });
 testProgram({ program: "droppable_memory", what: "MAP_DROPPABLE" });
 testProgram({ program: "large_memory", what: "more than 1 GiB in one piece" });
 testProgram({

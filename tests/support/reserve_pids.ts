@@ -28,6 +28,16 @@ export function reservePids(): PidReservation {
   throw new Error(`Cannot find ${RESERVED_PIDS} free pids in a row`);
 }
 
+/**
+ * Keeps other tests from reserving the pids around `pid`, which the kernel has chosen for a task of ours: when it is
+ * dumped, its pid is free. Nothing where nobody would reserve it, or somebody has already.
+ */
+export function claimPid(pid: number): Disposable | undefined {
+  if (pid < FIRST || pid > LAST) return undefined;
+  const claim = claimBlock(pid - (pid - FIRST) % RESERVED_PIDS);
+  return claim === undefined ? undefined : { [Symbol.dispose]: () => claim.close() };
+}
+
 /** An open file with a lock, which ends with us: no reservation outlives its test. */
 function claimBlock(first: number): Deno.FsFile | undefined {
   const file = Deno.openSync(`${CLAIMS}/${first}`, { read: true, write: true, create: true });

@@ -6,6 +6,10 @@ export type Requirement =
   | "cc"
   | "criu"
   | "denort"
+  | "node"
+  | "python3"
+  | "redis"
+  | "sqlite3"
   | "vm"
   | "v1"
   | "v1-apart"
@@ -13,6 +17,7 @@ export type Requirement =
   | "v2-memory"
   | "soft-dirty"
   | "user-namespaces"
+  | "pid-namespaces"
   | "huge-pages"
   | "resources";
 
@@ -59,11 +64,18 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   cc: () => (runs("cc", ["--version"]) || hasPrograms() ? undefined : "no C compiler"),
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
+  node: () => (runs("node", ["--version"]) ? undefined : "no node"),
+  python3: () => (runs("python3", ["--version"]) ? undefined : "no python3"),
+  redis: () => (runs("redis-cli", ["--version"]) ? undefined : "no redis"),
+  sqlite3: () => (runs("sqlite3", ["--version"]) ? undefined : "no sqlite3"),
   vm: () => (Deno.env.get("CGRESTORE_VM") ? undefined : "not in a VM"),
   resources: () => (hasCapability(CAP_SYS_RESOURCE) ? undefined : "no CAP_SYS_RESOURCE"),
   v1: () => (mounted("cgroup") ? undefined : "no cgroup v1 hierarchy"),
   "v1-apart": () => (hasHierarchy("cpu") ? undefined : "no cgroup v1 hierarchy with cpu alone"),
   v2: () => (mounted("cgroup2") ? undefined : "no cgroup v2 hierarchy"),
+  "pid-namespaces": () => (
+    runs("unshare", ["-p", "-f", "-m", "--mount-proc", "true"]) ? undefined : "no pid namespaces"
+  ),
   "v2-memory": () => (hasUnified("memory") ? undefined : "no memory controller in cgroup v2"),
   "soft-dirty": () => (
     runs(criuPath(), ["check", "--feature", "mem_dirty_track"]) ? undefined : "no soft-dirty bits in this kernel"

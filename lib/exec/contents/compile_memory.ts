@@ -22,24 +22,22 @@ const MM_MAP_AUXV = 88;
 const MM_MAP_AUXV_SIZE = 96;
 const MM_MAP_EXE = 100;
 
-interface MemoryContext extends ContentsContext {
+interface TaskContext extends ContentsContext {
   readonly pid: number;
-  /** Descriptors of the files that this task uses, while its memory is made. */
-  readonly files: ReadonlyMap<Handle | string, number>;
 }
 
-/**
- * The memory of a task, whose other descriptors are `taken`. A file is open only from the first step to the last one
- * that needs it: so that few are, below the numbers that are ours.
- */
+interface MemoryContext extends TaskContext {
+  readonly files: MemoryFiles;
+}
+
+/** The memory of a task, whose other descriptors are `taken`. */
 export function compileMemory(
   context: ContentsContext,
   { pid, memory, hugePagesDisabled }: TaskContents,
   taken: readonly number[],
 ): RemoteCall[] {
-  const lowest = new LowestDescriptors(taken);
-  const files = new Map<Handle | string, number>();
-  const memoryContext: MemoryContext = { ...context, pid, files };
+  const task: TaskContext = { ...context, pid };
+  const files = new MemoryFiles(task, taken);
   const calls: RemoteCall[] = [];
   if (hugePagesDisabled !== undefined) {
     const attempt = `Cannot set whether task ${pid} may have huge pages`;
@@ -49,30 +47,52 @@ export function compileMemory(
   const lastUses = new Map(steps.map((step, index) => [fileOf(step), index]));
   for (const [index, step] of steps.entries()) {
     const file = fileOf(step);
-    if (file !== undefined && !files.has(file)) calls.push(open(context, { files, lowest }, file));
-    calls.push(compileStep(memoryContext, step));
-    if (file === undefined || lastUses.get(file) !== index) continue;
-    const fd = files.get(file) ?? -1;
-    calls.push(remoteCall(context, "close", [fd], { attempt: `Cannot close a file in task ${pid}` }));
-    lowest.release(fd);
-    files.delete(file);
+    if (file !== undefined) calls.push(...files.open(file));
+    calls.push(compileStep({ ...task, files }, step));
+    if (file !== undefined && lastUses.get(file) === index) calls.push(files.close(file));
   }
   return calls;
 }
 
-interface OpenFiles {
-  readonly files: Map<Handle | string, number>;
-  readonly lowest: LowestDescriptors;
+/** An open file of the coordinator, or one of pages by its path. */
+type MemoryFile = Handle | string;
+
+/** The files that are open while memory is made: only so many that their numbers are below those that are ours. */
+class MemoryFiles {
+  readonly #context: TaskContext;
+  readonly #lowest: LowestDescriptors;
+  readonly #open = new Map<MemoryFile, number>();
+
+  constructor(context: TaskContext, taken: readonly number[]) {
+    this.#context = context;
+    this.#lowest = new LowestDescriptors(taken);
+  }
+
+  /** The descriptor of a file that is open. */
+  get(file: MemoryFile): number | undefined {
+    return this.#open.get(file);
+  }
+
+  /** Opens a file unless it is open; where there is no room, all others are closed until they are needed again. */
+  open(file: MemoryFile): RemoteCall[] {
+    if (this.#open.has(file)) return [];
+    const isFull = this.#lowest.peek() >= this.#context.base;
+    const calls = isFull ? [...this.#open.keys()].map((other) => this.close(other)) : [];
+    const fd = this.#lowest.take();
+    this.#open.set(file, fd);
+    calls.push(typeof file === "string" ? openPages(this.#context, file, fd) : fetch(this.#context, file, fd));
+    return calls;
+  }
+
+  close(file: MemoryFile): RemoteCall {
+    const fd = this.#open.get(file) ?? -1;
+    this.#open.delete(file);
+    this.#lowest.release(fd);
+    return remoteCall(this.#context, "close", [fd], { attempt: `Cannot close a file in task ${this.#context.pid}` });
+  }
 }
 
-function open(context: ContentsContext, { files, lowest }: OpenFiles, file: Handle | string): RemoteCall {
-  const fd = lowest.take();
-  files.set(file, fd);
-  return typeof file === "string" ? openPages(context, file, fd) : fetch(context, file, fd);
-}
-
-/** The file that a step needs: an open file of the coordinator, or one of pages by its path. */
-function fileOf(step: ResolvedStep): Handle | string | undefined {
+function fileOf(step: ResolvedStep): MemoryFile | undefined {
   switch (step.kind) {
     case "map":
       return step.handle;

@@ -172,3 +172,26 @@ PROGRAM(neighbours)
 	CHECK(is_filled(file + 2 * PAGE, PAGE, 6) && memcmp(file + 3 * PAGE, content + 3 * PAGE, PAGE) == 0);
 	CHECK(is_filled(advised, PAGE, 7) && is_filled(advised + PAGE, PAGE, 8));
 }
+
+#define FILES 60
+
+/* Files that are mapped in turns: all first pages, then all second ones. */
+PROGRAM(files_in_turns)
+{
+	char *memory = free_addresses(2 * FILES * PAGE);
+	for (int number = 0; number < FILES; number++) {
+		char name[16];
+		snprintf(name, sizeof(name), "turn%d", number);
+		int fd = make_file(name, 2 * PAGE, number);
+		for (int page = 0; page < 2; page++)
+			map(memory + (page * FILES + number) * PAGE, PAGE, RW, MAP_PRIVATE, fd, page * PAGE);
+		MUST(pwrite(fd, &number, sizeof(number), PAGE));
+		MUST(close(fd));
+		memory[number * PAGE] = -number;
+	}
+	ready_and_wait();
+	for (int number = 0; number < FILES; number++) {
+		CHECK(memory[number * PAGE] == (char)-number);
+		CHECK(memcmp(memory + (FILES + number) * PAGE, &number, sizeof(number)) == 0);
+	}
+}

@@ -47,3 +47,37 @@ PROGRAM(pipes)
 	close(again);
 	CHECK(read(plain[0], text, 1) == 0);
 }
+
+/* Flags of the kernel that the C library hides. */
+#define LARGE_FILE 0100000
+
+static bool was_opened(int fd)
+{
+	return (MUST(fcntl(fd, F_GETFL)) & LARGE_FILE) != 0;
+}
+
+/* Pipes whose ends were opened by their names in /proc, beside those that pipe(2) has made, and instead of them. */
+PROGRAM(opened_pipes)
+{
+	int both[2], instead[2], opened[4];
+	MUST(pipe(both));
+	MUST(pipe(instead));
+	for (int i = 0; i < 4; i++) {
+		char path[32];
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", i < 2 ? both[i] : instead[i - 2]);
+		opened[i] = MUST(open(path, i % 2 == 0 ? O_RDONLY : O_WRONLY));
+	}
+	close(instead[0]);
+	close(instead[1]);
+	ready_and_wait();
+
+	char byte;
+	CHECK(!was_opened(both[0]) && !was_opened(both[1]));
+	for (int i = 0; i < 4; i++)
+		CHECK(was_opened(opened[i]));
+	CHECK(write(opened[1], "b", 1) == 1 && read(both[0], &byte, 1) == 1 && byte == 'b');
+	CHECK(write(both[1], "B", 1) == 1 && read(opened[0], &byte, 1) == 1 && byte == 'B');
+	CHECK(write(opened[3], "i", 1) == 1 && read(opened[2], &byte, 1) == 1 && byte == 'i');
+	close(opened[3]);
+	CHECK(read(opened[2], &byte, 1) == 0);
+}

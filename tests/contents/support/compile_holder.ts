@@ -3,21 +3,39 @@ const CACHE = new URL("../../../.cache/", import.meta.url).pathname;
 
 /** Compiles the programs of `tests/contents/programs` into one static executable, once for each state of the sources. */
 export async function compileHolder(): Promise<string> {
-  const sources = [...Deno.readDirSync(PROGRAMS)].map(({ name }) => name).filter((name) => /\.[ch]$/.test(name)).sort();
-  const texts = sources.map((name) => `${name}\n${Deno.readTextFileSync(PROGRAMS + name)}`).join("\n");
+  const sources = readSources();
+  const texts = sources.map(([name, text]) => `${name}\n${text}`).join("\n");
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(texts)));
   const folder = `${CACHE}holder-${digest.toHex().slice(0, 16)}`;
   const program = `${folder}/holder`;
   if (exists(program)) return program;
   await Deno.mkdir(folder, { recursive: true });
   const temporary = await Deno.makeTempFile({ dir: folder });
-  const files = sources.filter((name) => name.endsWith(".c"));
-  const args = ["-O1", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", "-o", temporary, ...files];
-  const { success, stderr } = await new Deno.Command("cc", { args, cwd: PROGRAMS, stderr: "piped" }).output();
-  if (!success) throw new Error(`Cannot compile the programs:\n${new TextDecoder().decode(stderr)}`);
+  await compile(sources.map(([name]) => name), ["-O1", "-o", temporary]);
   await Deno.chmod(temporary, 0o755);
   await Deno.rename(temporary, program);
   return program;
+}
+
+/** Compiles only what some programs need, as small as it can be. */
+export async function compileSmallHolder(programs: readonly string[], path: string): Promise<void> {
+  const sources = readSources().filter(([, text]) => {
+    const defined = [...text.matchAll(/^PROGRAM\((\w+)\)/gm)].map(([, name = ""]) => name);
+    return defined.length === 0 || defined.some((name) => programs.includes(name));
+  });
+  await compile(sources.map(([name]) => name), ["-Os", "-s", "-o", path]);
+}
+
+async function compile(sources: readonly string[], options: readonly string[]): Promise<void> {
+  const files = sources.filter((name) => name.endsWith(".c"));
+  const args = ["-Wall", "-Wextra", "-Werror", "-static", "-pthread", ...options, ...files];
+  const { success, stderr } = await new Deno.Command("cc", { args, cwd: PROGRAMS, stderr: "piped" }).output();
+  if (!success) throw new Error(`Cannot compile the programs:\n${new TextDecoder().decode(stderr)}`);
+}
+
+function readSources(): [name: string, text: string][] {
+  const names = [...Deno.readDirSync(PROGRAMS)].map(({ name }) => name).filter((name) => /\.[ch]$/.test(name)).sort();
+  return names.map((name) => [name, Deno.readTextFileSync(PROGRAMS + name)]);
 }
 
 function exists(path: string): boolean {

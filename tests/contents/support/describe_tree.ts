@@ -30,6 +30,11 @@ export function listTree(root: number): number[] {
   return tree;
 }
 
+/** The tids of a task, its own among them. */
+export function listThreads(pid: number): number[] {
+  return namesIn(`/proc/${pid}/task`).map(Number);
+}
+
 /** The parent of a task; 0 when the task has gone. */
 export function parentOf(pid: number): number {
   return Number(statOf(pid)[1] ?? 0);

@@ -1,18 +1,22 @@
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import { SysError } from "../../../lib/errors.ts";
 import { cgrestoreCommand, type Run } from "../../support/run_cgrestore.ts";
-import { type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
+import { claimPid, type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
 import { taskExists, waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
-import { describeTree, listTree, parentOf, type TreeDescription } from "./describe_tree.ts";
+import { describeTree, listThreads, listTree, parentOf, type TreeDescription } from "./describe_tree.ts";
 import type { OwnNetwork } from "./own_network.ts";
 
 const sys = openLinuxSys();
 
-/** How a task is started that is to be dumped. */
-export interface Start {
-  /** Starts the root task with the pid `first`, as a session leader whose files are its own; returns when it runs. */
-  readonly command: (tree: LiveTree) => readonly string[];
+/** Where a tree is to be; what is not given is found for it. */
+export interface TreePlace {
+  /** Where the tasks live, and are dumped and restored; without it, in that of the test process. */
+  readonly network?: OwnNetwork | undefined;
+  /** Given by who is alone in a pid namespace. */
+  readonly pids?: PidReservation;
+  /** For the tasks' own files; removed with the tree. */
+  readonly directory?: string;
 }
 
 interface TreeOptions {
@@ -35,6 +39,7 @@ export class LiveTree implements AsyncDisposable {
   #dumps = 0;
   /** Pids of tasks beyond those that are reserved, which the kernel has chosen. */
   readonly #others = new Set<number>();
+  readonly #claims = new DisposableStack();
   readonly #network: OwnNetwork | undefined;
 
   private constructor(pids: PidReservation, options: TreeOptions) {
@@ -44,12 +49,11 @@ export class LiveTree implements AsyncDisposable {
     this.#network = options.network;
   }
 
-  /** @param network where the tasks live, and are dumped and restored; without it, in that of the test process */
-  static async create(network?: OwnNetwork): Promise<LiveTree> {
+  static async create({ network, pids = reservePids(), directory }: TreePlace = {}): Promise<LiveTree> {
     sys.setChildSubreaper(true);
-    const directory = await Deno.makeTempDir({ prefix: "cgr-tree-" });
+    const own = directory ?? await Deno.makeTempDir({ prefix: "cgr-tree-" });
     const images = await Deno.makeTempDir({ prefix: "cgr-images-" });
-    return new LiveTree(reservePids(), { directory, images, network });
+    return new LiveTree(pids, { directory: own, images, network });
   }
 
   /** Pid of the root task: the first of those that are reserved. */
@@ -82,7 +86,7 @@ export class LiveTree implements AsyncDisposable {
     const upon = this.#dumps === 0 ? [] : ["--prev-images-dir", `../${this.#dumps}`];
     const images = `${this.#images}/${++this.#dumps}`;
     await Deno.mkdir(images);
-    for (const pid of listTree(this.root)) if (!this.#pidRange().includes(pid)) this.#others.add(pid);
+    this.#notePids();
     const tracked = options.includes("--track-mem") ? upon : [];
     const args = [command, "-t", String(this.root), "-D", images, "-o", "dump.log", "-v4", ...tracked, ...options];
     const { code } = await this.#run([criuPath(), ...args]);
@@ -90,11 +94,19 @@ export class LiveTree implements AsyncDisposable {
     return images;
   }
 
+  /** Those which the kernel has chosen, of tasks and their threads: nobody shall get them while they are free. */
+  #notePids(): void {
+    for (const pid of listTree(this.root)) {
+      if (!this.#pidRange().includes(pid)) this.#others.add(pid);
+      for (const tid of listThreads(pid)) this.#claims.use(claimPid(tid));
+    }
+  }
+
   /** Dumps the tasks, which are gone then; returns the directory of the images. */
   async dump(options: readonly string[] = []): Promise<string> {
     const images = await this.#runDump("dump", options);
     await this.#reapAll();
-    await this.#saveDirectory();
+    await this.saveDirectory();
     return images;
   }
 
@@ -180,6 +192,7 @@ export class LiveTree implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     this.#pids[Symbol.dispose]();
+    this.#claims.dispose();
     await Deno.remove(this.#images, { recursive: true });
     await Deno.remove(this.directory, { recursive: true });
   }
@@ -205,7 +218,8 @@ export class LiveTree implements AsyncDisposable {
     return parent === Deno.pid || this.#others.has(parent) || this.#pidRange().includes(parent);
   }
 
-  async #saveDirectory(): Promise<void> {
+  /** Makes the directory's state of now what it is before each restore; `dump` does it by itself. */
+  async saveDirectory(): Promise<void> {
     await runProgram(["rm", "-rf", `${this.#images}/saved`]);
     await runProgram(["cp", "-a", this.directory, `${this.#images}/saved`]);
   }
@@ -266,7 +280,8 @@ function isFree(pid: number): boolean {
   }
 }
 
-async function runProgram([command = "", ...args]: readonly string[]): Promise<Run> {
+/** Runs a program to its end. */
+export async function runProgram([command = "", ...args]: readonly string[]): Promise<Run> {
   const child = new Deno.Command(command, { args, stdin: "null", stdout: "piped", stderr: "piped" });
   const { code, stdout, stderr } = await child.output();
   return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };

@@ -9,10 +9,12 @@ import { LiveTree } from "./live_tree.ts";
 import { OwnNetwork } from "./own_network.ts";
 
 export interface ProgramTest {
-  /** A program of `tests/contents/programs`. */
+  /** A program of `tests/contents/programs`, unless there is a `command`. */
   readonly program: string;
   /** What is shown by it: `"pipes with bytes in them"`. */
   readonly what: string;
+  /** What is started instead: it keeps to the same files in the directory of the tree (`holder.c`). */
+  readonly command?: (tree: LiveTree) => readonly string[];
   /** How often memory is dumped while the program runs, before it is dumped as a whole. */
   readonly preDumps?: number;
   /** Further options of `criu dump`. */
@@ -62,8 +64,8 @@ export function testProgram(test: ProgramTest): void {
       const holder = await compileHolder();
       using _ = test.hugePages === undefined ? undefined : reserveHugePages(test.hugePages);
       await using network = test.network === undefined ? undefined : await OwnNetwork.create(test.network);
-      await using tree = await LiveTree.create(network);
-      await tree.start([holder, "spawn", String(tree.root), test.program, tree.directory]);
+      await using tree = await LiveTree.create({ network });
+      await tree.start(commandOf(test, { holder, tree }));
       await tree.ready();
       const tracking = test.preDumps === undefined ? [] : ["--track-mem"];
       for (let count = 0; count < (test.preDumps ?? 0); count++) await tree.preDump(tracking);
@@ -108,6 +110,14 @@ export function testProgram(test: ProgramTest): void {
       });
     },
   });
+}
+
+function commandOf(
+  { program, command }: ProgramTest,
+  { holder, tree }: { readonly holder: string; readonly tree: LiveTree },
+): readonly string[] {
+  if (command === undefined) return [holder, "spawn", String(tree.root), program, tree.directory];
+  return [holder, "start", String(tree.root), tree.directory, ...command(tree)];
 }
 
 async function differencesOfCriu(

@@ -6,10 +6,15 @@ import { close, create, duplicate, type FilesContext } from "./file_calls.ts";
 const AT_FDCWD = -100;
 const O_RDWR = 2;
 const O_ACCMODE = 3;
+/** The kernel sets it for all that is opened by a name, and pipe2(2) does not. */
+const O_LARGEFILE = 0o100000;
 const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
 
-/** The two ends that pipe2(2) makes are used for the first of each kind; others are opened again. */
+/**
+ * The two ends that pipe2(2) makes are used for the first of each kind that was not opened by a name; others are opened
+ * again.
+ */
 export function makePipe(context: FilesContext, { ends, bytes, capacity, what }: PipeStep): RemoteCall[] {
   const { lowest } = context;
   const purpose: Purpose = { attempt: `Cannot make ${what}` };
@@ -21,7 +26,7 @@ export function makePipe(context: FilesContext, { ends, bytes, capacity, what }:
   const used = new Set<number>();
   for (const { handle, flags } of ends) {
     const fd = (flags & O_ACCMODE) === 0 ? reader : writer;
-    if (used.has(fd) || (flags & O_ACCMODE) === O_RDWR) {
+    if (used.has(fd) || (flags & O_ACCMODE) === O_RDWR || (flags & O_LARGEFILE) !== 0) {
       const path = `/proc/self/fd/${fd}`;
       calls.push(...create(context, handle, (again) => [
         remoteCall(context, "openat", [AT_FDCWD, cString(path), flags], { ...purpose, expected: again }),

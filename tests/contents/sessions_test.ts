@@ -1,0 +1,3 @@
+import { testProgram } from "./support/test_program.ts";
+
+testProgram({ program: "sessions", what: "sessions and groups below each other" });

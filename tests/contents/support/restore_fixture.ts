@@ -1,0 +1,33 @@
+/**
+ * Restores a fixture with cgrestore, in namespaces of its own: `restore_fixture.ts PROGRAM` prints a `RestoredFixture`.
+ */
+import type { Run } from "../../support/run_cgrestore.ts";
+import { createFixtureTree, FIXTURE_ROOT, FIXTURES, HOLDER, HOLDER_ARCHIVE } from "./fixture.ts";
+import { runProgram } from "./live_tree.ts";
+
+/** How the restore of a fixture went. */
+export interface RestoredFixture extends Run {
+  /** What /proc says of the tasks. */
+  readonly after: Readonly<Record<string, string>>;
+  /** What the program has found: `"ok"`. */
+  readonly found: string;
+}
+
+async function restoreFixture(program: string): Promise<RestoredFixture> {
+  await using tree = await createFixtureTree();
+  await unpackHolder();
+  const { code, err } = await runProgram(["tar", "-xpzf", `${FIXTURES}${program}.tar.gz`, "-C", FIXTURE_ROOT]);
+  if (code !== 0) throw new Error(`Cannot unpack the fixture: ${err}`);
+  await tree.saveDirectory();
+  const run = await tree.restore(`${FIXTURE_ROOT}/images`, ["--file-locks"]);
+  if (run.code !== 0) return { ...run, after: {}, found: "" };
+  return { ...run, after: Object.fromEntries(tree.describe()), found: await tree.finish() };
+}
+
+async function unpackHolder(): Promise<void> {
+  const archive = await Deno.open(HOLDER_ARCHIVE);
+  await Deno.writeFile(HOLDER, archive.readable.pipeThrough(new DecompressionStream("gzip")));
+  await Deno.chmod(HOLDER, 0o755);
+}
+
+console.log(JSON.stringify(await restoreFixture(Deno.args[0] ?? "")));
