@@ -95,6 +95,7 @@ function restoreWithYard(context: RestoreContext, firstPlan: Plan): Omit<Restore
     yard,
     rehearse: invocation.rehearse,
     leaveStopped: invocation.leaveStopped,
+    onNamespaces: (action, rootPid) => scripts.run(action, rootPid),
     onVerified: (rootPid) => {
       output.log.info("Verified every task, thread and cgroup");
       scripts.run("post-restore", rootPid);

@@ -6,13 +6,14 @@ import type { Sys } from "../sys/sys.ts";
 import type { Architecture } from "../tracee/architecture.ts";
 import { verifyCgroups } from "../verify/verify_cgroups.ts";
 import { verifyContents } from "../verify/contents/verify_contents.ts";
+import { verifyNamespaces } from "../verify/contents/verify_namespaces.ts";
 import { verifyTasks } from "../verify/verify_tasks.ts";
 import { adoptTerminal } from "./adopt_terminal.ts";
 import { type CgroupContext, describeCgroup, executeCgroupStep } from "./cgroups.ts";
 import { Guard, needsGuard } from "./guard.ts";
 import { Journal } from "./journal.ts";
 import { openTargets } from "./targets.ts";
-import { TaskTree } from "./task_tree.ts";
+import { type NamespaceAction, TaskTree } from "./task_tree.ts";
 import { applyChange, moveTask } from "./changes.ts";
 import type { Yard } from "./yard.ts";
 
@@ -22,6 +23,11 @@ export interface ExecuteOptions {
   readonly rehearse: boolean;
   /** Let every task go stopped (SIGSTOP). */
   readonly leaveStopped: boolean;
+  /**
+   * Called where tasks have namespaces of their own: when the root task is in them, which does nothing yet, and when they
+   * have what they had; a throw undoes everything.
+   */
+  readonly onNamespaces: (action: NamespaceAction, rootPid: number) => void;
   /** Called when all is verified and nothing has been let go; a throw undoes everything. */
   readonly onVerified: (rootPid: number) => void;
 }
@@ -101,13 +107,24 @@ class PlanRun {
     const hostPid = (id: number) => this.#hostPid(id);
     const problems: Problem[] = [
       ...verifyTasks({ sys: this.#sys, hostPid }, this.#plan),
-      ...this.#plan.contents === undefined ? [] : verifyContents({ sys: this.#sys, hostPid }, this.#plan.contents),
+      ...this.#verifyContents(this.#plan.contents),
       ...verifyCgroups(this.#sys, steps, {
         root: (hierarchy) => yard.root(hierarchy),
         skipped: (step) => this.#skipped.has(step),
       }),
     ];
     if (problems.length > 0) throw new VerifyError("Cannot verify what was restored", problems);
+  }
+
+  #verifyContents(contents: Plan["contents"]): Problem[] {
+    if (contents === undefined) return [];
+    const observer = { sys: this.#sys, hostPid: (id: number) => this.#hostPid(id) };
+    const observed = this.#tree?.observeNamespaces();
+    const pids = contents.tasks.map(({ pid }) => pid);
+    return [
+      ...observed === undefined ? [] : verifyNamespaces(observer, contents.namespaces, { observed, pids }),
+      ...verifyContents(observer, contents),
+    ];
   }
 
   /** Ends the run when a signal has asked for it. */
@@ -178,6 +195,7 @@ class PlanRun {
         leaveStopped,
         agentFile: this.#guard?.taskFile,
         checkpoint: () => this.checkpoint(),
+        onNamespaces: this.#options.onNamespaces,
         note: (text) => this.#notes.push(text),
       });
       this.#tree = tree;

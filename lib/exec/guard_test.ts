@@ -14,6 +14,7 @@ const EMPTY: Plan = {
   places: [],
   expectedTasks: [],
   newPidNamespace: false,
+  namespaces: [],
   rootIsSibling: false,
   counts: { writes: 0, originWrites: 0, createdInPlace: 0 },
   notes: [],

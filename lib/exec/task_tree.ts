@@ -24,6 +24,7 @@ import { haltTask } from "../tracee/halt.ts";
 import { dataSizeOf, type RemoteCall } from "../tracee/remote_call.ts";
 import { Slots } from "../tracee/slots.ts";
 import { Tracee, type TraceeContext } from "../tracee/tracee.ts";
+import type { ObservedNamespaces } from "../verify/contents/verify_namespaces.ts";
 import {
   compileCloseAll,
   type CompileContext,
@@ -70,9 +71,14 @@ export interface TaskTreeOptions {
   readonly agentFile: number | undefined;
   /** Called between steps; throws when the user wants an end. */
   readonly checkpoint: () => void;
+  /** As of `ExecuteOptions`. */
+  readonly onNamespaces: (action: NamespaceAction, rootPid: number) => void;
   /** Told what the user should know. */
   readonly note: (text: string) => void;
 }
+
+/** What is done with namespaces of the tasks: they are made, and get what they had. */
+export type NamespaceAction = "setup-namespaces" | "post-setup-namespaces";
 
 /** The tasks of a plan, from their making to their release. */
 export class TaskTree {
@@ -122,13 +128,15 @@ export class TaskTree {
     this.#coordinator = coordinator;
     this.#contents?.prepare();
     this.#actor(COORDINATOR).tracee = coordinator.tracee;
-    if (coordinator.sibling !== undefined) this.#join(coordinator.sibling);
+    if (coordinator.sibling === undefined) this.#makeRoot();
+    else this.#join(coordinator.sibling);
+    this.#setUpNamespaces();
     for (const actor of this.#actors.values()) {
       if (actor.id === COORDINATOR) continue;
       this.#context.slots.load(actor.slot, actor.calls);
       this.#context.slots.select(actor.slot, 0, runEnd(actor, 0));
     }
-    this.#followBirths(coordinator.sibling === undefined ? this.#makeRoot() : this.#startRoot());
+    this.#followBirths([this.#startRoot()]);
     this.#contents?.openHelperFiles();
     for (const ending of this.#plan.endings) this.#end(ending);
     this.#closeLeftOpen();
@@ -175,6 +183,11 @@ export class TaskTree {
     for (const actor of this.#actors.values()) {
       if (actor.id !== COORDINATOR && !actor.ended) actor.tracee?.release(0);
     }
+  }
+
+  /** What the namespaces are like that the tasks were put into, when all is done; absent for placeholders. */
+  observeNamespaces(): ObservedNamespaces | undefined {
+    return this.#contents?.observeNamespaces();
   }
 
   /** Removes the names that were made in the file system for what the tasks hold; before `kill`. */
@@ -311,18 +324,32 @@ export class TaskTree {
     this.#contents?.join(tracee, coordinatorDescriptor);
   }
 
-  /** The coordinator makes the root; returns those that have been set going. */
-  #makeRoot(): Actor[] {
+  /** The coordinator makes the root, which parks at once. */
+  #makeRoot(): void {
     const coordinator = this.#actor(COORDINATOR);
+    const root = this.#actor(this.#rootId);
+    this.#context.slots.load(root.slot, []);
+    this.#context.slots.select(root.slot, 0, 0);
     coordinator.tracee?.run(coordinator.calls);
-    return this.#adopt(coordinator, 0, coordinator.calls.length);
+    this.#adopt(coordinator, 0, coordinator.calls.length);
+    root.tracee?.finish(0);
   }
 
-  /** Sets the root going that we have made. */
-  #startRoot(): Actor[] {
+  /** The root is in the namespaces of the tasks, and has nothing of its own yet. */
+  #setUpNamespaces(): void {
+    const root = this.#traceeOf(this.#rootId);
+    const hasOwn = this.#plan.namespaces.length > 0;
+    const run = (action: NamespaceAction) => hasOwn && this.#options.onNamespaces(action, root.pid);
+    run("setup-namespaces");
+    this.#contents?.fillNamespaces(root);
+    run("post-setup-namespaces");
+  }
+
+  /** Sets the root going. */
+  #startRoot(): Actor {
     const root = this.#actor(this.#rootId);
     root.tracee?.resume(root.calls, 0, runEnd(root, 0));
-    return [root];
+    return root;
   }
 
   /** Follows those in the queue, and what they make, and so on; returns when all are parked. */

@@ -27,6 +27,12 @@ export interface InventoryEntry {
    */
   readonly rootIds: TaskKobjIdsEntry | undefined;
   /**
+   * Whether images of namespaces are numbered by the namespace's id; else by the root task's pid.
+   *
+   * @generated from field: optional bool ns_per_id = 4;
+   */
+  readonly nsPerId: boolean | undefined;
+  /**
    * Cgroup set of the dumping CRIU itself. It is not among the sets of cgroup.img.
    *
    * @generated from field: optional uint32 root_cg_set = 5;
@@ -62,6 +68,7 @@ export interface InventoryEntry {
 export function readInventoryEntry(reader: MessageReader): InventoryEntry {
   let imgVersion: number | undefined;
   let rootIds: TaskKobjIdsEntry | undefined;
+  let nsPerId: boolean | undefined;
   let rootCgSet: number | undefined;
   let lsmtype: number | undefined;
   let tcpClose: boolean | undefined;
@@ -74,6 +81,9 @@ export function readInventoryEntry(reader: MessageReader): InventoryEntry {
         break;
       case 26:
         rootIds = reader.message(readTaskKobjIdsEntry);
+        break;
+      case 32:
+        nsPerId = reader.bool();
         break;
       case 40:
         rootCgSet = reader.uint32();
@@ -98,6 +108,7 @@ export function readInventoryEntry(reader: MessageReader): InventoryEntry {
   return {
     imgVersion,
     rootIds,
+    nsPerId,
     rootCgSet,
     lsmtype,
     tcpClose,

@@ -7,6 +7,7 @@ import { describeComponents } from "./describe_components.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
 import { describeDescriptors } from "./describe_descriptors.ts";
 import { describeFiles } from "./describe_files.ts";
+import { describeClocks } from "./describe_clocks.ts";
 import { describeMemory } from "./describe_memory.ts";
 import { describeMounts } from "./describe_mounts.ts";
 import { describeNetwork } from "./describe_network.ts";
@@ -31,6 +32,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     return { ...hierarchy, cgroups };
   });
   const unified = hierarchies.find(({ name }) => name === UNIFIED)?.cgroups.get("/")?.values.get("cgroup.controllers");
+  const clocks = questions.clocks ? describeClocks(sys) : undefined;
   const terminal = questions.terminal ? describeTerminal(sys) : undefined;
   const pidMax = Number(readText(sys, "/proc/sys/kernel/pid_max"));
   const [major = 0, minor = 0] = readText(sys, "/proc/sys/kernel/osrelease").split(/[^0-9]+/).map(Number);
@@ -57,6 +59,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     ...questions.unix ? { unix: describeUnix(sys) } : {},
     ...questions.network ? { network: describeNetwork(sys) } : {},
     ...terminal === undefined ? {} : { terminal },
+    ...clocks === undefined ? {} : { clocks },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { PageRun } from "../model/address_space.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
+import type { Clocks } from "../model/namespaces.ts";
 
 /**
  * What the planner needs to know of this host. Plain data, taken once by `describeHost`; a planner that wants to
@@ -47,6 +48,8 @@ export interface Host {
   readonly network?: HostNetwork;
   /** The terminal that cgrestore was started from; absent when there is none, or it was not asked for. */
   readonly terminal?: OwnTerminal;
+  /** The clocks as they are without a time namespace; absent when not asked for, and where there are none of these. */
+  readonly clocks?: Clocks;
 }
 
 /** What matters to sockets of unix(7). */
@@ -240,6 +243,8 @@ export interface HostQuestions {
   readonly network: boolean;
   /** Whether the terminal matters that cgrestore was started from. */
   readonly terminal: boolean;
+  /** Whether the clocks matter. */
+  readonly clocks: boolean;
 }
 
 /** What the memory of the tasks needs. */

@@ -2,8 +2,10 @@ import type { FdinfoEntry } from "../gen/fdinfo.ts";
 import type { FileLockEntry } from "../gen/file_lock.ts";
 import type { FileEntry } from "../gen/files.ts";
 import type { FsEntry } from "../gen/fs.ts";
+import type { IpcMsg, IpcMsgEntry, IpcSemEntry, IpcShmEntry, IpcVarEntry } from "../gen/ipc.ts";
 import type { MemfdInodeEntry } from "../gen/memfd.ts";
 import type { MmEntry } from "../gen/mm.ts";
+import type { TimensEntry, UtsnsEntry } from "../gen/namespaces.ts";
 import type { PagemapEntry } from "../gen/pagemap.ts";
 import type { PipeDataEntry } from "../gen/pipe.ts";
 import type { GhostFileEntry, RemapFilePathEntry } from "../gen/remap.ts";
@@ -47,8 +49,37 @@ export interface FilePart {
   readonly length: number;
 }
 
+/** The images of the root task's namespaces, of those kinds that the dumping CRIU did not share with it. */
+export interface NamespaceImages {
+  readonly uts?: UtsnsEntry;
+  readonly ipc?: IpcImages;
+  /** The clocks at the dump: those of the host where there was no time namespace. */
+  readonly time?: TimensEntry;
+}
+
+/** The images of an ipc namespace. */
+export interface IpcImages {
+  /** Number in the names of its files, for problems. */
+  readonly number: number;
+  /** Absent when the file is damaged, which has been told. */
+  readonly variables: IpcVarEntry | undefined;
+  readonly segments: readonly WithBytes<IpcShmEntry>[];
+  /** Path of the file of segments, as this process opens it: in old dumps, the contents are in it. */
+  readonly segmentsFile: string;
+  /** Pages of segments, by their ids. */
+  readonly pagemaps: ReadonlyMap<number, Pagemap>;
+  /** Each queue is followed by its messages. */
+  readonly queues: readonly WithBytes<QueueOrMessage>[];
+  readonly semaphores: readonly WithBytes<IpcSemEntry>[];
+}
+
+export type QueueOrMessage =
+  | { readonly kind: "queue"; readonly queue: IpcMsgEntry }
+  | { readonly kind: "message"; readonly message: IpcMsg };
+
 /** The images of what the tasks hold, decoded. */
 export interface ContentImages {
+  readonly namespaces: NamespaceImages;
   /** By pid. */
   readonly spaces: ReadonlyMap<number, MmEntry>;
   /** By pid; without an entry for a task that has no pages. */

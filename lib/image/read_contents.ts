@@ -4,7 +4,6 @@ import { type FileEntry, readFileEntry } from "../gen/files.ts";
 import { type FsEntry, readFsEntry } from "../gen/fs.ts";
 import { type MemfdInodeEntry, readMemfdInodeEntry } from "../gen/memfd.ts";
 import { type MmEntry, readMmEntry } from "../gen/mm.ts";
-import { readPagemapEntry, readPagemapHead } from "../gen/pagemap.ts";
 import { readPipeDataEntry } from "../gen/pipe.ts";
 import { readRemapFilePathEntry, type RemapFilePathEntry } from "../gen/remap.ts";
 import { readSeccompEntry } from "../gen/seccomp.ts";
@@ -12,21 +11,14 @@ import { readSkPacketEntry } from "../gen/sk_queue.ts";
 import { readTcpStreamEntry, type TcpStreamEntry } from "../gen/tcp_stream.ts";
 import { readTtyDataEntry, readTtyInfoEntry } from "../gen/tty.ts";
 import type { ContentImages, GhostImage, Pagemap, WithBytes } from "./content_images.ts";
-import { decodeFirst } from "./decode.ts";
-import { splitFrames } from "./frame.ts";
 import type { ImageSource } from "./image_source.ts";
 import type { Images } from "./images.ts";
 import { readGhost } from "./read_ghost.ts";
-import { MessageReader } from "../wire/message_reader.ts";
-
-/** Longest chain of incremental checkpoints. */
-const MAX_PARENTS = 1000;
+import { readNamespaces } from "./read_namespaces.ts";
+import { readPagemap } from "./read_pagemap.ts";
 
 /** `VMA_ANON_SHARED` of criu/include/image.h: the mapping's `shmid` is a segment of shared memory. */
 const ANON_SHARED = 1 << 8;
-
-/** Flag of an entry of a pagemap (criu/include/pagemap.h). */
-const IN_PARENT = 1;
 
 /** `remap_type` of images/remap-file-path.proto. */
 const LINKED = 0;
@@ -35,7 +27,7 @@ const GHOST = 1;
 const GHOST_BIT = 2 ** 31;
 
 /** Reads the images of what the live tasks of a tree hold; problems go to `source`. */
-export function readContents(source: ImageSource, tree: Pick<Images, "cores" | "ids">): ContentImages {
+export function readContents(source: ImageSource, tree: Omit<Images, "contents">): ContentImages {
   const spaces = new Map<number, MmEntry>();
   const pagemaps = new Map<number, Pagemap>();
   const fs = new Map<number, FsEntry>();
@@ -53,6 +45,7 @@ export function readContents(source: ImageSource, tree: Pick<Images, "cores" | "
   const remapped = source.optionalEntries(readRemapFilePathEntry, { type: "remap-fpath", file: "remap-fpath.img" });
   const remaps = remapped.map(withType);
   return {
+    namespaces: readNamespaces(source, tree),
     spaces,
     pagemaps,
     fs,
@@ -98,35 +91,6 @@ function readStreams(source: ImageSource, files: readonly FileEntry[]): Map<numb
     put(streams, socket.ino, source.entriesWithBytes(reader, { type: "tcp-stream", file })[0]);
   }
   return streams;
-}
-
-/**
- * Reads a pagemap: a head, which names the file of pages, and an entry for each run of pages. Pages that are in the
- * parent checkpoint are looked up there, in the pagemap of the same name, and so on.
- */
-function readPagemap(source: ImageSource, file: string, depth = 0): Pagemap | undefined {
-  const bytes = source.bytes(file, { optional: true });
-  if (bytes === undefined) return undefined;
-  const { problems } = source;
-  const kind = source.kindOf({ type: "pagemap", file });
-  const head = decodeFirst(readPagemapHead, bytes, { kind, problems });
-  if (head === undefined) return undefined;
-  const entries = splitFrames(bytes, kind, problems).slice(1).flatMap(({ offset, payload }, index) => {
-    try {
-      return [readPagemapEntry(new MessageReader(payload))];
-    } catch (error) {
-      const what = `the protobuf message is malformed: ${error instanceof Error ? error.message : error}`;
-      source.complain(`${file}, entry ${index + 1}, offset ${offset}`, what);
-      return [];
-    }
-  });
-  const name = `${source.prefix}${file}`;
-  const needsParent = entries.some(({ inParent, flags = 0 }) => inParent === true || (flags & IN_PARENT) !== 0);
-  if (depth === MAX_PARENTS) source.complain(file, `the chain of parent checkpoints is longer than ${MAX_PARENTS}`);
-  const hasParent = needsParent && depth < MAX_PARENTS && source.hasParent();
-  const parent = hasParent ? readPagemap(source.parent(), file, depth + 1) : undefined;
-  const pagesFile = `${source.directory}/pages-${head.entry.pagesId}.img`;
-  return { name, pagesFile, pagesSize: source.sizeOf(pagesFile), entries, parent };
 }
 
 /** The pages of all segments of shared memory that are mapped, or are the content of a memfd. */

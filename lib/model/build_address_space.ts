@@ -33,7 +33,6 @@ const UNKNOWN: readonly (readonly [number, string])[] = [
   [AREA.SHADOW_STACK, "a shadow stack"],
 ];
 
-const PROT_EXEC = 4;
 const MAP_SHARED = 0x01;
 const MAP_DROPPABLE = 0x08;
 const MAP_GROWSDOWN = 0x0100;
@@ -118,8 +117,8 @@ function buildContent(vma: VmaEntry): MappingContent {
   if ((status & AREA.VVAR) !== 0) return { kind: "vvar" };
   if ((status & AREA.AIORING) !== 0) return { kind: "ring" };
   if ((status & AREA.SYSVIPC) !== 0) {
-    // CRIU says with PROT_EXEC that the segment was attached for writing (`open_shmem_sysv`, criu/shmem.c).
-    return { kind: "sysv", id: shmid, offset, isReadOnly: (vma.prot & PROT_EXEC) === 0 };
+    // As for all shared memory, the mode in which its file was open: here that of shmat(2).
+    return { kind: "sysv", id: shmid, offset, isReadOnly: vma.fdflags === O_RDONLY };
   }
   if ((status & AREA.SOCKET) !== 0) {
     return { kind: "file", file: shmid, offset, isShared: (vma.flags & MAP_SHARED) !== 0, openFlags: O_RDWR };

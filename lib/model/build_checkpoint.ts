@@ -31,7 +31,7 @@ export function buildCheckpoint(images: Images): Checkpoint {
     throw new ImageError("Cannot use the checkpoint: its images contradict themselves or each other", problems);
   }
   const own = ownSet === undefined ? {} : { ownSet };
-  return { imageVersion: version, architecture, ...own, tasks, sets, controllers, namespaces, ...contents };
+  return { imageVersion: version, architecture, ...own, tasks, sets, controllers, ...namespaces, ...contents };
 }
 
 /** The set of the dumping CRIU; absent in unprivileged dumps. */

@@ -153,6 +153,14 @@ Deno.test("buildCheckpoint() finds the namespaces", async (t) => {
   }
 });
 
+Deno.test("buildCheckpoint() finds the tasks in other namespaces than the root", () => {
+  const description = tasks({ pid: 5, ids: { uts: 20, ipc: 21 } }, { pid: 7, ids: { uts: 22, ipc: 21 } }, {
+    pid: 6,
+    ids: { uts: 23, ipc: 21, net: 24 },
+  });
+  assert.deepEqual(aCheckpoint(description).strangers, new Map([["uts", [6, 7]], ["net", [6]]]));
+});
+
 Deno.test("buildCheckpoint() knows the architectures", () => {
   assert.equal(aCheckpoint(tasks({ pid: 5 })).architecture, "x86_64");
   assert.equal(aCheckpoint(tasks({ pid: 5, march: core_entry_march.AARCH64 })).architecture, "aarch64");

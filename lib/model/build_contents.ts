@@ -3,6 +3,7 @@ import type { ContentImages } from "../image/content_images.ts";
 import type { Images } from "../image/images.ts";
 import { buildAddressSpace } from "./build_address_space.ts";
 import { buildLocks } from "./build_locks.ts";
+import { buildNamespaceContents } from "./build_namespace_contents.ts";
 import { buildNetworkLock } from "./build_network_lock.ts";
 import { buildOpenFiles } from "./build_open_files.ts";
 import { shareSeccomp } from "./build_seccomp.ts";
@@ -31,6 +32,7 @@ export function buildContents(context: ContentsContext): Contents {
   const networkLock = buildNetworkLock(context.images.inventory, { rootPid, problems });
   const tables = buildTables(contents, problems);
   const result: Contents = {
+    namespaces: buildNamespaceContents(contents.namespaces, problems),
     ids: buildIds(context.tasks),
     tasks,
     threads,

@@ -1,7 +1,7 @@
 import type { Problem } from "../errors.ts";
 import type { TaskKobjIdsEntry } from "../gen/task_kobj_ids.ts";
 import type { Images } from "../image/images.ts";
-import type { CgroupSet, NamespaceKind, Task } from "./checkpoint.ts";
+import type { CgroupSet, Checkpoint, NamespaceKind, Task } from "./checkpoint.ts";
 
 const FIELDS = [
   ["pid", "pidNsId"],
@@ -22,25 +22,31 @@ interface NamespaceFacts {
 }
 
 /**
- * The kinds of namespace in which the tasks lived and the dumping CRIU did not.
+ * The kinds of namespace in which the tasks lived and the dumping CRIU did not, and the tasks that were in others than
+ * the root.
  *
  * A kind of which either side says nothing counts as shared. Tasks in different pid or cgroup namespaces are a
  * problem: pids and paths would not mean the same for all of them.
  */
-export function buildNamespaces({ inventory, ids }: Images, facts: NamespaceFacts): Set<NamespaceKind> {
+export function buildNamespaces(
+  { inventory, ids }: Images,
+  facts: NamespaceFacts,
+): Pick<Checkpoint, "namespaces" | "strangers"> {
   const root = facts.tasks[0];
   const rootIds = root === undefined ? undefined : ids.get(root.pid);
   const kinds = new Set(differingKinds(rootIds, inventory.rootIds));
-  for (const task of facts.tasks) {
-    for (const kind of differingKinds(ids.get(task.pid), rootIds)) {
+  const strangers = new Map<NamespaceKind, number[]>();
+  for (const { pid } of facts.tasks) {
+    for (const kind of differingKinds(ids.get(pid), rootIds)) {
       kinds.add(kind);
+      strangers.set(kind, [...strangers.get(kind) ?? [], pid].sort((a, b) => a - b));
       if (kind !== "pid" && kind !== "cgroup") continue;
       const what = `the task is in another ${kind} namespace than the root task ${root?.pid}, which is not supported`;
-      facts.problems.push({ where: `ids-${task.pid}.img, entry 0`, what });
+      facts.problems.push({ where: `ids-${pid}.img, entry 0`, what });
     }
   }
   if (hasNamespaceRoot(facts.sets)) kinds.add("cgroup");
-  return kinds;
+  return { namespaces: kinds, strangers };
 }
 
 /** The kinds in which two tasks differ. The fields are optional: 0, which is no id, says nothing. */

@@ -1,4 +1,5 @@
 import type { Segment } from "./address_space.ts";
+import type { NamespaceContents } from "./namespaces.ts";
 import type { NetworkLock } from "./network_lock.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
@@ -15,6 +16,7 @@ export interface TreeIds {
 
 /** What the tasks of a checkpoint hold. Ids refer to something that exists. */
 export interface Contents {
+  readonly namespaces: NamespaceContents;
   readonly ids: TreeIds;
   /** By pid, of the live tasks. */
   readonly tasks: ReadonlyMap<number, TaskState>;

@@ -36,6 +36,7 @@ export function hostQuestions(
     unix: hasUnixSockets(checkpoint),
     network: isNetworkOfInterest(checkpoint),
     terminal: options.shellJob && hasTerminals(checkpoint),
+    clocks: checkpoint.contents?.namespaces.clocks !== undefined,
   };
 }
 

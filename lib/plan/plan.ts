@@ -1,3 +1,4 @@
+import type { NamespaceKind } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import type { ContentsPlan } from "./contents/contents_plan.ts";
 
@@ -28,6 +29,8 @@ export interface Plan {
   readonly expectedTasks: readonly ExpectedTask[];
   /** Whether the tasks are made in a new pid namespace. */
   readonly newPidNamespace: boolean;
+  /** Kinds of namespace of the tasks' own that are made, sorted. */
+  readonly namespaces: readonly NamespaceKind[];
   /** Whether the root task is made by cgrestore itself, as a child of its own parent; the coordinator makes none then. */
   readonly rootIsSibling: boolean;
   /** What gives the tasks what they held; absent for placeholders. */

@@ -1,6 +1,6 @@
 import { PlanError, throwProblems } from "../errors.ts";
 import type { Host } from "../host/host.ts";
-import type { Checkpoint } from "../model/checkpoint.ts";
+import type { Checkpoint, NamespaceKind } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { type HierarchyMapping, mapHierarchies } from "./map_hierarchies.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
@@ -9,7 +9,7 @@ import { planSharing } from "./contents/plan_sharing.ts";
 import { type ContentsQuestions, planContents } from "./contents/plan_contents.ts";
 import { controllingTerminals } from "./contents/session_terminals.ts";
 import { planCgroups } from "./plan_cgroups.ts";
-import { planTasks, type TaskQuestions } from "./plan_tasks.ts";
+import { planTasks, type TaskQuestions, type TasksPlan } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
 
 /**
@@ -32,8 +32,11 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     controlledSessions: controlledSessionsOf(checkpoint),
   }, options);
   const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
-  const { namespaces } = checkpoint;
-  const contents = planTaskContents(checkpoint, { host, programs, tasks: tasks.expectedTasks, namespaces, options });
+  const contents = planTaskContents(checkpoint, {
+    ...{ host, programs, options },
+    tasks: tasks.expectedTasks,
+    rootIsSibling: options.restoreSibling,
+  });
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,
     ...cgroups.problems,
@@ -55,6 +58,7 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     places: tasks.places,
     expectedTasks: tasks.expectedTasks,
     newPidNamespace: tasks.newPidNamespace,
+    namespaces: madeNamespaces(checkpoint, tasks),
     rootIsSibling: options.restoreSibling,
     ...contents === undefined ? {} : { contents: contents.plan },
     counts: tasks.counts,
@@ -69,8 +73,9 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */
-function planTaskContents({ contents }: Checkpoint, questions: Omit<ContentsQuestions, "contents">) {
-  return contents === undefined ? undefined : planContents({ contents, ...questions });
+function planTaskContents(checkpoint: Checkpoint, questions: Omit<ContentsQuestions, "checkpoint" | "contents">) {
+  const { contents } = checkpoint;
+  return contents === undefined ? undefined : planContents({ checkpoint, contents, ...questions });
 }
 
 /** Sessions whose leaders take a terminal before they make others, who inherit it. */
@@ -95,8 +100,21 @@ function namespaceRootOf(
   return (set === undefined ? undefined : namespaceRoots.get(set)) ?? new Map();
 }
 
+/** Placeholders have no others. */
+const PLACEHOLDER_NAMESPACES: readonly NamespaceKind[] = ["pid", "cgroup"];
+
+function madeNamespaces({ namespaces, contents }: Checkpoint, { newPidNamespace }: TasksPlan): NamespaceKind[] {
+  const kinds = new Set(
+    [...namespaces].filter((kind) => contents !== undefined || PLACEHOLDER_NAMESPACES.includes(kind)),
+  );
+  if (newPidNamespace) kinds.add("pid");
+  else kinds.delete("pid");
+  return [...kinds].sort();
+}
+
 /** Namespaces are among what placeholders lack. */
-function notesOnNamespaces({ namespaces }: Checkpoint): string[] {
-  const missing = [...namespaces].filter((kind) => kind !== "pid" && kind !== "cgroup").sort();
+function notesOnNamespaces({ namespaces, contents }: Checkpoint): string[] {
+  if (contents !== undefined) return [];
+  const missing = [...namespaces].filter((kind) => !PLACEHOLDER_NAMESPACES.includes(kind)).sort();
   return missing.length === 0 ? [] : [`namespaces that are not restored: ${missing.join(", ")}`];
 }

@@ -4,6 +4,7 @@ import { describeContents } from "./describe_contents.ts";
 import { describeTask, describeThreads } from "./describe_task.ts";
 import { count, printable, printableValue } from "./printable.ts";
 import { describePermissions } from "./render_cgroup_steps.ts";
+import { describeNamespaces } from "./describe_namespaces.ts";
 import { makeStyle, type Style } from "./style.ts";
 import { renderTree } from "./tree.ts";
 
@@ -35,6 +36,7 @@ function renderSummary(checkpoint: Checkpoint, verbosity: number): string {
     summarizeCgroups(checkpoint, verbosity),
   ];
   if (checkpoint.namespaces.size > 0) lines.push(`Namespaces: ${[...checkpoint.namespaces].sort().join(", ")}`);
+  lines.push(...describeNamespaces(checkpoint.contents?.namespaces ?? {}).map((line) => `  ${line}`));
   return lines.join("\n");
 }
 

@@ -57,6 +57,7 @@ const CHECKPOINT: Checkpoint = {
     }],
   }],
   namespaces: new Set(["pid", "net"]),
+  strangers: new Map(),
 };
 
 const SUMMARY = "4 tasks, 3 further threads; image version 1.1, x86_64\n" +
@@ -107,6 +108,7 @@ Deno.test("renderCheckpoint() says that a checkpoint has no cgroups", () => {
     sets: new Map(),
     controllers: [],
     namespaces: new Set(),
+    strangers: new Map(),
   };
   equal(
     renderCheckpoint(bare, { color: false, verbosity: 2 }),

@@ -11,6 +11,7 @@ import {
   type TaskStep,
 } from "../plan/plan.ts";
 import { describeContents } from "./describe_contents.ts";
+import { describeMadeNamespaces } from "./describe_namespaces.ts";
 import { describeExit, describeTask, describeThreads } from "./describe_task.ts";
 import { count, printable } from "./printable.ts";
 import { describePlace, renderCgroupSteps } from "./render_cgroup_steps.ts";
@@ -33,6 +34,7 @@ export function renderPlan(plan: Plan, options: PlanView): string {
   const style = makeStyle(options.color);
   const sections: [string, string[]][] = [
     ["Hierarchies to open", plan.hierarchies.map(renderHierarchy)],
+    ["Namespaces", renderNamespaces(plan)],
     ["Cgroups, before the tasks", renderCgroupSteps(plan.cgroups, style)],
     [plan.newPidNamespace ? "Tasks, in a new pid namespace" : "Tasks", renderTasks(plan, { ...options, style })],
     ["Once every task exists", plan.endings.map(renderEnding)],
@@ -47,6 +49,10 @@ export function renderPlan(plan: Plan, options: PlanView): string {
   const texts = sections.filter(([, lines]) => lines.length > 0)
     .map(([title, lines]) => [style.bold(title), ...lines].join("\n"));
   return [renderCounts(plan), ...texts].join("\n\n") + "\n";
+}
+
+function renderNamespaces({ contents }: Plan): string[] {
+  return contents === undefined ? [] : describeMadeNamespaces(contents.namespaces).map((line) => `  ${line}`);
 }
 
 function renderCounts(plan: Plan): string {

@@ -14,6 +14,7 @@ const EMPTY: Plan = {
   places: [],
   expectedTasks: [anExpectedTask({ pid: 7, comm: "init" })],
   newPidNamespace: false,
+  namespaces: [],
   rootIsSibling: false,
   counts: { writes: 0, originWrites: 0, createdInPlace: 0 },
   notes: [],
@@ -167,6 +168,7 @@ const FULL: Plan = {
     anExpectedTask({ pid: 11, comm: "stop", parent: 7, group: 11, state: "stopped", stopSignal: 19 }),
   ],
   newPidNamespace: true,
+  namespaces: [],
   counts: { writes: 3, originWrites: 9, createdInPlace: 2 },
   notes: ["net_cls is not on this host"],
 };

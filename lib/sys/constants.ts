@@ -78,6 +78,7 @@ export const MNT_DETACH = 0x2;
 export const UMOUNT_NOFOLLOW = 0x8;
 
 // linux/sched.h
+export const CLONE_NEWTIME = 0x80;
 export const CLONE_VM = 0x100;
 export const CLONE_FS = 0x200;
 export const CLONE_FILES = 0x400;
@@ -179,6 +180,7 @@ export const SIG_SETMASK = 2;
 // asm-generic/siginfo.h, linux/time.h
 export const SIGEV_THREAD_ID = 4;
 export const CLOCK_MONOTONIC = 1;
+export const CLOCK_BOOTTIME = 7;
 
 // asm/unistd_64.h; aarch64: asm-generic/unistd.h. Words, as every argument of syscall(2) is.
 export const SYS_GETDENTS64 = ARM ? 61n : 217n;

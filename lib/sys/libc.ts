@@ -122,6 +122,7 @@ const SYMBOLS = {
   unshare: { parameters: ["i32" /* int flags */], result: "i32" },
   setns: { parameters: ["i32", /* int fd */ "i32" /* int nstype */], result: "i32" },
 
+  clock_gettime: { parameters: ["i32", /* clockid_t clock */ "buffer" /* struct timespec *now */], result: "i32" },
   getppid: { parameters: [], result: "i32" },
   pidfd_open: {
     name: "syscall",

@@ -679,6 +679,15 @@ export class LinuxSys implements Sys, Disposable {
 
   // ---- ourselves
 
+  clock(number: number): bigint {
+    const now = new BigInt64Array(2);
+    const result = this.#c.clock_gettime(number, now);
+    const code = this.#code();
+    if (result !== 0) throw failure("clock_gettime", code, `Cannot read the clock ${number}`);
+    const [seconds = 0n, nanoseconds = 0n] = now;
+    return seconds * 1_000_000_000n + nanoseconds;
+  }
+
   errnoName(errno: number): string {
     return errnoName(errno);
   }

@@ -142,6 +142,8 @@ export interface Sys {
   cpuid(leaf: number, subleaf: number): readonly [number, number, number, number];
 
   // ---- ourselves
+  /** clock_gettime(2): what a clock (CLOCK_* of time.h) says, in nanoseconds. */
+  clock(number: number): bigint;
   /** The name of an errno: `"EBUSY"`. */
   errnoName(errno: number): string;
   /**

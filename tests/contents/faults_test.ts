@@ -29,6 +29,7 @@ const TESTS: readonly FaultTest[] = [
     dump: ["--tcp-established", "--network-lock", "skip"],
     restore: ["--tcp-established"],
   },
+  { program: "namespaces_several" },
 ];
 
 for (const { program, dump, restore = [] } of TESTS) {

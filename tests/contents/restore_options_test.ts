@@ -80,6 +80,39 @@ for (const action of ["pre-restore", "post-restore"]) {
   });
 }
 
+for (const action of ["setup-namespaces", "post-setup-namespaces"]) {
+  const name = `a script that fails at ${action} has all undone`;
+  optionTest(name, "namespaces_several", async ({ tree, images, work, script }) => {
+    await Deno.writeTextFile(`${work}/fail`, action);
+    const { code, err } = await tree.restore(images, ["--action-script", script]);
+    assertMatch(err, new RegExp(`Cannot go on after ${action}: the script ".*" has ended with status 3`));
+    assertEqual(code, 8);
+    assertEqual(linesOf(`${work}/actions`).at(-1), `${action} pid=${tree.root} state=t images=yes`);
+    await waitUntil(() => !taskExists(tree.root), "the task is still there");
+  });
+}
+
+const NAMES_SCRIPT = `#!/bin/sh
+name=$(nsenter --target "$CRTOOLS_INIT_PID" --uts --ipc sh -c 'hostname; cat /proc/sysvipc/sem | wc -l' 2>/dev/null)
+echo $CRTOOLS_SCRIPT_ACTION $name >> "\${0%/*}/names"
+`;
+
+optionTest(
+  "scripts are run when namespaces are made, and have what they had",
+  "namespaces_several",
+  async (setting) => {
+    const { tree, images, work, script } = setting;
+    await Deno.writeTextFile(script, NAMES_SCRIPT);
+    const { code } = await tree.restore(images, ["--action-script", script]);
+    assertEqual(code, 0);
+    const [, made, full, ...others] = linesOf(`${work}/names`);
+    assertEqual(made, `setup-namespaces ${Deno.hostname()} 1`);
+    assertEqual(full, "post-setup-namespaces several 2");
+    assertEquals(others.map((line) => line.split(" ")[0]), ["post-restore", "pre-resume", "post-resume"]);
+    assertEqual(await tree.finish(), "ok");
+  },
+);
+
 optionTest("a script that fails too late is told of", "idle", async ({ tree, images, work, script }) => {
   await Deno.writeTextFile(`${work}/fail`, "pre-resume");
   const { code, err } = await tree.restore(images, ["--action-script", script, "-v2"]);

@@ -32,6 +32,7 @@ const EMPTY: Plan = {
   places: [],
   expectedTasks: [],
   newPidNamespace: false,
+  namespaces: [],
   rootIsSibling: false,
   counts: { writes: 0, originWrites: 0, createdInPlace: 0 },
   notes: [],
@@ -302,6 +303,7 @@ const PID_NAMESPACE: Plan = {
   ],
   coordinator: [attach("cpu", "/c"), root(1)],
   newPidNamespace: true,
+  namespaces: [],
   tasks: [
     program(1, 0, [NEW_SESSION, create(7), create(8), create(20)]),
     program(7, 1, [create(9), attach("memory", "/c")]),

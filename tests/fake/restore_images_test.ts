@@ -57,7 +57,8 @@ function restore(fake: FakeSys, rehearse: boolean) {
   const yard = openYard(fake, first.hierarchies);
   try {
     const plan = planWithYard(fake, { checkpoint, host, plan: first, yard }, OPTIONS);
-    const options = { architecture: X86_64, yard, rehearse, leaveStopped: false, onVerified: () => {} };
+    const callbacks = { onNamespaces: () => {}, onVerified: () => {} };
+    const options = { architecture: X86_64, yard, rehearse, leaveStopped: false, ...callbacks };
     return { checkpoint, outcome: executePlan(fake, plan, options) };
   } finally {
     yard.close();

@@ -43,6 +43,7 @@ export function runPlan({ host, plan }: PlanCase, options: RunOptions = {}): Run
         rehearse: options.rehearse ?? false,
         leaveStopped: options.leaveStopped ?? false,
         yard,
+        onNamespaces: () => {},
         onVerified: () => {
           verifiedAt = fake.calls.length;
           if (options.refuse !== undefined) throw options.refuse;

@@ -304,6 +304,15 @@ export class FakeSys implements Sys {
 
   // ---- tasks
 
+  /** The host has run for as many seconds as calls were made. */
+  clock(number: number): bigint {
+    return this.#call(
+      "clock_gettime",
+      `Cannot read the clock ${number}`,
+      () => BigInt(this.calls.length) * 1_000_000_000n,
+    );
+  }
+
   getppid(): number {
     return this.#self.parent?.id ?? 0;
   }

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file inventory.proto.
  */
 export const file_inventory: GenFile = /*@__PURE__*/
-  fileDesc("Cg9pbnZlbnRvcnkucHJvdG8SEGNncmVzdG9yZS5pbWFnZXMizwEKD2ludmVudG9yeV9lbnRyeRITCgtpbWdfdmVyc2lvbhgBIAIoDRI3Cghyb290X2lkcxgDIAEoCzIlLmNncmVzdG9yZS5pbWFnZXMudGFza19rb2JqX2lkc19lbnRyeRITCgtyb290X2NnX3NldBgFIAEoDRIPCgdsc210eXBlGAYgASgNEhEKCXRjcF9jbG9zZRgKIAEoCBIbChNuZXR3b3JrX2xvY2tfbWV0aG9kGAsgASgNEhgKEGR1bXBfY3JpdV9ydW5faWQYDSABKAk", [file_task_kobj_ids]);
+  fileDesc("Cg9pbnZlbnRvcnkucHJvdG8SEGNncmVzdG9yZS5pbWFnZXMi4gEKD2ludmVudG9yeV9lbnRyeRITCgtpbWdfdmVyc2lvbhgBIAIoDRI3Cghyb290X2lkcxgDIAEoCzIlLmNncmVzdG9yZS5pbWFnZXMudGFza19rb2JqX2lkc19lbnRyeRIRCgluc19wZXJfaWQYBCABKAgSEwoLcm9vdF9jZ19zZXQYBSABKA0SDwoHbHNtdHlwZRgGIAEoDRIRCgl0Y3BfY2xvc2UYCiABKAgSGwoTbmV0d29ya19sb2NrX21ldGhvZBgLIAEoDRIYChBkdW1wX2NyaXVfcnVuX2lkGA0gASgJ", [file_task_kobj_ids]);
 
 /**
  * @generated from message cgrestore.images.inventory_entry
@@ -34,6 +34,13 @@ export type inventory_entry = Message<"cgrestore.images.inventory_entry"> & {
    * @generated from field: optional cgrestore.images.task_kobj_ids_entry root_ids = 3;
    */
   rootIds?: task_kobj_ids_entry | undefined;
+
+  /**
+   * Whether images of namespaces are numbered by the namespace's id; else by the root task's pid.
+   *
+   * @generated from field: optional bool ns_per_id = 4;
+   */
+  nsPerId: boolean;
 
   /**
    * Cgroup set of the dumping CRIU itself. It is not among the sets of cgroup.img.

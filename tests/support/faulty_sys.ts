@@ -13,7 +13,7 @@ import {
 /** Calls that tell something about ourselves, and cannot fail. */
 const INFALLIBLE = new Set([
   ...["getpid", "errnoName", "caughtSignal", "takeSignal", "catchSignals", "cpuid", "sleep", "taskExists"],
-  ...["groupExists", "umask", "release"],
+  ...["groupExists", "umask", "release", "ignoreSignals"],
 ]);
 
 /** No system call has this number. */

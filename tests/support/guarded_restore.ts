@@ -67,6 +67,7 @@ function planGuarded(id: string): Plan {
     places: [{ members: HIERARCHIES.map((hierarchy) => ({ hierarchy, path: inner })) }],
     expectedTasks: PIDS.map(describeExpected),
     newPidNamespace: true,
+    namespaces: [],
     counts: { writes: 3, originWrites: 3, createdInPlace: 0 },
     notes: [],
   };
@@ -117,6 +118,7 @@ executePlan(sys, plan, {
   architecture: X86_64,
   rehearse: then === "rehearse",
   leaveStopped: false,
+  onNamespaces: () => {},
   onVerified: () => {
     say("verified");
     if (then === "sleep") sys.sleep(60_000);

@@ -144,7 +144,7 @@ export function buildSmallCheckpoint(
     set: id,
     threads: [],
   }));
-  const template = { imageVersion: 2, ownSet: 1, namespaces: new Set() } as Partial<Checkpoint>;
+  const template = { imageVersion: 2, ownSet: 1, namespaces: new Set(), strangers: new Map() } as Partial<Checkpoint>;
   const controllers = Object.entries(trees).map(([hierarchy, directories]): ControllerTree => ({
     hierarchy,
     directories: Object.entries(directories).map(([path, values]): DumpedCgroup => ({

@@ -84,6 +84,7 @@ export function checkpointOf(tasks: readonly Task[], ownSet?: number): Checkpoin
     sets: new Map(),
     controllers: [],
     namespaces: new Set(),
+    strangers: new Map(),
     ...own,
   };
 }

@@ -27,6 +27,7 @@ export function smallContents(tree: SmallTree): Contents {
   const { files = [], tasks = {}, zombies = [], threads = [], groups = [], locks = [] } = tree;
   const pids = Object.keys(tasks).map(Number);
   return {
+    namespaces: {},
     ids: {
       pids: new Set([...pids, ...zombies]),
       tids: new Set([...pids, ...zombies, ...threads]),

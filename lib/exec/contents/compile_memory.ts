@@ -1,12 +1,14 @@
-import type { FillStep, Handle, MemoryStep, TaskContents } from "../../plan/contents/contents_plan.ts";
+import type { Handle, MemoryStep, TaskContents } from "../../plan/contents/contents_plan.ts";
 import { cString, type RemoteCall } from "../../tracee/remote_call.ts";
 import { fetch } from "./compile_descriptors.ts";
+import { fillPages } from "./fill_pages.ts";
 import type { ResolvedStep } from "./page_comparison.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
 
 const AT_FDCWD = -100;
 const O_RDONLY = 0;
 const MAP_FIXED_NOREPLACE = 0x10_0000;
+const SHM_RDONLY = 0o10000;
 const ARCH_MAP_VDSO_64 = 0x2003;
 const MLOCK_ONFAULT = 1;
 /** MREMAP_MAYMOVE and MREMAP_FIXED. */
@@ -134,7 +136,13 @@ function compileStep(context: MemoryContext, step: ResolvedStep): RemoteCall {
         hints: { EINVAL: "the kernel was made without CONFIG_CHECKPOINT_RESTORE" },
       });
     case "fill":
-      return fill(context, step);
+      return fillPages(context, step, { fd: context.files.get(step.file) ?? -1, what: `task ${pid}` });
+    case "attach":
+      return remoteCall(context, "shmat", [step.id, step.start, step.isReadOnly ? SHM_RDONLY : 0], {
+        attempt: `Cannot attach the System V shared memory ${step.id} in task ${pid}`,
+        hints: { ENOMEM: MAP_HINTS.ENOMEM },
+        expected: step.start,
+      });
     case "write":
       return write(context, step);
     case "protect":
@@ -171,16 +179,6 @@ const MAP_HINTS = {
 
 function describe({ start, size }: { readonly start: number; readonly size: number }): string {
   return `the memory at ${start.toString(16)}-${(start + size).toString(16)}`;
-}
-
-function fill(context: MemoryContext, { file, offset, ranges }: FillStep): RemoteCall {
-  const size = ranges.reduce((sum, number, index) => sum + (index % 2 === 1 ? number : 0), 0);
-  const args = [context.files.get(file) ?? -1, words(...ranges), ranges.length / 2, offset, 0];
-  return remoteCall(context, "preadv", args, {
-    attempt: `Cannot read ${size} bytes of pages from "${file}" into task ${context.pid}`,
-    hints: { EFAULT: "a limit of memory was reached, or the file is shorter than its pagemap says" },
-    expected: size,
-  });
 }
 
 /** No system call copies memory within a task; one copies it to a task, and that may be the same one. */

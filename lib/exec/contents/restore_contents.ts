@@ -6,6 +6,7 @@ import type { Sys } from "../../sys/sys.ts";
 import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
+import type { ObservedNamespaces } from "../../verify/contents/verify_namespaces.ts";
 import { breakLease } from "./break_lease.ts";
 import { compileDescriptorActions, type DescriptorCalls } from "./compile_descriptor_actions.ts";
 import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
@@ -21,6 +22,9 @@ import { MadeNames } from "./made_names.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
+import { fillNamespaces, removeSegments } from "./namespaces/fill_namespaces.ts";
+import { joinNamespaces, makeNamespaces } from "./namespaces/make_namespaces.ts";
+import { observeNamespaces } from "./namespaces/observe_namespaces.ts";
 import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { unlockNetwork } from "./unlock_network.ts";
@@ -104,13 +108,15 @@ export class ContentsRun {
       for (const step of memory) if (step.kind === "fill") size += 8 * step.ranges.length;
       for (const thread of threads) size += BASE_SIZE + (ENTRY_SIZE + 128) * thread.pendingSignals.length;
     }
-    return Math.max(Math.min(size, MAX_ARENA), COORDINATOR_SIZE + largestMessage(plan.lateFiles));
+    const largest = Math.max(largestMessage(plan.lateFiles), largestObject(plan.namespaces));
+    return Math.max(Math.min(size, MAX_ARENA), COORDINATOR_SIZE + largest);
   }
 
   /** Readies a task that is no child of the coordinator, and has a pidfd of it at `descriptor`. */
   join(tracee: Tracee, descriptor: number): void {
     const purpose = { attempt: "Cannot open the coordinator" };
     this.#raiseLimit(tracee);
+    tracee.run(joinNamespaces(this.#context, this.#plan.namespaces, descriptor));
     if (descriptor === this.#context.base) return;
     tracee.run([
       remoteCall(this.#context, "dup3", [descriptor, this.#context.base, 0], purpose),
@@ -130,7 +136,7 @@ export class ContentsRun {
     return handle === undefined ? [] : [takeTerminal(this.#context, pid, handle)];
   }
 
-  /** Makes the files that are mapped, and what the tasks inherit: before any task is made. */
+  /** Makes the namespaces that the root task is born in, the files that are mapped, and what the tasks inherit. */
   prepare(): void {
     this.#raiseLimit(this.#options.coordinator());
     this.#setOwnLimits();
@@ -138,6 +144,7 @@ export class ContentsRun {
     const coordinator = this.#options.coordinator();
     if (this.#plan.obsoleteNames.length > 0) this.#openRoot(coordinator);
     const lowest = new LowestDescriptors(this.#options.taken);
+    coordinator.run(makeNamespaces({ numbers, lowest }, this.#plan.namespaces));
     const fd = lowest.take();
     const purpose = { attempt: "Cannot open the coordinator" };
     coordinator.run([
@@ -148,6 +155,23 @@ export class ContentsRun {
     const { taken } = this.#options;
     openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
     this.#makeFiles(this.#plan.earlyFiles, taken);
+  }
+
+  /** Gives the namespaces what they had, through the root task, which has not done anything yet. */
+  fillNamespaces(root: Tracee): void {
+    const context = { numbers: this.#context.numbers, lowest: new LowestDescriptors(this.#options.taken) };
+    this.#runInPieces(root, fillNamespaces(context, this.#plan.namespaces));
+  }
+
+  /** Looks at the namespaces that were made, when all has been restored. */
+  observeNamespaces(): ObservedNamespaces {
+    const { kinds } = this.#plan.namespaces;
+    const { context: { sys }, coordinator } = this.#options;
+    const context = { numbers: this.#context.numbers, lowest: new LowestDescriptors([]) };
+    const { calls, read } = observeNamespaces(context, this.#plan.namespaces);
+    this.#runInPieces(coordinator(), calls);
+    const links = new Map(kinds.map((kind) => [kind, sys.readLink(`/proc/${coordinator().pid}/ns/${kind}`)]));
+    return { links, ...read() };
   }
 
   /** Opens files of tasks that have ended, while helpers stand in for these. */
@@ -178,6 +202,7 @@ export class ContentsRun {
     );
     this.#breakLeases();
     this.#makeFiles(this.#plan.lastFiles, []);
+    this.#runInPieces(this.#options.coordinator(), removeSegments(this.#context, this.#plan.namespaces));
     this.#suspendSeccomp();
     this.#runTables(tasks.filter((task) => !this.#isOneTable(task)).flatMap((task) => this.#compileThreads(task)));
     const { context, traceeOf } = this.#options;
@@ -446,6 +471,13 @@ function largestMessage(steps: readonly FileStep[]): number {
       : []
   ));
   return messages.reduce((largest, size) => Math.max(largest, size), 0);
+}
+
+/** Bytes of the largest part of a System V object that is not read from a file. */
+function largestObject({ ipc }: ContentsPlan["namespaces"]): number {
+  const messages = ipc?.queues.flatMap((queue) => queue.messages.map(({ bytes }) => 8 + bytes.length)) ?? [];
+  const values = ipc?.semaphores.map((set) => 2 * set.values.length) ?? [];
+  return [...messages, ...values].reduce((largest, size) => Math.max(largest, size), 0);
 }
 
 /** Whether another task has the descriptors of this one, and makes them. */

@@ -14,6 +14,7 @@ import type { ExpectedFile } from "./expected_file.ts";
 import type { ExpectedMapping } from "./expected_mapping.ts";
 import type { NetworkUnlock } from "./plan_network_unlock.ts";
 import type { FileStep } from "./file_step.ts";
+import type { NamespacesPlan } from "./namespaces/namespaces_plan.ts";
 import type { ExpectedLock } from "./plan_locks.ts";
 import type { TerminalsPlan } from "./terminals_plan.ts";
 import type { FreeAddresses } from "./memory/free_addresses.ts";
@@ -22,6 +23,7 @@ import type { RingStep } from "./memory/plan_rings.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
 export interface ContentsPlan {
+  readonly namespaces: NamespacesPlan;
   /** Addresses that no task uses: the agent's, and all that a restore maps for a while. */
   readonly free: FreeAddresses;
   /** Descriptors from here on are ours, in every task and in the coordinator: no task has one of these numbers. */
@@ -147,6 +149,8 @@ export interface DescriptorStep {
 export type MemoryStep =
   | MapStep
   | { readonly kind: "unmap"; readonly start: number; readonly size: number }
+  /** shmat(2) */
+  | { readonly kind: "attach"; readonly id: number; readonly start: number; readonly isReadOnly: boolean }
   /** mremap(2) */
   | { readonly kind: "move"; readonly start: number; readonly size: number; readonly to: number }
   /** The vdso and its data, at an address of the dumped task. */

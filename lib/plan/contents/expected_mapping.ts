@@ -12,17 +12,21 @@ export interface ExpectedMapping {
   readonly name?: string;
 }
 
+/** What the kernel says of what is mapped; `undefined` where that is not known beforehand. */
+export interface MappingNames {
+  readonly ofFile: (file: number) => string | undefined;
+  readonly ofSystemSegment: (id: number) => string | undefined;
+}
+
 /**
  * What the kernel must say of an address space; addresses outside of the 47 bits of tasks are left out.
- *
- * @param nameOfFile what it says of a file; `undefined` where that is not known beforehand
  */
 export function expectMappings(
   { mappings }: AddressSpace,
-  nameOfFile: (file: number) => string | undefined,
+  names: MappingNames,
 ): ExpectedMapping[] {
   return mappings.filter(({ content }) => content.kind !== "vsyscall").map((mapping) => {
-    const name = nameOf(mapping, nameOfFile);
+    const name = nameOf(mapping, names);
     const { start, end, content } = mapping;
     const offset = "offset" in content ? content.offset : 0;
     return { start, end, access: accessOf(mapping), offset, ...name === undefined ? {} : { name } };
@@ -38,7 +42,7 @@ function accessOf({ protection, content }: Mapping): string {
 
 const MAP_HUGETLB = 0x4_0000;
 
-function nameOf({ content, flags }: Mapping, nameOfFile: (file: number) => string | undefined): string | undefined {
+function nameOf({ content, flags }: Mapping, { ofFile, ofSystemSegment }: MappingNames): string | undefined {
   const isHuge = (flags & MAP_HUGETLB) !== 0;
   switch (content.kind) {
     case "anonymous":
@@ -50,7 +54,9 @@ function nameOf({ content, flags }: Mapping, nameOfFile: (file: number) => strin
     case "segment":
       return isHuge ? "/anon_hugepage (deleted)" : "/dev/zero (deleted)";
     case "file":
-      return nameOfFile(content.file);
+      return ofFile(content.file);
+    case "sysv":
+      return ofSystemSegment(content.id);
     default:
       return undefined;
   }

@@ -3,6 +3,7 @@ import type { PathFile } from "../../model/files/path_file.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { WatchTarget } from "../../model/files/notify_files.ts";
 import { absolutePath, asidePath, parentOf } from "../../model/files/unix_name.ts";
+import { filesOfNamespaces } from "./namespaces/plan_namespaces.ts";
 import { namesOfInterest } from "./files/plan_name.ts";
 
 const O_NOFOLLOW = 0o400000;
@@ -17,6 +18,7 @@ export function fileQuestions(contents: Contents | undefined): Map<string, FileQ
     const known = questions.get(path);
     questions.set(path, { buildId: buildId || known?.buildId === true, link: link || known?.link === true });
   };
+  for (const path of filesOfNamespaces(contents?.namespaces ?? {})) ask(path, EXISTENCE);
   for (const file of contents?.files.values() ?? []) {
     if (file.kind === "path") askForFile(file, ask);
     if (file.kind === "unix" && file.name?.kind === "path") askForSocket(absolutePath(file.name), ask);

@@ -7,7 +7,7 @@ import type { Descriptor } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
 import type { DescriptorAction } from "./descriptor_action.ts";
-import { expectMappings } from "./expected_mapping.ts";
+import { expectMappings, type MappingNames } from "./expected_mapping.ts";
 import { FilePlanner, type FilePlannerOptions } from "./file_planner.ts";
 import { planGhosts } from "./files/plan_ghost.ts";
 import { isAtLeast } from "./kernel_version.ts";
@@ -15,6 +15,8 @@ import { checkInheritedFiles, notesOnInheritedFiles } from "./files/plan_inherit
 import { fillLooseMemory, isFilledFirst, writableInode } from "./files/plan_memory_file.ts";
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
+import type { SystemSegments } from "./memory/plan_attachments.ts";
+import { planNamespaces } from "./namespaces/plan_namespaces.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
 import { networkProblems } from "./network_problems.ts";
 import type { ExpectedTask, TaskProgram } from "../plan.ts";
@@ -36,14 +38,16 @@ import { planTerminals } from "./plan_terminals.ts";
 
 /** What planning contents has to know. */
 export interface ContentsQuestions {
+  readonly checkpoint: Pick<Checkpoint, "namespaces" | "strangers">;
   readonly contents: Contents;
   readonly host: Host;
   /** How the tasks are made, makers first, helpers included. */
   readonly programs: readonly TaskProgram[];
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
-  readonly namespaces: Checkpoint["namespaces"];
   readonly options: Omit<FilePlannerOptions, "tasks">;
+  /** Whether the root task is made by cgrestore itself. */
+  readonly rootIsSibling: boolean;
 }
 
 const NO_ADDRESSES: FreeAddresses = { start: 0, end: 0, scratch: 0, kept: 0 };
@@ -60,12 +64,12 @@ export interface PlannedContents {
 
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): PlannedContents {
-  const { contents, host, programs, tasks, namespaces, options } = questions;
-  const problems = [...sharingProblems(programs, contents), ...networkProblems(contents, namespaces)];
+  const { checkpoint, contents, host, programs, tasks, rootIsSibling, options } = questions;
+  const problems = [...sharingProblems(programs, contents), ...networkProblems(contents, checkpoint.namespaces)];
   if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
   const files = new FilePlanner(contents, host, problems, { ...options, tasks });
   checkInheritedFiles(files);
-  const networkUnlock = planNetworkUnlock(contents, namespaces);
+  const networkUnlock = planNetworkUnlock(contents, checkpoint.namespaces);
   const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
   if (free === NO_ADDRESSES) problems.push({ where: "memory", what: "no 4 GiB of addresses are free in all tasks" });
   checkHugePages(contents, host.memory, problems);
@@ -74,12 +78,19 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     ...{ questions, files, problems },
     free,
     vdsos,
+    systemSegments: new Map(contents.namespaces.ipc?.segments.map((segment) => [segment.id, segment])),
     emptySegments: emptySegments(contents),
     tables: new Set(),
     births: planBirthMemory(questions, vdsos),
     choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
     controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
   };
+  const notes: string[] = [];
+  const namespaces = planNamespaces({
+    ...{ checkpoint, host, rootIsSibling, problems, notes },
+    contents: contents.namespaces,
+    scratch: free.kept,
+  });
   const quietTasks = programs.flatMap((program) => planTask(draft, program));
   const nullFile = quietTasks.some(({ rings }) => rings.length > 0) ? { nullFile: planNullFile(files) } : {};
   files.finish();
@@ -91,6 +102,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
   return {
     plan: {
+      namespaces,
       free,
       firstDescriptor,
       ownLimits: planOwnLimits(host),
@@ -112,7 +124,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       tasks: taskContents,
     },
     problems,
-    notes: [...files.notes, ...notesOnInheritedFiles(files)],
+    notes: [...notes, ...files.notes, ...notesOnInheritedFiles(files)],
   };
 }
 
@@ -161,6 +173,7 @@ interface Draft {
   readonly free: FreeAddresses;
   /** By pid. */
   readonly vdsos: ReadonlyMap<number, VdsoPlan>;
+  readonly systemSegments: SystemSegments;
   readonly emptySegments: Set<number>;
   /** Tables that a task planned before has. */
   readonly tables: Set<number>;
@@ -227,7 +240,7 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     ...draft.controlsHugePages ? { hugePagesDisabled: state.memory.hugePagesDisabled } : {},
     memory: planTaskMemory(draft, pid, { state, vdso }),
     rings: planRings(state.memory, { pid, host: host.memory, problems }),
-    expectedMappings: [...vdso.expected, ...expectMappings(vdso.space, (file) => mappedName(files, file))]
+    expectedMappings: [...vdso.expected, ...expectMappings(vdso.space, mappingNames(draft))]
       .sort((a, b) => a.start - b.start),
     links: linksOf(files, state),
     ...descriptors === undefined ? {} : { descriptors },
@@ -240,6 +253,16 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
       return thread === undefined ? [] : [planThread(thread, { pid, tid, host, problems })];
     }),
   }];
+}
+
+function mappingNames({ files, systemSegments }: Draft): MappingNames {
+  return {
+    ofFile: (file) => mappedName(files, file),
+    ofSystemSegment(id) {
+      const key = systemSegments.get(id)?.key ?? 0;
+      return `/SYSV${key.toString(16).padStart(8, "0")} (deleted)`;
+    },
+  };
 }
 
 /** What the links to executable and directories say. */

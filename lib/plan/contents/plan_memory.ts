@@ -9,12 +9,14 @@ import {
   type Segment,
 } from "../../model/address_space.ts";
 import { cut } from "../../model/build_pages.ts";
+import type { SegmentContent } from "../../model/namespaces.ts";
 import type { FillStep, Handle, MemoryStep } from "./contents_plan.ts";
 import { isAtLeast } from "./kernel_version.ts";
 import { checkMemory } from "./memory/check_memory.ts";
 import { type FreeAddresses, WINDOW } from "./memory/free_addresses.ts";
 import { isWritable, mapApart } from "./memory/keep_apart.ts";
 import { checkOwnLimits } from "./memory/plan_own_limits.ts";
+import { planAttachments, type SystemSegments } from "./memory/plan_attachments.ts";
 import { type LockStep, type LockTime, lockTime, planLock } from "./memory/plan_locks.ts";
 import type { VdsoPlan } from "./memory/plan_vdso.ts";
 import { clearInherited, type Inherited, inheritsVdso, kernelMappings, planInherited } from "./plan_inherited.ts";
@@ -35,7 +37,7 @@ const POPULATE = [5, 14] as const;
 /** Most ranges of one preadv(2) (UIO_MAXIOV, linux/uio.h). */
 const MAX_RANGES = 1024;
 /** Most bytes of one read: the kernel takes a little less than 2 GiB (MAX_RW_COUNT). */
-const MAX_BYTES = 2 ** 30;
+export const MAX_BYTES = 2 ** 30;
 
 /** What planning the memory of one task has to know. */
 export interface MemoryContext {
@@ -50,6 +52,7 @@ export interface MemoryContext {
   /** Addresses that are ours. */
   readonly free: FreeAddresses;
   readonly segments: ReadonlyMap<number, Segment>;
+  readonly systemSegments: SystemSegments;
   readonly segmentHandle: (segment: number) => Handle;
   /** The shared memory that a mapping shows; `undefined` where it shows something else. */
   readonly sharedBy: (content: MappingContent) => SharedMemory | undefined;
@@ -95,6 +98,7 @@ export function planMemory(space: AddressSpace, context: MemoryContext): MemoryS
       isWritable: (mapping) => isWritable(mapping, filled.has(mapping)),
       canPopulate: isAtLeast(host.kernel, POPULATE),
     }),
+    ...planAttachments(own, context),
     ...host.memory.hasTransparentPages ? own.flatMap(adviseEarly) : [],
     ...planFills(fills),
     ...planInherited(inherited, space),
@@ -179,17 +183,30 @@ interface LockQuestions extends MemoryContext {
 
 /** Locks those whose time it is. */
 function planLocks(mappings: readonly Mapping[], questions: LockQuestions): LockStep[] {
-  const { space, time, hasPages, sharedBy, segments, fileSize } = questions;
+  const { space, time, hasPages, fileSize } = questions;
   return mappings.filter((mapping) => lockTime(mapping, hasPages(mapping)) === time).map((mapping) => {
     const { content } = mapping;
     const isPrivate = content.kind === "anonymous" || content.kind === "file" && !content.isShared;
-    const segment = isPrivate ? undefined : sharedBy(content)?.segment;
     return planLock(mapping, {
       space,
-      shared: segment === undefined ? undefined : segments.get(segment)?.pages,
+      shared: isPrivate ? undefined : sharedPages(content, questions),
       fileSize: content.kind === "file" ? fileSize(content.file) : undefined,
     });
   });
+}
+
+function sharedPages(
+  content: MappingContent,
+  { sharedBy, segments, systemSegments }: MemoryContext,
+): readonly PageRun[] | undefined {
+  if (content.kind === "sysv") return pagesOf(systemSegments.get(content.id)?.content);
+  const segment = sharedBy(content)?.segment;
+  return segment === undefined ? undefined : segments.get(segment)?.pages;
+}
+
+/** Old dumps do not tell which pages a segment had: then it had all of them. */
+function pagesOf(content: SegmentContent | undefined): readonly PageRun[] | undefined {
+  return content?.kind === "pages" ? content.pages : undefined;
 }
 
 /** Gathers runs that follow each other in one file into as few reads as possible; the files one after the other. */

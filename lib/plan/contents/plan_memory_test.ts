@@ -74,6 +74,7 @@ function steps(space: Partial<AddressSpace>): MemoryStep[] {
     fileHandle: () => 1,
     executable: undefined,
     free: FREE,
+    systemSegments: new Map(),
     segments: new Map(),
     segmentHandle: () => 2,
     sharedBy: () => undefined,

@@ -5,6 +5,7 @@ import { buildCheckpoint } from "../../../lib/model/build_checkpoint.ts";
 import { cut } from "../../../lib/model/build_pages.ts";
 import type { Contents } from "../../../lib/model/contents.ts";
 import type { FileContent } from "../../../lib/model/files/path_file.ts";
+import type { NamespaceContents } from "../../../lib/model/namespaces.ts";
 import type { OpenFile } from "../../../lib/model/open_file.ts";
 import type { Registers, TaskState, ThreadState } from "../../../lib/model/task_state.ts";
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
@@ -32,6 +33,7 @@ class ImageDescriber {
 
   describe(): TreeDescription {
     try {
+      this.#describeNamespaces(this.contents.namespaces);
       for (const [pid, task] of this.contents.tasks) this.#describeTask(pid, task);
       for (const [tid, thread] of this.contents.threads) this.#describeThread(tid, thread);
       return this.#lines;
@@ -42,6 +44,19 @@ class ImageDescriber {
 
   #put(key: string, value: unknown): void {
     this.#lines.set(key, typeof value === "string" ? value : this.#render(value));
+  }
+
+  /** Without the clocks, which go on. */
+  #describeNamespaces({ uts, ipc }: NamespaceContents): void {
+    if (uts !== undefined) this.#put("uts", uts);
+    if (ipc === undefined) return;
+    this.#put("ipc limits", [ipc.sysctls, ipc.nextIds]);
+    for (const { content, ...segment } of ipc.segments) {
+      this.#put(`ipc segment #${segment.id}`, { ...segment, id: String(segment.id) });
+      if (content.kind === "pages") this.#describePages(`ipc segment #${segment.id} page`, content.pages);
+    }
+    for (const queue of ipc.queues) this.#put(`ipc queue #${queue.id}`, { ...queue, id: String(queue.id) });
+    for (const set of ipc.semaphores) this.#put(`ipc semaphores #${set.id}`, { ...set, id: String(set.id) });
   }
 
   /** JSON in which references to files are what they refer to, and nothing is left of their numbers. */

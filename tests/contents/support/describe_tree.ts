@@ -77,6 +77,7 @@ function describeTask(context: Context): void {
   put("cgroup", read(`/proc/${pid}/cgroup`));
   put("auxv", hex(`/proc/${pid}/auxv`));
   for (const link of ["exe", "cwd", "root"]) put(link, readLink(`/proc/${pid}/${link}`));
+  for (const kind of NAMESPACES) put(`ns ${kind}`, describeNamespace(pid, kind));
   describeMaps(pid, put);
   describeDescriptors(context, put);
   for (const tid of namesIn(`/proc/${pid}/task`)) {
@@ -88,6 +89,13 @@ function describeTask(context: Context): void {
     putThread("comm", read(`/proc/${pid}/task/${tid}/comm`));
     putThread("scheduling", schedulingOf(read(`/proc/${pid}/task/${tid}/stat`) ?? ""));
   }
+}
+
+/** Those that tasks may share with us. CRIU gives every task a time namespace that is not ours. */
+const NAMESPACES = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
+
+function describeNamespace(pid: number, kind: string): string {
+  return readLink(`/proc/${pid}/ns/${kind}`) === readLink(`/proc/self/ns/${kind}`) ? "ours" : "its own";
 }
 
 type Put = (key: string, value: string | undefined) => void;

@@ -16,6 +16,8 @@ export interface EditedTest {
   readonly edit: (images: string, root: number) => void;
   /** What cgrestore says when it refuses; absent when it shall restore what the images say, so that they say it again. */
   readonly refused?: RegExp;
+  /** The status of a refusal; default: that of one while planning. */
+  readonly status?: number;
   readonly restore?: readonly string[];
   readonly needs?: readonly Requirement[];
 }
@@ -45,7 +47,7 @@ export function testEdited(test: EditedTest): void {
         return;
       }
       assertMatch(err, test.refused);
-      assertEqual(code, REFUSED);
+      assertEqual(code, test.status ?? REFUSED);
       assertEqual(taskExists(tree.root), false);
     },
   });

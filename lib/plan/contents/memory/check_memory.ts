@@ -2,6 +2,7 @@ import type { Problem } from "../../../errors.ts";
 import type { Host } from "../../../host/host.ts";
 import { type AddressSpace, type Layout, type Mapping, PAGE_SIZE, type PageRun } from "../../../model/address_space.ts";
 import { isAtLeast } from "../kernel_version.ts";
+import { attachmentProblems, type SystemSegments } from "./plan_attachments.ts";
 
 const MADV_MERGEABLE = 12;
 const MADV_HUGEPAGE = 14;
@@ -19,16 +20,20 @@ const GUARDS = [6, 13] as const;
 export interface CheckQuestions {
   readonly pid: number;
   readonly host: Pick<Host, "kernel" | "memory">;
+  readonly systemSegments: SystemSegments;
   readonly problems: Problem[];
 }
 
 /** Tells what of an address space cannot be restored here. */
 export function checkMemory(space: AddressSpace, questions: CheckQuestions): void {
-  const { pid, host, problems } = questions;
+  const { pid, host, systemSegments, problems } = questions;
   const where = `task ${pid}, memory`;
   for (const mapping of space.mappings) {
     const what = mappingProblem(mapping, host);
     if (what !== undefined) problems.push({ where: `${where} ${describe(mapping)}`, what });
+  }
+  for (const { mapping, what } of attachmentProblems(space.mappings, systemSegments)) {
+    problems.push({ where: `${where} ${describe(mapping)}`, what });
   }
   const { maxMappings } = host.memory;
   if (space.mappings.length + OWN_MAPPINGS > maxMappings) {
@@ -52,7 +57,6 @@ function describe({ start, end }: Mapping): string {
 
 function mappingProblem({ end, content, advice, flags }: Mapping, { kernel, memory }: CheckQuestions["host"]) {
   if (content.kind === "unknown") return `${content.what} cannot be restored`;
-  if (content.kind === "sysv") return "System V shared memory cannot be restored";
   if (end > TASK_END && content.kind !== "vsyscall") {
     return "its addresses are beyond 47 bits (five levels of page tables), which cannot be restored";
   }

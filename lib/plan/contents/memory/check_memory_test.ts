@@ -109,7 +109,12 @@ Deno.test("checkMemory() tells what cannot be restored", async (t) => {
     await t.step(name, () => {
       const found: Problem[] = [];
       const { kernel = [6, 18], ...memory } = host;
-      checkMemory(aSpace(space), { pid: 7, host: { kernel, memory: { ...HOST_MEMORY, ...memory } }, problems: found });
+      checkMemory(aSpace(space), {
+        pid: 7,
+        systemSegments: new Map(),
+        host: { kernel, memory: { ...HOST_MEMORY, ...memory } },
+        problems: found,
+      });
       assertEquals(found.map(({ where, what }) => `${where}: ${what}`), problems);
     });
   }

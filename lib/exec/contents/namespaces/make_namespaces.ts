@@ -1,0 +1,92 @@
+import type { Clocks } from "../../../model/namespaces.ts";
+import type { MadeNamespace, NamespacesPlan } from "../../../plan/contents/namespaces/namespaces_plan.ts";
+import {
+  CLOCK_BOOTTIME,
+  CLOCK_MONOTONIC,
+  CLONE_NEWIPC,
+  CLONE_NEWTIME,
+  CLONE_NEWUTS,
+  O_RDONLY,
+} from "../../../sys/constants.ts";
+import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { type ContentsContext, type LowestDescriptors, remoteCall } from "../remote.ts";
+import { writeFile } from "./write_file.ts";
+
+const AT_FDCWD = -100;
+const SECOND = 1_000_000_000n;
+
+const FLAGS: Readonly<Record<MadeNamespace, number>> = {
+  uts: CLONE_NEWUTS,
+  ipc: CLONE_NEWIPC,
+  time: CLONE_NEWTIME,
+};
+
+/** What making namespaces has to know. */
+export interface NamespacesContext extends Pick<ContentsContext, "numbers"> {
+  /** The lowest descriptors of whoever makes the calls. */
+  readonly lowest: LowestDescriptors;
+}
+
+/** Puts the caller into new namespaces; what it makes from then on is born in them. */
+export function makeNamespaces(
+  context: NamespacesContext,
+  { kinds, clockOffsets }: NamespacesPlan,
+): RemoteCall[] {
+  if (kinds.length === 0) return [];
+  const purpose = {
+    attempt: `Cannot make namespaces: ${kinds.join(", ")}`,
+    hints: {
+      EINVAL: "the kernel was made without namespaces of such a kind",
+      ENOSPC: "there are too many of them: see /proc/sys/user",
+      EPERM: "that needs CAP_SYS_ADMIN",
+    },
+  };
+  return [
+    remoteCall(context, "unshare", [flagsOf(kinds)], purpose),
+    ...clockOffsets === undefined ? [] : enterTimeNamespace(context, clockOffsets),
+  ];
+}
+
+/** Puts a task that is no child of the coordinator into the namespaces that the coordinator, its `pidfd`, has made. */
+export function joinNamespaces(
+  context: Pick<ContentsContext, "numbers">,
+  { kinds }: NamespacesPlan,
+  pidfd: number,
+): RemoteCall[] {
+  if (kinds.length === 0) return [];
+  return [remoteCall(context, "setns", [pidfd, flagsOf(kinds)], {
+    attempt: `Cannot enter the namespaces of the coordinator: ${kinds.join(", ")}`,
+    hints: { EINVAL: "Linux 5.8 or newer is needed", EPERM: "that needs CAP_SYS_ADMIN" },
+  })];
+}
+
+function flagsOf(kinds: readonly MadeNamespace[]): number {
+  return kinds.reduce((flags, kind) => flags | FLAGS[kind], 0);
+}
+
+/** A new time namespace is that of children only, and its clocks can be set as long as nobody is in it. */
+function enterTimeNamespace(context: NamespacesContext, offsets: Clocks): RemoteCall[] {
+  const { lowest } = context;
+  const purpose = { attempt: "Cannot enter the new time namespace" };
+  const fd = lowest.peek();
+  return [
+    ...writeFile(context, {
+      path: "/proc/self/timens_offsets",
+      text: describeOffset(CLOCK_MONOTONIC, offsets.monotonic) + describeOffset(CLOCK_BOOTTIME, offsets.boottime),
+      attempt: "Cannot set the clocks of the time namespace",
+      hints: { EPERM: "that needs CAP_SYS_TIME", ERANGE: "a clock would be below 0, or beyond 146 years" },
+    }),
+    remoteCall(context, "openat", [AT_FDCWD, cString("/proc/self/ns/time_for_children"), O_RDONLY], {
+      ...purpose,
+      expected: fd,
+    }),
+    remoteCall(context, "setns", [fd, CLONE_NEWTIME], purpose),
+    remoteCall(context, "close", [fd], purpose),
+  ];
+}
+
+/** A line of timens_offsets: the nanoseconds are never below 0. */
+export function describeOffset(clock: number, offset: bigint): string {
+  const nanoseconds = (offset % SECOND + SECOND) % SECOND;
+  return `${clock} ${(offset - nanoseconds) / SECOND} ${nanoseconds}\n`;
+}

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { filesContext, renderCall } from "../../../../tests/support/compiled_calls.ts";
+import { AN_OBJECT, aSegment } from "../../../../tests/support/ipc_objects.ts";
+import { fillNamespaces } from "./fill_namespaces.ts";
+import { describeOffset, joinNamespaces, makeNamespaces } from "./make_namespaces.ts";
+
+Deno.test("describeOffset() never has nanoseconds below 0", async (t) => {
+  const rows: readonly (readonly [bigint, string])[] = [
+    [0n, "1 0 0\n"],
+    [1_000_000_001n, "1 1 1\n"],
+    [-1n, "1 -1 999999999\n"],
+    [-2_500_000_000n, "1 -3 500000000\n"],
+    [-3_000_000_000n, "1 -3 0\n"],
+  ];
+  for (const [offset, want] of rows) await t.step(`${offset}`, () => assert.equal(describeOffset(1, offset), want));
+});
+
+Deno.test("makeNamespaces() makes all at once, and enters the one that is for children only", () => {
+  const offsets = new TextEncoder().encode("1 1 0\n7 2 0\n").toHex();
+  const clockOffsets = { monotonic: 1_000_000_000n, boottime: 2_000_000_000n };
+  assert.deepEqual(makeNamespaces(filesContext(), { kinds: [] }), []);
+  assert.deepEqual(makeNamespaces(filesContext(), { kinds: ["uts"] }).map(renderCall), [`unshare ${0x4000000}`]);
+  assert.deepEqual(makeNamespaces(filesContext(), { kinds: ["ipc", "time"], clockOffsets }).map(renderCall), [
+    `unshare ${0x8000080}`,
+    'openat -100 "/proc/self/timens_offsets" 1 = 0',
+    `write 0 ${offsets} 12 = 12`,
+    "close 0",
+    'openat -100 "/proc/self/ns/time_for_children" 0 = 0',
+    "setns 0 128",
+    "close 0",
+  ]);
+});
+
+Deno.test("joinNamespaces() joins those that were made", () => {
+  assert.deepEqual(joinNamespaces(filesContext(), { kinds: [] }, 9), []);
+  assert.deepEqual(joinNamespaces(filesContext(), { kinds: ["uts", "time"] }, 9).map(renderCall), [
+    `setns 9 ${0x4000080}`,
+  ]);
+});
+
+Deno.test("fillNamespaces() makes a segment as its creator, and reads its content", () => {
+  const creator = { uid: 5, gid: 6, own: { uid: 0, gid: 0 } };
+  const fill = { kind: "fill", file: "/pages", offset: 4096, ranges: [0x1000, 8192] } as const;
+  const segments = [{ ...aSegment({ uid: 7, isLocked: true }), creator, scratch: 0x1000, fills: [fill] }];
+  const ipc = { raised: [], segments, queues: [], semaphores: [], sysctls: [], removed: [] };
+  const calls = fillNamespaces(filesContext(), { kinds: ["ipc"], ipc }).map(renderCall);
+  const isOwner = (call: string) => call.startsWith("shmctl 3 1 ");
+  assert.deepEqual(calls.filter((call) => !isOwner(call)), [
+    'openat -100 "/proc/sys/kernel/shm_next_id" 1 = 0',
+    "write 0 33 1 = 1",
+    "close 0",
+    "setresgid -1 6 -1",
+    "setresuid -1 5 -1",
+    `shmget ${0x77} 8192 ${0o3640} = 3`,
+    "setresuid -1 0 -1",
+    "setresgid -1 0 -1",
+    "prctl 4 1 0 0 0",
+    "shmat 3 4096 0 = 4096",
+    'openat -100 "/pages" 0 = 0',
+    `preadv 0 ${"0010000000000000"}${"0020000000000000"} 1 4096 0 = 8192`,
+    "close 0",
+    "shmdt 4096",
+    "shmctl 3 11 0",
+  ]);
+  assert.match(calls.find(isOwner) ?? "", /^shmctl 3 1 0{8}070{14}0{16}a0010000/);
+});
+
+Deno.test("fillNamespaces() sets the capacity of a queue behind its messages", () => {
+  const queues = [{ ...AN_OBJECT, capacity: 1, messages: [{ type: 2n, bytes: new Uint8Array([0xff]) }] }];
+  const ipc = { raised: [], segments: [], queues, semaphores: [], sysctls: [], removed: [] };
+  const calls = fillNamespaces(filesContext(), { kinds: ["ipc"], ipc }).map(renderCall).slice(3);
+  assert.deepEqual(calls.slice(0, 2), [`msgget ${0x77} ${0o3640} = 3`, `msgsnd 3 0200000000000000ff 1 ${0o4000}`]);
+  assert.match(calls[2] ?? "", /^msgctl 3 1 /);
+});

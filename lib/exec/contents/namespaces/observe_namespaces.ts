@@ -1,0 +1,139 @@
+import type { IpcObject, UtsNamespace } from "../../../model/namespaces.ts";
+import type { IpcPlan, NamespacesPlan, Sysctl } from "../../../plan/contents/namespaces/namespaces_plan.ts";
+import { O_RDONLY } from "../../../sys/constants.ts";
+import { decodeText } from "../../../text.ts";
+import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import type { ObservedNamespaces } from "../../../verify/contents/verify_namespaces.ts";
+import { type Purpose, remoteCall } from "../remote.ts";
+import {
+  decodeObject,
+  GETALL,
+  IPC_STAT,
+  MSG_QBYTES,
+  MSG_QNUM,
+  MSQID_SIZE,
+  SEMID_SIZE,
+  SHM_LOCKED,
+  SHM_SEGSZ,
+  SHMID_SIZE,
+  shmMode,
+} from "./ipc_structures.ts";
+import type { NamespacesContext } from "./make_namespaces.ts";
+
+const AT_FDCWD = -100;
+/** More than the value of any sysctl takes. */
+const VALUE_SIZE = 128;
+/** `struct new_utsname` (linux/utsname.h): six names of 64 bytes with a NUL, of which these are the second and sixth. */
+const NAME_SIZE = 65;
+const NODE_NAME = 1;
+const DOMAIN_NAME = 5;
+const NAMES = 6;
+
+/** Calls that look at something, and what they have found when they have been made. */
+export interface Observation<T> {
+  readonly calls: readonly RemoteCall[];
+  readonly read: () => T;
+}
+
+/** Looks at the namespaces that the caller is in, as far as the plan says something of them. */
+export function observeNamespaces(
+  context: NamespacesContext,
+  { uts, ipc }: NamespacesPlan,
+): Observation<Omit<ObservedNamespaces, "links">> {
+  const names = uts === undefined ? undefined : observeNames(context);
+  const sysctls = ipc?.sysctls.map((sysctl) => observeSysctl(context, sysctl)) ?? [];
+  const segments = ipc?.segments.filter(({ isRemoved }) => !isRemoved).map(({ id }) => observeSegment(context, id)) ??
+    [];
+  const queues = ipc?.queues.map(({ id }) => observeQueue(context, id)) ?? [];
+  const semaphores = ipc?.semaphores.map((set) => observeSemaphores(context, set)) ?? [];
+  return {
+    calls: [...names === undefined ? [] : [names], ...sysctls, ...segments, ...queues, ...semaphores]
+      .flatMap(({ calls }) => calls),
+    read: () => ({
+      ...names === undefined ? {} : { uts: names.read() },
+      sysctls: new Map(sysctls.map(({ read }) => read())),
+      segments: segments.map(({ read }) => read()),
+      queues: queues.map(({ read }) => read()),
+      semaphores: semaphores.map(({ read }) => read()),
+    }),
+  };
+}
+
+function observeNames(context: NamespacesContext): Observation<UtsNamespace> {
+  const output = new Uint8Array(NAMES * NAME_SIZE);
+  const nameAt = (index: number) => textOf(output.subarray(index * NAME_SIZE, (index + 1) * NAME_SIZE));
+  return {
+    calls: [remoteCall(context, "uname", [{ output }], { attempt: "Cannot read the names of the host" })],
+    read: () => ({ hostName: nameAt(NODE_NAME), domainName: nameAt(DOMAIN_NAME) }),
+  };
+}
+
+/** Values of several numbers are told with tabs between them. */
+function observeSysctl(context: NamespacesContext, { path }: Sysctl): Observation<readonly [string, string]> {
+  const output = new Uint8Array(VALUE_SIZE);
+  const fd = context.lowest.peek();
+  const file = `/proc/sys/${path}`;
+  const purpose = { attempt: `Cannot read "${file}"` };
+  return {
+    calls: [
+      remoteCall(context, "openat", [AT_FDCWD, cString(file), O_RDONLY], { ...purpose, expected: fd }),
+      remoteCall(context, "read", [fd, { output }, output.length - 1], purpose),
+      remoteCall(context, "close", [fd], purpose),
+    ],
+    read: () => [path, textOf(output).trim().replaceAll("\t", " ")],
+  };
+}
+
+function observeSegment(
+  context: NamespacesContext,
+  id: number,
+): Observation<ObservedNamespaces["segments"][number]> {
+  const output = new Uint8Array(SHMID_SIZE);
+  const view = new DataView(output.buffer);
+  return {
+    calls: [remoteCall(context, "shmctl", [id, IPC_STAT, { output }], look("shared memory", id))],
+    read: () => ({
+      ...decodeObject(id, view),
+      size: Number(view.getBigUint64(SHM_SEGSZ, true)),
+      isLocked: (shmMode(view) & SHM_LOCKED) !== 0,
+    }),
+  };
+}
+
+function observeQueue(context: NamespacesContext, id: number): Observation<ObservedNamespaces["queues"][number]> {
+  const output = new Uint8Array(MSQID_SIZE);
+  const view = new DataView(output.buffer);
+  return {
+    calls: [remoteCall(context, "msgctl", [id, IPC_STAT, { output }], look("message queue", id))],
+    read: () => ({
+      ...decodeObject(id, view),
+      capacity: Number(view.getBigUint64(MSG_QBYTES, true)),
+      count: Number(view.getBigUint64(MSG_QNUM, true)),
+    }),
+  };
+}
+
+function observeSemaphores(
+  context: NamespacesContext,
+  { id, values }: IpcPlan["semaphores"][number],
+): Observation<ObservedNamespaces["semaphores"][number]> {
+  const output = new Uint8Array(SEMID_SIZE);
+  const all = new Uint8Array(2 * values.length);
+  const purpose = look("set of semaphores", id);
+  return {
+    calls: [
+      remoteCall(context, "semctl", [id, 0, IPC_STAT, { output }], purpose),
+      remoteCall(context, "semctl", [id, 0, GETALL, { output: all }], purpose),
+    ],
+    read: () => ({ ...decodeObject(id, new DataView(output.buffer)), values: [...new Uint16Array(all.buffer)] }),
+  };
+}
+
+function look(kind: string, id: IpcObject["id"]): Purpose {
+  return { attempt: `Cannot look at the ${kind} ${id}` };
+}
+
+function textOf(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return decodeText(end === -1 ? bytes : bytes.subarray(0, end));
+}

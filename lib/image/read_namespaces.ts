@@ -1,0 +1,109 @@
+import {
+  type IpcMsgEntry,
+  type IpcSemEntry,
+  type IpcShmEntry,
+  readIpcMsg,
+  readIpcMsgEntry,
+  readIpcSemEntry,
+  readIpcShmEntry,
+  readIpcVarEntry,
+} from "../gen/ipc.ts";
+import { readTimensEntry, readUtsnsEntry, type TimensEntry } from "../gen/namespaces.ts";
+import type { TaskKobjIdsEntry } from "../gen/task_kobj_ids.ts";
+import type { IpcImages, NamespaceImages, Pagemap, QueueOrMessage } from "./content_images.ts";
+import type { WithBytesReader } from "./decode.ts";
+import type { ImageSource } from "./image_source.ts";
+import type { Images } from "./images.ts";
+import { readPagemap } from "./read_pagemap.ts";
+
+/** Number of the image that has the host's clocks (`dump_time_ns`, criu/timens.c). */
+const HOST = 0;
+
+/** Bytes of a semaphore's value. */
+const VALUE_SIZE = 2;
+
+type Tree = Pick<Images, "inventory" | "pstree" | "ids">;
+
+/** Reads the images of the root task's namespaces, as far as the dumping CRIU was in others; problems go to `source`. */
+export function readNamespaces(source: ImageSource, tree: Tree): NamespaceImages {
+  const number = numberOf(tree, "utsNsId");
+  const uts = number === undefined ? undefined : source.single(readUtsnsEntry, image("utsns", number));
+  const ipc = numberOf(tree, "ipcNsId");
+  const time = readClocks(source, numberOf(tree, "timeNsId"));
+  return {
+    ...uts === undefined ? {} : { uts },
+    ...ipc === undefined ? {} : { ipc: readIpc(source, ipc) },
+    ...time === undefined ? {} : { time },
+  };
+}
+
+function readClocks(source: ImageSource, number: number | undefined): TimensEntry | undefined {
+  if (number !== undefined) return source.single(readTimensEntry, image("timens", number));
+  return source.optionalSingle(readTimensEntry, image("timens", HOST));
+}
+
+function image<T extends string>(type: T, number: number): { readonly type: T; readonly file: string } {
+  return { type, file: `${type}-${number}.img` };
+}
+
+/** The number in the name of a namespace's images; `undefined` when CRIU was in the same, or nothing is said of that. */
+function numberOf(
+  { inventory, pstree, ids }: Tree,
+  field: keyof TaskKobjIdsEntry & `${string}NsId`,
+): number | undefined {
+  const pid = pstree[0]?.pid ?? 0;
+  const own = ids.get(pid)?.[field] ?? 0;
+  const criu = inventory.rootIds?.[field] ?? 0;
+  if (own === 0 || criu === 0 || own === criu) return undefined;
+  return inventory.nsPerId === true ? own : pid;
+}
+
+function readIpc(source: ImageSource, number: number): IpcImages {
+  const segments = source.entriesWithBytes(SEGMENT, image("ipcns-shm", number));
+  const pagemaps = new Map<number, Pagemap>();
+  for (const { entry: { desc: { id }, inPagemaps } } of segments) {
+    const pagemap = inPagemaps === true ? readPagemap(source, `pagemap-shmem-${id}.img`) : undefined;
+    if (pagemap !== undefined) pagemaps.set(id, pagemap);
+  }
+  return {
+    number,
+    variables: source.single(readIpcVarEntry, image("ipcns-var", number)),
+    segments,
+    segmentsFile: `${source.directory}/ipcns-shm-${number}.img`,
+    pagemaps,
+    queues: source.entriesWithBytes(queueReader(), image("ipcns-msg", number)),
+    semaphores: source.entriesWithBytes(SEMAPHORES, image("ipcns-sem", number)),
+  };
+}
+
+/** In old dumps, the contents of a segment follow it. */
+const SEGMENT: WithBytesReader<IpcShmEntry> = {
+  read: readIpcShmEntry,
+  sizeOf: ({ size, inPagemaps }) => inPagemaps === true ? 0 : rounded(size, 4),
+};
+
+const SEMAPHORES: WithBytesReader<IpcSemEntry> = {
+  read: readIpcSemEntry,
+  sizeOf: ({ nsems }) => rounded(VALUE_SIZE * nsems, 8),
+};
+
+/** Of entries there are two kinds: each queue says how many messages come next. */
+function queueReader(): WithBytesReader<QueueOrMessage> {
+  let left = 0;
+  return {
+    read(reader) {
+      if (left > 0) {
+        left--;
+        return { kind: "message", message: readIpcMsg(reader) };
+      }
+      const queue: IpcMsgEntry = readIpcMsgEntry(reader);
+      left = queue.qnum;
+      return { kind: "queue", queue };
+    },
+    sizeOf: (entry) => entry.kind === "queue" ? 0 : rounded(entry.message.msize, 8),
+  };
+}
+
+function rounded(size: number, unit: number): number {
+  return Math.ceil(size / unit) * unit;
+}

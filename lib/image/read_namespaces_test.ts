@@ -1,0 +1,137 @@
+import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import assert from "node:assert/strict";
+import type { Problem } from "../errors.ts";
+import {
+  ipc_msg_entrySchema,
+  ipc_msgSchema,
+  ipc_sem_entrySchema,
+  ipc_shm_entrySchema,
+  ipc_var_entrySchema,
+} from "../../tests/gen/ipc_pb.ts";
+import { timens_entrySchema, utsns_entrySchema } from "../../tests/gen/namespaces_pb.ts";
+import { buildImages, frameEntries, type IdsDescription } from "../../tests/support/build_images.ts";
+import { DenoFilesSys } from "../../tests/support/deno_files_sys.ts";
+import type { NamespaceImages } from "./content_images.ts";
+import { ImageSource } from "./image_source.ts";
+import { type ImageType, magicsOf } from "./magic.ts";
+import { readNamespaces } from "./read_namespaces.ts";
+
+type Files = Readonly<Record<string, Uint8Array>>;
+
+interface Entry {
+  readonly payload: Uint8Array;
+  /** What follows it in the file. */
+  readonly bytes?: Uint8Array;
+}
+
+function entry<S extends DescMessage>(schema: S, init: MessageInitShape<S>, bytes = new Uint8Array()): Entry {
+  return { payload: toBinary(schema, create(schema, init)), bytes };
+}
+
+function file(type: ImageType, ...entries: readonly Entry[]): Uint8Array {
+  const parts = entries.flatMap(({ payload, bytes = new Uint8Array() }) => [frameEntries([], [payload]), bytes]);
+  const all = [frameEntries(magicsOf(type, 2), []), ...parts];
+  return Uint8Array.from(all.flatMap((part) => [...part]));
+}
+
+/** Reads the namespaces of a root task 5 with these ids, in an image directory with these files. */
+function read(files: Files, { ids = {}, nsPerId = true }: { ids?: IdsDescription; nsPerId?: boolean } = {}) {
+  const directory = Deno.makeTempDirSync({ prefix: "cgr-images-" });
+  const problems: Problem[] = [];
+  try {
+    for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(`${directory}/${name}`, bytes);
+    const images = buildImages({ tasks: [{ pid: 5, ids }] });
+    const inventory = { ...images.inventory, nsPerId };
+    const found: NamespaceImages = readNamespaces(new ImageSource(new DenoFilesSys().sys, directory, problems), {
+      ...images,
+      inventory,
+    });
+    return { found, problems: problems.map(({ where, what }) => `${where}: ${what}`) };
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+const NAMES = { nodename: "a", domainname: "b" };
+const CLOCKS = { monotonic: { tvSec: 1n, tvNsec: 2n }, boottime: { tvSec: 3n, tvNsec: 4n } };
+const VARIABLES = {
+  ...{ semCtls: [1, 2, 3, 4], msgCtlmax: 1, msgCtlmnb: 1, msgCtlmni: 1, autoMsgmni: 0, shmCtlmax: 1n, shmCtlall: 1n },
+  ...{ shmCtlmni: 1, shmRmidForced: 0, mqQueuesMax: 1, mqMsgMax: 1, mqMsgsizeMax: 1 },
+};
+const DESC = { key: 1, uid: 2, gid: 3, cuid: 4, cgid: 5, mode: 6, id: 7 };
+
+Deno.test("readNamespaces() reads those that CRIU was not in", async (t) => {
+  await t.step("none", () => assert.deepEqual(read({}), { found: {}, problems: [] }));
+  await t.step("by their ids", () => {
+    const { found } = read({ "utsns-30.img": file("utsns", entry(utsns_entrySchema, NAMES)) }, { ids: { uts: 30 } });
+    assert.deepEqual(found, { uts: NAMES });
+  });
+  await t.step("by the root's pid, in old dumps", () => {
+    const files = { "utsns-5.img": file("utsns", entry(utsns_entrySchema, NAMES)) };
+    assert.deepEqual(read(files, { ids: { uts: 30 }, nsPerId: false }).found, { uts: NAMES });
+  });
+  await t.step("the clocks of the host", () => {
+    const { found } = read({ "timens-0.img": file("timens", entry(timens_entrySchema, CLOCKS)) });
+    assert.equal(found.time?.monotonic.tvSec, 1);
+  });
+  await t.step("those of a time namespace", () => {
+    const files = { "timens-31.img": file("timens", entry(timens_entrySchema, CLOCKS)) };
+    assert.equal(read(files, { ids: { time: 31 } }).found.time?.boottime.tvNsec, 4);
+  });
+  await t.step("files that are missing are told", () => {
+    assert.deepEqual(read({}, { ids: { uts: 30, ipc: 31, time: 32 } }).problems, [
+      "utsns-30.img: there is no such file",
+      "timens-32.img: there is no such file",
+      "ipcns-var-31.img: there is no such file",
+    ]);
+  });
+});
+
+Deno.test("readNamespaces() reads System V objects", async (t) => {
+  const bytes = (...numbers: number[]) => Uint8Array.from(numbers);
+  const segment = (id: number, rest: object) => ({ desc: { ...DESC, id }, size: 5n, ...rest });
+  const { found: { ipc }, problems } = read({
+    "ipcns-var-9.img": file("ipcns-var", entry(ipc_var_entrySchema, VARIABLES)),
+    "ipcns-shm-9.img": file(
+      "ipcns-shm",
+      entry(ipc_shm_entrySchema, segment(7, { inPagemaps: true })),
+      entry(ipc_shm_entrySchema, segment(8, {}), bytes(1, 2, 3, 4, 5, 0, 0, 0)),
+      entry(ipc_shm_entrySchema, segment(9, { inPagemaps: true })),
+    ),
+    "ipcns-msg-9.img": file(
+      "ipcns-msg",
+      entry(ipc_msg_entrySchema, { desc: DESC, qbytes: 9, qnum: 2 }),
+      entry(ipc_msgSchema, { mtype: 1n, msize: 3 }, bytes(1, 2, 3, 0, 0, 0, 0, 0)),
+      entry(ipc_msgSchema, { mtype: 2n, msize: 0 }),
+      entry(ipc_msg_entrySchema, { desc: DESC, qbytes: 9, qnum: 0 }),
+    ),
+    "ipcns-sem-9.img": file(
+      "ipcns-sem",
+      entry(ipc_sem_entrySchema, { desc: DESC, nsems: 3 }, bytes(1, 0, 2, 0, 3, 0, 0, 0)),
+      entry(ipc_sem_entrySchema, { desc: DESC, nsems: 0 }),
+    ),
+  }, { ids: { ipc: 9 } });
+  assert.deepEqual(problems, []);
+  await t.step("segments, of which old dumps have the content in the same file", () => {
+    assert.deepEqual(ipc?.segments.map(({ entry, bytes }) => [entry.desc.id, bytes.length]), [[7, 0], [8, 8], [9, 0]]);
+  });
+  await t.step("queues and their messages", () => {
+    assert.deepEqual(ipc?.queues.map(({ entry, bytes }) => [entry.kind, bytes.length]), [
+      ["queue", 0],
+      ["message", 8],
+      ["message", 0],
+      ["queue", 0],
+    ]);
+  });
+  await t.step("semaphores", () => assert.deepEqual(ipc?.semaphores.map(({ bytes }) => bytes.length), [8, 0]));
+});
+
+Deno.test("readNamespaces() tells where a file of objects is damaged", () => {
+  const files = {
+    "ipcns-var-9.img": file("ipcns-var", entry(ipc_var_entrySchema, VARIABLES)),
+    "ipcns-sem-9.img": file("ipcns-sem", entry(ipc_sem_entrySchema, { desc: DESC, nsems: 3 })),
+  };
+  const { problems } = read(files, { ids: { ipc: 9 } });
+  assert.equal(problems.length, 1);
+  assert.match(problems[0] ?? "", /^ipcns-sem-9\.img, entry 0, offset 8: 8 bytes are to follow, but 0 are left$/);
+});

@@ -1,0 +1,39 @@
+import type { Timespec } from "../gen/namespaces.ts";
+import type { Problem } from "../errors.ts";
+import type { NamespaceImages } from "../image/content_images.ts";
+import { byteLength } from "./check_names.ts";
+import { buildIpcNamespace } from "./build_ipc_namespace.ts";
+import type { NamespaceContents, UtsNamespace } from "./namespaces.ts";
+
+/** Longest names of a uts namespace (`__NEW_UTS_LEN`, linux/utsname.h). */
+const NAME_MAX = 64;
+
+const SECOND = 1_000_000_000n;
+
+/** What the namespaces had. */
+export function buildNamespaceContents({ uts, ipc, time }: NamespaceImages, problems: Problem[]): NamespaceContents {
+  const clocks = time === undefined
+    ? undefined
+    : { monotonic: nanosecondsOf(time.monotonic), boottime: nanosecondsOf(time.boottime) };
+  const ipcNamespace = ipc === undefined ? undefined : buildIpcNamespace(ipc, problems);
+  return {
+    ...uts === undefined ? {} : { uts: buildUts(uts, problems) },
+    ...ipcNamespace === undefined ? {} : { ipc: ipcNamespace },
+    ...clocks === undefined ? {} : { clocks },
+  };
+}
+
+function buildUts({ nodename, domainname }: NonNullable<NamespaceImages["uts"]>, problems: Problem[]): UtsNamespace {
+  for (const [what, name] of [["host", nodename], ["domain", domainname]] as const) {
+    if (byteLength(name) <= NAME_MAX && !name.includes("\0")) continue;
+    problems.push({
+      where: "utsns image",
+      what: `its ${what} name ${JSON.stringify(name.slice(0, 80))} cannot be one`,
+    });
+  }
+  return { hostName: nodename, domainName: domainname };
+}
+
+function nanosecondsOf({ tvSec, tvNsec }: Timespec): bigint {
+  return BigInt(tvSec) * SECOND + BigInt(tvNsec);
+}

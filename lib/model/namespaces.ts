@@ -1,0 +1,76 @@
+import type { PageRun } from "./address_space.ts";
+
+/** What the root task's namespaces had, of those kinds that the dumping CRIU did not share with it. */
+export interface NamespaceContents {
+  readonly uts?: UtsNamespace;
+  readonly ipc?: IpcNamespace;
+  /** As the tasks saw them at the dump, in a time namespace of their own or without one; absent in old dumps. */
+  readonly clocks?: Clocks;
+}
+
+export interface UtsNamespace {
+  readonly hostName: string;
+  readonly domainName: string;
+}
+
+/** CLOCK_MONOTONIC and CLOCK_BOOTTIME, in nanoseconds. */
+export interface Clocks {
+  readonly monotonic: bigint;
+  readonly boottime: bigint;
+}
+
+export interface IpcNamespace {
+  /** Limits and the like: values by their paths below /proc/sys, as they are written there. */
+  readonly sysctls: ReadonlyMap<string, string>;
+  /** Ids that were chosen for the next objects, by the path of their sysctl. */
+  readonly nextIds: ReadonlyMap<string, number>;
+  readonly segments: readonly IpcSegment[];
+  readonly queues: readonly MessageQueue[];
+  readonly semaphores: readonly SemaphoreSet[];
+}
+
+/** What all System V objects have. */
+export interface IpcObject {
+  readonly id: number;
+  /** 0: IPC_PRIVATE */
+  readonly key: number;
+  /** The permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly creatorUid: number;
+  readonly creatorGid: number;
+}
+
+/** Shared memory. */
+export interface IpcSegment extends IpcObject {
+  /** Bytes, not only whole pages. */
+  readonly size: number;
+  /** SHM_HUGETLB with the size of a page; 0 for ordinary ones. */
+  readonly hugeFlags: number;
+  /** Whether it goes when nobody has it attached any more (SHM_DEST). */
+  readonly isRemoved: boolean;
+  /** SHM_LOCKED */
+  readonly isLocked: boolean;
+  readonly content: SegmentContent;
+}
+
+/** Addresses of pages are offsets in the segment; `whole`: old dumps have all of it one after the other. */
+export type SegmentContent =
+  | { readonly kind: "pages"; readonly pages: readonly PageRun[] }
+  | { readonly kind: "whole"; readonly file: string; readonly offset: number };
+
+export interface MessageQueue extends IpcObject {
+  /** Most bytes of all its messages (`msg_qbytes`). */
+  readonly capacity: number;
+  readonly messages: readonly IpcMessage[];
+}
+
+export interface IpcMessage {
+  readonly type: bigint;
+  readonly bytes: Uint8Array;
+}
+
+export interface SemaphoreSet extends IpcObject {
+  readonly values: readonly number[];
+}

@@ -1,0 +1,59 @@
+import type { NamespaceKind } from "../../../model/checkpoint.ts";
+import type { NamespaceContents } from "../../../model/namespaces.ts";
+import { isAtLeast } from "../kernel_version.ts";
+import type { MadeNamespace } from "./namespaces_plan.ts";
+import type { NamespaceQuestions } from "./plan_namespaces.ts";
+
+/** Kinds of which the tasks cannot have a namespace of their own. */
+const REFUSED: readonly NamespaceKind[] = ["mnt", "net", "user"];
+/** Kinds of which all tasks must have the same namespace; of pid and cgroup that is known since the images were read. */
+const SINGLE: readonly MadeNamespace[] = ["uts", "ipc", "time"];
+
+/** Where a kernel shows that it has namespaces of a kind, and where CRIU's images say what they had. */
+const KERNEL_FILES: Readonly<Record<MadeNamespace, string>> = {
+  uts: "/proc/self/ns/uts",
+  ipc: "/proc/self/ns/ipc",
+  time: "/proc/self/ns/time_for_children",
+};
+const CONTENTS: Readonly<Record<MadeNamespace, keyof NamespaceContents>> = { uts: "uts", ipc: "ipc", time: "clocks" };
+
+/** First kernel in which setns(2) takes a pidfd. */
+const JOINABLE = [5, 8] as const;
+
+/** Files of this host that tell whether namespaces can be made. */
+export function kernelFiles(contents: NamespaceContents): string[] {
+  return SINGLE.filter((kind) => contents[CONTENTS[kind]] !== undefined).map((kind) => KERNEL_FILES[kind]);
+}
+
+/** Whether the root task can get into namespaces that are made for it: as a sibling, it has to join them. */
+export function canEnter({ host, rootIsSibling }: NamespaceQuestions): boolean {
+  return !rootIsSibling || isAtLeast(host.kernel, JOINABLE);
+}
+
+/** Tells which namespaces cannot be restored. */
+export function checkNamespaces(questions: NamespaceQuestions): void {
+  const { checkpoint: { namespaces, strangers }, problems } = questions;
+  const refuse = (what: string) => problems.push({ where: "namespaces", what });
+  for (const kind of REFUSED) {
+    if (namespaces.has(kind)) refuse(`the tasks were in a ${kind} namespace of their own, which cannot be restored`);
+  }
+  for (const kind of SINGLE) {
+    const pids = strangers.get(kind) ?? [];
+    if (pids.length > 0) {
+      refuse(`${describeTasks(pids)} in another ${kind} namespace than the root task, which cannot be restored`);
+    } else if (namespaces.has(kind)) singleProblems(kind, questions).forEach(refuse);
+  }
+}
+
+function describeTasks(pids: readonly number[]): string {
+  return pids.length === 1 ? `task ${pids[0]} was` : `tasks ${pids.join(", ")} were`;
+}
+
+/** Why all tasks cannot be in one namespace of their own. */
+function singleProblems(kind: MadeNamespace, questions: NamespaceQuestions): string[] {
+  const { contents, host } = questions;
+  const were = `the tasks were in ${kind === "ipc" ? "an" : "a"} ${kind} namespace`;
+  if (contents[CONTENTS[kind]] === undefined) return [`${were}, of which the images tell nothing`];
+  if (!host.files.has(KERNEL_FILES[kind])) return [`${were}, which this kernel does not have`];
+  return canEnter(questions) ? [] : [`${were}, which --restore-sibling can restore with Linux 5.8 or newer only`];
+}

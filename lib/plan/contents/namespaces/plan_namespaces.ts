@@ -1,0 +1,69 @@
+import type { Problem } from "../../../errors.ts";
+import type { Host } from "../../../host/host.ts";
+import type { Checkpoint } from "../../../model/checkpoint.ts";
+import type { Clocks, NamespaceContents } from "../../../model/namespaces.ts";
+import { canEnter, checkNamespaces, kernelFiles } from "./check_namespaces.ts";
+import type { MadeNamespace, NamespacesPlan } from "./namespaces_plan.ts";
+import { planIpc, sysctlFiles } from "./plan_ipc.ts";
+
+/** What planning namespaces has to know. */
+export interface NamespaceQuestions {
+  readonly checkpoint: Pick<Checkpoint, "namespaces" | "strangers">;
+  readonly contents: NamespaceContents;
+  readonly host: Pick<Host, "files" | "clocks" | "capabilities" | "own" | "kernel">;
+  /** Whether the root task is made by cgrestore itself. */
+  readonly rootIsSibling: boolean;
+  /** Behind this address, the root task can attach segments for a while: it has nothing there yet. */
+  readonly scratch: number;
+  readonly problems: Problem[];
+  readonly notes: string[];
+}
+
+/** Plans the namespaces of the tasks but those for pids and cgroups, which are part of how tasks are made. */
+export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
+  const { contents: { uts, ipc } } = questions;
+  checkNamespaces(questions);
+  const clockOffsets = planClocks(questions);
+  const kinds: MadeNamespace[] = [
+    ...uts === undefined ? [] : ["uts" as const],
+    ...ipc === undefined ? [] : ["ipc" as const],
+    ...clockOffsets === undefined ? [] : ["time" as const],
+  ];
+  return {
+    kinds,
+    ...uts === undefined ? {} : { uts },
+    ...ipc === undefined ? {} : { ipc: planIpc(ipc, questions) },
+    ...clockOffsets === undefined ? {} : { clockOffsets },
+  };
+}
+
+/** Files of this host that planning has to know of. */
+export function filesOfNamespaces(contents: NamespaceContents): string[] {
+  return [...kernelFiles(contents), ...contents.ipc === undefined ? [] : sysctlFiles(contents.ipc)];
+}
+
+/**
+ * Offsets with which the clocks of the tasks go on where they were at the dump. Tasks without a time namespace of their
+ * own get one for that as well, as CRIU does it: a clock that jumps back is one that they wait for in vain.
+ */
+function planClocks(questions: NamespaceQuestions): Clocks | undefined {
+  const { checkpoint, contents: { clocks }, host, notes } = questions;
+  const now = host.clocks;
+  if (clocks === undefined) return undefined;
+  const obstacle = clockObstacle(questions);
+  if (obstacle !== undefined && !checkpoint.namespaces.has("time")) {
+    notes.push(`The clocks of the tasks that never stop jump to those of this host: ${obstacle}`);
+    return undefined;
+  }
+  if (now === undefined) return undefined;
+  return { monotonic: clocks.monotonic - now.monotonic, boottime: clocks.boottime - now.boottime };
+}
+
+/** Why tasks cannot have clocks of their own, which is no problem when they had none. */
+function clockObstacle(questions: NamespaceQuestions): string | undefined {
+  const { host: { clocks, capabilities } } = questions;
+  if (clocks === undefined) return "this kernel has no time namespaces";
+  const missing = ["CAP_SYS_TIME", "CAP_SYS_ADMIN"].filter((name) => !capabilities.has(name));
+  if (missing.length > 0) return `${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing`;
+  return canEnter(questions) ? undefined : "--restore-sibling needs Linux 5.8 or newer to set them";
+}
