@@ -34,7 +34,7 @@ testProgram({
   what: "shared memory that ends with its last user",
   criuFails: "the memory ends when it has filled it",
 });
-testProgram({ program: "shm_huge", what: "System V shared memory in huge pages", needs: ["huge-pages"] });
+testProgram({ program: "shm_huge", what: "System V shared memory in huge pages", hugePages: 8 });
 testProgram({ program: "shm_mlocked", what: "System V shared memory that is locked by a task" });
 testProgram({ program: "msg", what: "System V message queues" });
 testProgram({
