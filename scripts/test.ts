@@ -19,6 +19,7 @@ const EXPECTED = [
   "no cgroup v1 hierarchy",
   "no cgroup v1 hierarchy with cpu alone",
   "no cgroup v2 hierarchy",
+  "no CAP_SYS_RESOURCE",
   "no memory controller in cgroup v2",
   "no soft-dirty bits in this kernel",
   "not in a VM",

@@ -59,6 +59,7 @@ function planGuarded(id: string): Plan {
       write("pids", top, ["pids.max", "100"]),
     ],
     coordinator: [{ kind: "create-task", pid: ROOT_TASK, as: "sibling" }],
+    rootIsSibling: false,
     tasks: PIDS.map((pid) => planProgram(pid, inner)),
     endings: [],
     lateMoves: [],
