@@ -13,7 +13,6 @@ import {
   killTasks,
   taskExists,
   type TaskState,
-  type Traces,
   waitUntil,
 } from "../support/kernel_state.ts";
 import { OwnCgroups } from "../support/own_cgroups.ts";
@@ -62,13 +61,13 @@ async function compareRestored(own: OwnCgroups, { program, layout, buildTree }: 
   try {
     const dumped = await dumpTree(own, { program, tree, images, layout });
     own.remove();
-    if (layout.losesNamed) own.unmount();
+    if (layout.losesNamed) await endNamed(own);
     const before = describeTraces(own.id, tree.ids);
 
     const rehearsal = await runCgrestore([...RESTORE, "--images", images, "--rehearse"]);
     assertEqual(rehearsal.err, "");
     assertEqual(rehearsal.code, 0);
-    await hierarchiesEnd(own.id, before);
+    await hierarchiesEnd(own.id, before.hierarchies.length);
     assertEquals(describeTraces(own.id, tree.ids), before, "a rehearsal leaves nothing");
 
     const run = await runCgrestore([...RESTORE, "--images", images, "--restore-detached"]);
@@ -82,7 +81,7 @@ async function compareRestored(own: OwnCgroups, { program, layout, buildTree }: 
 
     await killTasks(tree.pids, own.id);
     own.remove();
-    if (layout.losesNamed) own.unmount();
+    if (layout.losesNamed) await endNamed(own);
     assertEquals(describeTraces(own.id, tree.ids), before, "a restore leaves no mount");
   } finally {
     await killTasks(tree.pids, own.id);
@@ -99,11 +98,15 @@ function buildScript(places: Places, buildTree: Case["buildTree"]): TreeScript {
   return tree;
 }
 
-/** Waits a second for hierarchies to end: the kernel takes its time after the last mount is gone. */
-async function hierarchiesEnd(id: string, { hierarchies }: Traces): Promise<void> {
-  for (let tries = 0; tries < 100 && describeTraces(id, []).hierarchies.length > hierarchies.length; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+async function endNamed(own: OwnCgroups): Promise<void> {
+  own.unmount();
+  await hierarchiesEnd(own.id, 0);
+}
+
+/** Waits for all but so many hierarchies to end: the kernel takes its time after the last mount is gone. */
+async function hierarchiesEnd(id: string, left: number): Promise<void> {
+  const haveEnded = () => describeTraces(id, []).hierarchies.length <= left;
+  await waitUntil(haveEnded, "hierarchies that nobody has mounted are still there");
 }
 
 /** Compares lists, and shows only what differs. */
