@@ -1,24 +1,8 @@
 import { equal } from "node:assert/strict";
 import type { CgroupStep, Plan, WriteProperty } from "../plan/plan.ts";
+import { EMPTY_PLAN } from "../../tests/support/plan_inputs.ts";
 import { needsGuard } from "./guard.ts";
 
-const EMPTY: Plan = {
-  hierarchies: [],
-  cgroups: [],
-  coordinator: [],
-  tasks: [],
-  endings: [],
-  lateMoves: [],
-  properties: [],
-  freezes: [],
-  places: [],
-  expectedTasks: [],
-  newPidNamespace: false,
-  namespaces: [],
-  rootIsSibling: false,
-  counts: { writes: 0, originWrites: 0, createdInPlace: 0 },
-  notes: [],
-};
 const MAKE: CgroupStep = { kind: "make-cgroup", hierarchy: "x", path: "/a", reason: "test" };
 const PERMIT: CgroupStep = {
   kind: "set-permissions",
@@ -58,6 +42,6 @@ const ROWS: readonly (readonly [name: string, plan: Partial<Plan>, needed: boole
 
 Deno.test("needsGuard() tells what would outlast a killed cgrestore:", async (t) => {
   for (const [name, plan, needed] of ROWS) {
-    await t.step(name, () => equal(needsGuard({ ...EMPTY, ...plan }), needed));
+    await t.step(name, () => equal(needsGuard({ ...EMPTY_PLAN, ...plan }), needed));
   }
 });

@@ -1,23 +1,13 @@
 import { equal, ok } from "node:assert/strict";
 import type { ExpectedTask, Plan, TaskProgram } from "../plan/plan.ts";
+import { EMPTY_PLAN } from "../../tests/support/plan_inputs.ts";
 import { renderPlan } from "./render_plan.ts";
 
-const EMPTY: Plan = {
-  hierarchies: [],
-  cgroups: [],
+const SMALL: Plan = {
+  ...EMPTY_PLAN,
   coordinator: [{ kind: "create-task", pid: 7, as: "sibling" }],
   tasks: [{ pid: 7, role: "task", comm: "init", maker: 0, steps: [], threads: [] }],
-  endings: [],
-  lateMoves: [],
-  properties: [],
-  freezes: [],
-  places: [],
   expectedTasks: [anExpectedTask({ pid: 7, comm: "init" })],
-  newPidNamespace: false,
-  namespaces: [],
-  rootIsSibling: false,
-  counts: { writes: 0, originWrites: 0, createdInPlace: 0 },
-  notes: [],
 };
 
 function anExpectedTask(part: Partial<ExpectedTask> & { readonly pid: number }): ExpectedTask {
@@ -36,7 +26,7 @@ function anExpectedTask(part: Partial<ExpectedTask> & { readonly pid: number }):
 
 Deno.test("renderPlan() says that there is nothing to do about cgroups", () => {
   equal(
-    renderPlan(EMPTY, { color: false }),
+    renderPlan(SMALL, { color: false }),
     `1 task
 Nothing to do about cgroups: every task stays where it is born
 
@@ -47,7 +37,7 @@ Tasks
 });
 
 const FULL: Plan = {
-  ...EMPTY,
+  ...SMALL,
   hierarchies: [
     { kind: "open-hierarchy", hierarchy: "", method: "bind", source: "/sys/fs/cgroup", options: "", isNew: false },
     {
@@ -240,7 +230,7 @@ Deno.test("renderPlan() is fast for many tasks, wide and deep", async (t) => {
         threads: [],
       }));
       const start = performance.now();
-      const text = renderPlan({ ...EMPTY, tasks, expectedTasks: [] }, { color: false });
+      const text = renderPlan({ ...SMALL, tasks, expectedTasks: [] }, { color: false });
       ok(text.split("\n").length > 10_000);
       ok(performance.now() - start < 1000, "slower than a second");
     });

@@ -11,6 +11,7 @@ import type {
   TaskStep,
   WriteProperty,
 } from "../../lib/plan/plan.ts";
+import { EMPTY_PLAN } from "../support/plan_inputs.ts";
 import { type FakeHost, hybridHost, v1Host, v2Host } from "../fakes/fake_hosts.ts";
 
 /** A plan and the host that it is for. */
@@ -19,24 +20,6 @@ export interface PlanCase {
   readonly host: () => FakeHost;
   readonly plan: Plan;
 }
-
-const EMPTY: Plan = {
-  hierarchies: [],
-  cgroups: [],
-  coordinator: [],
-  tasks: [],
-  endings: [],
-  lateMoves: [],
-  properties: [],
-  freezes: [],
-  places: [],
-  expectedTasks: [],
-  newPidNamespace: false,
-  namespaces: [],
-  rootIsSibling: false,
-  counts: { writes: 0, originWrites: 0, createdInPlace: 0 },
-  notes: [],
-};
 
 function bind(hierarchy: string, source = `/sys/fs/cgroup/${hierarchy.replace("name=", "")}`): OpenHierarchy {
   return { kind: "open-hierarchy", hierarchy, method: "bind", source, options: "", isNew: false };
@@ -133,7 +116,7 @@ const NEW_SESSION = { kind: "new-session" } as const;
 
 /** v1, v2 and a new named hierarchy; a star of tasks, zombies, a thread of its own, a frozen cgroup. */
 const STAR: Plan = {
-  ...EMPTY,
+  ...EMPTY_PLAN,
   hierarchies: [
     bind("cpu,cpuacct"),
     bind("cpuset"),
@@ -209,7 +192,7 @@ const STAR: Plan = {
 
 /** v2 only: a chain of tasks, a thread in a threaded cgroup, controllers, cgroup namespaces, a freeze. */
 const CHAIN: Plan = {
-  ...EMPTY,
+  ...EMPTY_PLAN,
   hierarchies: [bind("", "/sys/fs/cgroup")],
   cgroups: [
     write("", "/", ["cgroup.subtree_control", "-io"], { inNewCgroup: false, expected: "cpu memory pids" }),
@@ -254,7 +237,7 @@ const CHAIN: Plan = {
 
 /** A session whose leader is gone, a group whose leader is gone, an orphan that the root adopted, a sibling. */
 const SESSIONS: Plan = {
-  ...EMPTY,
+  ...EMPTY_PLAN,
   hierarchies: [bind("cpu"), bind("name=systemd")],
   cgroups: [make("cpu", "/s"), make("cpu", "/s/t")],
   coordinator: [root(5001)],
@@ -294,7 +277,7 @@ const SESSIONS: Plan = {
 
 /** A pid namespace of the tasks' own, with an orphan that its first task adopts without being told. */
 const PID_NAMESPACE: Plan = {
-  ...EMPTY,
+  ...EMPTY_PLAN,
   hierarchies: [bind("cpu"), bind("memory")],
   cgroups: [
     make("cpu", "/c"),
@@ -325,7 +308,7 @@ const PID_NAMESPACE: Plan = {
 
 /** No cgroup at all, and cgrestore's own session. */
 const PLAIN: Plan = {
-  ...EMPTY,
+  ...EMPTY_PLAN,
   coordinator: [root(5001)],
   tasks: [program(5001, 0, [])],
   expectedTasks: [expected(5001, 0, { group: undefined, session: undefined })],

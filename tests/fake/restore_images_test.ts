@@ -10,22 +10,10 @@ import type { PlanOptions } from "../../lib/plan/plan.ts";
 import { X86_64 } from "../../lib/tracee/agent_x86_64.ts";
 import { type FakeHost, hybridHost, v2Host } from "../fakes/fake_hosts.ts";
 import { FakeSys } from "../fakes/fake_sys.ts";
+import { DEFAULT_OPTIONS } from "../support/plan_inputs.ts";
 
 const FIXTURES = new URL("../fixtures/checkpoints/", import.meta.url).pathname;
-const OPTIONS: PlanOptions = {
-  mode: "soft",
-  roots: [],
-  onMissing: "skip",
-  pidNamespace: false,
-  shellJob: false,
-  restoreSibling: false,
-  externalUnixSockets: false,
-  connections: "refuse",
-  placeholders: true,
-  fileValidation: "buildid",
-  skipFileRwxCheck: false,
-  inheritedFiles: [],
-};
+const OPTIONS: PlanOptions = { ...DEFAULT_OPTIONS, onMissing: "skip" };
 
 /** The hybrid host without v2. */
 function jointV1Host(): FakeHost {

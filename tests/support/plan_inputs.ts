@@ -5,7 +5,7 @@ import { readImages } from "../../lib/image/read_images.ts";
 import { ancestorsOf } from "../../lib/model/cgroup_path.ts";
 import { buildCheckpoint } from "../../lib/model/build_checkpoint.ts";
 import type { CgroupSet, Checkpoint, ControllerTree, DumpedCgroup, Task } from "../../lib/model/checkpoint.ts";
-import type { PlanOptions } from "../../lib/plan/plan.ts";
+import type { Plan, PlanOptions } from "../../lib/plan/plan.ts";
 import type { Sys } from "../../lib/sys/sys.ts";
 import { DenoFilesSys } from "./deno_files_sys.ts";
 
@@ -155,6 +155,25 @@ export function buildSmallCheckpoint(
   }));
   return { ...template, tasks, sets: new Map(built.map((set) => [set.id, set])), controllers } as Checkpoint;
 }
+
+/** Nothing to do. */
+export const EMPTY_PLAN: Plan = {
+  hierarchies: [],
+  cgroups: [],
+  coordinator: [],
+  tasks: [],
+  endings: [],
+  lateMoves: [],
+  properties: [],
+  freezes: [],
+  places: [],
+  expectedTasks: [],
+  newPidNamespace: false,
+  namespaces: [],
+  rootIsSibling: false,
+  counts: { writes: 0, originWrites: 0, createdInPlace: 0 },
+  notes: [],
+};
 
 export const DEFAULT_OPTIONS: PlanOptions = {
   mode: "soft",
