@@ -40,7 +40,7 @@ export function planWithYard(sys: Sys, view: YardView, options: PlanOptions): Pl
   const hierarchies = host.hierarchies.map((hierarchy) => {
     if (!isHidden(hierarchy)) return hierarchy;
     const paths = ["/", ...questions.cgroups.get(hierarchy.name) ?? []];
-    return { ...hierarchy, cgroups: describeCgroups(sys, yard.root(hierarchy.name), hierarchy.version, paths) };
+    return { ...hierarchy, cgroups: describeCgroups(sys, yard.root(hierarchy.name), hierarchy, paths) };
   });
   return planRestore(checkpoint, { ...host, hierarchies }, options);
 }

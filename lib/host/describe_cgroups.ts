@@ -3,7 +3,7 @@ import { ancestorsOf, relativePath } from "../model/cgroup_path.ts";
 import { O_DIRECTORY, O_PATH } from "../sys/constants.ts";
 import { readTextBeneath } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import type { HostCgroup } from "./host.ts";
+import type { Hierarchy, HostCgroup } from "./host.ts";
 
 /** The files whose contents a plan depends on. */
 const FILES: Readonly<Record<1 | 2, readonly string[]>> = {
@@ -28,25 +28,32 @@ const FILES: Readonly<Record<1 | 2, readonly string[]>> = {
 export function describeCgroups(
   sys: Sys,
   root: number,
-  version: 1 | 2,
+  hierarchy: Pick<Hierarchy, "name" | "version">,
   paths: readonly string[],
 ): Map<string, HostCgroup> {
   const wanted = new Set(paths.flatMap((path) => [...ancestorsOf(path), path]));
   const found = new Map<string, HostCgroup>();
+  const files = filesIn(hierarchy);
   for (const path of [...wanted].sort()) {
-    const cgroup = describeCgroup(sys, root, version, path);
+    const cgroup = describeCgroup(sys, root, files, path);
     if (cgroup !== undefined) found.set(path, cgroup);
   }
   return found;
 }
 
-function describeCgroup(sys: Sys, root: number, version: 1 | 2, path: string): HostCgroup | undefined {
+/** In v1, the name tells the controllers, and so which files there can be. */
+function filesIn({ name, version }: Pick<Hierarchy, "name" | "version">): readonly string[] {
+  const controllers = name.split(",");
+  return version === 2 ? FILES[2] : FILES[1].filter((file) => controllers.includes(file.replace(/\..*/, "")));
+}
+
+function describeCgroup(sys: Sys, root: number, files: readonly string[], path: string): HostCgroup | undefined {
   const fd = orUndefined(["ENOENT"], () => sys.openBeneath(root, relativePath(path), O_PATH | O_DIRECTORY));
   if (fd === undefined) return undefined;
   try {
     const { mode, uid, gid } = sys.fstat(fd);
     const values = new Map<string, string>();
-    for (const file of FILES[version]) {
+    for (const file of files) {
       // ENODEV: the cgroup was removed meanwhile; EOPNOTSUPP: the file says nothing in a threaded cgroup.
       const text = orUndefined(
         ["ENOENT", "EACCES", "ENODEV", "EOPNOTSUPP"],

@@ -110,7 +110,7 @@ function describeThroughMount(sys: Sys, hierarchy: Hierarchy, paths: readonly st
   const root = orUndefined(["ENOENT", "EACCES"], () => sys.open(mountPoint, O_PATH | O_DIRECTORY));
   if (root === undefined) return new Map();
   try {
-    return describeCgroups(sys, root, hierarchy.version, ["/", ...paths]);
+    return describeCgroups(sys, root, hierarchy, ["/", ...paths]);
   } finally {
     sys.close(root);
   }

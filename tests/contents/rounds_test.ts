@@ -1,0 +1,36 @@
+/** Tasks that are dumped and restored again and again, by cgrestore and by CRIU in turns, and run on in the end. */
+import { equal as assertEqual } from "node:assert/strict";
+import type { Run } from "../support/run_cgrestore.ts";
+import { requires } from "../support/skip.ts";
+import { compileHolder } from "./support/compile_holder.ts";
+import { LiveTree } from "./support/live_tree.ts";
+
+type Restorer = "cgrestore" | "CRIU";
+
+const ORDERS: readonly (readonly Restorer[])[] = [["cgrestore", "cgrestore", "CRIU"], ["CRIU", "cgrestore"]];
+
+for (const program of ["threads", "pipes", "pending_signals", "signal_actions", "posix_timers", "unix_connections"]) {
+  for (const order of ORDERS) {
+    const name = `${program}: rounds of ${order.join(", ")}`;
+    Deno.test({ name, ...requires(name, "root", "cc", "criu"), fn: () => goRound(program, order) });
+  }
+}
+
+async function goRound(program: string, order: readonly Restorer[]): Promise<void> {
+  const holder = await compileHolder();
+  await using tree = await LiveTree.create();
+  await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
+  await tree.ready();
+  let images = await tree.dump();
+  for (const [index, restorer] of order.entries()) {
+    if (index > 0) images = await tree.dump();
+    const { code, err } = await restoreWith(restorer, tree, images);
+    assertEqual(err, "");
+    assertEqual(code, 0);
+  }
+  assertEqual(await tree.finish(), "ok");
+}
+
+function restoreWith(restorer: Restorer, tree: LiveTree, images: string): Promise<Run> {
+  return restorer === "CRIU" ? tree.restoreWithCriu(images) : tree.restore(images);
+}
