@@ -9,10 +9,14 @@ check() {
   "$@" || failures+="$* (line ${BASH_LINENO[0]})"$'\n'
 }
 
+# wait_for FILE: until it is there. Nothing but this shell runs meanwhile.
+wait_for() {
+  until [[ -e $1 ]]; do read -rt 0.01 -u "$never"; done
+}
+
 ready_and_wait() {
   : > ready.new && mv ready.new ready
-  # Nothing but this shell runs while it waits.
-  until [[ -e go ]]; do read -rt 0.01 -u "$never"; done
+  wait_for go
 }
 
 finish() {

@@ -8,7 +8,7 @@ head -n 2 input | tr a-z A-Z | { read -r first; read -r second; echo "$second $f
 pipeline=$!
 (
   told=0
-  trap 'told=$((told + 1))' USR1
+  trap 'told=$((told + 1)); : > told' USR1
   trap 'exit $((40 + told))' TERM
   : > trapped
   while :; do read -rt 1 -u "$never"; done
@@ -27,7 +27,7 @@ count
 echo 20 >&"${sum[1]}"
 read -r before <&"${sum[0]}"
 echo first >&"$writer"
-until [[ -e trapped ]]; do read -rt 0.01 -u "$never"; done
+wait_for trapped
 ready_and_wait
 
 check [ "$before $(jobs -pr | wc -l)" = "20 4" ]
@@ -41,7 +41,7 @@ echo second >&"$writer"
 wait "$pipeline"
 check [ "$? $(< output)" = "5 SECOND FIRST" ]
 kill -USR1 "$subshell"
-read -rt 0.1 -u "$never"
+wait_for told
 kill -TERM "$subshell"
 wait "$subshell"
 check [ $? = 41 ]

@@ -5,7 +5,9 @@ port=$2
 
 # Debian's package of the server starts a service; that of the tools has the same executable under another name.
 ln -s "$(command -v redis-server || command -v redis-check-rdb)" redis-server
-./redis-server --port "$port" --bind 127.0.0.1 --unixsocket server.socket --dir "$directory" --save '' --appendonly yes > log &
+# No threads or children that come and go.
+options=(--jemalloc-bg-thread no --save '' --appendonly yes --auto-aof-rewrite-percentage 0)
+./redis-server --port "$port" --bind 127.0.0.1 --unixsocket server.socket --dir "$directory" "${options[@]}" > log &
 server=$!
 client() { redis-cli -s server.socket "$@" 2>&1; }
 until [[ $(client ping) = PONG ]]; do read -rt 0.01 -u "$never"; done
