@@ -18,10 +18,12 @@ export interface PidReservation extends Disposable {
 export function reservePids(): PidReservation {
   Deno.mkdirSync(CLAIMS, { recursive: true });
   const blocks = Math.floor((LAST + 1 - FIRST) / RESERVED_PIDS);
-  const start = Math.floor(Math.random() * blocks);
-  for (let tries = 0; tries < blocks; tries++) {
-    const first = FIRST + (start + tries) % blocks * RESERVED_PIDS;
-    if (!isFree(first)) continue;
+  const last = lastPid();
+  // The kernel gives pids out in a circle: it is longest until it comes to those behind it.
+  const start = Math.floor((Math.min(Math.max(last, FIRST), LAST) - FIRST) / RESERVED_PIDS) + blocks;
+  for (let tries = 1; tries <= blocks; tries++) {
+    const first = FIRST + (start - tries) % blocks * RESERVED_PIDS;
+    if (!isFree(first, last)) continue;
     const claim = claimBlock(first);
     if (claim !== undefined) return { first, [Symbol.dispose]: () => claim.close() };
   }
@@ -46,9 +48,12 @@ function claimBlock(first: number): Deno.FsFile | undefined {
   return undefined;
 }
 
-function isFree(first: number): boolean {
-  // The pid that was given last, proc_loadavg(5).
-  const last = Number(Deno.readTextFileSync("/proc/loadavg").trim().split(" ").at(-1));
+/** The pid that was given last, proc_loadavg(5). */
+function lastPid(): number {
+  return Number(Deno.readTextFileSync("/proc/loadavg").trim().split(" ").at(-1));
+}
+
+function isFree(first: number, last: number): boolean {
   if (last >= first - MARGIN && last < first + RESERVED_PIDS) return false;
   for (const pid of listUsedPids()) if (pid >= first && pid < first + RESERVED_PIDS) return false;
   return true;
