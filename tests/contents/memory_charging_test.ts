@@ -11,7 +11,7 @@ import { LiveTree } from "./support/live_tree.ts";
 const MIB = 2 ** 20;
 const PROGRAM_SIZE = 100 * MIB;
 /** What may be left of cgrestore when it has ended: files that it has read, and what this test has needed meanwhile. */
-const MARGIN = 16 * MIB;
+const MARGIN = 32 * MIB;
 /** Number of the frame that a page is in, in an entry of /proc/PID/pagemap. */
 const FRAME_MASK = (1n << 55n) - 1n;
 
