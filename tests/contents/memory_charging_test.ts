@@ -14,6 +14,8 @@ const PROGRAM_SIZE = 100 * MIB;
 const MARGIN = 32 * MIB;
 /** Number of the frame that a page is in, in an entry of /proc/PID/pagemap. */
 const FRAME_MASK = (1n << 55n) - 1n;
+/** In /proc/kpageflags. */
+const COMPOUND_TAIL = 1n << 16n;
 
 test({ version: "v1", needs: "v1", hierarchy: "memory", usage: "memory.usage_in_bytes" });
 test({ version: "v2", needs: "v2-memory", hierarchy: UNIFIED, usage: "memory.current" });
@@ -102,9 +104,18 @@ function checkOwners(pid: number, cgroup: string): void {
   const owner = new BigUint64Array(1);
   // A sample, because each one is a file to be read.
   for (let page = 0; page < frames.length; page += 16) {
-    readAt(owners, new Uint8Array(owner.buffer), Number((frames[page] ?? 0n) & FRAME_MASK) * 8);
-    assertEqual(owner[0], inode, `a page of another cgroup at ${(own.start + page * PAGE_SIZE).toString(16)}`);
+    readAt(owners, new Uint8Array(owner.buffer), headOf(Number((frames[page] ?? 0n) & FRAME_MASK)) * 8);
+    const entry = (frames[page] ?? 0n).toString(16);
+    assertEqual(owner[0], inode, `page ${page} (${entry}) is of the cgroup ${owner[0]}, and should be of ${inode}`);
   }
+}
+
+/** The frame of a huge page that knows whose it is, where the frame is part of one: the first. */
+function headOf(frame: number): number {
+  using flags = Deno.openSync("/proc/kpageflags");
+  const word = new BigUint64Array(1);
+  readAt(flags, new Uint8Array(word.buffer), frame * 8);
+  return ((word[0] ?? 0n) & COMPOUND_TAIL) === 0n ? frame : frame - frame % (2 * MIB / PAGE_SIZE);
 }
 
 function readAt(file: Deno.FsFile, bytes: Uint8Array, offset: number): void {

@@ -32,6 +32,8 @@ interface TreeOptions {
  * child subreaper, so that all tasks end as its children, which it reaps.
  */
 export class LiveTree implements AsyncDisposable {
+  /** How many there are: as long as there is one, we are a child subreaper. */
+  static #count = 0;
   readonly #pids: PidReservation;
   /** For the tasks' own files. */
   readonly directory: string;
@@ -51,6 +53,7 @@ export class LiveTree implements AsyncDisposable {
 
   static async create({ network, pids = reservePids(), directory }: TreePlace = {}): Promise<LiveTree> {
     sys.setChildSubreaper(true);
+    LiveTree.#count++;
     const own = directory ?? await Deno.makeTempDir({ prefix: "cgr-tree-" });
     const images = await Deno.makeTempDir({ prefix: "cgr-images-" });
     return new LiveTree(pids, { directory: own, images, network });
@@ -191,6 +194,8 @@ export class LiveTree implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
+    // Tests of other things count on init.
+    if (--LiveTree.#count === 0) sys.setChildSubreaper(false);
     this.#pids[Symbol.dispose]();
     this.#claims.dispose();
     await Deno.remove(this.#images, { recursive: true });
