@@ -13,6 +13,7 @@ import {
   killTasks,
   taskExists,
   type TaskState,
+  type Traces,
   waitUntil,
 } from "../support/kernel_state.ts";
 import { OwnCgroups } from "../support/own_cgroups.ts";
@@ -61,13 +62,13 @@ async function compareRestored(own: OwnCgroups, { program, layout, buildTree }: 
   try {
     const dumped = await dumpTree(own, { program, tree, images, layout });
     own.remove();
-    if (layout.losesNamed) await endNamed(own);
+    if (layout.losesNamed) own.unmount();
     const before = describeTraces(own.id, tree.ids);
 
     const rehearsal = await runCgrestore([...RESTORE, "--images", images, "--rehearse"]);
     assertEqual(rehearsal.err, "");
     assertEqual(rehearsal.code, 0);
-    await hierarchiesEnd(own.id, before.hierarchies.length);
+    await hierarchiesEnd(own.id, before);
     assertEquals(describeTraces(own.id, tree.ids), before, "a rehearsal leaves nothing");
 
     const run = await runCgrestore([...RESTORE, "--images", images, "--restore-detached"]);
@@ -81,7 +82,7 @@ async function compareRestored(own: OwnCgroups, { program, layout, buildTree }: 
 
     await killTasks(tree.pids, own.id);
     own.remove();
-    if (layout.losesNamed) await endNamed(own);
+    if (layout.losesNamed) own.unmount();
     assertEquals(describeTraces(own.id, tree.ids), before, "a restore leaves no mount");
   } finally {
     await killTasks(tree.pids, own.id);
@@ -98,15 +99,11 @@ function buildScript(places: Places, buildTree: Case["buildTree"]): TreeScript {
   return tree;
 }
 
-async function endNamed(own: OwnCgroups): Promise<void> {
-  own.unmount();
-  await hierarchiesEnd(own.id, 0);
-}
-
-/** Waits for all but so many hierarchies to end: the kernel takes its time after the last mount is gone. */
-async function hierarchiesEnd(id: string, left: number): Promise<void> {
-  const haveEnded = () => describeTraces(id, []).hierarchies.length <= left;
-  await waitUntil(haveEnded, "hierarchies that nobody has mounted are still there");
+/** Waits a second for hierarchies to end: the kernel takes its time after the last mount is gone. */
+async function hierarchiesEnd(id: string, { hierarchies }: Traces): Promise<void> {
+  for (let tries = 0; tries < 100 && describeTraces(id, []).hierarchies.length > hierarchies.length; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 /** Compares lists, and shows only what differs. */
