@@ -18,7 +18,7 @@ import type { NamespacesPlan } from "./namespaces/namespaces_plan.ts";
 import type { ExpectedLock } from "./plan_locks.ts";
 import type { TerminalsPlan } from "./terminals_plan.ts";
 import type { FreeAddresses } from "./memory/free_addresses.ts";
-import type { LockStep } from "./memory/plan_locks.ts";
+import type { MlockStep } from "./memory/plan_mlock.ts";
 import type { RingStep } from "./memory/plan_rings.ts";
 
 /** What a restore does to give the tasks what they held. Part of a `Plan`, and plain data like it. */
@@ -162,7 +162,7 @@ export type MemoryStep =
   | { readonly kind: "protect"; readonly start: number; readonly size: number; readonly protection: number }
   /** madvise(2) */
   | { readonly kind: "advise"; readonly start: number; readonly size: number; readonly advice: number }
-  | LockStep
+  | MlockStep
   /** PR_SET_MM_MAP */
   | {
     readonly kind: "set-layout";

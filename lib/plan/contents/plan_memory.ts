@@ -17,7 +17,7 @@ import { type FreeAddresses, WINDOW } from "./memory/free_addresses.ts";
 import { isWritable, mapApart } from "./memory/keep_apart.ts";
 import { checkOwnLimits } from "./memory/plan_own_limits.ts";
 import { planAttachments, type SystemSegments } from "./memory/plan_attachments.ts";
-import { type LockStep, type LockTime, lockTime, planLock } from "./memory/plan_locks.ts";
+import { type MlockStep, type MlockTime, mlockTime, planMlock } from "./memory/plan_mlock.ts";
 import type { VdsoPlan } from "./memory/plan_vdso.ts";
 import { clearInherited, type Inherited, inheritsVdso, kernelMappings, planInherited } from "./plan_inherited.ts";
 
@@ -88,7 +88,7 @@ export function planMemory(space: AddressSpace, context: MemoryContext): MemoryS
     .flatMap(({ start, end }) => cut(space.pages, start, end));
   const filled = new Set(own.filter(({ start, end }) => cut(fills, start, end).length > 0));
   const isOpened = (mapping: Mapping) => filled.has(mapping) && needsOpening(mapping);
-  const lock = (time: LockTime) => planLocks(own, { ...context, space, time, hasPages: (one) => filled.has(one) });
+  const lock = (time: MlockTime) => planLocks(own, { ...context, space, time, hasPages: (one) => filled.has(one) });
   return [
     ...context.inherited === undefined ? [] : clearInherited([...kept, ...keptKernels], free),
     ...keptKernels.length > 0 ? [] : vdso.mapping,
@@ -125,7 +125,7 @@ function mapOne(
 ): MemoryStep[] {
   const { start, end, content } = mapping;
   const protection = isFilled && needsOpening(mapping) ? mapping.protection | PROT_WRITE : mapping.protection;
-  const flags = lockTime(mapping, isFilled) === "when-mapped" ? mapping.flags : mapping.flags & ~MAP_LOCKED;
+  const flags = mlockTime(mapping, isFilled) === "when-mapped" ? mapping.flags : mapping.flags & ~MAP_LOCKED;
   const common = { kind: "map", start, size: end - start, protection } as const;
   switch (content.kind) {
     case "anonymous": {
@@ -177,17 +177,17 @@ function adviseOne({ start, end }: Mapping, advice: number): MemoryStep {
 /** What locking the mappings of a task has to know. */
 interface LockQuestions extends MemoryContext {
   readonly space: AddressSpace;
-  readonly time: LockTime;
+  readonly time: MlockTime;
   readonly hasPages: (mapping: Mapping) => boolean;
 }
 
 /** Locks those whose time it is. */
-function planLocks(mappings: readonly Mapping[], questions: LockQuestions): LockStep[] {
+function planLocks(mappings: readonly Mapping[], questions: LockQuestions): MlockStep[] {
   const { space, time, hasPages, fileSize } = questions;
-  return mappings.filter((mapping) => lockTime(mapping, hasPages(mapping)) === time).map((mapping) => {
+  return mappings.filter((mapping) => mlockTime(mapping, hasPages(mapping)) === time).map((mapping) => {
     const { content } = mapping;
     const isPrivate = content.kind === "anonymous" || content.kind === "file" && !content.isShared;
-    return planLock(mapping, {
+    return planMlock(mapping, {
       space,
       shared: isPrivate ? undefined : sharedPages(content, questions),
       fileSize: content.kind === "file" ? fileSize(content.file) : undefined,

@@ -2,7 +2,7 @@ import { type AddressSpace, type Mapping, PAGE_SIZE, type PageRun } from "../../
 import { cut } from "../../../model/build_pages.ts";
 
 /** mlock2(2) */
-export interface LockStep {
+export interface MlockStep {
   readonly kind: "lock";
   readonly start: number;
   readonly size: number;
@@ -14,7 +14,7 @@ const PROT_WRITE = 2;
 const MAP_LOCKED = 0x2000;
 
 /** When a mapping is locked. */
-export type LockTime =
+export type MlockTime =
   /** Locked memory in which nothing can be read has to be so from the beginning: mlock(2) fails there. */
   | "when-mapped"
   /** As long as it can be written to. */
@@ -24,14 +24,14 @@ export type LockTime =
   | "never";
 
 /** When a mapping is locked, if it is; `hasPages` tells whether the image has pages for it. */
-export function lockTime({ flags, protection }: Mapping, hasPages: boolean): LockTime {
+export function mlockTime({ flags, protection }: Mapping, hasPages: boolean): MlockTime {
   if ((flags & MAP_LOCKED) === 0) return "never";
   if (protection !== 0) return "at-last";
   return hasPages ? "when-filled" : "when-mapped";
 }
 
 /** What the locking of a mapping depends on. */
-export interface LockContext {
+export interface MlockContext {
   readonly space: AddressSpace;
   /** Pages of the mapping's memory, with offsets as addresses, where that is shared; else absent. */
   readonly shared: readonly PageRun[] | undefined;
@@ -43,12 +43,12 @@ export interface LockContext {
  * Locks a mapping. The image does not tell whether pages were to be made (mlock(2)) or are locked as they come
  * (MLOCK_ONFAULT): that is seen from the pages that are missing.
  */
-export function planLock(mapping: Mapping, context: LockContext): LockStep {
+export function planMlock(mapping: Mapping, context: MlockContext): MlockStep {
   const { start, end } = mapping;
   return { kind: "lock", start, size: end - start, onFault: hasHoles(mapping, context) };
 }
 
-function hasHoles(mapping: Mapping, { space, shared, fileSize }: LockContext): boolean {
+function hasHoles(mapping: Mapping, { space, shared, fileSize }: MlockContext): boolean {
   const { start, end, content, protection } = mapping;
   if (space.guards.some((guard) => guard.start < end && guard.end > start)) return true;
   const size = end - start;

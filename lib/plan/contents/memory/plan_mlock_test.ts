@@ -1,7 +1,7 @@
 import { equal as assertEqual } from "node:assert/strict";
 import { aMapping, aRun, aSpace } from "../../../../tests/support/build_space.ts";
 import type { Mapping, PageRun } from "../../../model/address_space.ts";
-import { lockTime, planLock } from "./plan_locks.ts";
+import { mlockTime, planMlock } from "./plan_mlock.ts";
 
 const MAP_LOCKED = 0x2000;
 const START = 0x10_0000;
@@ -13,9 +13,9 @@ const TIMES: readonly (readonly [name: string, mapping: Partial<Mapping>, hasPag
   ["closed memory with pages", { flags: MAP_LOCKED, protection: 0 }, true, "when-filled"],
 ];
 
-Deno.test("lockTime() avoids what mlock(2) refuses", async (t) => {
+Deno.test("mlockTime() avoids what mlock(2) refuses", async (t) => {
   for (const [name, mapping, hasPages, time] of TIMES) {
-    await t.step(name, () => assertEqual(lockTime(aMapping(START, 4, mapping), hasPages), time));
+    await t.step(name, () => assertEqual(mlockTime(aMapping(START, 4, mapping), hasPages), time));
   }
 });
 
@@ -49,11 +49,11 @@ const ROWS: readonly Row[] = [
   { name: "a shared file", mapping: { content: { ...file, isShared: true } }, fileSize: 0x5000, onFault: false },
 ];
 
-Deno.test("planLock() sees from what is missing whether pages are locked as they come", async (t) => {
+Deno.test("planMlock() sees from what is missing whether pages are locked as they come", async (t) => {
   for (const { name, mapping, pages = [], guarded = false, shared, fileSize, onFault } of ROWS) {
     await t.step(name, () => {
       const guards = guarded ? [{ start: START + 0x1000, end: START + 0x2000 }] : [];
-      const step = planLock(aMapping(START, 4, mapping), { space: aSpace({ pages, guards }), shared, fileSize });
+      const step = planMlock(aMapping(START, 4, mapping), { space: aSpace({ pages, guards }), shared, fileSize });
       assertEqual(step.onFault, onFault);
     });
   }
