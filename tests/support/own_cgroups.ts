@@ -107,10 +107,11 @@ function copyCpuset(directory: string): void {
  * Ends a named hierarchy that has just been unmounted.
  *
  * A hierarchy ends with its last mount only where it has no cgroups (cgroup_kill_sb in kernel/cgroup/cgroup.c), and a
- * removed cgroup counts for some time. Mounted and unmounted again later, it ends.
+ * removed cgroup counts for some time: until init has waited for the tasks that ended in it. Mounted and unmounted
+ * again later, it ends.
  */
 export function endHierarchy(name: string, mountPoint: string): void {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 1000; tries++) {
     if (!describePlace("/proc/self/cgroup").some((line) => line.startsWith(`${name}:`))) return;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
     // Fails when the hierarchy has ended meanwhile.
