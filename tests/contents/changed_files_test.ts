@@ -2,7 +2,6 @@
 import { deepEqual as assertEquals, equal as assertEqual, match as assertMatch } from "node:assert/strict";
 import { runCgrestore } from "../support/run_cgrestore.ts";
 import { requires } from "../support/skip.ts";
-import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
 interface Row {
@@ -107,10 +106,7 @@ Deno.test({
   name: NAME,
   ...requires(NAME, "root", "cc", "criu"),
   async fn(t) {
-    const holder = await compileHolder();
-    await using tree = await LiveTree.create();
-    await tree.start([holder, "spawn", String(tree.root), "changing_files", tree.directory]);
-    await tree.ready();
+    await using tree = await LiveTree.ofProgram("changing_files");
     const images = await tree.dump(["--link-remap"]);
     for (const row of ROWS) await t.step(row.name, () => check(tree, images, row).finally(() => tree.kill()));
   },

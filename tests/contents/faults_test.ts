@@ -7,7 +7,6 @@ import { run } from "../../lib/cli/run.ts";
 import { openLinuxSys } from "../../lib/sys/linux_sys.ts";
 import { type Faults, FaultySys } from "../support/faulty_sys.ts";
 import { requires } from "../support/skip.ts";
-import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
 interface FaultTest {
@@ -23,6 +22,7 @@ const TESTS: readonly FaultTest[] = [
   { program: "unix_several" },
   { program: "several_events", dump: ["--file-locks"] },
   { program: "several_terminals" },
+  { program: "events_of_requests" },
   { program: "lost_names", dump: ["--link-remap"] },
   {
     program: "tcp_several",
@@ -38,10 +38,7 @@ for (const { program, dump, restore = [] } of TESTS) {
     name,
     ...requires(name, "root", "cc", "criu"),
     async fn(t) {
-      const holder = await compileHolder();
-      await using tree = await LiveTree.create();
-      await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
-      await tree.ready();
+      await using tree = await LiveTree.ofProgram(program);
       const tasks = tree.listTasks();
       await failEachCall(t, { tree, tasks, images: await tree.dump(dump), options: restore });
     },

@@ -2,7 +2,6 @@
 import { deepEqual as assertEquals, equal as assertEqual, match as assertMatch } from "node:assert/strict";
 import { cgrestoreCommand, type Run } from "../support/run_cgrestore.ts";
 import { criuPath, requires } from "../support/skip.ts";
-import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
 /** A program that holds files which are to be provided, dumped. */
@@ -88,10 +87,7 @@ function testProgram(program: string, what: string, check: (tree: LiveTree) => P
     name,
     ...requires(name, "root", "cc", "criu"),
     async fn() {
-      const holder = await compileHolder();
-      await using tree = await LiveTree.create();
-      await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
-      await tree.ready();
+      await using tree = await LiveTree.ofProgram(program);
       await check(tree);
     },
   });

@@ -2,7 +2,6 @@
 import { equal as assertEqual, match as assertMatch } from "node:assert/strict";
 import { taskExists } from "../support/kernel_state.ts";
 import { requires } from "../support/skip.ts";
-import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 import { testProgram } from "./support/test_program.ts";
 
@@ -47,10 +46,7 @@ function test(
     name,
     ...requires(name, "root", "cc", "criu"),
     async fn() {
-      const holder = await compileHolder();
-      await using tree = await LiveTree.create();
-      await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
-      await tree.ready();
+      await using tree = await LiveTree.ofProgram(program);
       await check(tree, await tree.dump());
     },
   });

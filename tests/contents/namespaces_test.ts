@@ -4,7 +4,6 @@ import { ipc_shm_entrySchema } from "../gen/ipc_pb.ts";
 import { timens_entrySchema, utsns_entrySchema } from "../gen/namespaces_pb.ts";
 import { task_kobj_ids_entrySchema } from "../gen/task_kobj_ids_pb.ts";
 import { requires } from "../support/skip.ts";
-import { compileHolder } from "./support/compile_holder.ts";
 import { editImage } from "./support/edit_image.ts";
 import { LiveTree } from "./support/live_tree.ts";
 import { testEdited } from "./support/test_edited.ts";
@@ -117,10 +116,7 @@ function editedTest(
     name,
     ...requires(name, "root", "cc", "criu"),
     async fn() {
-      const holder = await compileHolder();
-      await using tree = await LiveTree.create();
-      await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
-      await tree.ready();
+      await using tree = await LiveTree.ofProgram(program);
       const images = await tree.dump();
       edit(images);
       const { code, err } = await tree.restore(images);

@@ -3,7 +3,6 @@ import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/str
 import { inventory_entrySchema } from "../gen/inventory_pb.ts";
 import { cgrestoreCommand, describeRun, type Run } from "../support/run_cgrestore.ts";
 import { requires } from "../support/skip.ts";
-import { compileHolder } from "./support/compile_holder.ts";
 import { editImage } from "./support/edit_image.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
@@ -16,10 +15,7 @@ Deno.test({
   name: NAME,
   ...requires(NAME, "root", "cc", "criu"),
   async fn() {
-    const holder = await compileHolder();
-    await using tree = await LiveTree.create();
-    await tree.start([holder, "spawn", String(tree.root), "tcp_half_closed", tree.directory]);
-    await tree.ready();
+    await using tree = await LiveTree.ofProgram("tcp_half_closed");
     // No rule is made really: connections of others on this host may not need it.
     const images = await tree.dump(["--tcp-established", "--network-lock", "skip"]);
     editImage(`${images}/inventory.img`, inventory_entrySchema, (entry) => entry.networkLockMethod = IPTABLES);

@@ -4,8 +4,8 @@ import { openLinuxSys } from "../../lib/sys/linux_sys.ts";
 import { cgrestoreCommand, runCgrestore, spawnCgrestore } from "../support/run_cgrestore.ts";
 import { requires } from "../support/skip.ts";
 import { taskExists, waitUntil } from "../support/kernel_state.ts";
-import { compileHolder } from "./support/compile_holder.ts";
-import { exists, LiveTree } from "./support/live_tree.ts";
+import { exists } from "../support/exists.ts";
+import { LiveTree } from "./support/live_tree.ts";
 
 const SIGKILL = 9;
 
@@ -33,12 +33,9 @@ function optionTest(name: string, program: string, run: (setting: Setting) => Pr
     name,
     ...requires(name, "root", "cc", "criu"),
     async fn() {
-      const holder = await compileHolder();
       const work = await Deno.makeTempDir({ prefix: "cgr-options-" });
-      await using tree = await LiveTree.create();
+      await using tree = await LiveTree.ofProgram(program);
       try {
-        await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
-        await tree.ready();
         const images = await tree.dump();
         const script = `${work}/script`;
         await Deno.writeTextFile(script, SCRIPT, { mode: 0o755 });

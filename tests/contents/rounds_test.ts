@@ -2,7 +2,6 @@
 import { equal as assertEqual } from "node:assert/strict";
 import type { Run } from "../support/run_cgrestore.ts";
 import { requires } from "../support/skip.ts";
-import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
 type Restorer = "cgrestore" | "CRIU";
@@ -17,10 +16,7 @@ for (const program of ["threads", "pipes", "pending_signals", "signal_actions", 
 }
 
 async function goRound(program: string, order: readonly Restorer[]): Promise<void> {
-  const holder = await compileHolder();
-  await using tree = await LiveTree.create();
-  await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
-  await tree.ready();
+  await using tree = await LiveTree.ofProgram(program);
   let images = await tree.dump();
   for (const [index, restorer] of order.entries()) {
     if (index > 0) images = await tree.dump();

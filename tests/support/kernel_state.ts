@@ -1,3 +1,4 @@
+import { exists } from "./exists.ts";
 /** What the kernel says about tasks, cgroups and mounts, for tests that compare it before and after. */
 
 /** A task as `/proc` shows it. */
@@ -216,13 +217,7 @@ export function isHierarchyOf(id: string): (hierarchy: string) => boolean {
 
 /** Whether a task with this pid exists, as a zombie as well. */
 export function taskExists(pid: number): boolean {
-  try {
-    Deno.statSync(`/proc/${pid}`);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return exists(`/proc/${pid}`);
 }
 
 function listAgents(): number[] {

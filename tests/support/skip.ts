@@ -1,3 +1,4 @@
+import { exists } from "./exists.ts";
 /** Tests that need more than every machine has. A test that cannot run says why, in a line that `scripts/test.ts` reads. */
 
 /** What a test can need of the machine. */
@@ -80,7 +81,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   "soft-dirty": () => (
     runs(criuPath(), ["check", "--feature", "mem_dirty_track"]) ? undefined : "no soft-dirty bits in this kernel"
   ),
-  "huge-pages": () => (hasFile("/proc/sys/vm/nr_hugepages") ? undefined : "no huge pages in this kernel"),
+  "huge-pages": () => (exists("/proc/sys/vm/nr_hugepages") ? undefined : "no huge pages in this kernel"),
   "user-namespaces": () => (runs("unshare", ["-U", "true"]) ? undefined : "no user namespaces"),
 };
 
@@ -126,14 +127,4 @@ function hasUnified(controller: string): boolean {
 
 function mounted(type: string): boolean {
   return Deno.readTextFileSync("/proc/self/mounts").split("\n").some((line) => line.split(" ")[2] === type);
-}
-
-function hasFile(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

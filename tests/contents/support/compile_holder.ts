@@ -1,3 +1,4 @@
+import { exists } from "../../support/exists.ts";
 const PROGRAMS = new URL("../programs/", import.meta.url).pathname;
 const CACHE = new URL("../../../.cache/", import.meta.url).pathname;
 
@@ -36,14 +37,4 @@ async function compile(sources: readonly string[], options: readonly string[]): 
 function readSources(): [name: string, text: string][] {
   const names = [...Deno.readDirSync(PROGRAMS)].map(({ name }) => name).filter((name) => /\.[ch]$/.test(name)).sort();
   return names.map((name) => [name, Deno.readTextFileSync(PROGRAMS + name)]);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

@@ -2,7 +2,9 @@ import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import { SysError } from "../../../lib/errors.ts";
 import { cgrestoreCommand, type Run } from "../../support/run_cgrestore.ts";
 import { claimPid, type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
+import { exists } from "../../support/exists.ts";
 import { taskExists, waitUntil } from "../../support/kernel_state.ts";
+import { compileHolder } from "./compile_holder.ts";
 import { criuPath } from "../../support/skip.ts";
 import { describeTree, listThreads, listTree, parentOf, type TreeDescription } from "./describe_tree.ts";
 import type { OwnNetwork } from "./own_network.ts";
@@ -57,6 +59,20 @@ export class LiveTree implements AsyncDisposable {
     const own = directory ?? await Deno.makeTempDir({ prefix: "cgr-tree-" });
     const images = await Deno.makeTempDir({ prefix: "cgr-images-" });
     return new LiveTree(pids, { directory: own, images, network });
+  }
+
+  /** A tree of one of `programs`, which is ready. */
+  static async ofProgram(program: string): Promise<LiveTree> {
+    const holder = await compileHolder();
+    const tree = await LiveTree.create();
+    try {
+      await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
+      await tree.ready();
+      return tree;
+    } catch (error) {
+      await tree[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** Pid of the root task: the first of those that are reserved. */
@@ -233,17 +249,6 @@ export class LiveTree implements AsyncDisposable {
   async putDirectoryBack(): Promise<void> {
     await runProgram(["find", this.directory, "-mindepth", "1", "-delete"]);
     await runProgram(["cp", "-a", `${this.#images}/saved/.`, this.directory]);
-  }
-}
-
-/** Whether there is a file with this path. */
-export function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

@@ -2,7 +2,6 @@
 import { deepEqual as assertEquals, equal as assertEqual, match as assertMatch } from "node:assert/strict";
 import { type Requirement, requires } from "../../support/skip.ts";
 import { taskExists } from "../../support/kernel_state.ts";
-import { compileHolder } from "./compile_holder.ts";
 import { describeImages } from "./describe_images.ts";
 import { compareTrees } from "./describe_tree.ts";
 import { LiveTree } from "./live_tree.ts";
@@ -32,10 +31,7 @@ export function testEdited(test: EditedTest): void {
     name,
     ...requires(name, "root", "cc", "criu", ...test.needs ?? []),
     async fn() {
-      const holder = await compileHolder();
-      await using tree = await LiveTree.create();
-      await tree.start([holder, "spawn", String(tree.root), test.program, tree.directory]);
-      await tree.ready();
+      await using tree = await LiveTree.ofProgram(test.program);
       const images = await tree.dump();
       test.edit(images, tree.root);
       const options = test.refused === undefined ? ["--leave-stopped"] : [];
