@@ -183,6 +183,7 @@ export const CLOCK_MONOTONIC = 1;
 export const CLOCK_BOOTTIME = 7;
 
 // asm/unistd_64.h; aarch64: asm-generic/unistd.h. Words, as every argument of syscall(2) is.
+export const SYS_GETPRIORITY = ARM ? 141n : 140n;
 export const SYS_GETDENTS64 = ARM ? 61n : 217n;
 export const SYS_TIMER_CREATE = ARM ? 107n : 222n;
 export const SYS_TIMER_SETTIME = ARM ? 110n : 223n;

@@ -134,7 +134,11 @@ const SYMBOLS = {
   gettid: { parameters: [], result: "i32" },
   getsid: { parameters: ["i32" /* pid_t pid */], result: "i32" },
   getpgid: { parameters: ["i32" /* pid_t pid */], result: "i32" },
-  getpriority: { parameters: ["i32", /* int which */ "u32" /* id_t who */], result: "i32" },
+  getpriority: {
+    name: "syscall", // whose -1 is an error, while that of glibc's getpriority is a nice value too
+    parameters: ["i64", /* SYS_getpriority */ "i32", /* int which */ "u32" /* id_t who */],
+    result: "i32",
+  },
   kill: { parameters: ["i32", /* pid_t pid */ "i32" /* int sig */], result: "i32" },
   posix_spawn: {
     parameters: [

@@ -413,11 +413,9 @@ export class LinuxSys implements Sys, Disposable {
   /** By getpriority(2), which finds what kill(2) finds, without a negative pid: a mistake could signal nothing. */
   groupExists(group: number): boolean {
     requirePositive(group);
-    const { getpriority } = this.#c; // its first look-up may leave an errno
-    this.#errno[0] = 0; // -1 is a nice value too, so the result tells nothing
-    getpriority(k.PRIO_PGRP, group);
+    const priority = this.#c.getpriority(k.SYS_GETPRIORITY, k.PRIO_PGRP, group);
     const code = this.#code();
-    if (code === 0) return true;
+    if (priority >= 0) return true;
     if (code === ESRCH) return false;
     throw failure("getpriority", code, `Cannot look for process group ${group}`);
   }
