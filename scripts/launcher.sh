@@ -57,11 +57,21 @@ unpack() (
 SUMS
   fi
   chmod 700 "$new/deno" && mv -f "$new/cgrestore.js" "$new/deno" "$cache/$key/" || die "Cannot write to the cache \"$cache\""
+  remove_unused
 )
+# Removes what other versions have unpacked and nobody has run for a month: every run touches a file in its directory.
+remove_unused() {
+  for other in "$cache"/*/; do
+    if used=$(find "$other" -mtime -30 2>&1) && [ -z "$used" ]; then rm -rf "$other"; fi
+  done
+}
 
 find_cache
 refuse_unless_private "$cache"
 [ -x "$cache/$key/deno" ] || unpack || exit
-export DENO_DIR="$cache/$key" DENO_NO_UPDATE_CHECK=1
+# Big pieces of memory come from the heap, in huge pages: what a start costs most is touching pages for the first time.
+: "${GLIBC_TUNABLES=@GLIBC_TUNABLES@}"
+# CGRESTORE_SET names what the programs that cgrestore starts shall not see.
+export DENO_DIR="$cache/$key" DENO_NO_UPDATE_CHECK=1 GLIBC_TUNABLES CGRESTORE_SET="DENO_DIR DENO_NO_UPDATE_CHECK GLIBC_TUNABLES"
 exec "$cache/$key/deno" run -A --v8-flags=@V8_FLAGS@ --no-config --no-lock --no-remote --no-npm --no-check --cached-only "$cache/$key/cgrestore.js" "$@"
 exit 70

@@ -11,7 +11,7 @@ export interface ProgramOptions {
   readonly path: string;
   /** What comes behind the name. */
   readonly args?: readonly string[];
-  /** Beyond what we have in ours. */
+  /** Beyond what our caller gave us. */
   readonly environment: Readonly<Record<string, string>>;
   /** The descriptor that becomes its standard output and standard error; its standard input is ours. */
   readonly output: number;
@@ -29,13 +29,20 @@ export function spawnProgram({ symbols: c }: Libc, { path, args = [], environmen
   c.posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF);
   c.posix_spawnattr_setsigdefault(attributes, new Uint8Array(SIGSET_SIZE).fill(0xff));
   const argv = new StringArray([path, ...args]);
-  const entries = Object.entries({ ...Deno.env.toObject(), ...environment });
+  const entries = Object.entries({ ...environmentOfCaller(), ...environment });
   const envp = new StringArray(entries.map(([name, value]) => `${name}=${value}`));
   const file = encodeText(`${path}\0`);
   const code = c.posix_spawnp(pid, file, actions, attributes, argv.pointers, envp.pointers);
   c.posix_spawn_file_actions_destroy(actions);
   c.posix_spawnattr_destroy(attributes);
   return code === 0 ? pid[0] ?? 0 : -code;
+}
+
+/** What our environment was before the head of the self-extracting executable added to it (`scripts/launcher.sh`). */
+function environmentOfCaller(): Record<string, string> {
+  const all = Deno.env.toObject();
+  const added = new Set(["CGRESTORE_SET", ...all["CGRESTORE_SET"]?.split(" ") ?? []]);
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !added.has(name)));
 }
 
 /** Strings as C takes a list of them, ending with NULL. The strings live as long as this does. */

@@ -120,6 +120,20 @@ Deno.test("the self-extracting executable", async (t) => {
       Deno.removeSync(`${unpackedIn(path)}/deno`);
       assert.equal((await run(executable, ["exit", "3"], { env })).code, 3);
     });
+    await t.step("removes versions that nobody has run for a month", async () => {
+      const { path, env } = freshCache();
+      for (const [name, days] of [["old", 31], ["recent", 29]] as const) {
+        Deno.mkdirSync(`${path}/${name}`, { recursive: true, mode: 0o700 });
+        Deno.writeTextFileSync(`${path}/${name}/deno`, "");
+        const time = Date.now() / 1000 - days * 24 * 3600;
+        Deno.utimeSync(`${path}/${name}/deno`, time, time);
+        Deno.utimeSync(`${path}/${name}`, time, time);
+      }
+      Deno.chmodSync(path, 0o700);
+      assert.equal((await run(executable, [], { env })).code, 0);
+      const names = [...Deno.readDirSync(path)].map(({ name }) => name);
+      assert.deepEqual([names.length, names.includes("old"), names.includes("recent")], [2, false, true]);
+    });
     await t.step("refuses a cache that others may reach", async () => {
       const { path, env } = freshCache();
       Deno.mkdirSync(path, { recursive: true });
