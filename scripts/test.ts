@@ -50,8 +50,8 @@ const CONTENTS_PATIENCE = 1_800_000;
 
 /** Tests of contents that need what only the kernel of a VM may have. */
 const VM_CONTENTS = ["tests/contents/incremental_test.ts", "tests/contents/memory_charging_test.ts"];
-/** Checkpoints of a newer kernel: one mode shows whether the VM's can have them. */
-const VM_FIXTURES = "tests/contents/fixtures_test.ts";
+/** Further ones that one mode shows for all: checkpoints of a newer kernel, and what needs capabilities. */
+const FIRST_VM_CONTENTS = ["tests/contents/fixtures_test.ts", "tests/contents/users_test.ts"];
 
 /** A part of the tests that could not begin. */
 function skippedPart(name: string, reason: string): Counts {
@@ -126,7 +126,7 @@ async function vmPart(mode: VmMode): Promise<Counts> {
   await compileHolder();
   const started = performance.now();
   console.log(`==> VM with cgroups ${mode}`);
-  const contents = mode === VM_MODES[0] ? [...VM_CONTENTS, VM_FIXTURES] : VM_CONTENTS;
+  const contents = mode === VM_MODES[0] ? [...VM_CONTENTS, ...FIRST_VM_CONTENTS] : VM_CONTENTS;
   const command = ["deno", "test", "-A", "--no-check", "--cached-only", ...folders, ...contents];
   const env = { [CRIU_VARIABLE]: "criu", NO_COLOR: "1" };
   const { status, output, console: log } = await runInVm(mode, command, { timeout: VM_TIMEOUT, env });

@@ -8,6 +8,4 @@ testProgram({
   // What a restore has written to is accounted for.
   mayDiffer: / map /,
 });
-// CRIU asks for the limits of tasks.
-testProgram({ program: "users", what: "users and groups", needs: ["resources"] });
 testProgram({ program: "credentials_of_threads", what: "threads with credentials of their own" });
