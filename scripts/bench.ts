@@ -122,7 +122,18 @@ function benchPlanning(work: string): void {
     const samples = Array.from({ length: ROUNDS }, run);
     row(`${count} tasks, whole process`, samples);
     console.log(`${"".padEnd(34)} ${peakMemory(CGRESTORE, planArgs).toFixed(0)} MiB`);
+    const parts = Array.from({ length: ROUNDS }, () => timePlan(directory));
+    row(`${count} tasks, reading alone`, parts.map(({ reading }) => ({ wall: reading })));
+    row(`${count} tasks, planning alone`, parts.map(({ planning }) => ({ wall: planning })));
   }
+}
+
+/** Without the start of the executable and the printing of the plan. */
+function timePlan(directory: string): { reading: number; planning: number } {
+  const script = new URL("bench/time_plan.ts", import.meta.url).pathname;
+  return JSON.parse(
+    execFileSync(Deno.execPath(), ["run", "-A", "--no-check", script, directory], { encoding: "utf8" }),
+  );
 }
 
 function benchStar(work: string, count: number, criu: string | undefined): void {
