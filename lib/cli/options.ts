@@ -216,6 +216,33 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "Let the permissions of files differ from those at the dump",
   },
   {
+    name: "root",
+    short: "r",
+    kind: "value",
+    value: "DIR",
+    commands: PLANNING,
+    help: "Where the root file system of the tasks' mount namespace is here, an absolute path; default: this host's",
+  },
+  {
+    name: "external",
+    kind: "value",
+    value: "mnt[KEY]:PATH",
+    repeatable: true,
+    commands: PLANNING,
+    help:
+      "Use PATH, which is absolute, for the mount that was dumped as the external one KEY; mnt[] takes those that " +
+      "CRIU has found by itself from where they were; may be repeated",
+  },
+  {
+    name: "ext-mount-map",
+    short: "M",
+    kind: "value",
+    value: "KEY:PATH",
+    repeatable: true,
+    commands: PLANNING,
+    help: "The older form of --external, with auto for mnt[]; may be repeated",
+  },
+  {
     name: "ext-unix-sk",
     short: "x",
     kind: "optional",

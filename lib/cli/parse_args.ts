@@ -1,6 +1,13 @@
 import { UsageError } from "../errors.ts";
 import { cgroupPathProblem } from "../model/cgroup_path.ts";
-import { type CgroupRoot, FILE_VALIDATIONS, type InheritedFile, MANAGE_MODES, type PlanOptions } from "../plan/plan.ts";
+import {
+  type CgroupRoot,
+  FILE_VALIDATIONS,
+  type InheritedFile,
+  MANAGE_MODES,
+  type MountOptions,
+  type PlanOptions,
+} from "../plan/plan.ts";
 import type { Invocation } from "./invocation.ts";
 import { nearest } from "./nearest.ts";
 import { type CommandName, COMMANDS, findCommand, OPTIONS, type OptionSpec } from "./options.ts";
@@ -87,6 +94,7 @@ function readPlanOptions(reader: Reader): PlanOptions {
     fileValidation: reader.choice("file-validation", FILE_VALIDATIONS) ?? "buildid",
     skipFileRwxCheck: reader.flag("skip-file-rwx-check") ?? false,
     inheritedFiles: readInheritedFiles(reader),
+    mounts: readMounts(reader),
     externalUnixSockets: reader.has("ext-unix-sk"),
     connections: readConnections(reader),
   };
@@ -104,6 +112,31 @@ function readInheritedFiles(reader: Reader): InheritedFile[] {
     } else files.push({ fd: Number(number), key });
   }
   return files;
+}
+
+/** `--root`, `--external mnt[KEY]:PATH` and its older form, `--ext-mount-map KEY:PATH`. */
+function readMounts(reader: Reader): MountOptions {
+  const root = reader.value("root");
+  const given = [
+    ...reader.values("external").map((text) => [text, "external", /^mnt\[([^\]]*)\](?::(.*))?$/s.exec(text)] as const),
+    ...reader.values("ext-mount-map").map((text) => (
+      [text, "ext-mount-map", text === "auto" ? ["", "", undefined] : /^([^:]+):(.*)$/s.exec(text)] as const
+    )),
+  ];
+  const external: { key: string; path: string }[] = [];
+  let takesDetected = false;
+  for (const [text, option, match] of given) {
+    const [, key, path] = match ?? [];
+    if (key === "" && !path?.startsWith("/")) takesDetected = true;
+    else if (key === undefined || path === undefined || !path.startsWith("/")) {
+      const example = option === "external" ? "mnt[KEY]:/PATH" : "KEY:/PATH";
+      reader.refuse(option, text, `the name of a mount and an absolute path are needed, as in "${example}"`);
+    } else if (external.some((other) => other.key === key)) {
+      reader.refuse(option, text, "there is another path for the same mount");
+    } else external.push({ key, path });
+  }
+  if (root !== undefined && !root.startsWith("/")) reader.refuse("root", root, "an absolute path is needed");
+  return { ...optional("root", root?.replace(/(?<=.)\/+$/, "")), external, takesDetected };
 }
 
 /** CRIU closes connections when it is told to do both. */

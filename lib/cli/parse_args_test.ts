@@ -14,6 +14,7 @@ const PLAN_OPTIONS = {
   fileValidation: "buildid",
   skipFileRwxCheck: false,
   inheritedFiles: [],
+  mounts: { external: [], takesDetected: false },
   externalUnixSockets: false,
   connections: "refuse",
 } as const;
@@ -36,6 +37,9 @@ const SHOW: Invocation = { command: "show", images: ".", json: false, verbosity:
 const restore = (part: Partial<RestoreInvocation>): Invocation => ({ ...RESTORE, ...part });
 const planOptions = (part: Partial<RestoreInvocation["planOptions"]>): Invocation =>
   restore({ planOptions: { ...PLAN_OPTIONS, ...part } });
+
+const withMounts = (part: Partial<RestoreInvocation["planOptions"]["mounts"]>): Invocation =>
+  planOptions({ mounts: { ...PLAN_OPTIONS.mounts, ...part } });
 
 Deno.test("parseArgs() understands", async (t) => {
   const rows: [args: string, want: Invocation][] = [
@@ -66,6 +70,17 @@ Deno.test("parseArgs() understands", async (t) => {
     ["-d --no-restore-detached", RESTORE],
     ["-s", restore({ leaveStopped: true })],
     ["--leave-stopped", restore({ leaveStopped: true })],
+    ["-r /srv/root/", withMounts({ root: "/srv/root" })],
+    [
+      "--root=/ --external mnt[/etc/hosts]:/srv/hosts --ext-mount-map b:/c --external=mnt[]",
+      withMounts({
+        root: "/",
+        external: [{ key: "/etc/hosts", path: "/srv/hosts" }, { key: "b", path: "/c" }],
+        takesDetected: true,
+      }),
+    ],
+    ["-M auto", withMounts({ takesDetected: true })],
+    ["--external mnt[]:ms", withMounts({ takesDetected: true })],
     ["--file-locks", RESTORE],
     ["-l", RESTORE],
     ["-j", { ...RESTORE, wait: true, planOptions: { ...PLAN_OPTIONS, shellJob: true } }],
@@ -209,6 +224,20 @@ Deno.test("parseArgs() refuses", async (t) => {
     [
       "--cgroup-root /a --cgroup-root /b",
       'Cannot use "--cgroup-root=/b": there is another root for the same hierarchies',
+    ],
+    ["--root a", 'Cannot use "--root=a": an absolute path is needed'],
+    [
+      "--external dev[1/2]:a --external mnt[a] --external mnt[a]:b --ext-mount-map a",
+      [
+        ...["dev[1/2]:a", "mnt[a]", "mnt[a]:b"].map((text) => (
+          `Cannot use "--external=${text}": the name of a mount and an absolute path are needed, as in "mnt[KEY]:/PATH"`
+        )),
+        'Cannot use "--ext-mount-map=a": the name of a mount and an absolute path are needed, as in "KEY:/PATH"',
+      ].join("\n  "),
+    ],
+    [
+      "--external mnt[a]:/b -M a:/c",
+      'Cannot use "--ext-mount-map=a:/c": there is another path for the same mount',
     ],
     [
       "--inherit-fd pipe:[77]",

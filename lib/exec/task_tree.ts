@@ -343,6 +343,7 @@ export class TaskTree {
     run("setup-namespaces");
     this.#contents?.fillNamespaces(root);
     run("post-setup-namespaces");
+    this.#contents?.makeEarlyFiles();
   }
 
   /** Sets the root going. */

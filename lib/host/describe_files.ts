@@ -13,7 +13,7 @@ const ABSENT = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"];
 export function describeFiles(sys: Sys, wanted: ReadonlyMap<string, FileQuestion>): Map<string, HostFile> {
   const found = new Map<string, HostFile>();
   for (const [path, question] of wanted) {
-    const file = describeFile(sys, path, question);
+    const file = describeFile(sys, question.at ?? path, question);
     if (file !== undefined) found.set(path, file);
   }
   return found;

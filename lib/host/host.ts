@@ -33,7 +33,7 @@ export interface Host {
   readonly components: ReadonlyMap<number, { readonly offset: number; readonly size: number }>;
   /** What cgrestore itself is like, and the tasks are born like. */
   readonly own: OwnState;
-  /** Those of the files asked for that exist, by path; links are followed. */
+  /** Those of the files asked for that exist, by path or name; links are followed. */
   readonly files: ReadonlyMap<string, HostFile>;
   readonly memory: HostMemory;
   /** Those of the descriptors asked for that cgrestore was started with. */
@@ -228,7 +228,7 @@ export interface HostQuestions {
   readonly cgroups: ReadonlyMap<HierarchyName, readonly string[]>;
   /** Numbers of components of XSAVE's area. */
   readonly components: readonly number[];
-  /** Paths of files, with what matters of each besides type, mode and size. */
+  /** Paths of files, or names for them, with what matters of each besides type, mode and size. */
   readonly files: ReadonlyMap<string, FileQuestion>;
   /** Descriptors of cgrestore's own. */
   readonly inherited: readonly number[];
@@ -260,6 +260,8 @@ export interface MemoryQuestions {
 }
 
 export interface FileQuestion {
+  /** Where it is, when not at its path; `undefined` here as well. */
+  readonly at?: string | undefined;
   readonly buildId: boolean;
   /** Whether it matters if the path is a symbolic link itself. */
   readonly link: boolean;

@@ -5,6 +5,7 @@ import type { FsEntry } from "../gen/fs.ts";
 import type { IpcMsg, IpcMsgEntry, IpcSemEntry, IpcShmEntry, IpcVarEntry } from "../gen/ipc.ts";
 import type { MemfdInodeEntry } from "../gen/memfd.ts";
 import type { MmEntry } from "../gen/mm.ts";
+import type { MntEntry } from "../gen/mnt.ts";
 import type { TimensEntry, UtsnsEntry } from "../gen/namespaces.ts";
 import type { PagemapEntry } from "../gen/pagemap.ts";
 import type { PipeDataEntry } from "../gen/pipe.ts";
@@ -55,6 +56,38 @@ export interface NamespaceImages {
   readonly ipc?: IpcImages;
   /** The clocks at the dump: those of the host where there was no time namespace. */
   readonly time?: TimensEntry;
+  readonly mnt?: MountImages;
+}
+
+/** The images of a mount namespace. */
+export interface MountImages {
+  /** Number in the name of its file, for problems. */
+  readonly number: number;
+  readonly mounts: readonly MntEntry[];
+  /** What tmpfs file systems had, by their device; those of which there is no image are not among them. */
+  readonly trees: ReadonlyMap<number, readonly ArchivedFile[]>;
+}
+
+/** A file of an archive as tar(1) makes it. */
+export interface ArchivedFile {
+  /** Relative, without `.` and `..`; `""` for the directory that was archived. */
+  readonly path: string;
+  /** st_mode, with the file's type. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since 1970. */
+  readonly changeTime: number;
+  /** Bytes of a regular file. */
+  readonly size: number;
+  /** What a regular file has, without its holes, by ascending position. */
+  readonly parts: readonly { readonly position: number; readonly bytes: Uint8Array }[];
+  /** Of symbolic links. */
+  readonly target?: string;
+  /** Path of another file of the archive that this one is. */
+  readonly sameAs?: string;
+  /** Of devices: their number, as makedev(3) makes it. */
+  readonly device: number;
 }
 
 /** The images of an ipc namespace. */

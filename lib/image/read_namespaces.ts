@@ -8,12 +8,21 @@ import {
   readIpcShmEntry,
   readIpcVarEntry,
 } from "../gen/ipc.ts";
+import { readMntEntry } from "../gen/mnt.ts";
 import { readTimensEntry, readUtsnsEntry, type TimensEntry } from "../gen/namespaces.ts";
 import type { TaskKobjIdsEntry } from "../gen/task_kobj_ids.ts";
-import type { IpcImages, NamespaceImages, Pagemap, QueueOrMessage } from "./content_images.ts";
+import type {
+  ArchivedFile,
+  IpcImages,
+  MountImages,
+  NamespaceImages,
+  Pagemap,
+  QueueOrMessage,
+} from "./content_images.ts";
 import type { WithBytesReader } from "./decode.ts";
 import type { ImageSource } from "./image_source.ts";
 import type { Images } from "./images.ts";
+import { readArchive } from "./read_archive.ts";
 import { readPagemap } from "./read_pagemap.ts";
 
 /** Number of the image that has the host's clocks (`dump_time_ns`, criu/timens.c). */
@@ -30,16 +39,34 @@ export function readNamespaces(source: ImageSource, tree: Tree): NamespaceImages
   const uts = number === undefined ? undefined : source.single(readUtsnsEntry, image("utsns", number));
   const ipc = numberOf(tree, "ipcNsId");
   const time = readClocks(source, numberOf(tree, "timeNsId"));
+  const mnt = numberOf(tree, "mntNsId");
   return {
     ...uts === undefined ? {} : { uts },
     ...ipc === undefined ? {} : { ipc: readIpc(source, ipc) },
     ...time === undefined ? {} : { time },
+    ...mnt === undefined ? {} : { mnt: readMounts(source, mnt) },
   };
 }
 
 function readClocks(source: ImageSource, number: number | undefined): TimensEntry | undefined {
   if (number !== undefined) return source.single(readTimensEntry, image("timens", number));
   return source.optionalSingle(readTimensEntry, image("timens", HOST));
+}
+
+function readMounts(source: ImageSource, number: number): MountImages {
+  const mounts = source.entries(readMntEntry, image("mountpoints", number));
+  const trees = new Map<number, readonly ArchivedFile[]>();
+  for (const { rootDev, mntId } of mounts) {
+    // The second name is that of old dumps.
+    for (const file of [`tmpfs-dev-${rootDev}.tar.gz.img`, `tmpfs-${mntId}.tar.gz.img`]) {
+      if (trees.has(rootDev)) continue;
+      const bytes = source.bytes(file, { optional: true });
+      const tree = bytes === undefined ? undefined : readArchive(bytes);
+      if (typeof tree === "string") source.complain(file, tree);
+      else if (tree !== undefined) trees.set(rootDev, tree);
+    }
+  }
+  return { number, mounts, trees };
 }
 
 function image<T extends string>(type: T, number: number): { readonly type: T; readonly file: string } {

@@ -1,6 +1,7 @@
 import type { Timespec } from "../gen/namespaces.ts";
 import type { Problem } from "../errors.ts";
 import type { NamespaceImages } from "../image/content_images.ts";
+import { buildMounts } from "./build_mounts.ts";
 import { byteLength } from "./check_names.ts";
 import { buildIpcNamespace } from "./build_ipc_namespace.ts";
 import type { NamespaceContents, UtsNamespace } from "./namespaces.ts";
@@ -11,7 +12,10 @@ const NAME_MAX = 64;
 const SECOND = 1_000_000_000n;
 
 /** What the namespaces had. */
-export function buildNamespaceContents({ uts, ipc, time }: NamespaceImages, problems: Problem[]): NamespaceContents {
+export function buildNamespaceContents(
+  { uts, ipc, time, mnt }: NamespaceImages,
+  problems: Problem[],
+): NamespaceContents {
   const clocks = time === undefined
     ? undefined
     : { monotonic: nanosecondsOf(time.monotonic), boottime: nanosecondsOf(time.boottime) };
@@ -20,6 +24,7 @@ export function buildNamespaceContents({ uts, ipc, time }: NamespaceImages, prob
     ...uts === undefined ? {} : { uts: buildUts(uts, problems) },
     ...ipcNamespace === undefined ? {} : { ipc: ipcNamespace },
     ...clocks === undefined ? {} : { clocks },
+    ...mnt === undefined ? {} : { mounts: buildMounts(mnt, problems) },
   };
 }
 

@@ -1,9 +1,12 @@
 import type { PageRun } from "./address_space.ts";
+import type { Mount } from "./mounts.ts";
 
 /** What the root task's namespaces had, of those kinds that the dumping CRIU did not share with it. */
 export interface NamespaceContents {
   readonly uts?: UtsNamespace;
   readonly ipc?: IpcNamespace;
+  /** Parents before the mounts on them; the first is the root. */
+  readonly mounts?: readonly Mount[];
   /** As the tasks saw them at the dump, in a time namespace of their own or without one; absent in old dumps. */
   readonly clocks?: Clocks;
 }

@@ -17,7 +17,7 @@ const SPARE_HELPERS = 8;
 export function hostQuestions(
   checkpoint: Checkpoint,
   hierarchies: readonly Hierarchy[],
-  options: Pick<PlanOptions, "mode" | "roots" | "onMissing" | "shellJob" | "inheritedFiles">,
+  options: Pick<PlanOptions, "mode" | "roots" | "onMissing" | "shellJob" | "inheritedFiles" | "mounts">,
 ): HostQuestions {
   const tasks = new Set(checkpoint.tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
   const leaders = new Set(checkpoint.tasks.flatMap(({ group, session }) => [group, session]));
@@ -28,7 +28,7 @@ export function hostQuestions(
     helpers: missing.length + SPARE_HELPERS,
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
     components: componentsOfInterest(checkpoint),
-    files: fileQuestions(checkpoint.contents),
+    files: fileQuestions(checkpoint.contents, options.mounts),
     inherited: options.inheritedFiles.map(({ fd }) => fd),
     memory: memoryQuestions(checkpoint),
     devices: devicesOfInterest(checkpoint),

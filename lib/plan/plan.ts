@@ -225,6 +225,8 @@ export interface PlanOptions {
   readonly skipFileRwxCheck: boolean;
   /** `--inherit-fd` */
   readonly inheritedFiles: readonly InheritedFile[];
+  /** What becomes of mounts. */
+  readonly mounts: MountOptions;
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
   readonly externalUnixSockets: boolean;
   /** What becomes of TCP connections: `--tcp-established`, `--tcp-close`. */
@@ -241,6 +243,15 @@ export type FileValidation = typeof FILE_VALIDATIONS[number];
 export interface InheritedFile {
   readonly fd: number;
   readonly key: string;
+}
+
+export interface MountOptions {
+  /** `--root`: where the root file system of the tasks' own mount namespace is here; absent: it is this host's. */
+  readonly root?: string;
+  /** `--external mnt[KEY]:PATH` */
+  readonly external: readonly { readonly key: string; readonly path: string }[];
+  /** `--external mnt[]`: what CRIU has found by itself is taken from the same path. */
+  readonly takesDetected: boolean;
 }
 
 export interface CgroupRoot {

@@ -36,6 +36,7 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     ...{ host, programs, options },
     tasks: tasks.expectedTasks,
     rootIsSibling: options.restoreSibling,
+    ...namespaceRoot === undefined ? {} : { namespaceRoot },
   });
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...mapping.problems,

@@ -13,15 +13,17 @@ export const JSON_FORMAT = 1;
  *   `call` and `code` as well when a system call failed.
  *
  * The keys of objects are sorted; lists keep their order. A `Map` is an object by its keys, a `Set` a sorted list, a
- * bigint its decimal digits as a string, bytes a string of hexadecimal digits. What is `undefined` is left out. Same value, byte-identical text.
+ * bigint its decimal digits as a string, bytes a string of hexadecimal digits, or where there are more than a MiB of them their length. What is `undefined` is left out. Same value, byte-identical text.
  */
 export function renderJson(kind: "plan" | "checkpoint" | "restore" | "error", value: unknown): string {
   return JSON.stringify({ format: JSON_FORMAT, [kind]: value }, (_, part) => toPlain(part), 2) + "\n";
 }
 
+const LARGEST_BYTES = 2 ** 20;
+
 function toPlain(value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
-  if (value instanceof Uint8Array) return value.toHex();
+  if (value instanceof Uint8Array) return value.length > LARGEST_BYTES ? { length: value.length } : value.toHex();
   if (value instanceof BigUint64Array) return Array.from(value, String);
   if (value instanceof Map) return sortKeys([...value].map(([key, part]) => [String(key), part]));
   if (value instanceof Set) return [...value].sort(compare);

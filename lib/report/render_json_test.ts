@@ -19,3 +19,11 @@ Deno.test("renderJson() writes the same text whatever the order of keys", () => 
   equal(renderJson("restore", { a: 1, b: { c: 2, d: 3 } }), renderJson("restore", { b: { d: 3, c: 2 }, a: 1 }));
   equal(renderJson("error", {}), '{\n  "error": {},\n  "format": 1\n}\n');
 });
+
+Deno.test("renderJson() writes bytes, and of many only how many", () => {
+  const value = { a: new Uint8Array([1, 255]), b: new Uint8Array(2 ** 20 + 1) };
+  equal(
+    JSON.stringify(JSON.parse(renderJson("plan", value))),
+    '{"format":1,"plan":{"a":"01ff","b":{"length":1048577}}}',
+  );
+});

@@ -30,6 +30,7 @@ const TESTS: readonly FaultTest[] = [
     restore: ["--tcp-established"],
   },
   { program: "namespaces_several" },
+  { program: "mounts_several" },
 ];
 
 for (const { program, dump, restore = [] } of TESTS) {

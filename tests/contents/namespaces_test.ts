@@ -1,10 +1,10 @@
 import { fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { deepEqual as assertEquals, equal as assertEqual, match as assertMatch } from "node:assert/strict";
+import { equal as assertEqual, match as assertMatch } from "node:assert/strict";
 import { ipc_shm_entrySchema } from "../gen/ipc_pb.ts";
 import { timens_entrySchema, utsns_entrySchema } from "../gen/namespaces_pb.ts";
 import { task_kobj_ids_entrySchema } from "../gen/task_kobj_ids_pb.ts";
 import { requires } from "../support/skip.ts";
-import { editImage } from "./support/edit_image.ts";
+import { editImage, only } from "./support/edit_image.ts";
 import { LiveTree } from "./support/live_tree.ts";
 import { testEdited } from "./support/test_edited.ts";
 import { testProgram } from "./support/test_program.ts";
@@ -54,7 +54,7 @@ testProgram({
   cgrestore: ["--restore-sibling"],
 });
 
-for (const kind of ["mnt", "net", "user"] as const) {
+for (const kind of ["net", "user"] as const) {
   testEdited({
     program: "idle",
     what: `a ${kind} namespace is refused`,
@@ -67,6 +67,13 @@ testEdited({
   what: "a namespace without an image is refused",
   edit: editIds((ids) => ids.ipcNsId += 1000),
   refused: /ipcns-var-\d+\.img: there is no such file/,
+  status: 3,
+});
+testEdited({
+  program: "idle",
+  what: "a mnt namespace without an image is refused",
+  edit: editIds((ids) => ids.mntNsId += 1000),
+  refused: /mountpoints-\d+\.img: there is no such file/,
   status: 3,
 });
 testEdited({
@@ -129,11 +136,4 @@ function editedTest(
 
 function editIds(edit: (ids: MessageShape<typeof task_kobj_ids_entrySchema>) => void) {
   return (images: string, root: number) => editImage(`${images}/ids-${root}.img`, task_kobj_ids_entrySchema, edit);
-}
-
-/** The only file whose name is like that. */
-function only(images: string, name: RegExp): string {
-  const names = [...Deno.readDirSync(images)].map((entry) => entry.name).filter((entry) => name.test(entry));
-  assertEquals(names.length, 1);
-  return `${images}/${names[0]}`;
 }

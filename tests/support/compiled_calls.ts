@@ -10,6 +10,7 @@ export function filesContext(): FilesContext {
   return {
     numbers: SYSCALLS_X86_64,
     base: 100,
+    hostPath: (path) => path,
     nameOf: (id) => `task ${id}`,
     comparison: { resolve: () => [] },
     ownCapabilities: { permitted: 0n, effective: 0n, bounding: 0n },

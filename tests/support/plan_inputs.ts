@@ -188,4 +188,5 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   fileValidation: "buildid",
   skipFileRwxCheck: false,
   inheritedFiles: [],
+  mounts: { external: [], takesDetected: false },
 };

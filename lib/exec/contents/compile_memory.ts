@@ -108,7 +108,10 @@ function fileOf(step: ResolvedStep): MemoryFile | undefined {
 /** By the task itself: in trees of thousands, each would have the files of all others otherwise. */
 function openPages(context: ContentsContext, path: string, fd: number): RemoteCall {
   const attempt = `Cannot open the pages "${path}"`;
-  return remoteCall(context, "openat", [AT_FDCWD, cString(path), O_RDONLY], { attempt, expected: fd });
+  return remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(path)), O_RDONLY], {
+    attempt,
+    expected: fd,
+  });
 }
 
 function compileStep(context: MemoryContext, step: ResolvedStep): RemoteCall {

@@ -8,6 +8,8 @@ export interface ContentsContext {
   readonly numbers: SyscallNumbers;
   /** Descriptor, in every task and in the coordinator, of a pidfd of the coordinator: the first of ours. */
   readonly base: number;
+  /** How calls name a file of this host by its path there: tasks may have another root by then. */
+  readonly hostPath: (path: string) => string;
   /** Name of a task or thread, for messages. */
   readonly nameOf: (id: number) => string;
   readonly comparison: Pick<PageComparison, "resolve">;

@@ -84,6 +84,7 @@ export class ContentsRun {
     this.#context = {
       numbers: architecture.syscall,
       base,
+      hostPath: this.#hostPaths(),
       nameOf: options.nameOf,
       ownCapabilities: plan.ownCapabilities,
       choosesTimerIds: plan.choosesTimerIds,
@@ -116,7 +117,8 @@ export class ContentsRun {
   join(tracee: Tracee, descriptor: number): void {
     const purpose = { attempt: "Cannot open the coordinator" };
     this.#raiseLimit(tracee);
-    tracee.run(joinNamespaces(this.#context, this.#plan.namespaces, descriptor));
+    const lowest = new LowestDescriptors([...this.#options.taken, descriptor]);
+    tracee.run(joinNamespaces({ ...this.#context, lowest }, this.#plan.namespaces, descriptor));
     if (descriptor === this.#context.base) return;
     tracee.run([
       remoteCall(this.#context, "dup3", [descriptor, this.#context.base, 0], purpose),
@@ -130,21 +132,20 @@ export class ContentsRun {
     return task === undefined ? [] : compileMemory(this.#context, task, this.#options.taken);
   }
 
-  /** The terminal that a session's leader takes, when it has any; it has the coordinator's descriptors then. */
+  /** The terminal that a session's leader takes, when it has any; it has none but those of the coordinator then. */
   compileTerminal(pid: number): RemoteCall[] {
     const handle = this.#plan.terminals.controlling.get(pid);
-    return handle === undefined ? [] : [takeTerminal(this.#context, pid, handle)];
+    return handle === undefined ? [] : takeTerminal(this.#context, pid, { handle, taken: this.#options.taken });
   }
 
-  /** Makes the namespaces that the root task is born in, the files that are mapped, and what the tasks inherit. */
+  /** Makes the namespaces that the root task is born in. */
   prepare(): void {
     this.#raiseLimit(this.#options.coordinator());
     this.#setOwnLimits();
     const { base, numbers } = this.#context;
     const coordinator = this.#options.coordinator();
-    if (this.#plan.obsoleteNames.length > 0) this.#openRoot(coordinator);
     const lowest = new LowestDescriptors(this.#options.taken);
-    coordinator.run(makeNamespaces({ numbers, lowest }, this.#plan.namespaces));
+    coordinator.run(makeNamespaces({ ...this.#context, lowest }, this.#plan.namespaces));
     const fd = lowest.take();
     const purpose = { attempt: "Cannot open the coordinator" };
     coordinator.run([
@@ -152,22 +153,28 @@ export class ContentsRun {
       remoteCall({ numbers }, "dup3", [fd, base, 0], purpose),
       remoteCall({ numbers }, "close", [fd], purpose),
     ]);
-    const { taken } = this.#options;
-    openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
-    this.#makeFiles(this.#plan.earlyFiles, taken);
   }
 
   /** Gives the namespaces what they had, through the root task, which has not done anything yet. */
   fillNamespaces(root: Tracee): void {
-    const context = { numbers: this.#context.numbers, lowest: new LowestDescriptors(this.#options.taken) };
-    this.#runInPieces(root, fillNamespaces(context, this.#plan.namespaces));
+    const lowest = new LowestDescriptors([...this.#options.taken, this.#context.base]);
+    this.#runInPieces(root, fillNamespaces({ ...this.#context, lowest }, this.#plan.namespaces));
+  }
+
+  /** Makes the files that are mapped, and terminals, where the tasks will see them. */
+  makeEarlyFiles(): void {
+    const { taken } = this.#options;
+    const coordinator = this.#options.coordinator();
+    if (this.#plan.obsoleteNames.length > 0) this.#openRoot(coordinator);
+    openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
+    this.#makeFiles(this.#plan.earlyFiles, taken);
   }
 
   /** Looks at the namespaces that were made, when all has been restored. */
   observeNamespaces(): ObservedNamespaces {
     const { kinds } = this.#plan.namespaces;
     const { context: { sys }, coordinator } = this.#options;
-    const context = { numbers: this.#context.numbers, lowest: new LowestDescriptors([]) };
+    const context = { ...this.#context, lowest: new LowestDescriptors([]) };
     const { calls, read } = observeNamespaces(context, this.#plan.namespaces);
     this.#runInPieces(coordinator(), calls);
     const links = new Map(kinds.map((kind) => [kind, sys.readLink(`/proc/${coordinator().pid}/ns/${kind}`)]));
@@ -255,6 +262,13 @@ export class ContentsRun {
     this.#withRoot((sys, root) => this.#names.keepAll(sys, root, this.#plan.obsoleteNames));
   }
 
+  /** Who has mounts of their own has the host's root directory for a working directory, until it gets its own. */
+  #hostPaths(): ContentsContext["hostPath"] {
+    if (this.#plan.namespaces.mounts === undefined) return (path) => path;
+    const directory = this.#options.context.sys.readLink("/proc/self/cwd");
+    return (path) => (path.startsWith("/") ? path : `${directory}/${path}`).replace(/^\/+/, "");
+  }
+
   #openRoot({ pid }: Tracee): void {
     this.#root ??= this.#options.context.sys.open(`/proc/${pid}/root`, O_PATH | O_DIRECTORY);
   }
@@ -277,7 +291,8 @@ export class ContentsRun {
 
   /** The coordinator holds the open files of all tasks, and others have a descriptor behind those of all. */
   #raiseLimit(tracee: Tracee): void {
-    const needed = BigInt(this.#context.base + 1 + this.#plan.handles);
+    const mounts = this.#plan.namespaces.mounts?.steps.length ?? 0;
+    const needed = BigInt(this.#context.base + 1 + Math.max(this.#plan.handles, mounts));
     const before = new Uint8Array(16);
     const attempt = `Cannot open ${needed} files at once`;
     const hints = { EPERM: "that needs CAP_SYS_RESOURCE, or a higher limit: ulimit -n", EINVAL: "see fs.nr_open" };

@@ -3,18 +3,28 @@ import type { SessionStep } from "../../plan/contents/terminals_plan.ts";
 import { TIOCEXCL, TIOCSCTTY, TIOCSPGRP } from "../../sys/constants.ts";
 import { cString, type RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee } from "../../tracee/tracee.ts";
+import { fetch } from "./compile_descriptors.ts";
 import { close, duplicate } from "./files/file_calls.ts";
-import { type ContentsContext, descriptorOf, integers, remoteCall } from "./remote.ts";
+import { type ContentsContext, integers, LowestDescriptors, remoteCall } from "./remote.ts";
 
 const AT_FDCWD = -100;
 const O_NOCTTY = 0o400;
 
-/** A session's leader takes a terminal that was made before it was born, so that it has the coordinator's descriptor. */
-export function takeTerminal(context: ContentsContext, pid: number, handle: Handle): RemoteCall {
-  return remoteCall(context, "ioctl", [descriptorOf(context, handle), TIOCSCTTY, 0], {
-    attempt: `Cannot give ${context.nameOf(pid)} its controlling terminal`,
-    hints: { EPERM: "the terminal controls another session, which has to end first" },
-  });
+/** A session's leader takes a terminal, which the coordinator has; its own descriptors are `taken`. */
+export function takeTerminal(
+  context: ContentsContext,
+  pid: number,
+  { handle, taken }: { readonly handle: Handle; readonly taken: readonly number[] },
+): RemoteCall[] {
+  const fd = new LowestDescriptors(taken).peek();
+  return [
+    fetch(context, handle, fd),
+    remoteCall(context, "ioctl", [fd, TIOCSCTTY, 0], {
+      attempt: `Cannot give ${context.nameOf(pid)} its controlling terminal`,
+      hints: { EPERM: "the terminal controls another session, which has to end first" },
+    }),
+    close(context, fd),
+  ];
 }
 
 /** Who is needed for a step. */
@@ -29,7 +39,7 @@ export function followSessionStep(
   step: SessionStep,
   { task, coordinator }: StepActors,
 ): void {
-  if (step.kind === "set-foreground") return task.run([setForeground(context, step)]);
+  if (step.kind === "set-foreground") return task.run(setForeground(context, step));
   const purpose = { attempt: `Cannot open ${JSON.stringify(step.path)} in ${context.nameOf(step.pid)}` };
   const [theirs, pidfd, ours] = [0, 0, 1];
   task.run([
@@ -53,8 +63,12 @@ export function followSessionStep(
 function setForeground(
   context: ContentsContext,
   { pid, handle, group }: Extract<SessionStep, { readonly kind: "set-foreground" }>,
-): RemoteCall {
-  return remoteCall(context, "ioctl", [descriptorOf(context, handle), TIOCSPGRP, integers(group)], {
-    attempt: `Cannot put group ${group} into the foreground of the terminal of ${context.nameOf(pid)}`,
-  });
+): RemoteCall[] {
+  const fd = 0;
+  const attempt = `Cannot put group ${group} into the foreground of the terminal of ${context.nameOf(pid)}`;
+  return [
+    fetch(context, handle, fd),
+    remoteCall(context, "ioctl", [fd, TIOCSPGRP, integers(group)], { attempt }),
+    close(context, fd),
+  ];
 }

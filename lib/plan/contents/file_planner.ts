@@ -7,6 +7,7 @@ import type { DescriptorAction } from "./descriptor_action.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import { deadTasksOf } from "./file_questions.ts";
 import type { FileStep } from "./file_step.ts";
+import type { MountPlaces } from "./namespaces/mount_places.ts";
 import type { GhostDraft } from "./files/plan_ghost.ts";
 import type { MasterOpening, SessionStep, TerminalAdoption } from "./terminals_plan.ts";
 
@@ -18,6 +19,8 @@ export interface FilePlannerOptions extends
   > {
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
+  /** Where the paths of the tasks lead to; absent where they are those of this host. */
+  readonly places?: MountPlaces | undefined;
 }
 
 /** What comes of planning terminals. */
@@ -66,6 +69,11 @@ export class FilePlanner {
     readonly options: FilePlannerOptions,
   ) {
     this.deadTasks = new Set(deadTasksOf(contents));
+  }
+
+  /** Whether something can only be looked for when the mounts are there. */
+  isUnseen(path: string): boolean {
+    return this.options.places?.isUnseen(path) === true;
   }
 
   /** How many handles there are. */

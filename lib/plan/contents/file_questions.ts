@@ -3,6 +3,9 @@ import type { PathFile } from "../../model/files/path_file.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { WatchTarget } from "../../model/files/notify_files.ts";
 import { absolutePath, asidePath, parentOf } from "../../model/files/unix_name.ts";
+import type { MountOptions } from "../plan.ts";
+import { MountPlaces } from "./namespaces/mount_places.ts";
+import { hostPathsOf } from "./namespaces/plan_mounts.ts";
 import { filesOfNamespaces } from "./namespaces/plan_namespaces.ts";
 import { namesOfInterest } from "./files/plan_name.ts";
 
@@ -12,13 +15,21 @@ const O_NOFOLLOW = 0o400000;
 const EXISTENCE: FileQuestion = { buildId: false, link: false };
 
 /** What planning the files of a checkpoint has to know about this host, by path. */
-export function fileQuestions(contents: Contents | undefined): Map<string, FileQuestion> {
+export function fileQuestions(contents: Contents | undefined, options: MountOptions): Map<string, FileQuestion> {
   const questions = new Map<string, FileQuestion>();
+  const places = placesOf(contents, options);
+  for (const path of filesOfNamespaces(contents?.namespaces ?? {})) questions.set(path, EXISTENCE);
+  for (const [name, at] of places === undefined ? [] : hostPathsOf(places)) questions.set(name, { ...EXISTENCE, at });
   const ask: Ask = (path, { buildId, link }) => {
     const known = questions.get(path);
-    questions.set(path, { buildId: buildId || known?.buildId === true, link: link || known?.link === true });
+    const at = places?.hostPath(path);
+    if (places !== undefined && at === undefined) return;
+    questions.set(path, {
+      buildId: buildId || known?.buildId === true,
+      link: link || known?.link === true,
+      ...at === undefined ? {} : { at },
+    });
   };
-  for (const path of filesOfNamespaces(contents?.namespaces ?? {})) ask(path, EXISTENCE);
   for (const file of contents?.files.values() ?? []) {
     if (file.kind === "path") askForFile(file, ask);
     if (file.kind === "unix" && file.name?.kind === "path") askForSocket(absolutePath(file.name), ask);
@@ -26,6 +37,12 @@ export function fileQuestions(contents: Contents | undefined): Map<string, FileQ
   }
   for (const target of watchTargets(contents)) if ("path" in target) ask(target.path, EXISTENCE);
   return questions;
+}
+
+/** Where the paths of the tasks lead to; absent where they are those of this host. */
+export function placesOf(contents: Contents | undefined, options: MountOptions): MountPlaces | undefined {
+  const mounts = contents?.namespaces.mounts ?? [];
+  return mounts.length === 0 ? undefined : new MountPlaces(mounts, options);
 }
 
 type Ask = (path: string, question: FileQuestion) => void;

@@ -9,6 +9,7 @@ import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan
 import type { DescriptorAction } from "./descriptor_action.ts";
 import { expectMappings, type MappingNames } from "./expected_mapping.ts";
 import { FilePlanner, type FilePlannerOptions } from "./file_planner.ts";
+import { placesOf } from "./file_questions.ts";
 import { planGhosts } from "./files/plan_ghost.ts";
 import { isAtLeast } from "./kernel_version.ts";
 import { checkInheritedFiles, notesOnInheritedFiles } from "./files/plan_inherited_file.ts";
@@ -16,10 +17,13 @@ import { fillLooseMemory, isFilledFirst, writableInode } from "./files/plan_memo
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { SystemSegments } from "./memory/plan_attachments.ts";
+import type { MountPlaces } from "./namespaces/mount_places.ts";
+import { notesOnMounts } from "./namespaces/plan_mounts.ts";
 import { planNamespaces } from "./namespaces/plan_namespaces.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
 import { networkProblems } from "./network_problems.ts";
-import type { ExpectedTask, TaskProgram } from "../plan.ts";
+import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
+import type { TaskQuestions } from "../plan_tasks.ts";
 import { planNullFile } from "./files/plan_path.ts";
 import { planFile } from "./plan_file.ts";
 import { checkHugePages } from "./memory/huge_pages.ts";
@@ -45,9 +49,11 @@ export interface ContentsQuestions {
   readonly programs: readonly TaskProgram[];
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
-  readonly options: Omit<FilePlannerOptions, "tasks">;
+  readonly options: Omit<FilePlannerOptions, "tasks" | "places"> & Pick<PlanOptions, "mounts">;
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
+  /** As for tasks: where the root unshares its cgroup namespace. */
+  readonly namespaceRoot?: TaskQuestions["namespaceRoot"];
 }
 
 const NO_ADDRESSES: FreeAddresses = { start: 0, end: 0, scratch: 0, kept: 0 };
@@ -64,10 +70,11 @@ export interface PlannedContents {
 
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): PlannedContents {
-  const { checkpoint, contents, host, programs, tasks, rootIsSibling, options } = questions;
+  const { checkpoint, contents, host, programs, tasks, rootIsSibling, namespaceRoot, options } = questions;
   const problems = [...sharingProblems(programs, contents), ...networkProblems(contents, checkpoint.namespaces)];
   if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
-  const files = new FilePlanner(contents, host, problems, { ...options, tasks });
+  const places = placesOf(contents, options.mounts);
+  const files = new FilePlanner(contents, withMadeFiles(host, places), problems, { ...options, tasks, places });
   checkInheritedFiles(files);
   const networkUnlock = planNetworkUnlock(contents, checkpoint.namespaces);
   const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
@@ -87,7 +94,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   };
   const notes: string[] = [];
   const namespaces = planNamespaces({
-    ...{ checkpoint, host, rootIsSibling, problems, notes },
+    ...{ checkpoint, host, places, rootIsSibling, namespaceRoot, problems, notes },
     contents: contents.namespaces,
     scratch: free.kept,
   });
@@ -124,8 +131,18 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       tasks: taskContents,
     },
     problems,
-    notes: [...notes, ...files.notes, ...notesOnInheritedFiles(files)],
+    notes: [
+      ...notes,
+      ...files.notes,
+      ...notesOnInheritedFiles(files),
+      ...notesOnMounts(contents.namespaces.mounts ?? [], options.mounts),
+    ],
   };
+}
+
+/** This host as the tasks see it when their mounts are there. */
+function withMadeFiles(host: Host, places: MountPlaces | undefined): Host {
+  return places === undefined ? host : { ...host, files: new Map([...host.files, ...places.madeFiles()]) };
 }
 
 /** Segments that the tasks fill. */

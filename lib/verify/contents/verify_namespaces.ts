@@ -1,9 +1,11 @@
 import type { Problem } from "../../errors.ts";
 import { parseTimeOffsets } from "../../host/describe_clocks.ts";
+import { parseMounts } from "../../host/parse_mounts.ts";
 import type { IpcObject, IpcSegment, MessageQueue, SemaphoreSet, UtsNamespace } from "../../model/namespaces.ts";
 import type { MadeNamespace, NamespacesPlan } from "../../plan/contents/namespaces/namespaces_plan.ts";
 import { readText } from "../../sys/files.ts";
 import { reading, type TaskObserver } from "../verify_tasks.ts";
+import { compareMounts } from "./compare_mounts.ts";
 
 /** What the kernel says of namespaces that were made, seen from within. */
 export interface ObservedNamespaces {
@@ -39,8 +41,13 @@ export function verifyNamespaces(
         ))
       ))
     )),
+    ...reading("mnt namespace", () => compareMountsOf(plan, () => readText(sys, `/proc/${hostPid(root)}/mountinfo`))),
     ...reading("namespaces", () => compareClocks(plan, () => readText(sys, `/proc/${hostPid(root)}/timens_offsets`))),
   ];
+}
+
+function compareMountsOf({ mounts }: NamespacesPlan, read: () => string): string[] {
+  return mounts === undefined ? [] : compareMounts(mounts, parseMounts(read()));
 }
 
 function compareClocks({ clockOffsets }: NamespacesPlan, read: () => string): string[] {

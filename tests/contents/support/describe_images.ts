@@ -5,6 +5,7 @@ import { buildCheckpoint } from "../../../lib/model/build_checkpoint.ts";
 import { cut } from "../../../lib/model/build_pages.ts";
 import type { Contents } from "../../../lib/model/contents.ts";
 import type { FileContent } from "../../../lib/model/files/path_file.ts";
+import type { Mount } from "../../../lib/model/mounts.ts";
 import type { NamespaceContents } from "../../../lib/model/namespaces.ts";
 import type { OpenFile } from "../../../lib/model/open_file.ts";
 import type { Registers, TaskState, ThreadState } from "../../../lib/model/task_state.ts";
@@ -22,6 +23,9 @@ export function describeImages(images: string): TreeDescription {
     sys.release();
   }
 }
+
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
 
 class ImageDescriber {
   readonly #lines = new Map<string, string>();
@@ -47,8 +51,9 @@ class ImageDescriber {
   }
 
   /** Without the clocks, which go on. */
-  #describeNamespaces({ uts, ipc }: NamespaceContents): void {
+  #describeNamespaces({ uts, ipc, mounts }: NamespaceContents): void {
     if (uts !== undefined) this.#put("uts", uts);
+    this.#describeMounts(mounts ?? []);
     if (ipc === undefined) return;
     this.#put("ipc limits", [ipc.sysctls, ipc.nextIds]);
     for (const { content, ...segment } of ipc.segments) {
@@ -59,6 +64,23 @@ class ImageDescriber {
     for (const set of ipc.semaphores) this.#put(`ipc semaphores #${set.id}`, { ...set, id: String(set.id) });
   }
 
+  /** Devices have numbers that the kernel gives. */
+  #describeMounts(mounts: readonly Mount[]): void {
+    const keyed = mounts.map((mount) => {
+      const on = mounts.find(({ id }) => id === mount.parent);
+      return [`mount ${mount.mountPoint} on ${on?.mountPoint} of ${on?.source}`, mount] as const;
+    });
+    for (const [key, mount] of keyed.sort(([a], [b]) => a < b ? -1 : 1)) {
+      const { id: _, device, parent: __, tree, ...rest } = mount;
+      const files = tree?.toSorted((a, b) => a.path < b.path ? -1 : 1).map((file) => {
+        const { sameAs: ___, changeTime, ...same } = tree.find(({ path }) => path === file.sameAs) ?? file;
+        // What is made there for a while changes directories.
+        return { ...same, path: file.path, time: (file.mode & S_IFMT) === S_IFREG ? changeTime : undefined };
+      });
+      this.#put(key, { ...rest, tree: files, inode: device });
+    }
+  }
+
   /** JSON in which references to files are what they refer to, and nothing is left of their numbers. */
   #render(value: unknown): string {
     return JSON.stringify(value, (key, entry) => {
@@ -66,7 +88,10 @@ class ImageDescriber {
       if (typeof entry === "bigint") return entry.toString();
       if (entry instanceof Uint8Array) return entry.toHex();
       if (entry instanceof Map) return [...entry];
-      if (/^(id|inode|pipe|segment|peer|listener|mount|inodeId)$/.test(key) && typeof entry === "number") {
+      if (
+        /^(id|inode|pipe|segment|peer|peers|master|listener|mount|fileSystem|inodeId)$/.test(key) &&
+        typeof entry === "number"
+      ) {
         return this.#name(key, entry);
       }
       // Mapping and running a file are accesses.

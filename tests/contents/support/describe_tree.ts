@@ -1,6 +1,7 @@
 /** What /proc says of a tree of tasks, as text that can be compared: what is different by nature is left out. */
 
 import { SysError } from "../../../lib/errors.ts";
+import { parseMounts } from "../../../lib/host/parse_mounts.ts";
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 
 /** Deno does not read links that are not UTF-8. */
@@ -78,6 +79,7 @@ function describeTask(context: Context): void {
   put("auxv", hex(`/proc/${pid}/auxv`));
   for (const link of ["exe", "cwd", "root"]) put(link, readLink(`/proc/${pid}/${link}`));
   for (const kind of NAMESPACES) put(`ns ${kind}`, describeNamespace(pid, kind));
+  describeMounts(pid, put);
   describeMaps(pid, put);
   describeDescriptors(context, put);
   for (const tid of namesIn(`/proc/${pid}/task`)) {
@@ -158,6 +160,27 @@ function describeStatus(file: string, put: Put): void {
 
 /** Soft-dirty bits are CRIU's own business. */
 const IGNORED_VM_FLAGS = new Set(["sd"]);
+
+/** Mounts of the task's own, by mount point; those that cover each other one behind the other. */
+function describeMounts(pid: number, put: Put): void {
+  if (readLink(`/proc/${pid}/ns/mnt`) === readLink("/proc/self/ns/mnt")) return;
+  const mounts = parseMounts(read(`/proc/${pid}/mountinfo`) ?? "");
+  const groups = new Map<number | undefined, number>();
+  const nameOf = (group: number | undefined) => {
+    if (group !== undefined && !groups.has(group)) groups.set(group, groups.size);
+    return groups.get(group);
+  };
+  const sorted = mounts.toSorted((a, b) => a.mountPoint < b.mountPoint ? -1 : a.mountPoint > b.mountPoint ? 1 : 0);
+  put(
+    "mounts",
+    JSON.stringify(sorted.map(({ id: _, parent, peers, master, ...mount }) => ({
+      ...mount,
+      on: mounts.find(({ id }) => id === parent)?.mountPoint,
+      peers: nameOf(peers),
+      master: nameOf(master),
+    }))),
+  );
+}
 
 function describeMaps(pid: number, put: Put): void {
   let key = "";

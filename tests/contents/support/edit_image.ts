@@ -1,3 +1,4 @@
+import { equal as assertEqual } from "node:assert/strict";
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { COMMON_MAGIC } from "../../../lib/image/magic.ts";
 import { type core_entry, core_entrySchema } from "../../gen/core_pb.ts";
@@ -27,4 +28,11 @@ export function editImage<Schema extends DescMessage>(
 /** Edits the core image of the root task. */
 export function editCore(edit: (core: core_entry) => void): (images: string, root: number) => void {
   return (images, root) => editImage(`${images}/core-${root}.img`, core_entrySchema, edit);
+}
+
+/** The only file of a directory of images whose name is like that. */
+export function only(images: string, name: RegExp): string {
+  const names = [...Deno.readDirSync(images)].map((entry) => entry.name).filter((entry) => name.test(entry));
+  assertEqual(names.length, 1);
+  return `${images}/${names[0]}`;
 }

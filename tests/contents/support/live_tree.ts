@@ -7,24 +7,29 @@ import { taskExists, waitUntil } from "../../support/kernel_state.ts";
 import { compileHolder } from "./compile_holder.ts";
 import { criuPath } from "../../support/skip.ts";
 import { describeTree, listThreads, listTree, parentOf, type TreeDescription } from "./describe_tree.ts";
-import type { OwnNetwork } from "./own_network.ts";
 
 const sys = openLinuxSys();
 
 /** Where a tree is to be; what is not given is found for it. */
 export interface TreePlace {
-  /** Where the tasks live, and are dumped and restored; without it, in that of the test process. */
-  readonly network?: OwnNetwork | undefined;
+  /** Where the tasks live, and are dumped and restored; without it, in the namespaces of the test process. */
+  readonly home?: Home | undefined;
   /** Given by who is alone in a pid namespace. */
   readonly pids?: PidReservation;
   /** For the tasks' own files; removed with the tree. */
   readonly directory?: string;
 }
 
+/** Namespaces of a test's own. */
+export interface Home {
+  /** A command that runs another one in them. */
+  readonly inside: (command: readonly string[]) => readonly string[];
+}
+
 interface TreeOptions {
   readonly directory: string;
   readonly images: string;
-  readonly network: OwnNetwork | undefined;
+  readonly home: Home | undefined;
 }
 
 /**
@@ -44,21 +49,21 @@ export class LiveTree implements AsyncDisposable {
   /** Pids of tasks beyond those that are reserved, which the kernel has chosen. */
   readonly #others = new Set<number>();
   readonly #claims = new DisposableStack();
-  readonly #network: OwnNetwork | undefined;
+  readonly #home: Home | undefined;
 
   private constructor(pids: PidReservation, options: TreeOptions) {
     this.#pids = pids;
     this.directory = options.directory;
     this.#images = options.images;
-    this.#network = options.network;
+    this.#home = options.home;
   }
 
-  static async create({ network, pids = reservePids(), directory }: TreePlace = {}): Promise<LiveTree> {
+  static async create({ home, pids = reservePids(), directory }: TreePlace = {}): Promise<LiveTree> {
     sys.setChildSubreaper(true);
     LiveTree.#count++;
     const own = directory ?? await Deno.makeTempDir({ prefix: "cgr-tree-" });
     const images = await Deno.makeTempDir({ prefix: "cgr-images-" });
-    return new LiveTree(pids, { directory: own, images, network });
+    return new LiveTree(pids, { directory: own, images, home });
   }
 
   /** A tree of one of `programs`, which is ready. */
@@ -219,7 +224,7 @@ export class LiveTree implements AsyncDisposable {
   }
 
   #run(command: readonly string[]): Promise<Run> {
-    return runProgram(this.#network?.inside(command) ?? command);
+    return runProgram(this.#home?.inside(command) ?? command);
   }
 
   async #reapAll(): Promise<void> {

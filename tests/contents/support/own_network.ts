@@ -1,5 +1,4 @@
-/** Waits for its end on its standard input, so that it does not outlive the test. */
-const KEEPER = "ip link set lo up && echo ready && exec cat";
+import { endKeeper, startKeeper } from "./start_keeper.ts";
 
 /** A network namespace with a loopback device only, for what must not be changed for everybody on this host. */
 export class OwnNetwork implements AsyncDisposable {
@@ -11,14 +10,8 @@ export class OwnNetwork implements AsyncDisposable {
 
   /** @param settings of its kernel, by their path below /proc/sys/net */
   static async create(settings: Readonly<Record<string, string>> = {}): Promise<OwnNetwork> {
-    const args = ["--net", "sh", "-c", KEEPER];
-    const keeper = new Deno.Command("unshare", { args, stdin: "piped", stdout: "piped" }).spawn();
-    const network = new OwnNetwork(keeper);
+    const network = new OwnNetwork(await startKeeper(["--net"], "ip link set lo up"));
     try {
-      const reader = keeper.stdout.getReader();
-      const { value } = await reader.read();
-      await reader.cancel();
-      if (value === undefined) throw new Error("Cannot make a network namespace");
       for (const [name, value] of Object.entries(settings)) await network.#set(name, value);
     } catch (error) {
       await network[Symbol.asyncDispose]();
@@ -33,8 +26,7 @@ export class OwnNetwork implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#keeper.stdin.close();
-    await this.#keeper.status;
+    await endKeeper(this.#keeper);
   }
 
   async #set(name: string, value: string): Promise<void> {

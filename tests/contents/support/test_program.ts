@@ -7,6 +7,7 @@ import { describeImages } from "./describe_images.ts";
 import { compareTrees } from "./describe_tree.ts";
 import { LiveTree } from "./live_tree.ts";
 import { OwnNetwork } from "./own_network.ts";
+import { SharedMounts } from "./shared_mounts.ts";
 
 export interface ProgramTest {
   /** A program of `tests/contents/programs`, unless there is a `command`. */
@@ -25,6 +26,10 @@ export interface ProgramTest {
   readonly secondDump?: readonly string[];
   /** Further options of both restores. */
   readonly restore?: readonly string[];
+  /** Further options that depend on the program's directory. */
+  readonly inDirectory?: (
+    directory: string,
+  ) => { readonly dump?: readonly string[]; readonly restore: readonly string[] };
   /** Further options for cgrestore. */
   readonly cgrestore?: readonly string[];
   /** What cgrestore shall be told of the host: texts of files by path. */
@@ -42,6 +47,8 @@ export interface ProgramTest {
   readonly hugePages?: number;
   /** It gets a network of its own, with these settings of the kernel, by their path below /proc/sys/net. */
   readonly network?: Readonly<Record<string, string>>;
+  /** It is in a mount namespace in which everything is shared. */
+  readonly sharesMounts?: boolean;
 }
 
 /** CRIU's dump runs code of its own in each task, and writes it over the task's: so the page is the task's own then. */
@@ -64,17 +71,21 @@ export function testProgram(test: ProgramTest): void {
       const holder = await compileHolder();
       using _ = test.hugePages === undefined ? undefined : reserveHugePages(test.hugePages);
       await using network = test.network === undefined ? undefined : await OwnNetwork.create(test.network);
-      await using tree = await LiveTree.create({ network });
+      await using mounts = test.sharesMounts === true ? await SharedMounts.create() : undefined;
+      await using tree = await LiveTree.create({ home: network ?? mounts });
       await tree.start(commandOf(test, { holder, tree }));
       await tree.ready();
       const tracking = test.preDumps === undefined ? [] : ["--track-mem"];
       for (let count = 0; count < (test.preDumps ?? 0); count++) await tree.preDump(tracking);
       const before = tree.describe();
-      const images = await tree.dump([...tracking, ...test.dump ?? []]);
+      const inDirectory = test.inDirectory?.(tree.directory);
+      const dumpOptions = [...test.dump ?? [], ...inDirectory?.dump ?? []];
+      const images = await tree.dump([...tracking, ...dumpOptions]);
       test.change?.(images, tree.root);
       // Whatever has failed, the next step finds the pids free.
       const step = (name: string, run: () => Promise<void>) => t.step(name, () => run().finally(() => tree.kill()));
-      const options = [...test.restore ?? [], ...test.cgrestore ?? []];
+      const common = [...test.restore ?? [], ...inDirectory?.restore ?? []];
+      const options = [...common, ...test.cgrestore ?? []];
       const restore = (options: readonly string[]) => (
         test.pretend === undefined
           ? tree.restore(images, options)
@@ -94,14 +105,14 @@ export function testProgram(test: ProgramTest): void {
         assertEqual(code, 0);
         const differences = compareTrees(
           describeImages(images),
-          describeImages(await tree.dump(test.secondDump ?? test.dump)),
+          describeImages(await tree.dump(test.secondDump ?? dumpOptions)),
         );
         const unexpected = [...differences].filter(([key]) => !test.mayDifferInImages?.test(key));
         assertEquals(unexpected.map(([key, difference]) => `${key}: ${difference}`), []);
       });
       await step("not more differences than CRIU", async () => {
         const theirs = test.criuFails === undefined
-          ? await differencesOfCriu(tree, { images, before, test })
+          ? await differencesOfCriu(tree, { images, before, test, options: common })
           : new Map();
         const more = [...ours].filter(([key, difference]) => (
           !theirs.has(key) && !test.mayDiffer?.test(key) && !DUMPED_CODE.test(difference)
@@ -122,9 +133,14 @@ function commandOf(
 
 async function differencesOfCriu(
   tree: LiveTree,
-  { images, before, test }: { images: string; before: ReturnType<LiveTree["describe"]>; test: ProgramTest },
+  { images, before, test, options }: {
+    readonly images: string;
+    readonly before: ReturnType<LiveTree["describe"]>;
+    readonly test: ProgramTest;
+    readonly options: readonly string[];
+  },
 ): Promise<Map<string, string>> {
-  const { code, err } = await tree.restoreWithCriu(images, test.restore);
+  const { code, err } = await tree.restoreWithCriu(images, options);
   if (code !== 0 && test.criuFails !== undefined) return new Map();
   assertEqual(err, "");
   assertEqual(code, 0);

@@ -57,5 +57,5 @@ export function close(context: ContentsContext, fd: number): RemoteCall {
 
 /** The link of /proc to a file leads to the file itself, even where that is a symbolic link or has no name. */
 export function watchedPath(context: FilesContext, target: Watched): string {
-  return typeof target === "string" ? target : `/proc/self/fd/${descriptorOf(context, target)}`;
+  return typeof target === "string" ? target : context.hostPath(`/proc/self/fd/${descriptorOf(context, target)}`);
 }

@@ -78,7 +78,7 @@ function openByNames(context: FilesContext, step: GhostStep, names: readonly Tem
 function makeUnnamed(context: FilesContext, step: GhostStep, name: TemporaryName): RemoteCall[] {
   const [first, ...others] = step.openings;
   if (first === undefined) return [];
-  const original = `/proc/self/fd/${descriptorOf(context, first.handle)}`;
+  const original = context.hostPath(`/proc/self/fd/${descriptorOf(context, first.handle)}`);
   const { lowest } = context;
   const directory = directoryOf(name.path);
   const calls = [

@@ -10,7 +10,9 @@ import type { FilesContext } from "./file_calls.ts";
 import { makeGhost } from "./make_ghost.ts";
 
 const BASE = 100;
-const CONTEXT = { numbers: SYSCALLS_X86_64, base: BASE } as Partial<FilesContext> as FilesContext;
+const CONTEXT = { numbers: SYSCALLS_X86_64, base: BASE, hostPath: (path: string) => path } as Partial<
+  FilesContext
+> as FilesContext;
 
 /** The calls of a step: name, and those arguments that are descriptors, paths and counts. */
 function callsOf(step: GhostStep): string[] {

@@ -35,7 +35,7 @@ const MEMFD_HINTS = {
 
 export function reopen(context: FilesContext, { handle, from, flags, position, what }: ReopenStep): RemoteCall[] {
   const purpose = { attempt: `Cannot open ${what} again` };
-  const path = cString(`/proc/self/fd/${descriptorOf(context, from)}`);
+  const path = cString(context.hostPath(`/proc/self/fd/${descriptorOf(context, from)}`));
   return create(context, handle, (fd) => [
     remoteCall(context, "openat", [AT_FDCWD, path, flags], { ...purpose, expected: fd }),
     ...position === undefined || Number(position) === 0

@@ -27,7 +27,7 @@ export function makePipe(context: FilesContext, { ends, bytes, capacity, what }:
   for (const { handle, flags } of ends) {
     const fd = (flags & O_ACCMODE) === 0 ? reader : writer;
     if (used.has(fd) || (flags & O_ACCMODE) === O_RDWR || (flags & O_LARGEFILE) !== 0) {
-      const path = `/proc/self/fd/${fd}`;
+      const path = context.hostPath(`/proc/self/fd/${fd}`);
       calls.push(...create(context, handle, (again) => [
         remoteCall(context, "openat", [AT_FDCWD, cString(path), flags], { ...purpose, expected: again }),
       ]));

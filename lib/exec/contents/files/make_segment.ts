@@ -18,7 +18,8 @@ export function makeSegment(context: FilesContext, { handle, size, flags, what }
   const purpose: Purpose = { attempt: `Cannot make ${what} of ${size} bytes`, hints: SEGMENT_HINTS };
   const mapped = Math.min(size, MAX_MAPPED);
   const sharing = MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
-  const path = `/proc/self/map_files/${scratch.toString(16)}-${(scratch + mapped).toString(16)}`;
+  const range = `${scratch.toString(16)}-${(scratch + mapped).toString(16)}`;
+  const path = context.hostPath(`/proc/self/map_files/${range}`);
   return create(context, handle, (fd) => [
     remoteCall(context, "mmap", [scratch, mapped, PROT_READ_WRITE, sharing | flags, -1, 0], {
       ...purpose,

@@ -27,7 +27,7 @@ export function openTerminal(context: FilesContext, { handle, path, flags, what 
 /** Not the same open file as cgrestore's: that is shared with whoever has started it. */
 export function openOwnTerminal(context: FilesContext, step: OpenOwnTerminalStep): RemoteCall[] {
   const { handle, descriptor, flags, what } = step;
-  const path = cString(`/proc/self/fd/${descriptor}`);
+  const path = cString(context.hostPath(`/proc/self/fd/${descriptor}`));
   return create(context, handle, (fd) => [
     remoteCall(context, "openat", [AT_FDCWD, path, flags | O_NOCTTY], {
       attempt: `Cannot open the terminal of cgrestore, ${JSON.stringify(what)}`,

@@ -31,7 +31,7 @@ export function writeContent(
   const from = lowest.take();
   const attempt = `Cannot write the content of ${JSON.stringify(what)}`;
   const calls = [
-    remoteCall(context, "openat", [AT_FDCWD, cString(path), O_RDONLY], { attempt, expected: from }),
+    remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(path)), O_RDONLY], { attempt, expected: from }),
     ...parts.flatMap(({ position, offset, length }) => [
       remoteCall(context, "lseek", [fd, position, SEEK_SET], { attempt }),
       ...piecesOf(offset, length).map(([start, count]) => (

@@ -4,12 +4,14 @@ import { encodeText } from "../../../text.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, remoteCall } from "../remote.ts";
 import { makeQueue, makeSegment, makeSemaphores, removeSegment } from "./ipc_objects.ts";
+import { makeMounts } from "./make_mounts.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import { writeSysctl } from "./write_sysctl.ts";
 
 /** Gives the namespaces that the caller is in what they had. The caller becomes the creator of what has none. */
-export function fillNamespaces(context: NamespacesContext, { uts, ipc }: NamespacesPlan): RemoteCall[] {
+export function fillNamespaces(context: NamespacesContext, { mounts, uts, ipc }: NamespacesPlan): RemoteCall[] {
   return [
+    ...mounts === undefined ? [] : makeMounts(context, mounts),
     ...uts === undefined ? [] : setNames(context, uts),
     ...ipc === undefined ? [] : fillIpcNamespace(context, ipc),
   ];

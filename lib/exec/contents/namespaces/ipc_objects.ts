@@ -51,7 +51,7 @@ function fillSegment(context: NamespacesContext, { id, scratch, fills }: Segment
   return [
     remoteCall(context, "shmat", [id, scratch, 0], { ...purpose, expected: scratch }),
     ...files.flatMap((file) => [
-      remoteCall(context, "openat", [AT_FDCWD, cString(file), O_RDONLY], {
+      remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(file)), O_RDONLY], {
         attempt: `Cannot open the pages "${file}"`,
         expected: fd,
       }),

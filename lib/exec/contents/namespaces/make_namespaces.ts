@@ -4,12 +4,14 @@ import {
   CLOCK_BOOTTIME,
   CLOCK_MONOTONIC,
   CLONE_NEWIPC,
+  CLONE_NEWNS,
   CLONE_NEWTIME,
   CLONE_NEWUTS,
   O_RDONLY,
 } from "../../../sys/constants.ts";
 import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, type LowestDescriptors, remoteCall } from "../remote.ts";
+import { leaveMounts, openHost, returnToHost } from "./make_mounts.ts";
 import { writeFile } from "./write_file.ts";
 
 const AT_FDCWD = -100;
@@ -19,10 +21,11 @@ const FLAGS: Readonly<Record<MadeNamespace, number>> = {
   uts: CLONE_NEWUTS,
   ipc: CLONE_NEWIPC,
   time: CLONE_NEWTIME,
+  mnt: CLONE_NEWNS,
 };
 
 /** What making namespaces has to know. */
-export interface NamespacesContext extends Pick<ContentsContext, "numbers"> {
+export interface NamespacesContext extends Pick<ContentsContext, "numbers" | "hostPath"> {
   /** The lowest descriptors of whoever makes the calls. */
   readonly lowest: LowestDescriptors;
 }
@@ -41,23 +44,28 @@ export function makeNamespaces(
       EPERM: "that needs CAP_SYS_ADMIN",
     },
   };
+  const host = kinds.includes("mnt") ? openHost(context) : undefined;
   return [
+    ...host === undefined ? [] : [host.call],
     remoteCall(context, "unshare", [flagsOf(kinds)], purpose),
+    ...host === undefined ? [] : leaveMounts(context, host.fd),
     ...clockOffsets === undefined ? [] : enterTimeNamespace(context, clockOffsets),
   ];
 }
 
 /** Puts a task that is no child of the coordinator into the namespaces that the coordinator, its `pidfd`, has made. */
 export function joinNamespaces(
-  context: Pick<ContentsContext, "numbers">,
+  context: NamespacesContext,
   { kinds }: NamespacesPlan,
   pidfd: number,
 ): RemoteCall[] {
   if (kinds.length === 0) return [];
-  return [remoteCall(context, "setns", [pidfd, flagsOf(kinds)], {
+  const host = kinds.includes("mnt") ? openHost(context) : undefined;
+  const join = remoteCall(context, "setns", [pidfd, flagsOf(kinds)], {
     attempt: `Cannot enter the namespaces of the coordinator: ${kinds.join(", ")}`,
     hints: { EINVAL: "Linux 5.8 or newer is needed", EPERM: "that needs CAP_SYS_ADMIN" },
-  })];
+  });
+  return host === undefined ? [join] : [host.call, join, ...returnToHost(context, host.fd)];
 }
 
 function flagsOf(kinds: readonly MadeNamespace[]): number {
@@ -76,7 +84,7 @@ function enterTimeNamespace(context: NamespacesContext, offsets: Clocks): Remote
       attempt: "Cannot set the clocks of the time namespace",
       hints: { EPERM: "that needs CAP_SYS_TIME", ERANGE: "a clock would be below 0, or beyond 146 years" },
     }),
-    remoteCall(context, "openat", [AT_FDCWD, cString("/proc/self/ns/time_for_children"), O_RDONLY], {
+    remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath("/proc/self/ns/time_for_children")), O_RDONLY], {
       ...purpose,
       expected: fd,
     }),

@@ -76,7 +76,10 @@ function observeSysctl(context: NamespacesContext, { path }: Sysctl): Observatio
   const purpose = { attempt: `Cannot read "${file}"` };
   return {
     calls: [
-      remoteCall(context, "openat", [AT_FDCWD, cString(file), O_RDONLY], { ...purpose, expected: fd }),
+      remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(file)), O_RDONLY], {
+        ...purpose,
+        expected: fd,
+      }),
       remoteCall(context, "read", [fd, { output }, output.length - 1], purpose),
       remoteCall(context, "close", [fd], purpose),
     ],

@@ -6,7 +6,7 @@ import type { NamespacesContext } from "./make_namespaces.ts";
 
 const AT_FDCWD = -100;
 
-/** Writes a text to a file of /proc, in one piece. */
+/** Writes a text to a file of the host's /proc, in one piece. */
 export function writeFile(
   context: NamespacesContext,
   { path, text, ...purpose }: Omit<Purpose, "expected"> & { readonly path: string; readonly text: string },
@@ -14,7 +14,7 @@ export function writeFile(
   const fd = context.lowest.peek();
   const bytes = encodeText(text);
   return [
-    remoteCall(context, "openat", [AT_FDCWD, cString(path), O_WRONLY], { ...purpose, expected: fd }),
+    remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(path)), O_WRONLY], { ...purpose, expected: fd }),
     remoteCall(context, "write", [fd, bytes, bytes.length], { ...purpose, expected: bytes.length }),
     remoteCall(context, "close", [fd], purpose),
   ];

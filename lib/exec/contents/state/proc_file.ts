@@ -14,7 +14,10 @@ export function writeProcFile(
   const purpose = { attempt: `Cannot write ${value} to the file "${file}" of ${name}` };
   const text = encodeText(String(value));
   return [
-    remoteCall(context, "openat", [AT_FDCWD, cString(`/proc/self/${file}`), O_WRONLY], { ...purpose, expected: 0 }),
+    remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(`/proc/self/${file}`)), O_WRONLY], {
+      ...purpose,
+      expected: 0,
+    }),
     remoteCall(context, "write", [0, text, text.length], purpose),
     remoteCall(context, "close", [0], purpose),
   ];

@@ -18,6 +18,13 @@ export function checkPath(planner: FilePlanner, file: PathFile, holder: string):
   const { path, remap } = file;
   const where = `${holder}, ${JSON.stringify(path)}`;
   const task = taskOfPath(path);
+  const covering = planner.options.places?.coveringMount(file);
+  if (covering !== undefined) {
+    return planner.refuse(
+      where,
+      `it was opened below the mount ${JSON.stringify(covering.mountPoint)}, which covers it`,
+    );
+  }
   if (remap?.kind === "ghost") return true;
   if (task !== undefined && dependsOnFiles(path)) {
     return planner.refuse(where, `the files of task ${task} are there only after this would have to be opened`);
@@ -28,6 +35,7 @@ export function checkPath(planner: FilePlanner, file: PathFile, holder: string):
   }
   if (task !== undefined && (planner.contents.ids.tids.has(task) || planner.deadTasks.has(task))) return true;
   const name = remap?.path ?? path;
+  if (planner.isUnseen(name)) return true;
   const what = describeDifference(planner, file, foundAs(file, planner.host.files.get(name)));
   if (what === undefined) return true;
   return planner.refuse(remap === undefined ? where : `${where}, linked as ${JSON.stringify(name)}`, what);

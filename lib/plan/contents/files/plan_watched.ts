@@ -31,7 +31,8 @@ export function planWatched(planner: FilePlanner, target: WatchTarget, holder: s
 }
 
 function planPath(planner: FilePlanner, path: string, holder: string): string | undefined {
-  return planner.host.files.has(path) ? path : planner.refuse(holder, `it watches ${quote(path)}, which is not here`);
+  const isThere = planner.host.files.has(path) || planner.isUnseen(path);
+  return isThere ? path : planner.refuse(holder, `it watches ${quote(path)}, which is not here`);
 }
 
 /** A file without a name exists as long as somebody has it open. */
@@ -48,7 +49,8 @@ function isGhost(file: OpenFile, ghost: number): boolean {
 }
 
 function planByHandle(planner: FilePlanner, { device, type, bytes }: FileHandle, holder: string): Handle | undefined {
-  const mount = planner.host.mounts.get(device);
+  const { places } = planner.options;
+  const mount = places === undefined ? planner.host.mounts.get(device) : places.directoryOn(device);
   if (mount === undefined) {
     return planner.refuse(holder, `it watches a file on device ${describeDevice(device)}, which is not mounted here`);
   }

@@ -4,13 +4,19 @@ import type { Checkpoint } from "../../../model/checkpoint.ts";
 import type { Clocks, NamespaceContents } from "../../../model/namespaces.ts";
 import { canEnter, checkNamespaces, kernelFiles } from "./check_namespaces.ts";
 import type { MadeNamespace, NamespacesPlan } from "./namespaces_plan.ts";
+import type { MountPlaces } from "./mount_places.ts";
 import { planIpc, sysctlFiles } from "./plan_ipc.ts";
+import { type MountQuestions, planMounts } from "./plan_mounts.ts";
 
 /** What planning namespaces has to know. */
 export interface NamespaceQuestions {
   readonly checkpoint: Pick<Checkpoint, "namespaces" | "strangers">;
   readonly contents: NamespaceContents;
-  readonly host: Pick<Host, "files" | "clocks" | "capabilities" | "own" | "kernel">;
+  readonly host: Pick<Host, "files" | "clocks" | "capabilities" | "own" | "kernel" | "hierarchies">;
+  /** Of the mounts of the tasks' own. */
+  readonly places?: MountPlaces | undefined;
+  /** Where the root unshares its cgroup namespace, if it does. */
+  readonly namespaceRoot?: MountQuestions["namespaceRoot"];
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
   /** Behind this address, the root task can attach segments for a while: it has nothing there yet. */
@@ -21,19 +27,21 @@ export interface NamespaceQuestions {
 
 /** Plans the namespaces of the tasks but those for pids and cgroups, which are part of how tasks are made. */
 export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
-  const { contents: { uts, ipc } } = questions;
+  const { contents: { uts, ipc }, places, host, namespaceRoot, problems } = questions;
   checkNamespaces(questions);
   const clockOffsets = planClocks(questions);
   const kinds: MadeNamespace[] = [
     ...uts === undefined ? [] : ["uts" as const],
     ...ipc === undefined ? [] : ["ipc" as const],
     ...clockOffsets === undefined ? [] : ["time" as const],
+    ...places === undefined ? [] : ["mnt" as const],
   ];
   return {
     kinds,
     ...uts === undefined ? {} : { uts },
     ...ipc === undefined ? {} : { ipc: planIpc(ipc, questions) },
     ...clockOffsets === undefined ? {} : { clockOffsets },
+    ...places === undefined ? {} : { mounts: planMounts({ places, host, namespaceRoot, problems }) },
   };
 }
 

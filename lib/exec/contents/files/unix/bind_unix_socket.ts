@@ -133,7 +133,11 @@ function setPermissions(context: FilesContext, { what }: Binding, { file, permis
   const purpose: Purpose = { attempt: `Cannot set the permissions of the file of ${what}` };
   return [
     remoteCall(context, "fchownat", [fd, cString(""), uid, gid, AT_EMPTY_PATH], purpose),
-    remoteCall(context, "fchmodat", [AT_FDCWD, cString(`/proc/self/fd/${fd}`), mode & PERMISSION_BITS], purpose),
+    remoteCall(context, "fchmodat", [
+      AT_FDCWD,
+      cString(context.hostPath(`/proc/self/fd/${fd}`)),
+      mode & PERMISSION_BITS,
+    ], purpose),
   ];
 }
 

@@ -107,7 +107,7 @@ function performConnecting(
 ): RemoteCall[] {
   const isFile = to.kind === "file";
   const address = isFile
-    ? encodePath(`/proc/self/fd/${SECOND}`)
+    ? encodePath(context.hostPath(`/proc/self/fd/${SECOND}`))
     : to.kind === "nobody"
     ? encodeNobody()
     : encodeAbstract(to);

@@ -24,7 +24,7 @@ export function encodeAbstract({ bytes }: AbstractName): Uint8Array {
 /** How a call finds a socket; by the coordinator's descriptor of its file, when it has one. */
 export function encodeAddress(context: ContentsContext, address: UnixAddress): Uint8Array {
   if (address.kind === "abstract") return encodeAbstract(address);
-  return encodePath(`/proc/self/fd/${descriptorOf(context, address.handle)}`);
+  return encodePath(context.hostPath(`/proc/self/fd/${descriptorOf(context, address.handle)}`));
 }
 
 /** An address of no family: connecting to it ends a connection. */

@@ -1,0 +1,300 @@
+import type {
+  MountOption,
+  MountSource,
+  MountsPlan,
+  MountStep,
+  NewFileSystem,
+  SharingStep,
+} from "../../../plan/contents/namespaces/mounts_plan.ts";
+import { MNT_DETACH, O_DIRECTORY, O_PATH } from "../../../sys/constants.ts";
+import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { type ContentsContext, type Purpose, remoteCall, words } from "../remote.ts";
+import type { NamespacesContext } from "./make_namespaces.ts";
+import { writeFiles } from "./write_files.ts";
+
+const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+const AT_RECURSIVE = 0x8000;
+const OPEN_TREE_CLONE = 1;
+const FSCONFIG_SET_FLAG = 0;
+const FSCONFIG_SET_STRING = 1;
+const FSCONFIG_CMD_CREATE = 6;
+const FSCONFIG_CMD_RECONFIGURE = 7;
+const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
+const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
+const MOVE_MOUNT_SET_GROUP = 0x100;
+
+/** linux/mount.h, for mount(2) and for mount_setattr(2). */
+const MS_UNBINDABLE = 1 << 17;
+const MS_PRIVATE = 1 << 18;
+const MS_SLAVE = 1 << 19;
+const MS_SHARED = 1 << 20;
+const ATTRIBUTES: readonly (readonly [flag: number, attribute: number])[] = [
+  [0x1, 0x1], // RDONLY
+  [0x2, 0x2], // NOSUID
+  [0x4, 0x4], // NODEV
+  [0x8, 0x8], // NOEXEC
+  [0x100, 0x20_0000], // NOSYMFOLLOW
+  [0x800, 0x80], // NODIRATIME
+];
+const MS_NOATIME = 0x400;
+const MS_RELATIME = 1 << 21;
+/** Together they say how times of access are kept; neither: MOUNT_ATTR_RELATIME. */
+const ATTR_NOATIME = 0x10;
+const ATTR_STRICTATIME = 0x20;
+const ATTR_ATIME = 0x70;
+const ALL_ATTRIBUTES = ATTRIBUTES.reduce((all, [, attribute]) => all | attribute, ATTR_ATIME);
+
+const HINTS = {
+  EPERM: "that needs CAP_SYS_ADMIN",
+  ENOENT: "it has gone since the plan was made",
+  ENODEV: "this kernel does not have such a file system",
+  EINVAL: "the kernel does not take one of its options, or what is mounted here cannot be a part of it",
+  ENOSPC: "there are too many mounts: see the sysctl fs.mount-max",
+};
+
+/**
+ * What comes right behind a new mount namespace, a copy of that of the caller: nothing that happens in it is seen
+ * outside. The caller's working directory becomes the root directory of the one before, which `directory` is open on:
+ * so it has the host's files at hand when its own root is another one.
+ */
+export function leaveMounts(context: Pick<ContentsContext, "numbers">, directory: number): RemoteCall[] {
+  const purpose = {
+    attempt: "Cannot leave the mounts of this host",
+    hints: { ENOSYS: "Linux 5.12 or newer is needed" },
+  };
+  return [
+    setAttributes(context, { fd: AT_FDCWD, path: "/", flags: AT_RECURSIVE, propagation: MS_SLAVE }, purpose),
+    ...returnToHost(context, directory),
+  ];
+}
+
+/** Makes the root directory of the host, which `directory` is open on, the working directory. */
+export function returnToHost(context: Pick<ContentsContext, "numbers">, directory: number): RemoteCall[] {
+  const purpose = { attempt: "Cannot enter the root directory of this host" };
+  return [
+    remoteCall(context, "fchdir", [directory], purpose),
+    remoteCall(context, "close", [directory], purpose),
+  ];
+}
+
+/** Opens the root directory of the host, for `leaveMounts`. */
+export function openHost(
+  { lowest, ...context }: NamespacesContext,
+): { readonly fd: number; readonly call: RemoteCall } {
+  const fd = lowest.peek();
+  const purpose = { attempt: "Cannot open the root directory of this host", expected: fd };
+  return { fd, call: remoteCall(context, "openat", [AT_FDCWD, cString("/"), O_PATH | O_DIRECTORY], purpose) };
+}
+
+/**
+ * Makes the mounts of a namespace, whose copies of this host's mounts go. Each has a descriptor meanwhile, so that
+ * nothing depends on what covers what. The caller's working directory stays.
+ */
+export function makeMounts(context: NamespacesContext, plan: MountsPlan): RemoteCall[] {
+  return new MountMaker(context, plan).make();
+}
+
+class MountMaker {
+  readonly #context: NamespacesContext;
+  readonly #plan: MountsPlan;
+  /** Descriptors of mounts, by their index. */
+  readonly #opened = new Map<number, number>();
+
+  constructor(context: NamespacesContext, plan: MountsPlan) {
+    this.#context = context;
+    this.#plan = plan;
+  }
+
+  make(): RemoteCall[] {
+    const { steps, sharing } = this.#plan;
+    // Copies of what is here, as long as it can be reached.
+    const calls = steps.flatMap(({ source }, index) => (
+      source.kind === "here" ? [this.#openTree(index, { fd: AT_FDCWD, path: source.path })] : []
+    ));
+    for (const [index, step] of steps.entries()) {
+      if (step.source.kind === "new") calls.push(...this.#makeNew(index, step.source));
+      calls.push(
+        this.#setFlags(step, index),
+        ...step.on === undefined ? this.#enter(step) : [this.#attach(step, index)],
+      );
+      // Nothing is on it yet, so that it shows all that it has.
+      for (const [part, { source }] of steps.entries()) {
+        if (source.kind === "part" && source.of === index) calls.push(this.#takePart(part, source));
+      }
+    }
+    calls.push(...sharing.map((step) => this.#share(step)));
+    for (const index of steps.keys()) calls.push(this.#close(this.#fd(index), steps[index]));
+    return calls;
+  }
+
+  #takePart(index: number, { of, path }: Extract<MountSource, { readonly kind: "part" }>): RemoteCall {
+    return this.#openTree(index, { fd: this.#fd(of), path });
+  }
+
+  #openTree(index: number, { fd, path }: { readonly fd: number; readonly path: string }): RemoteCall {
+    const purpose = { ...purposeOf(this.#step(index)), expected: this.#take(index) };
+    const flags = OPEN_TREE_CLONE | (path === "" ? AT_EMPTY_PATH : 0);
+    return remoteCall(this.#context, "open_tree", [fd, cString(path), flags], purpose);
+  }
+
+  #makeNew(index: number, source: NewFileSystem): RemoteCall[] {
+    const { lowest } = this.#context;
+    const step = this.#step(index);
+    const purpose = purposeOf(step);
+    const setup = lowest.take();
+    const configure = (option: MountOption) => setOption(this.#context, { setup, option, purpose });
+    const command = (number: number) => remoteCall(this.#context, "fsconfig", [setup, number, 0, 0, 0], purpose);
+    const fd = this.#take(index);
+    return [
+      remoteCall(this.#context, "fsopen", [cString(source.type), 0], { ...purpose, expected: setup }),
+      ...optionsOf(source).map(configure),
+      command(FSCONFIG_CMD_CREATE),
+      remoteCall(this.#context, "fsmount", [setup, 0, 0], { ...purpose, expected: fd }),
+      ...writeFiles(this.#context, { directory: fd, files: source.files, what: step.mountPoint }),
+      ...source.lateOptions.length === 0
+        ? []
+        : [...source.lateOptions.map(configure), command(FSCONFIG_CMD_RECONFIGURE)],
+      this.#close(setup, step),
+    ];
+  }
+
+  /** A copy of a mount receives what its original receives. */
+  #setFlags(step: MountStep, index: number): RemoteCall {
+    const propagation = step.followsHost ? 0 : MS_PRIVATE;
+    const where = {
+      fd: this.#fd(index),
+      path: "",
+      flags: AT_EMPTY_PATH,
+      propagation,
+      attributes: attributesOf(step.flags),
+    };
+    return setAttributes(this.#context, where, purposeOf(step));
+  }
+
+  #attach(step: MountStep, index: number): RemoteCall {
+    const { on = 0, at } = step;
+    const flags = MOVE_MOUNT_F_EMPTY_PATH | (at === "" ? MOVE_MOUNT_T_EMPTY_PATH : 0);
+    const args = [this.#fd(index), cString(""), this.#fd(on), cString(at), flags];
+    return remoteCall(this.#context, "move_mount", args, purposeOf(step));
+  }
+
+  /** Makes a mount the root of all who have the present one, on which it is put, and lets that go. */
+  #enter(step: MountStep): RemoteCall[] {
+    const purpose = purposeOf(step);
+    const { lowest } = this.#context;
+    const call = (name: "fchdir" | "pivot_root" | "umount2", ...args: RemoteCall["arguments"]) => (
+      remoteCall(this.#context, name, args, purpose)
+    );
+    const root = this.#fd(0);
+    const back = lowest.peek();
+    const args = [root, cString(""), AT_FDCWD, cString("/"), MOVE_MOUNT_F_EMPTY_PATH];
+    return [
+      remoteCall(this.#context, "openat", [AT_FDCWD, cString("."), O_PATH | O_DIRECTORY], {
+        ...purpose,
+        expected: back,
+      }),
+      remoteCall(this.#context, "move_mount", args, purpose),
+      call("fchdir", root),
+      call("pivot_root", cString("."), cString(".")),
+      call("umount2", cString("."), MNT_DETACH),
+      call("fchdir", back),
+      this.#close(back, step),
+    ];
+  }
+
+  #share(step: SharingStep): RemoteCall {
+    const mount = this.#step(step.mount);
+    const fd = this.#fd(step.mount);
+    const purpose: Purpose = {
+      attempt: `Cannot set with whom the mount ${JSON.stringify(mount.mountPoint)} shares`,
+      hints: { EINVAL: "Linux 5.15 or newer is needed, or something else is mounted here than at the dump" },
+    };
+    if (step.kind === "join") {
+      const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_SET_GROUP;
+      return remoteCall(
+        this.#context,
+        "move_mount",
+        [this.#fd(step.peer), cString(""), fd, cString(""), flags],
+        purpose,
+      );
+    }
+    return setAttributes(
+      this.#context,
+      { fd, path: "", flags: AT_EMPTY_PATH, propagation: PROPAGATION[step.kind] },
+      purpose,
+    );
+  }
+
+  #step(index: number): MountStep {
+    const step = this.#plan.steps[index];
+    if (step === undefined) throw new RangeError(`Cannot use mount ${index}: the plan does not have it`);
+    return step;
+  }
+
+  #take(index: number): number {
+    const fd = this.#context.lowest.take();
+    this.#opened.set(index, fd);
+    return fd;
+  }
+
+  #fd(index: number): number {
+    const fd = this.#opened.get(index);
+    if (fd === undefined) throw new RangeError(`Cannot use mount ${index}: it has not been made`);
+    return fd;
+  }
+
+  #close(fd: number, step: MountStep | undefined): RemoteCall {
+    this.#context.lowest.release(fd);
+    return remoteCall(this.#context, "close", [fd], purposeOf(step));
+  }
+}
+
+const PROPAGATION = { "share": MS_SHARED, "follow": MS_SLAVE, "set-unbindable": MS_UNBINDABLE } as const;
+
+function purposeOf(step: MountStep | undefined): Purpose {
+  return { attempt: `Cannot make the mount ${JSON.stringify(step?.mountPoint)}`, hints: HINTS };
+}
+
+function optionsOf({ source, options }: NewFileSystem): MountOption[] {
+  return [...source === "" ? [] : [{ name: "source", value: source }], ...options];
+}
+
+function setOption(
+  context: NamespacesContext,
+  { setup, option: { name, value }, purpose }: {
+    readonly setup: number;
+    readonly option: MountOption;
+    readonly purpose: Purpose;
+  },
+): RemoteCall {
+  const option = `with the option ${JSON.stringify(value === undefined ? name : `${name}=${value}`)}`;
+  const args = value === undefined
+    ? [setup, FSCONFIG_SET_FLAG, cString(name), 0, 0]
+    : [setup, FSCONFIG_SET_STRING, cString(name), cString(value), 0];
+  return remoteCall(context, "fsconfig", args, { ...purpose, attempt: `${purpose.attempt} ${option}` });
+}
+
+function attributesOf(flags: number): number {
+  const plain = ATTRIBUTES.reduce((all, [flag, attribute]) => (flags & flag) === 0 ? all : all | attribute, 0);
+  if ((flags & MS_NOATIME) !== 0) return plain | ATTR_NOATIME;
+  return (flags & MS_RELATIME) === 0 ? plain | ATTR_STRICTATIME : plain;
+}
+
+/** mount_setattr(2) with `struct mount_attr`: what is set, what is cleared before, propagation, and a descriptor. */
+function setAttributes(
+  context: Pick<ContentsContext, "numbers">,
+  { fd, path, flags, propagation, attributes }: {
+    readonly fd: number;
+    readonly path: string;
+    readonly flags: number;
+    /** 0: as it is. */
+    readonly propagation: number;
+    /** Absent: as they are. */
+    readonly attributes?: number;
+  },
+  purpose: Purpose,
+): RemoteCall {
+  const struct = words(attributes ?? 0, attributes === undefined ? 0 : ALL_ATTRIBUTES, propagation, 0);
+  return remoteCall(context, "mount_setattr", [fd, cString(path), flags, struct, struct.length], purpose);
+}

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { filesContext, renderCall } from "../../../../tests/support/compiled_calls.ts";
+import type { MountsPlan } from "../../../plan/contents/namespaces/mounts_plan.ts";
+import { joinNamespaces, makeNamespaces } from "./make_namespaces.ts";
+import { makeMounts } from "./make_mounts.ts";
+
+const MS_RELATIME = 1 << 21;
+const ALL = "ff00200000000000";
+const NOTHING = "0000000000000000";
+const PRIVATE = "0000040000000000";
+
+const PLAN: MountsPlan = {
+  steps: [
+    { mountPoint: "/", at: "", source: { kind: "here", path: "/srv" }, flags: MS_RELATIME, followsHost: true },
+    {
+      ...{ mountPoint: "/t", on: 0, at: "t", flags: 0x1 | 0x2 | MS_RELATIME, followsHost: false },
+      source: {
+        ...{ kind: "new", type: "tmpfs", source: "own", options: [{ name: "size", value: "4k" }, { name: "noswap" }] },
+        lateOptions: [{ name: "ro" }],
+        files: [],
+      },
+    },
+    {
+      ...{ mountPoint: "/part", on: 0, at: "part", flags: 0x400, followsHost: false },
+      source: { kind: "part", of: 1, path: "sub" },
+    },
+  ],
+  sharing: [{ kind: "share", mount: 1 }, { kind: "join", mount: 2, peer: 1 }, { kind: "follow", mount: 2 }],
+};
+
+Deno.test("makeMounts() makes each mount apart, and puts it where it belongs", () => {
+  const context = filesContext();
+  const calls = makeMounts(context, PLAN).map(renderCall);
+  assert.deepEqual(calls, [
+    'open_tree -100 "/srv" 1 = 0',
+    `mount_setattr 0 "" 4096 ${NOTHING}${ALL}${NOTHING}${NOTHING} 32`,
+    'openat -100 "." 2162688 = 1',
+    'move_mount 0 "" -100 "/" 4',
+    "fchdir 0",
+    'pivot_root "." "."',
+    'umount2 "." 2',
+    "fchdir 1",
+    "close 1",
+    'fsopen "tmpfs" 0 = 1',
+    'fsconfig 1 1 "source" "own" 0',
+    'fsconfig 1 1 "size" "4k" 0',
+    'fsconfig 1 0 "noswap" 0 0',
+    "fsconfig 1 6 0 0 0",
+    "fsmount 1 0 0 = 2",
+    'fsconfig 1 0 "ro" 0 0',
+    "fsconfig 1 7 0 0 0",
+    "close 1",
+    `mount_setattr 2 "" 4096 0300000000000000${ALL}${PRIVATE}${NOTHING} 32`,
+    'move_mount 2 "" 0 "t" 4',
+    'open_tree 2 "sub" 1 = 1',
+    `mount_setattr 1 "" 4096 1000000000000000${ALL}${PRIVATE}${NOTHING} 32`,
+    'move_mount 1 "" 0 "part" 4',
+    `mount_setattr 2 "" 4096 ${NOTHING}${NOTHING}0000100000000000${NOTHING} 32`,
+    'move_mount 2 "" 1 "" 324',
+    `mount_setattr 1 "" 4096 ${NOTHING}${NOTHING}0000080000000000${NOTHING} 32`,
+    "close 0",
+    "close 2",
+    "close 1",
+  ]);
+  assert.equal(context.lowest.peek(), 0);
+});
+
+Deno.test("makeMounts() writes the files of a new file system", () => {
+  const file = { mode: 0o100640, uid: 1, gid: 2, changeTime: 3, size: 0, parts: [], device: 0 };
+  const part = { position: 4096, bytes: new Uint8Array([0xff, 0xfe]) };
+  const files = [
+    { ...file, path: "", mode: 0o041777 },
+    { ...file, path: "a", size: 9000, parts: [part] },
+    { ...file, path: "b", sameAs: "a" },
+    { ...file, path: "c", mode: 0o120777, target: "a" },
+  ];
+  const source = { kind: "new", type: "tmpfs", source: "", options: [], lateOptions: [], files } as const;
+  const [root] = PLAN.steps;
+  assert.ok(root);
+  const step = { mountPoint: "/t", on: 0, at: "t", flags: 0, followsHost: false, source };
+  const calls = makeMounts(filesContext(), { steps: [root, step], sharing: [] }).map(renderCall);
+  const start = calls.indexOf("fsmount 1 0 0 = 2") + 1;
+  const times = `${"0300000000000000"}${NOTHING}`.repeat(2);
+  assert.deepEqual(calls.slice(start, calls.indexOf("close 1", start)), [
+    'fchownat 2 "" 1 2 4352',
+    `fchmodat 2 "." ${0o1777}`,
+    `openat 2 "a" ${0o400301} ${0o600} = 3`,
+    "lseek 3 4096 0",
+    "write 3 fffe 2 = 2",
+    "ftruncate 3 9000",
+    "close 3",
+    'fchownat 2 "a" 1 2 256',
+    `fchmodat 2 "a" ${0o640}`,
+    `utimensat 2 "a" ${times} 256`,
+    'linkat 2 "a" 2 "b" 0',
+    'symlinkat "a" 2 "c"',
+    'fchownat 2 "c" 1 2 256',
+    `utimensat 2 "c" ${times} 256`,
+    `utimensat 2 "." ${times} 256`,
+  ]);
+});
+
+Deno.test("makeNamespaces() leaves the mounts of the host, but not its files", () => {
+  assert.deepEqual(makeNamespaces(filesContext(), { kinds: ["mnt"] }).map(renderCall), [
+    'openat -100 "/" 2162688 = 0',
+    `unshare ${0x20000}`,
+    `mount_setattr -100 "/" ${0x8000} ${NOTHING}${NOTHING}0000080000000000${NOTHING} 32`,
+    "fchdir 0",
+    "close 0",
+  ]);
+  assert.deepEqual(joinNamespaces(filesContext(), { kinds: ["mnt"] }, 9).map(renderCall), [
+    'openat -100 "/" 2162688 = 0',
+    `setns 9 ${0x20000}`,
+    "fchdir 0",
+    "close 0",
+  ]);
+});

@@ -1,0 +1,167 @@
+import type { HostFile } from "../../../host/host.ts";
+import { isAtOrBelow } from "../../../model/cgroup_path.ts";
+import type { PathFile } from "../../../model/files/path_file.ts";
+import { DETECTED, type Mount } from "../../../model/mounts.ts";
+import type { MountOptions } from "../../plan.ts";
+
+/** Where this host has what a mount shows: at a path; or nowhere, because it is made. */
+export type MountPlace =
+  | { readonly kind: "here"; readonly path: string }
+  | { readonly kind: "made" };
+
+/** Where every host has a file system of which there is only one. */
+const WELL_KNOWN: ReadonlyMap<string, string> = new Map([["devtmpfs", "/dev"]]);
+const MADE: MountPlace = { kind: "made" };
+
+const S_IFDIR = 0o040000;
+
+/** What the paths of tasks lead to that have a mount namespace of their own. */
+export class MountPlaces {
+  readonly #mounts: ReadonlyMap<number, Mount>;
+  readonly #children: ReadonlyMap<number | undefined, readonly Mount[]>;
+  readonly #places = new Map<number, MountPlace | undefined>();
+  readonly #bases = new Map<number, Mount | undefined>();
+
+  constructor(readonly mounts: readonly Mount[], readonly options: MountOptions) {
+    this.#mounts = new Map(mounts.map((mount) => [mount.id, mount]));
+    this.#children = Map.groupBy(mounts, ({ parent }) => parent);
+  }
+
+  /** Where what a mount shows is; `undefined` where nothing here can be that. */
+  placeOf(mount: Mount): MountPlace | undefined {
+    if (!this.#places.has(mount.id)) this.#places.set(mount.id, this.#findPlace(mount));
+    return this.#places.get(mount.id);
+  }
+
+  /** The mount that another one shows a part of, which is made of it; absent for those that are made by themselves. */
+  baseOf(mount: Mount): Mount | undefined {
+    if (!this.#bases.has(mount.id)) this.#bases.set(mount.id, this.#findBase(mount));
+    return this.#bases.get(mount.id);
+  }
+
+  #findBase(mount: Mount): Mount | undefined {
+    if (mount.parent === undefined || mount.external !== undefined) return undefined;
+    const others = this.mounts.filter((other) => (
+      other.device === mount.device && other.id !== mount.id && isAtOrBelow(mount.root, other.root)
+    ));
+    // Of those that show the same, the first is the one of which the others are made.
+    const isBase = (other: Mount) => other.root !== mount.root || this.#isBefore(other, mount);
+    return others.find((other) => other.parent === undefined) ??
+      others.find((other) => other.external !== undefined) ??
+      others.filter(isBase).sort((a, b) => a.root.length - b.root.length)[0];
+  }
+
+  /** The mount at which a path ends: the kernel goes from the root to the first that covers the way, and on from there. */
+  mountAt(path: string): Mount | undefined {
+    let [at] = this.#children.get(undefined) ?? [];
+    for (let next = at; next !== undefined;) {
+      at = next;
+      next = (this.#children.get(at.id) ?? [])
+        .filter(({ mountPoint }) => isAtOrBelow(path, mountPoint))
+        .sort((a, b) => a.mountPoint.length - b.mountPoint.length)[0];
+    }
+    return at;
+  }
+
+  /** The mount that is in the way to a file when it is opened by its path; `undefined` where none is. */
+  coveringMount({ path, mount }: Pick<PathFile, "path" | "mount">): Mount | undefined {
+    const found = this.mountAt(path);
+    return mount === undefined || found?.id === mount || !this.#mounts.has(mount) ? undefined : found;
+  }
+
+  /** Whether only making its mount tells what is at a path. */
+  isUnseen(path: string): boolean {
+    const mount = this.mountAt(path);
+    return mount !== undefined && this.#isMade(mount) && this.#treeOf(mount) === undefined;
+  }
+
+  /** Where this host has what is at a path; `undefined` where its mount is made. */
+  hostPath(path: string): string | undefined {
+    const mount = this.mountAt(path);
+    const place = mount && this.placeOf(mount);
+    return mount === undefined || place?.kind !== "here"
+      ? undefined
+      : joined(place.path, pathBelow(mount.mountPoint, path));
+  }
+
+  /** Where this host has the directory that a mount is on; `undefined` where that is made. */
+  pointOf(mount: Mount): string | undefined {
+    const parent = this.parentOf(mount);
+    const place = parent && this.placeOf(parent);
+    if (parent === undefined || place?.kind !== "here") return undefined;
+    return joined(place.path, pathBelow(parent.mountPoint, mount.mountPoint));
+  }
+
+  parentOf({ parent }: Mount): Mount | undefined {
+    return parent === undefined ? undefined : this.#mounts.get(parent);
+  }
+
+  /** What is there as soon as mounts are made, by path. */
+  madeFiles(): Map<string, HostFile> {
+    const files = new Map<string, HostFile>();
+    for (const mount of this.mounts.filter((mount) => this.#isMade(mount))) {
+      files.set(mount.mountPoint, { mode: S_IFDIR, size: 0, device: 0 });
+      for (const { path, mode, size, device } of this.#treeOf(mount) ?? []) {
+        const inside = `/${path}`;
+        if (!isAtOrBelow(inside, mount.root)) continue;
+        const at = joined(mount.mountPoint, pathBelow(mount.root, inside));
+        if (this.mountAt(at) === mount) files.set(at, { mode, size, device });
+      }
+    }
+    return files;
+  }
+
+  /** A directory that shows the whole file system of a device. */
+  directoryOn(device: number): string | undefined {
+    return this.mounts.find((mount) => (
+      mount.device === device && mount.root === "/" && this.mountAt(mount.mountPoint) === mount
+    ))?.mountPoint;
+  }
+
+  #isBefore(one: Mount, other: Mount): boolean {
+    return this.mounts.indexOf(one) < this.mounts.indexOf(other);
+  }
+
+  #findPlace(mount: Mount): MountPlace | undefined {
+    const { options } = this;
+    if (mount.parent === undefined) return { kind: "here", path: options.root ?? "/" };
+    if (mount.external !== undefined) {
+      const path = mount.external === DETECTED
+        ? options.takesDetected ? mount.source : undefined
+        : options.external.find(({ key }) => key === mount.external)?.path;
+      return path === undefined ? undefined : { kind: "here", path };
+    }
+    const base = this.baseOf(mount);
+    const place = base === undefined ? this.#placeOfNew(mount) : this.placeOf(base);
+    if (base === undefined || place?.kind !== "here") return place;
+    return { kind: "here", path: joined(place.path, pathBelow(base.root, mount.root)) };
+  }
+
+  #placeOfNew({ type, root }: Mount): MountPlace | undefined {
+    const known = WELL_KNOWN.get(type);
+    if (known !== undefined) return { kind: "here", path: joined(known, pathBelow("/", root)) };
+    return type === "" ? undefined : MADE;
+  }
+
+  #isMade(mount: Mount): boolean {
+    return this.placeOf(mount)?.kind === "made";
+  }
+
+  #treeOf(mount: Mount): Mount["tree"] {
+    return mount.type === "tmpfs" ? mount.tree ?? [] : undefined;
+  }
+}
+
+/** How problems name a mount. */
+export function whereOf({ mountPoint, type }: Mount): string {
+  return `mount ${JSON.stringify(mountPoint)}${type === "" ? "" : ` of type ${type}`}`;
+}
+
+/** What is left of a path below a directory: `"/b"`, or nothing for the directory itself. */
+export function pathBelow(directory: string, path: string): string {
+  return directory === "/" ? path.replace(/^\/$/, "") : path.slice(directory.length);
+}
+
+function joined(directory: string, rest: string): string {
+  return directory === "/" ? rest || "/" : directory + rest;
+}

@@ -1,0 +1,236 @@
+import type { Problem } from "../../../errors.ts";
+import type { Host, HostFile } from "../../../host/host.ts";
+import { isAtOrBelow } from "../../../model/cgroup_path.ts";
+import { type HierarchyName, UNIFIED } from "../../../model/hierarchy.ts";
+import { DETECTED, type Mount } from "../../../model/mounts.ts";
+import type { MountOptions } from "../../plan.ts";
+import { isAtLeast } from "../kernel_version.ts";
+import { type MountPlaces, pathBelow, whereOf } from "./mount_places.ts";
+import type { MountOption, MountSource, MountsPlan, MountStep } from "./mounts_plan.ts";
+import { planSharing } from "./plan_sharing_of_mounts.ts";
+
+/** What planning mounts has to know. */
+export interface MountQuestions {
+  readonly places: MountPlaces;
+  readonly host: Pick<Host, "files" | "hierarchies" | "kernel">;
+  /** Where the tasks' own cgroup namespace begins; where cgrestore is in hierarchies that it lacks. */
+  readonly namespaceRoot?: ReadonlyMap<HierarchyName, string> | undefined;
+  readonly problems: Problem[];
+}
+
+/** First kernel in which mount_setattr(2) sets flags of a mount that is nowhere yet. */
+const SETTABLE = [5, 12] as const;
+/** File systems that are made again, with the options that the images have. */
+const MADE = new Set(["proc", "sysfs", "tmpfs", "devpts", "mqueue"]);
+/** What is mounted of these with other options than before changes them for everybody: so they are copied. */
+const CGROUPS = new Set(["cgroup", "cgroup2"]);
+
+/** Superblock flags by the names of their options (linux/mount.h). */
+const SUPER_OPTIONS: readonly (readonly [number, string])[] = [[0x10, "sync"], [0x80, "dirsync"], [0x40, "mand"]];
+const MS_RDONLY = 1;
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+
+/** Paths of this host that planning has to know of, by keys under which no path of a task is. */
+export function hostPathsOf(places: MountPlaces): Map<string, string> {
+  const paths = new Map<string, string>();
+  for (const mount of places.mounts) {
+    const place = places.placeOf(mount);
+    if (place?.kind === "here") paths.set(sourceKey(mount), place.path);
+    const point = places.pointOf(mount);
+    if (point !== undefined) paths.set(pointKey(mount), point);
+  }
+  return paths;
+}
+
+function sourceKey({ id }: Mount): string {
+  return `source of mount ${id}`;
+}
+
+function pointKey({ id }: Mount): string {
+  return `point of mount ${id}`;
+}
+
+/** Plans a mount namespace; what cannot be made again is told. */
+export function planMounts(questions: MountQuestions): MountsPlan {
+  const { places, host, problems } = questions;
+  if (!isAtLeast(host.kernel, SETTABLE)) {
+    problems.push({ where: "mnt namespace", what: "Linux 5.12 or newer is needed for mounts of the tasks' own" });
+  }
+  for (const mount of places.mounts) {
+    const what = mountProblem(mount, questions);
+    if (what !== undefined) problems.push({ where: whereOf(mount), what });
+  }
+  const ordered = orderMounts(questions);
+  const indices = new Map(ordered.map((mount, index) => [mount.id, index]));
+  const steps = ordered.map((mount) => planStep(mount, { questions, indices }));
+  return { steps, sharing: planSharing(ordered, questions) };
+}
+
+/** What the user has told of mounts that are not there. */
+export function notesOnMounts(mounts: readonly Mount[], { external }: MountOptions): string[] {
+  const names = new Set(mounts.map((mount) => mount.external));
+  return external.filter(({ key }) => !names.has(key)).map(({ key }) => (
+    `nothing in the checkpoint is the external mount "${key}": its path is not used`
+  ));
+}
+
+/** Why a mount cannot be made again. */
+function mountProblem(mount: Mount, questions: MountQuestions): string | undefined {
+  const { places, host: { files } } = questions;
+  if (mount.needsPlugin) return "it was made by a plugin of CRIU";
+  if (mount.isDeleted) return "what it shows was removed";
+  const place = places.placeOf(mount);
+  const what = place === undefined
+    ? placeProblem(mount)
+    : place.kind === "made"
+    ? madeProblem(mount, questions)
+    : undefined;
+  if (what !== undefined) return what;
+  if (place?.kind === "here" && !files.has(sourceKey(mount))) return `${JSON.stringify(place.path)} is not here`;
+  if (mount.parent === undefined && !isDirectory(files.get(sourceKey(mount)))) return "its root is no directory here";
+  const isTwin = places.mounts.some((other) => (
+    other !== mount && other.parent === mount.parent && other.mountPoint === mount.mountPoint
+  ));
+  return isTwin ? "another mount is at the same place" : pointProblem(mount, questions);
+}
+
+function placeProblem({ external, source }: Mount): string {
+  if (external === DETECTED) return `CRIU has taken ${JSON.stringify(source)} for it: --external mnt[] does so here`;
+  if (external !== undefined) return `it is provided from outside: --external mnt[${external}]:PATH says by what`;
+  return "nothing is known of its file system, and no other mount shows it: it had to be dumped as an external one";
+}
+
+function madeProblem(mount: Mount, questions: MountQuestions): string | undefined {
+  const { type, root } = mount;
+  const { places } = questions;
+  if (places.baseOf(mount) !== undefined) return undefined;
+  if (CGROUPS.has(type)) {
+    return cgroupPath(mount, questions) === undefined ? "this host has no such hierarchy mounted" : undefined;
+  }
+  if (!MADE.has(type)) return "file systems of this type are not made again: it had to be dumped as an external one";
+  if (root !== "/") {
+    return `it shows only ${JSON.stringify(root)} of its file system, and no other mount shows all of it`;
+  }
+  return type === "tmpfs" && mount.tree === undefined ? "the images do not have its files" : undefined;
+}
+
+function pointProblem(mount: Mount, { places, host: { files } }: MountQuestions): string | undefined {
+  const parent = places.parentOf(mount);
+  if (parent === undefined) return undefined;
+  if (!isAtOrBelow(mount.mountPoint, parent.mountPoint)) return "it is not below the mount that it is on";
+  const point = places.pointOf(mount);
+  const [found, source] = [files.get(pointKey(mount)), files.get(sourceKey(mount))];
+  if (point !== undefined && found === undefined) return `${JSON.stringify(point)} is not here`;
+  if (found !== undefined && source !== undefined && isDirectory(found) !== isDirectory(source)) {
+    return `${JSON.stringify(point)} is ${isDirectory(found) ? "a" : "no"} directory here, and what it shows is not so`;
+  }
+  if (point !== undefined) return undefined;
+  if (parent.type !== "tmpfs" || parent.tree === undefined) return undefined;
+  const name = (parent.root === "/" ? "" : parent.root) + pathBelow(parent.mountPoint, mount.mountPoint);
+  const isThere = parent.tree.some(({ path }) => `/${path}` === (name || "/"));
+  return isThere ? undefined : `the tmpfs ${JSON.stringify(parent.mountPoint)} has nothing there`;
+}
+
+function isDirectory(file: HostFile | undefined): boolean {
+  return file !== undefined && (file.mode & S_IFMT) === S_IFDIR;
+}
+
+/** Where this host has the cgroups that a mount shows, which begin where the tasks' cgroup namespace does. */
+function cgroupPath(
+  { type, options, root }: Mount,
+  { host, namespaceRoot }: MountQuestions,
+): string | undefined {
+  const wanted = type === "cgroup2" ? [] : options.split(",").filter((option) => !SHARED_OPTIONS.has(option));
+  const found = host.hierarchies.find(({ name, version, mount }) => (
+    mount !== undefined && (type === "cgroup2" ? name === UNIFIED : version === 1 && isSame(name.split(","), wanted))
+  ));
+  if (found?.mount === undefined) return undefined;
+  const start = namespaceRoot === undefined ? "/" : namespaceRoot.get(found.name) ?? found.ownPath;
+  return found.mount.mountPoint + pathBelow("/", start) + pathBelow("/", root);
+}
+
+/** Options of hierarchies that do not tell them apart. */
+const SHARED_OPTIONS = new Set(["", "xattr", "clone_children", "noprefix"]);
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((one) => others.includes(one));
+}
+
+/**
+ * The order in which mounts can be made: behind the one that they are on and the one that they are made of, and before
+ * those that would cover their place.
+ */
+function orderMounts({ places, problems }: MountQuestions): Mount[] {
+  const ordered: Mount[] = [];
+  const left = new Set(places.mounts);
+  const canBeMade = (mount: Mount) => {
+    const [parent, base] = [places.parentOf(mount), places.baseOf(mount)];
+    if (parent !== undefined && left.has(parent) || base !== undefined && left.has(base)) return false;
+    return ![...left].some((other) => (
+      other !== mount && other.parent === mount.parent && isAtOrBelow(other.mountPoint, mount.mountPoint) &&
+      other.mountPoint !== mount.mountPoint
+    ));
+  };
+  for (let next = places.mounts[0]; next !== undefined; next = [...left].find(canBeMade)) {
+    left.delete(next);
+    ordered.push(next);
+  }
+  for (const mount of left) {
+    problems.push({ where: whereOf(mount), what: "it is on or below something that is made of it" });
+  }
+  return ordered;
+}
+
+interface StepContext {
+  readonly questions: MountQuestions;
+  /** By id. */
+  readonly indices: ReadonlyMap<number, number>;
+}
+
+function planStep(mount: Mount, { questions, indices }: StepContext): MountStep {
+  const { places } = questions;
+  const parent = places.parentOf(mount);
+  const { mountPoint, flags, peers, master } = mount;
+  return {
+    mountPoint,
+    ...parent === undefined ? {} : { on: indices.get(parent.id) ?? 0 },
+    at: parent === undefined ? "" : pathBelow(parent.mountPoint, mountPoint).slice(1),
+    source: planSource(mount, { questions, indices }),
+    flags,
+    followsHost: master !== undefined && !places.mounts.some((other) => other.peers === master),
+    ...peers === undefined ? {} : { peers },
+    ...master === undefined ? {} : { master },
+  };
+}
+
+function planSource(mount: Mount, { questions, indices }: StepContext): MountSource {
+  const { places } = questions;
+  const base = places.baseOf(mount);
+  if (base !== undefined) {
+    return { kind: "part", of: indices.get(base.id) ?? 0, path: pathBelow(base.root, mount.root).slice(1) };
+  }
+  const place = places.placeOf(mount);
+  if (place?.kind === "here") return place;
+  if (CGROUPS.has(mount.type)) return { kind: "here", path: cgroupPath(mount, questions) ?? "" };
+  const isReadOnly = (mount.superFlags & MS_RDONLY) !== 0;
+  const flags = SUPER_OPTIONS.filter(([flag]) => (mount.superFlags & flag) !== 0).map(([, name]) => ({ name }));
+  const hasFiles = mount.type === "tmpfs";
+  return {
+    kind: "new",
+    type: mount.type,
+    source: mount.source,
+    options: [...parseOptions(mount.options), ...flags, ...isReadOnly && !hasFiles ? READ_ONLY : []],
+    lateOptions: isReadOnly && hasFiles ? READ_ONLY : [],
+    files: mount.tree ?? [],
+  };
+}
+
+const READ_ONLY: readonly MountOption[] = [{ name: "ro" }];
+
+function parseOptions(text: string): MountOption[] {
+  return text.split(",").filter((option) => option !== "").map((option) => {
+    const equals = option.indexOf("=");
+    return equals === -1 ? { name: option } : { name: option.slice(0, equals), value: option.slice(equals + 1) };
+  });
+}

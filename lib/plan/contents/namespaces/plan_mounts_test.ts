@@ -1,0 +1,268 @@
+import assert from "node:assert/strict";
+import { aMount, ROOT_MOUNT } from "../../../../tests/support/mounts.ts";
+import { DIRECTORY, REGULAR } from "../../../../tests/support/plan_files.ts";
+import { buildHierarchy, buildHost } from "../../../../tests/support/plan_inputs.ts";
+import type { Mount } from "../../../model/mounts.ts";
+import { MountPlaces } from "./mount_places.ts";
+import type { MountsPlan, MountStep, SharingStep } from "./mounts_plan.ts";
+import { hostPathsOf, notesOnMounts, planMounts } from "./plan_mounts.ts";
+
+interface Setting {
+  /** Besides the root. */
+  readonly mounts: readonly Mount[];
+  readonly kernel?: readonly [number, number];
+  /** Paths that the host lacks. */
+  readonly lacks?: readonly string[];
+  /** Paths at which the host has files that are no directories. */
+  readonly regular?: readonly string[];
+  readonly namespaceRoot?: ReadonlyMap<string, string>;
+}
+
+function plan({ mounts, kernel = [6, 1], lacks = [], regular = [], namespaceRoot }: Setting) {
+  const options = { external: [{ key: "data", path: "/srv/data" }], takesDetected: false };
+  const places = new MountPlaces([ROOT_MOUNT, ...mounts], options);
+  const problems: { where: string; what: string }[] = [];
+  const there = [...hostPathsOf(places)].filter(([, path]) => !lacks.includes(path));
+  const host = buildHost({
+    files: new Map(there.map(([name, path]) => [name, regular.includes(path) ? REGULAR : DIRECTORY])),
+    hierarchies: [buildHierarchy("cpu,cpuacct"), buildHierarchy("")],
+    kernel,
+  });
+  const planned = planMounts({ places, host, namespaceRoot, problems });
+  return { planned, problems: problems.map(({ where, what }) => `${where}: ${what}`) };
+}
+
+function stepsOf({ steps }: MountsPlan): string[] {
+  return steps.map((step) => `${describePoint(step, steps)}: ${describeSource(step, steps)}`);
+}
+
+function describePoint({ on, at, mountPoint }: MountStep, steps: readonly MountStep[]): string {
+  return on === undefined ? mountPoint : `${at || "."} on ${steps[on]?.mountPoint}`;
+}
+
+function describeSource({ source }: MountStep, steps: readonly MountStep[]): string {
+  if (source.kind === "here") return source.path;
+  if (source.kind === "part") return `${source.path || "all"} of ${steps[source.of]?.mountPoint}`;
+  const options = [
+    ...source.options,
+    ...source.lateOptions.map(({ name }) => ({ name: `late ${name}`, value: undefined })),
+  ];
+  return [source.type, ...options.map(({ name, value }) => value === undefined ? name : `${name}=${value}`)].join(" ");
+}
+
+Deno.test("planMounts() plans what is mounted, and in which order", async (t) => {
+  const rows: readonly (Setting & { readonly name: string; readonly want: readonly string[] })[] = [
+    {
+      name: "new file systems with their options",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/proc", type: "proc", options: "hidepid=2", superFlags: 1 }),
+        aMount({ id: 3, mountPoint: "/t", options: "size=4k,mode=700,noswap", superFlags: 0x11 }),
+      ],
+      want: ["/: /", "proc on /: proc hidepid=2 ro", "t on /: tmpfs size=4k mode=700 noswap sync late ro"],
+    },
+    {
+      name: "parts of the root, of an external mount, and of a tmpfs that comes later",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/lib", device: 1, type: "", root: "/usr/lib" }),
+        aMount({ id: 3, mountPoint: "/part", device: 104, root: "/sub" }),
+        aMount({ id: 4, mountPoint: "/whole" }),
+        aMount({ id: 5, mountPoint: "/data", type: "", external: "data" }),
+        aMount({ id: 6, mountPoint: "/again", type: "", device: 105 }),
+      ],
+      want: [
+        "/: /",
+        "lib on /: usr/lib of /",
+        "whole on /: tmpfs",
+        "part on /: sub of /whole",
+        "data on /: /srv/data",
+        "again on /: all of /data",
+      ],
+    },
+    {
+      name: "what covers others comes behind them",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/a" }),
+        aMount({ id: 3, mountPoint: "/a/b" }),
+        aMount({ id: 4, mountPoint: "/a", parent: 2 }),
+      ],
+      want: ["/: /", "a/b on /: tmpfs", "a on /: tmpfs", ". on /a: tmpfs"],
+    },
+    {
+      name: "hierarchies of cgroups, by what they are here",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/one", type: "cgroup", options: "cpuacct,xattr,cpu", root: "/x" }),
+        aMount({ id: 3, mountPoint: "/two", type: "cgroup2", options: "nsdelegate" }),
+      ],
+      want: ["/: /", "one on /: /sys/fs/cgroup/cpu,cpuacct/x", "two on /: /sys/fs/cgroup/"],
+    },
+    {
+      name: "cgroups as a cgroup namespace shows them",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/one", type: "cgroup", options: "cpu,cpuacct", root: "/x" }),
+        aMount({ id: 3, mountPoint: "/two", type: "cgroup2" }),
+      ],
+      namespaceRoot: new Map([["cpu,cpuacct", "/a/b"]]),
+      want: ["/: /", "one on /: /sys/fs/cgroup/cpu,cpuacct/a/b/x", "two on /: /sys/fs/cgroup/"],
+    },
+  ];
+  for (const { name, want, ...setting } of rows) {
+    await t.step(name, () => {
+      const { planned, problems } = plan(setting);
+      assert.deepEqual(problems, []);
+      assert.deepEqual(stepsOf(planned), want);
+    });
+  }
+});
+
+Deno.test("planMounts() plans who shares with whom", async (t) => {
+  const mount = (id: number, part: Partial<Mount>) => aMount({ id, mountPoint: `/${id}`, device: 102, ...part });
+  const rows: readonly { name: string; mounts: readonly Mount[]; want: readonly SharingStep[] }[] = [
+    { name: "nobody", mounts: [mount(2, {})], want: [] },
+    {
+      name: "peers, of which the one that shows most is the first",
+      mounts: [mount(2, { peers: 5 }), mount(3, { peers: 5, root: "/a" }), mount(4, { peers: 5 })],
+      want: [
+        { kind: "share", mount: 1 },
+        { kind: "join", mount: 2, peer: 1 },
+        { kind: "join", mount: 3, peer: 1 },
+      ],
+    },
+    {
+      name: "who receives, and has peers, behind whom it receives from",
+      mounts: [mount(2, { peers: 6, master: 5 }), mount(3, { peers: 5 }), mount(4, { master: 6 })],
+      want: [
+        { kind: "share", mount: 2 },
+        { kind: "join", mount: 1, peer: 2 },
+        { kind: "follow", mount: 1 },
+        { kind: "share", mount: 1 },
+        { kind: "join", mount: 3, peer: 1 },
+        { kind: "follow", mount: 3 },
+      ],
+    },
+    {
+      name: "what cannot be bound",
+      mounts: [mount(2, { isUnbindable: true })],
+      want: [{ kind: "set-unbindable", mount: 1 }],
+    },
+    {
+      name: "who receives from this host, as its original does",
+      mounts: [mount(2, { external: "data", master: 77 })],
+      want: [],
+    },
+  ];
+  for (const { name, mounts, want } of rows) {
+    await t.step(name, () => {
+      const { planned, problems } = plan({ mounts });
+      assert.deepEqual(problems, []);
+      assert.deepEqual(planned.sharing, want);
+    });
+  }
+});
+
+Deno.test("planMounts() refuses what cannot be made again", async (t) => {
+  const shared = { peers: 5, device: 102 };
+  const rows: readonly (Setting & { readonly name: string; readonly want: string })[] = [
+    {
+      name: "an old kernel",
+      mounts: [],
+      kernel: [5, 11],
+      want: "mnt namespace: Linux 5.12 or newer is needed for mounts of the tasks' own",
+    },
+    {
+      name: "a kernel that cannot let mounts share",
+      mounts: [aMount({ id: 2, mountPoint: "/a", ...shared }), aMount({ id: 3, mountPoint: "/b", ...shared })],
+      kernel: [5, 14],
+      want: 'mount "/b" of type tmpfs: Linux 5.15 or newer is needed for mounts that share with each other',
+    },
+    {
+      name: "a type that is not made",
+      mounts: [aMount({ id: 2, mountPoint: "/a", type: "overlay" })],
+      want: 'mount "/a" of type overlay: file systems of this type are not made again: it had to be dumped as an ' +
+        "external one",
+    },
+    {
+      name: "a part of what is nowhere",
+      mounts: [aMount({ id: 2, mountPoint: "/a", root: "/sub" })],
+      want: 'mount "/a" of type tmpfs: it shows only "/sub" of its file system, and no other mount shows all of it',
+    },
+    {
+      name: "an external one that nobody names",
+      mounts: [aMount({ id: 2, mountPoint: "/a", external: "other" })],
+      want: 'mount "/a" of type tmpfs: it is provided from outside: --external mnt[other]:PATH says by what',
+    },
+    {
+      name: "an external one that is not here",
+      mounts: [aMount({ id: 2, mountPoint: "/a", external: "data" })],
+      lacks: ["/srv/data"],
+      want: 'mount "/a" of type tmpfs: "/srv/data" is not here',
+    },
+    {
+      name: "one whose place is not here",
+      mounts: [aMount({ id: 2, mountPoint: "/a" })],
+      lacks: ["/a"],
+      want: 'mount "/a" of type tmpfs: "/a" is not here',
+    },
+    {
+      name: "a file that is to be on a directory",
+      mounts: [aMount({ id: 2, mountPoint: "/a", external: "data" })],
+      regular: ["/srv/data"],
+      want: 'mount "/a" of type tmpfs: "/a" is a directory here, and what it shows is not so',
+    },
+    {
+      name: "a directory that is to be on a file",
+      mounts: [aMount({ id: 2, mountPoint: "/a", external: "data" })],
+      regular: ["/a"],
+      want: 'mount "/a" of type tmpfs: "/a" is no directory here, and what it shows is not so',
+    },
+    { name: "a root that is a file", mounts: [], regular: ["/"], want: 'mount "/": its root is no directory here' },
+    {
+      name: "one whose place the tmpfs does not have",
+      mounts: [aMount({ id: 2, mountPoint: "/a" }), aMount({ id: 3, mountPoint: "/a/b", parent: 2 })],
+      want: 'mount "/a/b" of type tmpfs: the tmpfs "/a" has nothing there',
+    },
+    {
+      name: "two at one place",
+      mounts: [aMount({ id: 2, mountPoint: "/a" }), aMount({ id: 3, mountPoint: "/a" })],
+      want: 'mount "/a" of type tmpfs: another mount is at the same place',
+    },
+    {
+      name: "one elsewhere than what it is on",
+      mounts: [aMount({ id: 2, mountPoint: "/a" }), aMount({ id: 3, mountPoint: "/b", parent: 2 })],
+      want: 'mount "/b" of type tmpfs: it is not below the mount that it is on',
+    },
+    {
+      name: "a hierarchy that is not here",
+      mounts: [aMount({ id: 2, mountPoint: "/a", type: "cgroup", options: "cpu" })],
+      want: 'mount "/a" of type cgroup: this host has no such hierarchy mounted',
+    },
+    {
+      name: "peers that show something else",
+      mounts: [aMount({ id: 2, mountPoint: "/a", peers: 5 }), aMount({ id: 3, mountPoint: "/b", peers: 5 })],
+      want: 'mount "/b" of type tmpfs: it shares with "/a", which shows something else',
+    },
+    {
+      name: "one that receives from nobody in sight",
+      mounts: [aMount({ id: 2, mountPoint: "/a", master: 77 })],
+      want: 'mount "/a" of type tmpfs: it receives mounts from one outside of the checkpoint (it is a slave)',
+    },
+    {
+      name: "one that is in what is made of it",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/a", device: 103, root: "/sub" }),
+        aMount({ id: 3, mountPoint: "/a/b", parent: 2, device: 103 }),
+      ],
+      want: 'mount "/a" of type tmpfs: it is on or below something that is made of it',
+    },
+  ];
+  for (const { name, want, ...setting } of rows) {
+    await t.step(name, () => assert.ok(plan(setting).problems.includes(want), plan(setting).problems.join("\n")));
+  }
+});
+
+Deno.test("notesOnMounts() tells of paths that nothing is used for", () => {
+  const external = [{ key: "data", path: "/a" }, { key: "other", path: "/b" }];
+  const mounts = [aMount({ id: 2, mountPoint: "/a", external: "data" })];
+  assert.deepEqual(notesOnMounts(mounts, { external, takesDetected: false }), [
+    'nothing in the checkpoint is the external mount "other": its path is not used',
+  ]);
+});

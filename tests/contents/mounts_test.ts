@@ -1,0 +1,136 @@
+import { equal as assertEqual } from "node:assert/strict";
+import type { mnt_entry } from "../gen/mnt_pb.ts";
+import { waitUntil } from "../support/kernel_state.ts";
+import { cgrestoreCommand } from "../support/run_cgrestore.ts";
+import { criuPath, requires } from "../support/skip.ts";
+import { exists } from "../support/exists.ts";
+import { compileHolder } from "./support/compile_holder.ts";
+import { runProgram } from "./support/live_tree.ts";
+import { editMounts } from "./support/edit_mounts.ts";
+import { only } from "./support/edit_image.ts";
+import { testEdited } from "./support/test_edited.ts";
+import { testProgram } from "./support/test_program.ts";
+
+/** CRIU needs to be told what cgrestore takes for granted. */
+const ROOT = ["--root", "/"];
+
+testProgram({ program: "mounts_tmpfs", what: "a tmpfs with files", restore: ROOT });
+testProgram({
+  program: "mounts_files",
+  what: "files of other kinds",
+  dump: ["--file-locks"],
+  restore: [...ROOT, "--file-locks"],
+});
+testProgram({ program: "mounts_cgroups", what: "hierarchies of cgroups", needs: ["v1", "v2"], restore: ROOT });
+testProgram({
+  program: "mounts_own_cgroups",
+  what: "cgroups as a cgroup namespace shows them",
+  needs: ["v2"],
+  restore: ROOT,
+});
+testProgram({
+  program: "mounts_following",
+  what: "mounts that receive from those of this host",
+  sharesMounts: true,
+  dump: ["--external", "mnt[]:m"],
+  restore: [...ROOT, "--external", "mnt[]:m"],
+});
+testProgram({ program: "mounts_parts", what: "mounts that show parts, and cover each other", restore: ROOT });
+testProgram({ program: "mounts_shared", what: "mounts that share with each other", restore: ROOT });
+testProgram({
+  program: "mounts_root",
+  what: "a root directory of the tasks' own, with mounts from outside",
+  inDirectory: (directory) => ({
+    dump: ["--external", `mnt[${directory}]:own`, "--external", "mnt[/data]:data"],
+    restore: [
+      ...["--root", `${directory}/root`],
+      ...["--external", `mnt[own]:${directory}`, "--external", `mnt[data]:${directory}/data`],
+    ],
+  }),
+});
+testProgram({
+  program: "mounts_several",
+  what: "mounts that the root joins",
+  cgrestore: ["--restore-sibling"],
+  restore: ROOT,
+});
+
+/** The mounts of the tmpfs of `mounts_several`. */
+const BOTH = /\/(t|part)$/;
+const REFUSED: readonly (readonly [what: string, at: RegExp, edit: (entry: mnt_entry) => void, refused: RegExp])[] = [
+  ["of an unknown type", BOTH, (mount) => mount.fstype = 0, /mount ".*": nothing is known of its file system/],
+  ["of fuse", BOTH, (mount) => mount.fstype = 15, /mount ".*" of type fuse: .* this type are not made again/],
+  [
+    "that is external",
+    /\/t$/,
+    (mount) => mount.extKey = "own",
+    /\/t" of type tmpfs: .*--external mnt\[own\]:PATH says by what/,
+  ],
+  ["that was removed", /\/part$/, (mount) => mount.deleted = true, /\/part" of type tmpfs: what it shows was removed/],
+  ["of a plugin", /\/part$/, (mount) => mount.withPlugin = true, /\/part" of type tmpfs: it was made by a plugin/],
+  ["of a group outside", /\/part$/, (mount) => mount.masterId = 77, /\/part" of type tmpfs: .* \(it is a slave\)/],
+  [
+    "on nothing",
+    /\/t$/,
+    (mount) => mount.mountpoint += "/absent",
+    /\/t\/absent" of type tmpfs: ".*\/t\/absent" is not here/,
+  ],
+];
+for (const [what, at, edit, refused] of REFUSED) {
+  testEdited({ program: "mounts_several", what: `a mount ${what} is refused`, edit: editMounts(at, edit), refused });
+}
+testEdited({
+  program: "mounts_several",
+  what: "a mount that leads back is refused",
+  edit: editMounts(/\/t$/, (mount) => mount.mountpoint = "/../t"),
+  refused: /mount \d+: the path "\/\.\.\/t" is not absolute, or has steps that lead back/,
+  status: 3,
+});
+testEdited({
+  program: "mounts_several",
+  what: "an option that the kernel does not know is told",
+  edit: editMounts(BOTH, (mount) => mount.options = "shape=round"),
+  refused: /Cannot make the mount ".*\/(t|part)" with the option "shape=round"/,
+  status: 5,
+});
+testEdited({
+  program: "mounts_several",
+  what: "a tmpfs without its files is refused",
+  edit: (images) => Deno.removeSync(only(images, /^tmpfs-dev-/)),
+  refused: /" of type tmpfs: the images do not have its files/,
+});
+testEdited({
+  program: "mounts_several",
+  what: "a damaged archive is told",
+  edit: (images) => Deno.writeTextFileSync(only(images, /^tmpfs-dev-/), "damage"),
+  refused: /tmpfs-dev-\d+\.tar\.gz\.img: it is not compressed by gzip/,
+  status: 3,
+});
+const IN_PID_NAMESPACE = "mounts_pids: a proc of a pid namespace";
+Deno.test({
+  name: IN_PID_NAMESPACE,
+  ...requires(IN_PID_NAMESPACE, "root", "cc", "criu", "pid-namespaces"),
+  async fn() {
+    const holder = await compileHolder();
+    const directory = await Deno.makeTempDir({ prefix: "cgr-pids-" });
+    const images = await Deno.makeTempDir({ prefix: "cgr-images-" });
+    try {
+      const args = ["--pid", "--fork", holder, "mounts_pids", directory];
+      const started = new Deno.Command("unshare", { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+      await waitUntil(() => exists(`${directory}/ready`), "the program is not ready");
+      const root = Deno.readTextFileSync(`/proc/${started.pid}/task/${started.pid}/children`).trim();
+      const dump = await runProgram([criuPath(), "dump", "-t", root, "-D", images, "-o", "dump.log"]);
+      assertEqual(dump.code, 0);
+      await started.status;
+      const { err, code } = await runProgram([...cgrestoreCommand(), "restore", "-D", images, "-d", "-v1"]);
+      assertEqual(err, "");
+      assertEqual(code, 0);
+      await Deno.writeTextFile(`${directory}/go`, "");
+      await waitUntil(() => exists(`${directory}/result`), "the program has not finished");
+      assertEqual(Deno.readTextFileSync(`${directory}/result`), "ok\n");
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+      await Deno.remove(images, { recursive: true });
+    }
+  },
+});
