@@ -14,6 +14,7 @@ const PLAN_OPTIONS = {
   fileValidation: "buildid",
   skipFileRwxCheck: false,
   inheritedFiles: [],
+  leavesNetEmpty: false,
   externalUnixSockets: false,
   connections: "refuse",
 } as const;

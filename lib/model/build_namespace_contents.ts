@@ -3,6 +3,7 @@ import type { Problem } from "../errors.ts";
 import type { NamespaceImages } from "../image/content_images.ts";
 import { byteLength } from "./check_names.ts";
 import { buildIpcNamespace } from "./build_ipc_namespace.ts";
+import { buildNetNamespace, type NetContext } from "./build_net_namespace.ts";
 import type { NamespaceContents, UtsNamespace } from "./namespaces.ts";
 
 /** Longest names of a uts namespace (`__NEW_UTS_LEN`, linux/utsname.h). */
@@ -11,7 +12,11 @@ const NAME_MAX = 64;
 const SECOND = 1_000_000_000n;
 
 /** What the namespaces had. */
-export function buildNamespaceContents({ uts, ipc, time }: NamespaceImages, problems: Problem[]): NamespaceContents {
+export function buildNamespaceContents(
+  { uts, ipc, net, time }: NamespaceImages,
+  context: NetContext,
+): NamespaceContents {
+  const { problems } = context;
   const clocks = time === undefined
     ? undefined
     : { monotonic: nanosecondsOf(time.monotonic), boottime: nanosecondsOf(time.boottime) };
@@ -19,6 +24,7 @@ export function buildNamespaceContents({ uts, ipc, time }: NamespaceImages, prob
   return {
     ...uts === undefined ? {} : { uts: buildUts(uts, problems) },
     ...ipcNamespace === undefined ? {} : { ipc: ipcNamespace },
+    ...net === undefined ? {} : { net: buildNetNamespace(net, context) },
     ...clocks === undefined ? {} : { clocks },
   };
 }

@@ -225,6 +225,8 @@ export interface PlanOptions {
   readonly skipFileRwxCheck: boolean;
   /** `--inherit-fd` */
   readonly inheritedFiles: readonly InheritedFile[];
+  /** `--empty-ns net`: a net namespace of the tasks is made, and left to others. */
+  readonly leavesNetEmpty: boolean;
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
   readonly externalUnixSockets: boolean;
   /** What becomes of TCP connections: `--tcp-established`, `--tcp-close`. */

@@ -54,7 +54,7 @@ testProgram({
   cgrestore: ["--restore-sibling"],
 });
 
-for (const kind of ["mnt", "net", "user"] as const) {
+for (const kind of ["mnt", "user"] as const) {
   testEdited({
     program: "idle",
     what: `a ${kind} namespace is refused`,

@@ -23,7 +23,8 @@ import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./re
 import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
 import { fillNamespaces, removeSegments } from "./namespaces/fill_namespaces.ts";
-import { joinNamespaces, makeNamespaces } from "./namespaces/make_namespaces.ts";
+import { fillNet } from "./namespaces/net_contents.ts";
+import { joinNamespaces, makeNamespaces, type NamespacesContext } from "./namespaces/make_namespaces.ts";
 import { observeNamespaces } from "./namespaces/observe_namespaces.ts";
 import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
@@ -145,6 +146,7 @@ export class ContentsRun {
     if (this.#plan.obsoleteNames.length > 0) this.#openRoot(coordinator);
     const lowest = new LowestDescriptors(this.#options.taken);
     coordinator.run(makeNamespaces({ numbers, lowest }, this.#plan.namespaces));
+    this.#fillNet({ numbers, lowest });
     const fd = lowest.take();
     const purpose = { attempt: "Cannot open the coordinator" };
     coordinator.run([
@@ -157,7 +159,17 @@ export class ContentsRun {
     this.#makeFiles(this.#plan.earlyFiles, taken);
   }
 
-  /** Gives the namespaces what they had, through the root task, which has not done anything yet. */
+  /** Before there is any socket in it. */
+  #fillNet(context: NamespacesContext): void {
+    const { net } = this.#plan.namespaces;
+    const { context: { sys }, coordinator } = this.#options;
+    if (net?.kind !== "fill") return;
+    const { calls, read } = fillNet(context, net, (errno) => sys.errnoName(errno));
+    this.#runInPieces(coordinator(), calls);
+    read();
+  }
+
+  /** Gives the other namespaces what they had, through the root task, which has not done anything yet. */
   fillNamespaces(root: Tracee): void {
     const context = { numbers: this.#context.numbers, lowest: new LowestDescriptors(this.#options.taken) };
     this.#runInPieces(root, fillNamespaces(context, this.#plan.namespaces));

@@ -4,6 +4,7 @@ import type { MappingContent } from "../../model/address_space.ts";
 import type { Checkpoint } from "../../model/checkpoint.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
+import type { NetNamespace } from "../../model/namespaces.ts";
 import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
 import type { DescriptorAction } from "./descriptor_action.ts";
@@ -16,10 +17,10 @@ import { fillLooseMemory, isFilledFirst, writableInode } from "./files/plan_memo
 import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { SystemSegments } from "./memory/plan_attachments.ts";
+import { withOwnNetwork } from "./namespaces/own_network.ts";
 import { planNamespaces } from "./namespaces/plan_namespaces.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
-import { networkProblems } from "./network_problems.ts";
-import type { ExpectedTask, TaskProgram } from "../plan.ts";
+import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
 import { planNullFile } from "./files/plan_path.ts";
 import { planFile } from "./plan_file.ts";
 import { checkHugePages } from "./memory/huge_pages.ts";
@@ -45,7 +46,7 @@ export interface ContentsQuestions {
   readonly programs: readonly TaskProgram[];
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
-  readonly options: Omit<FilePlannerOptions, "tasks">;
+  readonly options: Omit<FilePlannerOptions, "tasks"> & Pick<PlanOptions, "leavesNetEmpty">;
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
 }
@@ -65,9 +66,13 @@ export interface PlannedContents {
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): PlannedContents {
   const { checkpoint, contents, host, programs, tasks, rootIsSibling, options } = questions;
-  const problems = [...sharingProblems(programs, contents), ...networkProblems(contents, checkpoint.namespaces)];
+  const problems = [...sharingProblems(programs, contents)];
   if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
-  const files = new FilePlanner(contents, host, problems, { ...options, tasks });
+  const net = planNetContents(questions);
+  const files = new FilePlanner(contents, net === undefined ? host : withOwnNetwork(host, net), problems, {
+    ...options,
+    tasks,
+  });
   checkInheritedFiles(files);
   const networkUnlock = planNetworkUnlock(contents, checkpoint.namespaces);
   const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
@@ -88,7 +93,8 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   const notes: string[] = [];
   const namespaces = planNamespaces({
     ...{ checkpoint, host, rootIsSibling, problems, notes },
-    contents: contents.namespaces,
+    contents: net === undefined ? contents.namespaces : { ...contents.namespaces, net },
+    inherited: (key) => files.inherited(key),
     scratch: free.kept,
   });
   const quietTasks = programs.flatMap((program) => planTask(draft, program));
@@ -126,6 +132,11 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     problems,
     notes: [...notes, ...files.notes, ...notesOnInheritedFiles(files)],
   };
+}
+
+/** What is to be in the net namespace: nothing where others set it up. */
+function planNetContents({ contents: { namespaces: { net } }, options }: ContentsQuestions): NetNamespace | undefined {
+  return net?.kind === "own" && options.leavesNetEmpty ? { kind: "empty" } : net;
 }
 
 /** Segments that the tasks fill. */

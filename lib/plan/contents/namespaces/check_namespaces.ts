@@ -5,17 +5,23 @@ import type { MadeNamespace } from "./namespaces_plan.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
 
 /** Kinds of which the tasks cannot have a namespace of their own. */
-const REFUSED: readonly NamespaceKind[] = ["mnt", "net", "user"];
+const REFUSED: readonly NamespaceKind[] = ["mnt", "user"];
 /** Kinds of which all tasks must have the same namespace; of pid and cgroup that is known since the images were read. */
-const SINGLE: readonly MadeNamespace[] = ["uts", "ipc", "time"];
+const SINGLE: readonly MadeNamespace[] = ["uts", "ipc", "net", "time"];
 
 /** Where a kernel shows that it has namespaces of a kind, and where CRIU's images say what they had. */
 const KERNEL_FILES: Readonly<Record<MadeNamespace, string>> = {
   uts: "/proc/self/ns/uts",
   ipc: "/proc/self/ns/ipc",
+  net: "/proc/self/ns/net",
   time: "/proc/self/ns/time_for_children",
 };
-const CONTENTS: Readonly<Record<MadeNamespace, keyof NamespaceContents>> = { uts: "uts", ipc: "ipc", time: "clocks" };
+const CONTENTS: Readonly<Record<MadeNamespace, keyof NamespaceContents>> = {
+  uts: "uts",
+  ipc: "ipc",
+  net: "net",
+  time: "clocks",
+};
 
 /** First kernel in which setns(2) takes a pidfd. */
 const JOINABLE = [5, 8] as const;

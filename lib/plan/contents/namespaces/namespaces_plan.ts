@@ -8,17 +8,19 @@ import type {
   UtsNamespace,
 } from "../../../model/namespaces.ts";
 import type { FillStep } from "../contents_plan.ts";
+import type { NetPlan } from "./net_plan.ts";
 
 /** Namespaces that are made before the root task, which is born in them, and what they have. */
 export interface NamespacesPlan {
   readonly kinds: readonly MadeNamespace[];
   readonly uts?: UtsNamespace;
   readonly ipc?: IpcPlan;
+  readonly net?: NetPlan;
   /** What clocks say in the time namespace beyond what they say without one; nanoseconds. */
   readonly clockOffsets?: Clocks;
 }
 
-export type MadeNamespace = Extract<NamespaceKind, "uts" | "ipc" | "time">;
+export type MadeNamespace = Extract<NamespaceKind, "uts" | "ipc" | "net" | "time">;
 
 /** What an ipc namespace gets, in this order. */
 export interface IpcPlan {
