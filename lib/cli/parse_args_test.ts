@@ -77,6 +77,7 @@ Deno.test("parseArgs() understands", async (t) => {
     } as Invocation],
     ["--pid-namespace", planOptions({ pidNamespace: true })],
     ["--tcp-established", planOptions({ connections: "restore" })],
+    ["--empty-ns net", planOptions({ leavesNetEmpty: true })],
     ["--tcp-close", planOptions({ connections: "close" })],
     ["--tcp-close --tcp-established", planOptions({ connections: "close" })],
     ["--manage-cgroups", RESTORE],

@@ -20,7 +20,7 @@ export function findNftablesRules(text: string, lockTables: readonly string[]): 
   let table = "";
   let chain: string | undefined;
   for (const line of linesOf(text)) {
-    const [, kind, name = ""] = /^(\w+) (.*) \{$/.exec(line) ?? [];
+    const [, kind, name = ""] = /^(table|chain) (.*) \{$/.exec(line) ?? [];
     if (kind === "table") table = name;
     else if (kind === "chain") chain = name;
     else if (line === "}") chain = undefined;

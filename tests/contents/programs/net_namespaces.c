@@ -220,6 +220,24 @@ PROGRAM(net_without_ipv6)
 	ready_with_network();
 }
 
+/* A little of everything, in a tree; for calls that fail. */
+PROGRAM(net_several)
+{
+	enter_network();
+	run("ip link set lo up && ip addr add 10.9.8.7/24 dev lo && ip route add 10.77.0.0/16 dev lo");
+	int tcp = bound(SOCK_STREAM, "10.9.8.7", TCP_PORT);
+	MUST(listen(tcp, 5));
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(can_connect(tcp));
+		end_child();
+	}
+	ready_with_network();
+	join_child(child);
+}
+
 /* Of others, who set it up. */
 PROGRAM(net_of_others)
 {
@@ -234,10 +252,12 @@ PROGRAM(net_of_others)
 	CHECK(can_connect(tcp));
 }
 
-/* Another device than that for loopback. */
-PROGRAM(net_device)
+/* What cannot be made again. */
+PROGRAM(net_foreign)
 {
 	enter_network();
-	run("ip link add bridge0 type bridge");
+	run("ip link set lo up && ip link add bridge0 type bridge && ip rule add from 10.0.0.0/8 table 7 &&"
+	    "ip route add 10.5.0.0/16 dev bridge0 2>/dev/null ||"
+	    "ip link set bridge0 up && ip route add 10.5.0.0/16 dev bridge0");
 	ready_and_wait();
 }
