@@ -1,8 +1,7 @@
 /** Net namespaces of the tasks' own, and those that others set up. */
 import { equal as assertEqual, match as assertMatch } from "node:assert/strict";
-import { waitUntil } from "../support/kernel_state.ts";
 import { requires } from "../support/skip.ts";
-import { LiveTree } from "./support/live_tree.ts";
+import { ExternalNetwork, networkOf, providing } from "./support/external_network.ts";
 import { testEdited } from "./support/test_edited.ts";
 import { testProgram } from "./support/test_program.ts";
 
@@ -52,17 +51,17 @@ testProgram({
   mayDifferInImages: /^net$/,
 });
 
-externalTest("net_of_others", "a net namespace that the user provides", UNLOCKED, async (external) => {
-  const { tree, keeper } = external;
+externalTest("a net namespace that the user provides", UNLOCKED, async (external) => {
+  const { tree, images, options, provide } = external;
   const runs = {
-    cgrestore: () => restore(external, []),
-    "cgrestore, and the root joins": () => restore(external, ["--restore-sibling"]),
-    criu: () => tree.restoreWithCriuThrough(withNetwork(keeper), external.images, PROVIDED),
+    cgrestore: () => tree.restoreThrough(provide, images, options),
+    "cgrestore, and the root joins": () => tree.restoreThrough(provide, images, [...options, "--restore-sibling"]),
+    criu: () => tree.restoreWithCriuThrough(provide, images, options),
   };
   for (const [name, run] of Object.entries(runs)) {
     const { code, err } = await run();
     assertEqual(code, 0, `${name}: ${err}`);
-    assertEqual(networkOf(tree.root), networkOf(keeper), name);
+    assertEqual(networkOf(tree.root), external.link, name);
     assertEqual(await tree.finish(), "ok", name);
     await tree.kill();
   }
@@ -70,18 +69,22 @@ externalTest("net_of_others", "a net namespace that the user provides", UNLOCKED
 
 const NFTABLES = ["--network-lock", "nftables"];
 
-externalTest("net_of_others", "a net namespace that the dump has locked is opened", NFTABLES, async (external) => {
-  const { code, err } = await restore(external, []);
-  assertEqual(err, "");
-  assertEqual(code, 0);
-  assertEqual(await external.tree.finish(), "ok");
-});
+externalTest(
+  "a net namespace that the dump has locked is opened",
+  NFTABLES,
+  async ({ tree, images, provide, options }) => {
+    const { code, err } = await tree.restoreThrough(provide, images, options);
+    assertEqual(err, "");
+    assertEqual(code, 0);
+    assertEqual(await tree.finish(), "ok");
+  },
+);
 
-externalTest("net_of_others", "a net namespace has to be provided, and be one", UNLOCKED, async ({ tree, images }) => {
+externalTest("a net namespace has to be provided, and be one", UNLOCKED, async ({ tree, images, options }) => {
   const missing = await tree.restore(images);
   assertMatch(missing.err, /net namespace: the external namespace "outer" is needed: --inherit-fd "fd\[N\]:outer"/);
   assertEqual(missing.code, 4);
-  const other = await tree.restoreThrough(["bash", "-c", 'exec 30</; exec "$@"', "bash"], images, PROVIDED);
+  const other = await tree.restoreThrough(providing("/"), images, options);
   assertMatch(other.err, /net namespace: descriptor 30 for "outer" is "\/", and no net namespace/);
   assertEqual(other.code, 4);
 });
@@ -109,53 +112,18 @@ testEdited({
   ),
 });
 
-/** A tree whose net namespace stays when it has been dumped as an external one. */
-interface External {
-  readonly tree: LiveTree;
-  readonly images: string;
-  /** Pid of a process that is in the namespace. */
-  readonly keeper: number;
-}
-
-/** Descriptor 30 is for what the dump calls `outer`. */
-const PROVIDED = ["--inherit-fd", "fd[30]:outer"];
-
 function externalTest(
-  program: string,
   what: string,
   dump: readonly string[],
-  check: (external: External) => Promise<void>,
+  check: (external: ExternalNetwork) => Promise<void>,
 ): void {
-  const name = `${program}: ${what}`;
+  const name = `net_of_others: ${what}`;
   Deno.test({
     name,
     ...requires(name, "root", "cc", "criu"),
     async fn() {
-      await using tree = await LiveTree.ofProgram(program);
-      const args = [`--net=/proc/${tree.root}/ns/net`, "cat"];
-      const keeper = new Deno.Command("nsenter", { args, stdin: "piped", stdout: "null" }).spawn();
-      try {
-        const link = networkOf(tree.root);
-        await waitUntil(() => networkOf(keeper.pid) === link, "the namespace is not kept");
-        const images = await tree.dump([...dump, "--external", `${link}:outer`]);
-        await check({ tree, images, keeper: keeper.pid });
-      } finally {
-        await keeper.stdin.close();
-        await keeper.status;
-      }
+      await using external = await ExternalNetwork.dump("net_of_others", dump);
+      await check(external);
     },
   });
-}
-
-/** As CRIU names it but for a colon: `"net[4026532176]"`. */
-function networkOf(pid: number): string {
-  return Deno.readLinkSync(`/proc/${pid}/ns/net`).replace(":", "");
-}
-
-function withNetwork(keeper: number): readonly string[] {
-  return ["bash", "-c", `exec 30</proc/${keeper}/ns/net; exec "$@"`, "bash"];
-}
-
-async function restore({ tree, images, keeper }: External, options: readonly string[]) {
-  return await tree.restoreThrough(withNetwork(keeper), images, [...PROVIDED, ...options]);
 }
