@@ -4,7 +4,8 @@ import { numberAt, type RouteMessage } from "./route_message.ts";
 /** Attributes of addresses (linux/if_addr.h). */
 export const IFA_ADDRESS = 1;
 export const IFA_LOCAL = 2;
-export const IFA_CACHEINFO = 6;
+const IFA_CACHEINFO = 6;
+const IFA_PROTO = 11;
 /** Attributes of routes (linux/rtnetlink.h). */
 const RTA_DST = 1;
 export const RTA_CACHEINFO = 12;
@@ -34,24 +35,29 @@ export function nameRoute({ header, attributes }: RouteMessage): string {
   return `${type}${renderAddress(attributes.get(RTA_DST) ?? any)}/${header[1]}`;
 }
 
-/** All that matters of an address, for comparing: not when it was made, and how long a limited time it has left. */
+/**
+ * All that matters of an address, for comparing: not when it was made, how long a limited time it has left, and whether
+ * the kernel has made it, which only new ones tell (Linux 5.18).
+ */
 export function describeAddress(message: RouteMessage): string {
   const lifetimes = message.attributes.get(IFA_CACHEINFO);
   const [preferred, valid] = [0, 4].map((offset) =>
     numberAt(lifetimes, offset) === FOREVER ? "forever" : "for a while"
   );
   const header = message.header.subarray(2).toHex();
-  return `${nameAddress(message)} ${header} ${describeAttributes(message, IFA_CACHEINFO)} ${preferred} ${valid}`;
+  return `${nameAddress(message)} ${header} ${
+    describeAttributes(message, [IFA_CACHEINFO, IFA_PROTO])
+  } ${preferred} ${valid}`;
 }
 
 const FOREVER = 0xffff_ffff;
 
 /** All that matters of a route, for comparing. */
 export function describeRoute(message: RouteMessage): string {
-  return `${nameRoute(message)} ${message.header.subarray(2).toHex()} ${describeAttributes(message, RTA_CACHEINFO)}`;
+  return `${nameRoute(message)} ${message.header.subarray(2).toHex()} ${describeAttributes(message, [RTA_CACHEINFO])}`;
 }
 
-function describeAttributes({ attributes }: RouteMessage, without: number): string {
-  return [...attributes].filter(([type]) => type !== without).sort(([a], [b]) => a - b)
+function describeAttributes({ attributes }: RouteMessage, without: readonly number[]): string {
+  return [...attributes].filter(([type]) => !without.includes(type)).sort(([a], [b]) => a - b)
     .map(([type, value]) => `${type}:${value.toHex()}`).join(" ");
 }
