@@ -3,7 +3,14 @@ import type { NetDeviceEntry } from "../gen/net.ts";
 import type { ForeignNetImage, NetImages } from "../image/content_images.ts";
 import { decodeText } from "../text.ts";
 import type { NetDevice, NetDeviceKind, NetNamespace } from "./namespaces.ts";
-import { IPV4_SETTINGS, IPV6_SETTINGS, nameSettings, OTHER_IPV4_SETTINGS, UNIX_SETTINGS } from "./net_settings.ts";
+import {
+  IPV4_SETTINGS,
+  IPV6_SETTINGS,
+  nameSettings,
+  OTHER_IPV4_SETTINGS,
+  type SettingsList,
+  UNIX_SETTINGS,
+} from "./net_settings.ts";
 import type { NetworkLock } from "./network_lock.ts";
 import { findIptablesRules, findNftablesRules } from "./packet_filters.ts";
 import {
@@ -61,8 +68,7 @@ export function buildNetNamespace(images: NetImages, context: NetContext): NetNa
   };
 }
 
-/** Lists of settings, with where they are and how they are called. */
-function listSettings({ netns, devices }: NetImages) {
+function listSettings({ netns, devices }: NetImages): SettingsList[] {
   const places = [
     ["all", netns?.allConf4, netns?.allConf6],
     ["default", netns?.defConf4, netns?.defConf6],
@@ -89,7 +95,7 @@ function buildSettings(images: NetImages, problems: Problem[]): Map<string, stri
     if (entries.length <= names.length) continue;
     complain(`it has ${entries.length} settings of ${directory}, of which ${names.length} are known`);
   }
-  return new Map(lists.flatMap(({ directory, names, entries }) => nameSettings(directory, names, entries)));
+  return new Map(lists.flatMap(nameSettings));
 }
 
 function buildDevice({ type, name, ifindex, mtu, flags }: NetDeviceEntry): NetDevice {

@@ -24,17 +24,19 @@ export const OTHER_IPV4_SETTINGS = ["ping_group_range"];
 /** One that the kernel changes when forwarding is. */
 const LAST = "accept_redirects";
 
+/** Settings of an image. */
+export interface SettingsList {
+  /** Where they are, below /proc/sys. */
+  readonly directory: string;
+  readonly names: readonly string[];
+  readonly entries: readonly SysctlEntry[];
+}
+
 /**
  * Values by their paths below /proc/sys, in the order in which they can be written. One that the kernel of the dump did
  * not have, or that had no value, has no value in the images.
- *
- * @param directory below /proc/sys
  */
-export function nameSettings(
-  directory: string,
-  names: readonly string[],
-  entries: readonly SysctlEntry[],
-): (readonly [path: string, value: string])[] {
+export function nameSettings({ directory, names, entries }: SettingsList): (readonly [path: string, value: string])[] {
   const settings = names.flatMap((name, index) => {
     const { iarg, sarg = "" } = entries[index] ?? {};
     const value = iarg === undefined ? sarg.trim().replaceAll("\t", " ") : String(iarg);

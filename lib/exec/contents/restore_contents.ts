@@ -164,7 +164,7 @@ export class ContentsRun {
     const { net } = this.#plan.namespaces;
     const { context: { sys }, coordinator } = this.#options;
     if (net?.kind !== "fill") return;
-    const { calls, read } = fillNet(context, net, (errno) => sys.errnoName(errno));
+    const { calls, read } = fillNet({ ...context, errnoName: (errno) => sys.errnoName(errno) }, net);
     this.#runInPieces(coordinator(), calls);
     read();
   }

@@ -38,7 +38,7 @@ export function verifyNamespaces(
     ...what.map((what) => ({ where: "namespaces", what })),
     ...reading(
       "namespaces",
-      () => compareNet(plan.net, observed.links.get("net"), () => sys.readLink("/proc/self/ns/net")),
+      () => compareNet(plan.net, { found: observed.links.get("net"), own: () => sys.readLink("/proc/self/ns/net") }),
     ),
     ...pids.flatMap((pid) => (
       reading(`task ${pid}`, () => (
@@ -51,11 +51,14 @@ export function verifyNamespaces(
   ];
 }
 
-/** Whether the net namespace is the one that the tasks should be in. */
-export function compareNet(net: NetPlan | undefined, link: string | undefined, own: () => string): string[] {
+/** Whether the net namespace is the one that the tasks should be in; `links` are what /proc says of it and of ours. */
+export function compareNet(
+  net: NetPlan | undefined,
+  links: { readonly found: string | undefined; readonly own: () => string },
+): string[] {
   if (net === undefined) return [];
-  if (net.kind === "join") return difference("the net namespace", net.link, link);
-  return link === own() ? ["the net namespace is cgrestore's own, and should be another one"] : [];
+  if (net.kind === "join") return difference("the net namespace", net.link, links.found);
+  return links.found === links.own() ? ["the net namespace is cgrestore's own, and should be another one"] : [];
 }
 
 function compareClocks({ clockOffsets }: NamespacesPlan, read: () => string): string[] {

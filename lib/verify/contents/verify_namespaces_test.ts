@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { NamespacesPlan } from "../../plan/contents/namespaces/namespaces_plan.ts";
-import type { FillNet } from "../../plan/contents/namespaces/net_plan.ts";
+import type { FillNet, NetPlan } from "../../plan/contents/namespaces/net_plan.ts";
 import { AN_OBJECT, aSegment } from "../../../tests/support/ipc_objects.ts";
 import { compareNamespaces, compareNet, type ObservedNamespaces } from "./verify_namespaces.ts";
 
@@ -113,13 +113,13 @@ Deno.test("compareNamespaces() finds what differs in a net namespace", async (t)
 });
 
 Deno.test("compareNet() tells a net namespace that is the wrong one", () => {
-  const own = () => "net:[1]";
-  assert.deepEqual(compareNet(undefined, undefined, own), []);
-  assert.deepEqual(compareNet(FILL, "net:[2]", own), []);
-  assert.deepEqual(compareNet({ kind: "leave" }, "net:[1]", own), [
+  const compare = (net: NetPlan | undefined, found?: string) => compareNet(net, { found, own: () => "net:[1]" });
+  assert.deepEqual(compare(undefined), []);
+  assert.deepEqual(compare(FILL, "net:[2]"), []);
+  assert.deepEqual(compare({ kind: "leave" }, "net:[1]"), [
     "the net namespace is cgrestore's own, and should be another one",
   ]);
   const join = { kind: "join", fd: 3, key: "a", link: "net:[1]" } as const;
-  assert.deepEqual(compareNet(join, "net:[1]", own), []);
-  assert.deepEqual(compareNet(join, "net:[2]", own), ['the net namespace is "net:[2]", and should be "net:[1]"']);
+  assert.deepEqual(compare(join, "net:[1]"), []);
+  assert.deepEqual(compare(join, "net:[2]"), ['the net namespace is "net:[2]", and should be "net:[1]"']);
 });

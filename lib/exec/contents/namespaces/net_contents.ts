@@ -1,11 +1,10 @@
 import { describeAddress, describeRoute } from "../../../model/describe_route.ts";
 import { numberAt, type RouteMessage, RTM_NEWROUTE } from "../../../model/route_message.ts";
 import type { FillNet, Loopback } from "../../../plan/contents/namespaces/net_plan.ts";
-import type { Sys } from "../../../sys/sys.ts";
 import type { ObservedNet } from "../../../verify/contents/verify_namespaces.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import type { Observation } from "./observation.ts";
-import { askForRoutes, listRoutes } from "./route_requests.ts";
+import { askForRoutes, listRoutes, type RouteContext } from "./route_requests.ts";
 import { writeSysctl } from "./write_sysctl.ts";
 
 /** RTM_GET* (linux/rtnetlink.h), and attributes of what they list. */
@@ -19,14 +18,14 @@ const RT_TABLE_MAIN = 254;
 const FAMILIES: readonly number[] = [2, 10];
 
 /** Most bytes of what is listed: the kernel makes up to five further routes for each address. */
-const LINK_SIZE = 8192;
+const LINK_SIZE = 4096;
 const ADDRESS_SIZE = 128;
 const ROUTE_SIZE = 256;
 const LOCAL_ROUTES_SIZE = 5 * ROUTE_SIZE;
 
 /** Gives the net namespace that the caller is in what it had; `read` throws a `SysError` when something was refused. */
-export function fillNet(context: NamespacesContext, net: FillNet, errnoName: Sys["errnoName"]): Observation<void> {
-  const [setUp, requests] = [[net.setUp], net.requests].map((some) => askForRoutes(context, some, errnoName));
+export function fillNet(context: RouteContext, net: FillNet): Observation<void> {
+  const [setUp, requests] = [[net.setUp], net.requests].map((some) => askForRoutes(context, some));
   return {
     calls: [
       ...setUp?.calls ?? [],

@@ -38,7 +38,7 @@ function answer(output: Uint8Array, error: number): void {
 const ERRNOS: Readonly<Record<number, string>> = { 1: "EPERM", 17: "EEXIST" };
 
 Deno.test("fillNet() sets up the device, then writes settings, then asks for the rest", () => {
-  const calls = fillNet(filesContext(), FILL, String).calls.map(renderCall);
+  const calls = fillNet({ ...filesContext(), errnoName: String }, FILL).calls.map(renderCall);
   assert.deepEqual(calls.map((call) => call.split(" ").slice(0, 3).join(" ")), [
     "socket 16 3",
     `sendto 0 ${"14000000" + "13000500" + "00".repeat(8) + "01020304"}`,
@@ -63,7 +63,7 @@ Deno.test("fillNet() tells what was refused", async (t) => {
   ];
   for (const [name, errors, want] of rows) {
     await t.step(name, () => {
-      const { calls, read } = fillNet(filesContext(), FILL, (errno) => ERRNOS[errno] ?? "");
+      const { calls, read } = fillNet({ ...filesContext(), errnoName: (errno) => ERRNOS[errno] ?? "" }, FILL);
       errors.forEach((error, index) => answer(outputOf(calls, index), error));
       if (want === undefined) read();
       else assert.throws(read, (error) => error instanceof SysError && error.code === want);

@@ -30,12 +30,13 @@ const HINTS: ReadonlyMap<string, string> = new Map([
   ["EAFNOSUPPORT", "this kernel does not have that family of addresses"],
 ]);
 
+/** What asking for changes has to know. */
+export interface RouteContext extends NamespacesContext {
+  readonly errnoName: Sys["errnoName"];
+}
+
 /** Asks for changes of the net namespace that the caller is in; `read` throws a `SysError` when one was refused. */
-export function askForRoutes(
-  context: NamespacesContext,
-  requests: readonly RouteRequest[],
-  errnoName: Sys["errnoName"],
-): Observation<void> {
+export function askForRoutes(context: RouteContext, requests: readonly RouteRequest[]): Observation<void> {
   const asked = requests.map((request) => ({ request, answer: new Uint8Array(ANSWER_SIZE) }));
   return {
     calls: withSocket(context, (fd) => (
@@ -47,7 +48,7 @@ export function askForRoutes(
     read() {
       for (const { request: { attempt, tolerated }, answer } of asked) {
         const error = errorOf(answer);
-        const code = error === 0 ? undefined : errnoName(error);
+        const code = error === 0 ? undefined : context.errnoName(error);
         if (code === undefined || tolerated.includes(code)) continue;
         throw new SysError("rtnetlink", code, attempt, HINTS.get(code));
       }

@@ -115,9 +115,7 @@ function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
 function findObstacles({ devices, addresses, routes, rules, filters, peers }: NetContents): string[] {
   return [
     ...devices.flatMap(deviceObstacle),
-    ...addresses.flatMap((address) =>
-      attributeObstacle(`the address ${nameAddress(address)}`, address, ADDRESS_ATTRIBUTES)
-    ),
+    ...addresses.flatMap(addressObstacle),
     ...routes.flatMap(routeObstacle),
     ...ruleObstacles(rules),
     ...filters.map((rule) => `the rule of ${rule} cannot be restored`),
@@ -135,7 +133,14 @@ function deviceObstacle({ kind, name, index, flags }: NetDevice): string[] {
   return unknown === 0 ? [] : [`the flags 0x${unknown.toString(16)} of ${device} cannot be restored`];
 }
 
-function attributeObstacle(what: string, { attributes }: RouteMessage, known: ReadonlySet<number>): string[] {
+function addressObstacle(address: RouteMessage): string[] {
+  return attributeObstacle(address, { what: `the address ${nameAddress(address)}`, known: ADDRESS_ATTRIBUTES });
+}
+
+function attributeObstacle(
+  { attributes }: RouteMessage,
+  { what, known }: { readonly what: string; readonly known: ReadonlySet<number> },
+): string[] {
   const unknown = [...attributes.keys()].filter((type) => !known.has(type));
   return unknown.length === 0 ? [] : [`${what} cannot be restored: it has attributes ${unknown.join(", ")}`];
 }
@@ -149,7 +154,7 @@ function routeObstacle(route: RouteMessage): string[] {
   if (device !== LOOPBACK.index) return [`${what} cannot be restored: it goes through device ${device}`];
   const left = numberAt(route.attributes.get(RTA_CACHEINFO), EXPIRES) ?? 0;
   if (left !== 0) return [`${what} cannot be restored: it is for a limited time`];
-  return attributeObstacle(what, route, ROUTE_ATTRIBUTES);
+  return attributeObstacle(route, { what, known: ROUTE_ATTRIBUTES });
 }
 
 /** Old kernels and old dumps tell nothing of rules. */
