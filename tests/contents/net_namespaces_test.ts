@@ -2,6 +2,7 @@
 import { equal as assertEqual, match as assertMatch } from "node:assert/strict";
 import { requires } from "../support/skip.ts";
 import { ExternalNetwork, networkOf, providing } from "./support/external_network.ts";
+import { LiveTree } from "./support/live_tree.ts";
 import { testEdited } from "./support/test_edited.ts";
 import { testProgram } from "./support/test_program.ts";
 
@@ -31,6 +32,32 @@ testProgram({
   dump: UNLOCKED,
   cgrestore: ["--restore-sibling"],
 });
+
+const TAKEN = "net_sockets: a port that is taken on the host";
+
+Deno.test({
+  name: TAKEN,
+  ...requires(TAKEN, "root", "cc", "criu"),
+  async fn() {
+    await using tree = await LiveTree.ofProgram("net_sockets");
+    const images = await tree.dump(UNLOCKED);
+    using _ = takePort(22);
+    const { code, err } = await tree.restore(images);
+    assertEqual(err, "");
+    assertEqual(code, 0);
+    assertEqual(await tree.finish(), "ok");
+  },
+});
+
+/** Has a port, unless somebody else has it. */
+function takePort(port: number): Disposable {
+  try {
+    return Deno.listen({ hostname: "127.0.0.1", port });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    return new DisposableStack();
+  }
+}
 
 testProgram({
   program: "net_of_others",

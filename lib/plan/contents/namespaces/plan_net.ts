@@ -40,8 +40,8 @@ const CHANGEABLE = 0xf3a5;
 /** IFF_LOOPBACK, and what follows from others: IFF_RUNNING and IFF_LOWER_UP. */
 const DERIVED = 0x1_0048;
 
-/** The loopback device is the first of every namespace (LOOPBACK_IFINDEX). */
-const LOOPBACK = { name: "lo", index: 1, mtu: 65536 };
+/** The loopback device is the first of every namespace (LOOPBACK_IFINDEX), with IFF_LOOPBACK alone. */
+const LOOPBACK = { name: "lo", index: 1, mtu: 65536, flags: 8 };
 
 /** Attributes that can be given back as they are: IFA_* of linux/if_addr.h, RTA_* of linux/rtnetlink.h. */
 const ADDRESS_ATTRIBUTES: ReadonlySet<number> = new Set([1, 2, 3, 4, 6, 8, 9, 11]);
@@ -94,7 +94,7 @@ function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
   const { problems, notes } = questions;
   problems.push(...findObstacles(net).map((what) => ({ where: WHERE, what })));
   if (net.tracksConnections) notes.push("What the kernel knew of connections of the net namespace is not restored");
-  const { mtu, flags } = net.devices.find(({ kind }) => kind === "loopback") ?? { mtu: LOOPBACK.mtu, flags: 0 };
+  const { mtu, flags } = net.devices.find(({ kind }) => kind === "loopback") ?? LOOPBACK;
   const isUp = (flags & IFF_UP) !== 0;
   return {
     kind: "fill",
