@@ -7,7 +7,7 @@ export const IFA_LOCAL = 2;
 const IFA_CACHEINFO = 6;
 const IFA_PROTO = 11;
 /** Attributes of routes (linux/rtnetlink.h). */
-const RTA_DST = 1;
+export const RTA_DST = 1;
 export const RTA_CACHEINFO = 12;
 
 /** RTN_* that are no way to anywhere (linux/rtnetlink.h). */

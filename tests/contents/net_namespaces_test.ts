@@ -20,9 +20,9 @@ testProgram({
 testProgram({ program: "net_addresses", what: "addresses and routes of both families", dump: UNLOCKED });
 testProgram({
   program: "net_bare",
-  what: "a loopback device without its own addresses",
+  what: "a loopback device without its own addresses, and one without a route",
   dump: UNLOCKED,
-  criuLoses: "it leaves the addresses that the kernel makes",
+  criuLoses: "it leaves the addresses and the route that the kernel makes",
 });
 testProgram({ program: "net_settings", what: "settings of a net namespace", dump: UNLOCKED });
 testProgram({ program: "net_without_ipv6", what: "a net namespace without IPv6", dump: UNLOCKED });

@@ -190,12 +190,12 @@ PROGRAM(net_addresses)
 	CHECK(sendto(udp, "datagram", 8, 0, &address.any, size_of(&address)) == 8 && receives(udp, "datagram"));
 }
 
-/* A loopback device without what the kernel gives it, and with small packets. */
+/* A loopback device without what the kernel gives it and its addresses, and with small packets. */
 PROGRAM(net_bare)
 {
 	enter_network();
 	run("ip link set lo mtu 1400 multicast on && ip link set lo up && ip addr flush dev lo");
-	run("ip addr add 10.1.1.1/32 dev lo");
+	run("ip addr add 10.1.1.1/32 dev lo && ip addr add fd00::7/60 dev lo && ip -6 route del fd00::/60 dev lo");
 	ready_with_network();
 }
 

@@ -7,7 +7,9 @@ import {
   nameAddress,
   nameRoute,
   RTA_CACHEINFO,
+  RTA_DST,
 } from "../../../model/describe_route.ts";
+import { maskAddress } from "../../../model/inet_address.ts";
 import {
   encodeRouteBody,
   numberAt,
@@ -25,12 +27,17 @@ const WHERE = "net namespace";
 /** Facts of rtnetlink(7) (linux/rtnetlink.h, linux/netlink.h, linux/if.h). */
 const RTM_SETLINK = 19;
 const RTM_DELADDR = 21;
+const RTM_DELROUTE = 25;
 const NLM_F_CREATE = 0x400;
 const IFLA_MTU = 4;
+const IFA_FLAGS = 8;
+const IFA_F_NOPREFIXROUTE = 0x200;
 const IFF_UP = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
+const RT_TABLE_MAIN = 254;
 const RTPROT_KERNEL = 2;
+const RTN_UNICAST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTNH_F_ONLINK = 4;
@@ -104,6 +111,7 @@ function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
     requests: [
       ...isUp ? AUTOMATIC.flatMap((address) => removeUnless(net.addresses, address)) : [],
       ...net.addresses.map(addAddress),
+      ...net.addresses.flatMap((address) => removeRouteUnless(net.routes, address)),
       ...orderRoutes(net.routes).map(addRoute),
     ],
     addresses: net.addresses.map(describeAddress).sort(),
@@ -247,6 +255,28 @@ function addAddress(address: RouteMessage): RouteRequest {
     body: encodeRouteBody(address),
     tolerated: isAutomatic ? ["EEXIST"] : [],
   };
+}
+
+/** The kernel makes a route for each address of IPv6 unless it is told not to, but for that of the loopback device. */
+function removeRouteUnless(wanted: readonly RouteMessage[], { header, attributes }: RouteMessage): RouteRequest[] {
+  const [family, prefix = 0] = header;
+  const hasNone = ((numberAt(attributes.get(IFA_FLAGS)) ?? 0) & IFA_F_NOPREFIXROUTE) !== 0;
+  if (family !== AF_INET6 || hasNone) return [];
+  const network = maskAddress(attributes.get(IFA_ADDRESS) ?? new Uint8Array(16), prefix);
+  const route = {
+    type: RTM_NEWROUTE,
+    header: Uint8Array.of(AF_INET6, prefix, 0, 0, RT_TABLE_MAIN, RTPROT_KERNEL, 0, RTN_UNICAST, 0, 0, 0, 0),
+    attributes: new Map([[RTA_DST, network], [RTA_OIF, Uint8Array.of(LOOPBACK.index, 0, 0, 0)]]),
+  };
+  const name = nameRoute(route);
+  if (wanted.some((other) => nameRoute(other) === name)) return [];
+  return [{
+    attempt: `Cannot remove the route ${name}`,
+    type: RTM_DELROUTE,
+    flags: 0,
+    body: encodeRouteBody(route),
+    tolerated: ["ESRCH"],
+  }];
 }
 
 /** A gateway can be used when it can be reached. */

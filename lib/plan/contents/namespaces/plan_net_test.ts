@@ -65,6 +65,8 @@ const RULES = [
   aRule({ attributes: { 6: [0xff, 0x7f, 0, 0], 15: [253, 0, 0, 0] } }),
 ];
 
+const SIX = anAddress([0xfd, ...new Array(14).fill(0), 7], 60);
+
 const FAILS_WITHOUT_IPV6 = "EADDRNOTAVAIL ENODEV EOPNOTSUPP";
 
 Deno.test("planNet() asks for addresses and routes", async (t) => {
@@ -76,7 +78,11 @@ Deno.test("planNet() asks for addresses and routes", async (t) => {
     {
       name: "addresses that are there already",
       net: aNet({ rules: RULES }),
-      want: ["Cannot add the address 127.0.0.1/8 EEXIST", "Cannot add the address ::1/128 EEXIST"],
+      want: [
+        "Cannot add the address 127.0.0.1/8 EEXIST",
+        "Cannot add the address ::1/128 EEXIST",
+        "Cannot remove the route ::1/128 ESRCH",
+      ],
     },
     {
       name: "addresses that should not be there",
@@ -85,6 +91,18 @@ Deno.test("planNet() asks for addresses and routes", async (t) => {
         `Cannot remove the address 127.0.0.1/8 ${FAILS_WITHOUT_IPV6}`,
         `Cannot remove the address ::1/128 ${FAILS_WITHOUT_IPV6}`,
         "Cannot add the address 10.0.0.1/24",
+      ],
+    },
+    {
+      name: "addresses with and without routes that the kernel makes",
+      net: aNet({
+        devices: [down],
+        addresses: [SIX, { ...SIX, attributes: new Map([...SIX.attributes, [8, Uint8Array.of(0, 2, 0, 0)]]) }],
+      }),
+      want: [
+        "Cannot add the address fd00::7/60",
+        "Cannot add the address fd00::7/60",
+        "Cannot remove the route fd00::/60 ESRCH",
       ],
     },
     {
