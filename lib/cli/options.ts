@@ -202,6 +202,13 @@ export const OPTIONS: readonly OptionSpec[] = [
       '"file[MOUNT:INODE]", "pipe:[INODE]" and the like, as CRIU names them; may be repeated',
   },
   {
+    name: "empty-ns",
+    kind: "value",
+    value: "net",
+    commands: PLANNING,
+    help: "Make the net namespace of the tasks and leave it as it is, for action scripts to set up",
+  },
+  {
     name: "file-validation",
     kind: "value",
     value: "filesize|buildid",

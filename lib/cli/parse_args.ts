@@ -16,6 +16,7 @@ import { tokenizeArgs, type Tokens, withDashes } from "./tokenize_args.ts";
 const DEFAULT_VERBOSITY = 2;
 const MAX_VERBOSITY = 4;
 const ON_MISSING = ["fail", "skip"] as const;
+const EMPTY_NAMESPACES = ["net"] as const;
 
 /**
  * Understands a command line, without the program's name.
@@ -95,6 +96,7 @@ function readPlanOptions(reader: Reader): PlanOptions {
     skipFileRwxCheck: reader.flag("skip-file-rwx-check") ?? false,
     inheritedFiles: readInheritedFiles(reader),
     mounts: readMounts(reader),
+    leavesNetEmpty: reader.choice("empty-ns", EMPTY_NAMESPACES) !== undefined,
     externalUnixSockets: reader.has("ext-unix-sk"),
     connections: readConnections(reader),
   };

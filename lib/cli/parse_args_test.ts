@@ -15,6 +15,7 @@ const PLAN_OPTIONS = {
   skipFileRwxCheck: false,
   inheritedFiles: [],
   mounts: { external: [], takesDetected: false },
+  leavesNetEmpty: false,
   externalUnixSockets: false,
   connections: "refuse",
 } as const;
@@ -91,6 +92,7 @@ Deno.test("parseArgs() understands", async (t) => {
     } as Invocation],
     ["--pid-namespace", planOptions({ pidNamespace: true })],
     ["--tcp-established", planOptions({ connections: "restore" })],
+    ["--empty-ns net", planOptions({ leavesNetEmpty: true })],
     ["--tcp-close", planOptions({ connections: "close" })],
     ["--tcp-close --tcp-established", planOptions({ connections: "close" })],
     ["--manage-cgroups", RESTORE],

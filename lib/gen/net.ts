@@ -12,6 +12,16 @@ import { missingField } from "../wire/message_reader.ts";
  */
 export interface NetnsEntry {
   /**
+   * Settings of IPv4 in old dumps, as these have no entries for them.
+   *
+   * @generated from field: repeated int32 def_conf = 1;
+   */
+  readonly defConf: readonly number[];
+  /**
+   * @generated from field: repeated int32 all_conf = 2;
+   */
+  readonly allConf: readonly number[];
+  /**
    * @generated from field: repeated cgrestore.images.sysctl_entry def_conf4 = 3;
    */
   readonly defConf4: readonly SysctlEntry[];
@@ -47,6 +57,8 @@ export interface NetnsEntry {
 
 /** Reads a `netns_entry`. */
 export function readNetnsEntry(reader: MessageReader): NetnsEntry {
+  const defConf: number[] = [];
+  const allConf: number[] = [];
   const defConf4: SysctlEntry[] = [];
   let defConf4At = 0;
   const allConf4: SysctlEntry[] = [];
@@ -64,6 +76,18 @@ export function readNetnsEntry(reader: MessageReader): NetnsEntry {
   let ipv4SysctlAt = 0;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
+      case 8:
+        defConf.push(reader.int32());
+        break;
+      case 10:
+        reader.packed(() => defConf.push(reader.int32()));
+        break;
+      case 16:
+        allConf.push(reader.int32());
+        break;
+      case 18:
+        reader.packed(() => allConf.push(reader.int32()));
+        break;
       case 26:
         defConf4At = reader.nextMessage(readSysctlEntry, defConf4, defConf4At);
         break;
@@ -93,6 +117,8 @@ export function readNetnsEntry(reader: MessageReader): NetnsEntry {
     }
   }
   return {
+    defConf,
+    allConf,
     defConf4,
     allConf4,
     defConf6,
@@ -217,6 +243,10 @@ export interface NetDeviceEntry {
    */
   readonly address: Uint8Array | undefined;
   /**
+   * @generated from field: repeated int32 conf = 8;
+   */
+  readonly conf: readonly number[];
+  /**
    * @generated from field: repeated cgrestore.images.sysctl_entry conf4 = 9;
    */
   readonly conf4: readonly SysctlEntry[];
@@ -246,6 +276,7 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
   let flags: number | undefined;
   let name: string | undefined;
   let address: Uint8Array | undefined;
+  const conf: number[] = [];
   const conf4: SysctlEntry[] = [];
   let conf4At = 0;
   const conf6: SysctlEntry[] = [];
@@ -272,6 +303,12 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
         break;
       case 58:
         address = reader.bytes();
+        break;
+      case 64:
+        conf.push(reader.int32());
+        break;
+      case 66:
+        reader.packed(() => conf.push(reader.int32()));
         break;
       case 74:
         conf4At = reader.nextMessage(readSysctlEntry, conf4, conf4At);
@@ -304,6 +341,7 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
     flags,
     name,
     address,
+    conf,
     conf4,
     conf6,
     peerIfindex,

@@ -7,6 +7,7 @@ import type { MemfdInodeEntry } from "../gen/memfd.ts";
 import type { MmEntry } from "../gen/mm.ts";
 import type { MntEntry } from "../gen/mnt.ts";
 import type { TimensEntry, UtsnsEntry } from "../gen/namespaces.ts";
+import type { NetDeviceEntry, NetnsEntry } from "../gen/net.ts";
 import type { PagemapEntry } from "../gen/pagemap.ts";
 import type { PipeDataEntry } from "../gen/pipe.ts";
 import type { GhostFileEntry, RemapFilePathEntry } from "../gen/remap.ts";
@@ -54,6 +55,7 @@ export interface FilePart {
 export interface NamespaceImages {
   readonly uts?: UtsnsEntry;
   readonly ipc?: IpcImages;
+  readonly net?: NetImages;
   /** The clocks at the dump: those of the host where there was no time namespace. */
   readonly time?: TimensEntry;
   readonly mnt?: MountImages;
@@ -109,6 +111,24 @@ export interface IpcImages {
 export type QueueOrMessage =
   | { readonly kind: "queue"; readonly queue: IpcMsgEntry }
   | { readonly kind: "message"; readonly message: IpcMsg };
+
+/** Types of the images of a net namespace that have no magic: other programs have written them. */
+export const FOREIGN_NET_IMAGES = [
+  ...["ifaddr", "route", "route6", "rule"] as const,
+  ...["iptables", "ip6tables", "nftables"] as const,
+  ...["netns-ct", "netns-exp"] as const,
+] as const;
+export type ForeignNetImage = typeof FOREIGN_NET_IMAGES[number];
+
+/** The images of a net namespace; a dump that leaves it to others has none of them. */
+export interface NetImages {
+  /** Number in the names of its files, for problems. */
+  readonly number: number;
+  readonly netns?: NetnsEntry;
+  readonly devices: readonly NetDeviceEntry[];
+  /** Of those that are there and not empty. */
+  readonly foreign: ReadonlyMap<ForeignNetImage, Uint8Array>;
+}
 
 /** The images of what the tasks hold, decoded. */
 export interface ContentImages {

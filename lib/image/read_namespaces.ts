@@ -10,14 +10,17 @@ import {
 } from "../gen/ipc.ts";
 import { readMntEntry } from "../gen/mnt.ts";
 import { readTimensEntry, readUtsnsEntry, type TimensEntry } from "../gen/namespaces.ts";
+import { readNetDeviceEntry, readNetnsEntry } from "../gen/net.ts";
 import type { TaskKobjIdsEntry } from "../gen/task_kobj_ids.ts";
-import type {
-  ArchivedFile,
-  IpcImages,
-  MountImages,
-  NamespaceImages,
-  Pagemap,
-  QueueOrMessage,
+import {
+  type ArchivedFile,
+  FOREIGN_NET_IMAGES,
+  type IpcImages,
+  type MountImages,
+  type NamespaceImages,
+  type NetImages,
+  type Pagemap,
+  type QueueOrMessage,
 } from "./content_images.ts";
 import type { WithBytesReader } from "./decode.ts";
 import type { ImageSource } from "./image_source.ts";
@@ -38,11 +41,13 @@ export function readNamespaces(source: ImageSource, tree: Tree): NamespaceImages
   const number = numberOf(tree, "utsNsId");
   const uts = number === undefined ? undefined : source.single(readUtsnsEntry, image("utsns", number));
   const ipc = numberOf(tree, "ipcNsId");
+  const net = numberOf(tree, "netNsId");
   const time = readClocks(source, numberOf(tree, "timeNsId"));
   const mnt = numberOf(tree, "mntNsId");
   return {
     ...uts === undefined ? {} : { uts },
     ...ipc === undefined ? {} : { ipc: readIpc(source, ipc) },
+    ...net === undefined ? {} : { net: readNet(source, net) },
     ...time === undefined ? {} : { time },
     ...mnt === undefined ? {} : { mnt: readMounts(source, mnt) },
   };
@@ -100,6 +105,19 @@ function readIpc(source: ImageSource, number: number): IpcImages {
     pagemaps,
     queues: source.entriesWithBytes(queueReader(), image("ipcns-msg", number)),
     semaphores: source.entriesWithBytes(SEMAPHORES, image("ipcns-sem", number)),
+  };
+}
+
+function readNet(source: ImageSource, number: number): NetImages {
+  const netns = source.optionalSingle(readNetnsEntry, image("netns", number));
+  return {
+    number,
+    ...netns === undefined ? {} : { netns },
+    devices: source.optionalEntries(readNetDeviceEntry, image("netdev", number)),
+    foreign: new Map(FOREIGN_NET_IMAGES.flatMap((type) => {
+      const bytes = source.bytes(`${type}-${number}.img`, { optional: true });
+      return bytes === undefined || bytes.length === 0 ? [] : [[type, bytes] as const];
+    })),
   };
 }
 

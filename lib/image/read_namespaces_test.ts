@@ -9,6 +9,7 @@ import {
   ipc_var_entrySchema,
 } from "../../tests/gen/ipc_pb.ts";
 import { timens_entrySchema, utsns_entrySchema } from "../../tests/gen/namespaces_pb.ts";
+import { net_device_entrySchema, netns_entrySchema } from "../../tests/gen/net_pb.ts";
 import { buildImages, frameEntries, type IdsDescription } from "../../tests/support/build_images.ts";
 import { DenoFilesSys } from "../../tests/support/deno_files_sys.ts";
 import type { NamespaceImages } from "./content_images.ts";
@@ -58,6 +59,7 @@ const VARIABLES = {
   ...{ semCtls: [1, 2, 3, 4], msgCtlmax: 1, msgCtlmnb: 1, msgCtlmni: 1, autoMsgmni: 0, shmCtlmax: 1n, shmCtlall: 1n },
   ...{ shmCtlmni: 1, shmRmidForced: 0, mqQueuesMax: 1, mqMsgMax: 1, mqMsgsizeMax: 1 },
 };
+const DEVICE = { type: 1, ifindex: 1, mtu: 65536, flags: 8, name: "lo" };
 const DESC = { key: 1, uid: 2, gid: 3, cuid: 4, cgid: 5, mode: 6, id: 7 };
 
 Deno.test("readNamespaces() reads those that CRIU was not in", async (t) => {
@@ -84,6 +86,28 @@ Deno.test("readNamespaces() reads those that CRIU was not in", async (t) => {
       "timens-32.img: there is no such file",
       "ipcns-var-31.img: there is no such file",
     ]);
+  });
+});
+
+Deno.test("readNamespaces() reads net namespaces", async (t) => {
+  const ids = { net: 33 };
+  await t.step("with what other programs have written, but for empty files", () => {
+    const { found, problems } = read({
+      "netns-33.img": file("netns", entry(netns_entrySchema, { extKey: "a" })),
+      "netdev-33.img": file("netdev", entry(net_device_entrySchema, DEVICE), entry(net_device_entrySchema, DEVICE)),
+      "ifaddr-33.img": Uint8Array.of(1, 2),
+      "nftables-33.img": new Uint8Array(),
+    }, { ids });
+    assert.deepEqual(problems, []);
+    assert.equal(found.net?.netns?.extKey, "a");
+    assert.deepEqual(found.net?.devices.map(({ name }) => name), ["lo", "lo"]);
+    assert.deepEqual(found.net?.foreign, new Map([["ifaddr", Uint8Array.of(1, 2)]]));
+  });
+  await t.step("that are left to others", () => {
+    assert.deepEqual(read({}, { ids }), {
+      found: { net: { number: 33, devices: [], foreign: new Map() } },
+      problems: [],
+    });
   });
 });
 

@@ -32,7 +32,7 @@ export function buildContents(context: ContentsContext): Contents {
   const networkLock = buildNetworkLock(context.images.inventory, { rootPid, problems });
   const tables = buildTables(contents, problems);
   const result: Contents = {
-    namespaces: buildNamespaceContents(contents.namespaces, problems),
+    namespaces: buildNamespaceContents(contents.namespaces, { lock: networkLock, problems }),
     ids: buildIds(context.tasks),
     tasks,
     threads,

@@ -4,6 +4,7 @@ import type { NamespaceImages } from "../image/content_images.ts";
 import { buildMounts } from "./build_mounts.ts";
 import { byteLength } from "./check_names.ts";
 import { buildIpcNamespace } from "./build_ipc_namespace.ts";
+import { buildNetNamespace, type NetContext } from "./build_net_namespace.ts";
 import type { NamespaceContents, UtsNamespace } from "./namespaces.ts";
 
 /** Longest names of a uts namespace (`__NEW_UTS_LEN`, linux/utsname.h). */
@@ -13,9 +14,10 @@ const SECOND = 1_000_000_000n;
 
 /** What the namespaces had. */
 export function buildNamespaceContents(
-  { uts, ipc, time, mnt }: NamespaceImages,
-  problems: Problem[],
+  { uts, ipc, net, time, mnt }: NamespaceImages,
+  context: NetContext,
 ): NamespaceContents {
+  const { problems } = context;
   const clocks = time === undefined
     ? undefined
     : { monotonic: nanosecondsOf(time.monotonic), boottime: nanosecondsOf(time.boottime) };
@@ -23,6 +25,7 @@ export function buildNamespaceContents(
   return {
     ...uts === undefined ? {} : { uts: buildUts(uts, problems) },
     ...ipcNamespace === undefined ? {} : { ipc: ipcNamespace },
+    ...net === undefined ? {} : { net: buildNetNamespace(net, context) },
     ...clocks === undefined ? {} : { clocks },
     ...mnt === undefined ? {} : { mounts: buildMounts(mnt, problems) },
   };

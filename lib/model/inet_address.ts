@@ -26,6 +26,11 @@ export function isUnspecified(address: Uint8Array): boolean {
   return address.every((byte) => byte === 0);
 }
 
+/** The first address of the network that an address is in. */
+export function maskAddress(address: Uint8Array, prefix: number): Uint8Array {
+  return address.map((byte, index) => byte & 0xff00 >> Math.min(8, Math.max(0, prefix - 8 * index)));
+}
+
 /** Where a socket is bound, or would be. */
 export interface SocketAddress {
   readonly address: Uint8Array;

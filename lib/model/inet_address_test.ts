@@ -1,5 +1,5 @@
 import { equal as assertEqual } from "node:assert/strict";
-import { isUnspecified, overlap, renderAddress, renderEndpoint } from "./inet_address.ts";
+import { isUnspecified, maskAddress, overlap, renderAddress, renderEndpoint } from "./inet_address.ts";
 
 const ROWS: readonly (readonly [string, string])[] = [
   ["7f000001", "127.0.0.1"],
@@ -14,6 +14,19 @@ const ROWS: readonly (readonly [string, string])[] = [
 Deno.test("renderAddress() leaves the longest run of zeros away", async (t) => {
   for (const [bytes, text] of ROWS) {
     await t.step(text, () => assertEqual(renderAddress(Uint8Array.fromHex(bytes)), text));
+  }
+});
+
+Deno.test("maskAddress() keeps what begins an address", async (t) => {
+  const rows: readonly (readonly [number, string])[] = [
+    [0, "0.0.0.0"],
+    [8, "10.0.0.0"],
+    [13, "10.248.0.0"],
+    [24, "10.255.7.0"],
+    [32, "10.255.7.9"],
+  ];
+  for (const [prefix, want] of rows) {
+    await t.step(want, () => assertEqual(renderAddress(maskAddress(Uint8Array.of(10, 255, 7, 9), prefix)), want));
   }
 });
 

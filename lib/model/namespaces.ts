@@ -1,10 +1,12 @@
 import type { PageRun } from "./address_space.ts";
 import type { Mount } from "./mounts.ts";
+import type { RouteMessage } from "./route_message.ts";
 
 /** What the root task's namespaces had, of those kinds that the dumping CRIU did not share with it. */
 export interface NamespaceContents {
   readonly uts?: UtsNamespace;
   readonly ipc?: IpcNamespace;
+  readonly net?: NetNamespace;
   /** Parents before the mounts on them; the first is the root. */
   readonly mounts?: readonly Mount[];
   /** As the tasks saw them at the dump, in a time namespace of their own or without one; absent in old dumps. */
@@ -77,3 +79,53 @@ export interface IpcMessage {
 export interface SemaphoreSet extends IpcObject {
   readonly values: readonly number[];
 }
+
+/**
+ * `external`: the dump has given it a key, and the user provides it again. `empty`: the dump has left it to others, who
+ * set it up again.
+ */
+export type NetNamespace =
+  | { readonly kind: "external"; readonly key: string }
+  | { readonly kind: "empty" }
+  | NetContents;
+
+/** What a net namespace has. */
+export interface NetContents {
+  readonly kind: "own";
+  /** Settings: values by their paths below /proc/sys, in the order in which they are written there. */
+  readonly sysctls: ReadonlyMap<string, string>;
+  readonly devices: readonly NetDevice[];
+  /** RTM_NEWADDR */
+  readonly addresses: readonly RouteMessage[];
+  /** RTM_NEWROUTE, of the main table */
+  readonly routes: readonly RouteMessage[];
+  /** RTM_NEWRULE, of IPv4 */
+  readonly rules: readonly RouteMessage[];
+  /** Rules of iptables and nftables, as these write them, with the name of the program: `iptables "-A INPUT -j DROP"`. */
+  readonly filters: readonly string[];
+  /** Whether the kernel kept track of connections. */
+  readonly tracksConnections: boolean;
+  /** Its own ids of other net namespaces. */
+  readonly peers: readonly number[];
+}
+
+export interface NetDevice {
+  readonly kind: NetDeviceKind;
+  readonly name: string;
+  readonly index: number;
+  readonly mtu: number;
+  /** IFF_* */
+  readonly flags: number;
+}
+
+/** `other`: of a type that is unknown here. */
+export type NetDeviceKind =
+  | "loopback"
+  | "veth"
+  | "tun"
+  | "external"
+  | "venet"
+  | "bridge"
+  | "macvlan"
+  | "sit"
+  | "other";

@@ -227,6 +227,8 @@ export interface PlanOptions {
   readonly inheritedFiles: readonly InheritedFile[];
   /** What becomes of mounts. */
   readonly mounts: MountOptions;
+  /** `--empty-ns net`: a net namespace of the tasks is made, and left to others. */
+  readonly leavesNetEmpty: boolean;
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
   readonly externalUnixSockets: boolean;
   /** What becomes of TCP connections: `--tcp-established`, `--tcp-close`. */

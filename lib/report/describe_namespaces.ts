@@ -1,7 +1,8 @@
-import type { Clocks, IpcNamespace, UtsNamespace } from "../model/namespaces.ts";
 import type { Mount } from "../model/mounts.ts";
-import type { NamespacesPlan } from "../plan/contents/namespaces/namespaces_plan.ts";
+import type { Clocks, IpcNamespace, NetContents, NetDevice, NetNamespace, UtsNamespace } from "../model/namespaces.ts";
 import type { MountsPlan, MountStep } from "../plan/contents/namespaces/mounts_plan.ts";
+import type { NamespacesPlan } from "../plan/contents/namespaces/namespaces_plan.ts";
+import type { NetPlan } from "../plan/contents/namespaces/net_plan.ts";
 import { count, printable } from "./printable.ts";
 
 const SECOND = 1e9;
@@ -9,22 +10,57 @@ const SECOND = 1e9;
 interface DescribedNamespaces {
   readonly uts?: UtsNamespace;
   readonly ipc?: Pick<IpcNamespace, "segments" | "queues" | "semaphores">;
-  readonly mounts?: readonly Mount[];
 }
 
 /** What namespaces have, a line for each. */
-export function describeNamespaces({ uts, ipc, mounts }: DescribedNamespaces): string[] {
+export function describeNamespaces(
+  { net, mounts, ...others }: DescribedNamespaces & { readonly net?: NetNamespace; readonly mounts?: readonly Mount[] },
+): string[] {
   return [
-    ...uts === undefined ? [] : [`uts: host ${quote(uts.hostName)}, domain ${quote(uts.domainName)}`],
-    ...ipc === undefined ? [] : [`ipc: ${describeIpc(ipc)}`],
+    ...describeSame(others),
+    ...net === undefined ? [] : [`net: ${describeNet(net)}`],
     ...mounts === undefined ? [] : describeMounts(mounts.map(describeMount)),
   ];
 }
 
-/** What namespaces are made, a line for each. */
-export function describeMadeNamespaces({ uts, ipc, clockOffsets, mounts }: NamespacesPlan): string[] {
+function describeSame({ uts, ipc }: DescribedNamespaces): string[] {
   return [
-    ...describeNamespaces({ ...uts === undefined ? {} : { uts }, ...ipc === undefined ? {} : { ipc } }),
+    ...uts === undefined ? [] : [`uts: host ${quote(uts.hostName)}, domain ${quote(uts.domainName)}`],
+    ...ipc === undefined ? [] : [`ipc: ${describeIpc(ipc)}`],
+  ];
+}
+
+const EMPTY = "left to others to set up";
+
+function describeNet(net: NetNamespace): string {
+  if (net.kind === "empty") return EMPTY;
+  if (net.kind === "external") return `external, ${quote(net.key)}`;
+  const filters = net.filters.length === 0 ? [] : [count(net.filters.length, "rule for packets", "rules for packets")];
+  return [...net.devices.map(describeDevice), describeRoutes(net), ...filters].join(", ");
+}
+
+/** IFF_UP */
+function describeDevice({ name, kind, flags }: NetDevice): string {
+  return `${kind} device ${quote(name)} ${(flags & 1) === 0 ? "down" : "up"}`;
+}
+
+function describeRoutes(
+  { addresses, routes }: Record<keyof Pick<NetContents, "addresses" | "routes">, readonly unknown[]>,
+) {
+  return `${count(addresses.length, "address", "addresses")}, ${count(routes.length, "route")}`;
+}
+
+function describeMadeNet(net: NetPlan): string {
+  if (net.kind === "leave") return EMPTY;
+  if (net.kind === "join") return `that behind descriptor ${net.fd}, for ${quote(net.key)}`;
+  return [`loopback device ${(net.loopback.flags & 1) === 0 ? "down" : "up"}`, describeRoutes(net)].join(", ");
+}
+
+/** What namespaces are made, a line for each. */
+export function describeMadeNamespaces({ uts, ipc, net, clockOffsets, mounts }: NamespacesPlan): string[] {
+  return [
+    ...describeSame({ ...uts === undefined ? {} : { uts }, ...ipc === undefined ? {} : { ipc } }),
+    ...net === undefined ? [] : [`net: ${describeMadeNet(net)}`],
     ...clockOffsets === undefined ? [] : [`time: ${describeOffsets(clockOffsets)}`],
     ...mounts === undefined ? [] : describeMounts(mounts.steps.map((step) => describeStep(step, mounts))),
   ];

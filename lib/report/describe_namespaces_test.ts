@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { AN_OBJECT, anIpcNamespace, aSegment } from "../../tests/support/ipc_objects.ts";
 import { aMount, ROOT_MOUNT } from "../../tests/support/mounts.ts";
+import { aNet, aRoute, LOCAL_ADDRESS, LOOPBACK_DEVICE } from "../../tests/support/net_contents.ts";
+import type { NetNamespace } from "../model/namespaces.ts";
+import type { NetPlan } from "../plan/contents/namespaces/net_plan.ts";
 import { describeMadeNamespaces, describeNamespaces } from "./describe_namespaces.ts";
 
 Deno.test("describeNamespaces() tells what they have", () => {
@@ -58,4 +61,39 @@ Deno.test("describeMadeNamespaces() tells of what mounts are made", () => {
     '  "/lib": "usr/lib" of "/"',
     '  "/again": the same as "/proc"',
   ]);
+});
+
+Deno.test("describeNamespaces() tells what a net namespace has", async (t) => {
+  const veth = { kind: "veth", name: "eth0", index: 2, mtu: 1500, flags: 0 } as const;
+  const rows: readonly (readonly [NetNamespace, string])[] = [
+    [{ kind: "empty" }, "left to others to set up"],
+    [{ kind: "external", key: "outer" }, 'external, "outer"'],
+    [aNet({ routes: [aRoute([10, 0, 0, 0], 8)] }), 'loopback device "lo" up, 2 addresses, 1 route'],
+    [
+      aNet({ devices: [LOOPBACK_DEVICE, veth], addresses: [LOCAL_ADDRESS], filters: ["a", "b"] }),
+      'loopback device "lo" up, veth device "eth0" down, 1 address, 0 routes, 2 rules for packets',
+    ],
+  ];
+  for (const [net, want] of rows) {
+    await t.step(want, () => assert.deepEqual(describeNamespaces({ net }), [`net: ${want}`]));
+  }
+});
+
+Deno.test("describeMadeNamespaces() tells what becomes of a net namespace", async (t) => {
+  const rows: readonly (readonly [NetPlan, string])[] = [
+    [{ kind: "leave" }, "left to others to set up"],
+    [{ kind: "join", fd: 30, key: "outer", link: "net:[4]" }, 'that behind descriptor 30, for "outer"'],
+    [
+      {
+        kind: "fill",
+        setUp: { attempt: "", type: 19, flags: 0, body: new Uint8Array(), tolerated: [] },
+        ...{ sysctls: [], requests: [], addresses: [], routes: ["10.0.0.0/8"] },
+        loopback: { mtu: 65536, flags: 8 },
+      },
+      "loopback device down, 0 addresses, 1 route",
+    ],
+  ];
+  for (const [net, want] of rows) {
+    await t.step(want, () => assert.deepEqual(describeMadeNamespaces({ kinds: ["net"], net }), [`net: ${want}`]));
+  }
 });

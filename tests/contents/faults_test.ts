@@ -15,6 +15,8 @@ interface FaultTest {
   /** Further options. */
   readonly dump?: readonly string[];
   readonly restore?: readonly string[];
+  /** Of so many remote calls one fails: most of them are alike. */
+  readonly stride?: number;
 }
 
 const TESTS: readonly FaultTest[] = [
@@ -31,9 +33,10 @@ const TESTS: readonly FaultTest[] = [
   },
   { program: "namespaces_several" },
   { program: "mounts_several" },
+  { program: "net_several", dump: ["--network-lock", "skip"], stride: 29 },
 ];
 
-for (const { program, dump, restore = [] } of TESTS) {
+for (const { program, dump, restore = [], stride = 1 } of TESTS) {
   const name = `restore of "${program}" leaves nothing when a call fails`;
   Deno.test({
     name,
@@ -41,7 +44,7 @@ for (const { program, dump, restore = [] } of TESTS) {
     async fn(t) {
       await using tree = await LiveTree.ofProgram(program);
       const tasks = tree.listTasks();
-      await failEachCall(t, { tree, tasks, images: await tree.dump(dump), options: restore });
+      await failEachCall(t, { tree, tasks, images: await tree.dump(dump), options: restore, stride });
     },
   });
 }
@@ -53,6 +56,7 @@ interface Dumped {
   readonly images: string;
   /** Of the restore. */
   readonly options: readonly string[];
+  readonly stride: number;
 }
 
 async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> {
@@ -74,7 +78,9 @@ async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> 
       }
     });
   await step(`each of ${calls.length - first + 1} calls`, calls.length, (n) => ({ failCall: n }), { first });
-  await step(`each of ${remoteCalls} remote calls`, remoteCalls, (n) => ({ failRemoteCall: n }));
+  await step(`each of ${remoteCalls} remote calls`, remoteCalls, (n) => ({ failRemoteCall: n }), {
+    stride: dumped.stride,
+  });
   await step("a signal before every third call", lastBeforeCommit(calls), (n) => ({ signalAt: n }), {
     first,
     stride: 3,

@@ -54,14 +54,12 @@ testProgram({
   cgrestore: ["--restore-sibling"],
 });
 
-for (const kind of ["net", "user"] as const) {
-  testEdited({
-    program: "idle",
-    what: `a ${kind} namespace is refused`,
-    edit: editIds((ids) => ids[`${kind}NsId`] += 1000),
-    refused: new RegExp(`namespaces: the tasks were in a ${kind} namespace of their own, which cannot be restored`),
-  });
-}
+testEdited({
+  program: "idle",
+  what: "a user namespace is refused",
+  edit: editIds((ids) => ids.userNsId += 1000),
+  refused: /namespaces: the tasks were in a user namespace of their own, which cannot be restored/,
+});
 testEdited({
   program: "idle",
   what: "a namespace without an image is refused",

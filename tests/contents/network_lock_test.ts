@@ -4,6 +4,7 @@ import { inventory_entrySchema } from "../gen/inventory_pb.ts";
 import { cgrestoreCommand, describeRun, type Run } from "../support/run_cgrestore.ts";
 import { requires } from "../support/skip.ts";
 import { editImage } from "./support/edit_image.ts";
+import { ExternalNetwork } from "./support/external_network.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
 /** `NETWORK_LOCK_METHOD` of criu/include/cr_options.h. */
@@ -61,3 +62,33 @@ async function restoreWithCommands(directory: string, images: string): Promise<R
   const env = { PATH: `${directory}:${Deno.env.get("PATH") ?? ""}` };
   return describeRun(await new Deno.Command(command, { args, env, stdin: "null" }).output());
 }
+
+const CHAIN_NAME = "restore has iptables take away the chain that locks an external net namespace";
+
+Deno.test({
+  name: CHAIN_NAME,
+  ...requires(CHAIN_NAME, "root", "cc", "criu"),
+  async fn() {
+    await using external = await ExternalNetwork.dump("net_of_others", ["--network-lock", "skip"]);
+    const { tree, images } = external;
+    editImage(`${images}/inventory.img`, inventory_entrySchema, (entry) => entry.networkLockMethod = IPTABLES);
+    const commands = await Deno.makeTempDir({ prefix: "cgr-iptables-" });
+    try {
+      writeRecorder(commands, "nsenter");
+      const path = `PATH=${commands}:${Deno.env.get("PATH") ?? ""}`;
+      const { code, err } = await tree.restoreThrough(["env", path, ...external.provide], images, external.options);
+      assertEqual(err, "");
+      assertEqual(code, 0);
+      const lines = Deno.readTextFileSync(`${commands}/log`).trimEnd().split("\n");
+      assertEquals(lines.map((line) => line.replace(/\d+(?=\/ns)/, "PID")), EXPECTED_FOR_CHAIN);
+    } finally {
+      await Deno.remove(commands, { recursive: true });
+    }
+  },
+});
+
+const EXPECTED_FOR_CHAIN = ["iptables", "ip6tables"].flatMap((command) => (
+  ["-D INPUT -j CRIU", "-D OUTPUT -j CRIU", "-F CRIU", "-X CRIU"].map((action) => (
+    `nsenter --net=/proc/PID/ns/net ${command} -w -t filter ${action}`
+  ))
+));

@@ -12,12 +12,24 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file net.proto.
  */
 export const file_net: GenFile = /*@__PURE__*/
-  fileDesc("CgluZXQucHJvdG8SEGNncmVzdG9yZS5pbWFnZXMi/QIKC25ldG5zX2VudHJ5EjEKCWRlZl9jb25mNBgDIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjEKCWFsbF9jb25mNBgEIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjEKCWRlZl9jb25mNhgFIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjEKCWFsbF9jb25mNhgGIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EikKBW5zaWRzGAcgAygLMhouY2dyZXN0b3JlLmltYWdlcy5uZXRuc19pZBIPCgdleHRfa2V5GAggASgJEjEKCXVuaXhfY29uZhgJIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjMKC2lwdjRfc3lzY3RsGAogAygLMh4uY2dyZXN0b3JlLmltYWdlcy5zeXNjdGxfZW50cnkiOAoMc3lzY3RsX2VudHJ5EgwKBHR5cGUYASACKA0SDAoEaWFyZxgCIAEoBRIMCgRzYXJnGAMgASgJIjcKCG5ldG5zX2lkEhQKDHRhcmdldF9uc19pZBgBIAIoDRIVCg1uZXRuc2lkX3ZhbHVlGAIgAigFIoMCChBuZXRfZGV2aWNlX2VudHJ5EgwKBHR5cGUYASACKA0SDwoHaWZpbmRleBgCIAIoDRILCgNtdHUYAyACKA0SDQoFZmxhZ3MYBCACKA0SDAoEbmFtZRgFIAIoCRIPCgdhZGRyZXNzGAcgASgMEi0KBWNvbmY0GAkgAygLMh4uY2dyZXN0b3JlLmltYWdlcy5zeXNjdGxfZW50cnkSLQoFY29uZjYYCiADKAsyHi5jZ3Jlc3RvcmUuaW1hZ2VzLnN5c2N0bF9lbnRyeRIUCgxwZWVyX2lmaW5kZXgYDCABKA0SEQoJcGVlcl9uc2lkGA0gASgNEg4KBm1hc3RlchgOIAEoDQ");
+  fileDesc("CgluZXQucHJvdG8SEGNncmVzdG9yZS5pbWFnZXMioQMKC25ldG5zX2VudHJ5EhAKCGRlZl9jb25mGAEgAygFEhAKCGFsbF9jb25mGAIgAygFEjEKCWRlZl9jb25mNBgDIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjEKCWFsbF9jb25mNBgEIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjEKCWRlZl9jb25mNhgFIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjEKCWFsbF9jb25mNhgGIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EikKBW5zaWRzGAcgAygLMhouY2dyZXN0b3JlLmltYWdlcy5uZXRuc19pZBIPCgdleHRfa2V5GAggASgJEjEKCXVuaXhfY29uZhgJIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjMKC2lwdjRfc3lzY3RsGAogAygLMh4uY2dyZXN0b3JlLmltYWdlcy5zeXNjdGxfZW50cnkiOAoMc3lzY3RsX2VudHJ5EgwKBHR5cGUYASACKA0SDAoEaWFyZxgCIAEoBRIMCgRzYXJnGAMgASgJIjcKCG5ldG5zX2lkEhQKDHRhcmdldF9uc19pZBgBIAIoDRIVCg1uZXRuc2lkX3ZhbHVlGAIgAigFIpECChBuZXRfZGV2aWNlX2VudHJ5EgwKBHR5cGUYASACKA0SDwoHaWZpbmRleBgCIAIoDRILCgNtdHUYAyACKA0SDQoFZmxhZ3MYBCACKA0SDAoEbmFtZRgFIAIoCRIPCgdhZGRyZXNzGAcgASgMEgwKBGNvbmYYCCADKAUSLQoFY29uZjQYCSADKAsyHi5jZ3Jlc3RvcmUuaW1hZ2VzLnN5c2N0bF9lbnRyeRItCgVjb25mNhgKIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EhQKDHBlZXJfaWZpbmRleBgMIAEoDRIRCglwZWVyX25zaWQYDSABKA0SDgoGbWFzdGVyGA4gASgN");
 
 /**
  * @generated from message cgrestore.images.netns_entry
  */
 export type netns_entry = Message<"cgrestore.images.netns_entry"> & {
+  /**
+   * Settings of IPv4 in old dumps, as these have no entries for them.
+   *
+   * @generated from field: repeated int32 def_conf = 1;
+   */
+  defConf: number[];
+
+  /**
+   * @generated from field: repeated int32 all_conf = 2;
+   */
+  allConf: number[];
+
   /**
    * @generated from field: repeated cgrestore.images.sysctl_entry def_conf4 = 3;
    */
@@ -148,6 +160,11 @@ export type net_device_entry = Message<"cgrestore.images.net_device_entry"> & {
    * @generated from field: optional bytes address = 7;
    */
   address: Uint8Array;
+
+  /**
+   * @generated from field: repeated int32 conf = 8;
+   */
+  conf: number[];
 
   /**
    * @generated from field: repeated cgrestore.images.sysctl_entry conf4 = 9;

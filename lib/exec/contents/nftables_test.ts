@@ -1,5 +1,5 @@
-import { equal as assertEqual, throws as assertThrows } from "node:assert/strict";
-import { deleteTable, errorOf } from "./nftables.ts";
+import { equal as assertEqual } from "node:assert/strict";
+import { deleteTable } from "./nftables.ts";
 
 Deno.test("deleteTable() is a batch of three messages", () => {
   const header = (length: string, type: string, flags: string) => `${length}000000${type}${flags}00` + "00".repeat(8);
@@ -10,13 +10,4 @@ Deno.test("deleteTable() is a batch of three messages", () => {
     header("14", "1100", "01") + "0000000a",
   ];
   assertEqual(deleteTable("ab").toHex(), expected.join(""));
-});
-
-Deno.test("errorOf() tells the errno of an answer", () => {
-  const answer = new Uint8Array(36);
-  answer[4] = 2;
-  assertEqual(errorOf(answer), 0);
-  answer.set([0xfe, 0xff, 0xff, 0xff], 16);
-  assertEqual(errorOf(answer), 2);
-  assertThrows(() => errorOf(new Uint8Array(36)), /it is none/);
 });

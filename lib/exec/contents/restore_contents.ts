@@ -23,7 +23,8 @@ import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./re
 import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
 import { fillNamespaces, removeSegments } from "./namespaces/fill_namespaces.ts";
-import { joinNamespaces, makeNamespaces } from "./namespaces/make_namespaces.ts";
+import { fillNet } from "./namespaces/net_contents.ts";
+import { joinNamespaces, makeNamespaces, type NamespacesContext } from "./namespaces/make_namespaces.ts";
 import { observeNamespaces } from "./namespaces/observe_namespaces.ts";
 import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
@@ -145,7 +146,9 @@ export class ContentsRun {
     const { base, numbers } = this.#context;
     const coordinator = this.#options.coordinator();
     const lowest = new LowestDescriptors(this.#options.taken);
-    coordinator.run(makeNamespaces({ ...this.#context, lowest }, this.#plan.namespaces));
+    const context = { ...this.#context, lowest };
+    coordinator.run(makeNamespaces(context, this.#plan.namespaces));
+    this.#fillNet(context);
     const fd = lowest.take();
     const purpose = { attempt: "Cannot open the coordinator" };
     coordinator.run([
@@ -155,7 +158,17 @@ export class ContentsRun {
     ]);
   }
 
-  /** Gives the namespaces what they had, through the root task, which has not done anything yet. */
+  /** Before there is any socket in it. */
+  #fillNet(context: NamespacesContext): void {
+    const { net } = this.#plan.namespaces;
+    const { context: { sys }, coordinator } = this.#options;
+    if (net?.kind !== "fill") return;
+    const { calls, read } = fillNet({ ...context, errnoName: (errno) => sys.errnoName(errno) }, net);
+    this.#runInPieces(coordinator(), calls);
+    read();
+  }
+
+  /** Gives the other namespaces what they had, through the root task, which has not done anything yet. */
   fillNamespaces(root: Tracee): void {
     const lowest = new LowestDescriptors([...this.#options.taken, this.#context.base]);
     this.#runInPieces(root, fillNamespaces({ ...this.#context, lowest }, this.#plan.namespaces));

@@ -5,15 +5,11 @@ import { O_RDWR } from "../../sys/constants.ts";
 import type { Sys } from "../../sys/sys.ts";
 import { exitCode, exited } from "../../sys/wait_status.ts";
 import type { Tracee } from "../../tracee/tracee.ts";
-import { deleteTable, errorOf } from "./nftables.ts";
+import { AF_NETLINK, ANSWER_SIZE, errorOf, MSG_DONTWAIT, SOCK_RAW } from "./netlink.ts";
+import { deleteTable } from "./nftables.ts";
 import { type ContentsContext, remoteCall } from "./remote.ts";
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
 const NETLINK_NETFILTER = 12;
-const MSG_DONTWAIT = 0x40;
-/** An answer quotes what it answers. */
-const ANSWER_SIZE = 1024;
 const PROGRAM_TIMEOUT_MS = 60_000;
 
 export interface UnlockOptions {
@@ -32,7 +28,8 @@ export interface UnlockOptions {
  */
 export function unlockNetwork(unlock: NetworkUnlock, options: UnlockOptions): void {
   if (unlock.kind === "nftables") unlockWithNftables(unlock.tables, options);
-  else unlockWithIptables(unlock.rules, options);
+  else if (unlock.kind === "iptables") unlockWithIptables(unlock.rules.map(iptablesCommand), options);
+  else unlockWithIptables(chainCommands(unlock.chain, options.coordinator.pid), options);
 }
 
 /** What a kernel answers that has no such table, or no tables at all. */
@@ -68,12 +65,11 @@ function askToDelete(table: string, attempt: string, { sys, context, coordinator
 }
 
 /** Rules cannot be looked at without it: one that is not there looks like a failure. */
-function unlockWithIptables(rules: readonly LockRule[], { sys, note }: UnlockOptions): void {
+function unlockWithIptables(commands: readonly (readonly string[])[], { sys, note }: UnlockOptions): void {
   const output = sys.open("/dev/null", O_RDWR);
   const problems = new Set<string>();
   try {
-    for (const rule of rules) {
-      const command = iptablesCommand(rule);
+    for (const command of commands) {
       const problem = run(sys, command, output);
       if (problem !== undefined) problems.add(problem);
     }
@@ -105,4 +101,15 @@ function iptablesCommand({ chain, from, to }: LockRule): string[] {
     ...["--destination", renderAddress(to.address), "--dport", String(to.port)],
     ...["-j", "DROP"],
   ];
+}
+
+/** In the net namespace of a process, the chain can be deleted when nothing leads to it, and nothing is in it. */
+function chainCommands(chain: string, pid: number): string[][] {
+  return ["iptables", "ip6tables"].flatMap((program) =>
+    [
+      ...["INPUT", "OUTPUT"].map((from) => ["-D", from, "-j", chain]),
+      ["-F", chain],
+      ["-X", chain],
+    ].map((args) => ["nsenter", `--net=/proc/${pid}/ns/net`, program, "-w", "-t", "filter", ...args])
+  );
 }

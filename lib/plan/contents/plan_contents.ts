@@ -4,6 +4,7 @@ import type { MappingContent } from "../../model/address_space.ts";
 import type { Checkpoint } from "../../model/checkpoint.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
+import type { NetNamespace } from "../../model/namespaces.ts";
 import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
 import type { DescriptorAction } from "./descriptor_action.ts";
@@ -18,10 +19,10 @@ import { planSegment } from "./files/plan_segment.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { SystemSegments } from "./memory/plan_attachments.ts";
 import type { MountPlaces } from "./namespaces/mount_places.ts";
+import { withOwnNetwork } from "./namespaces/own_network.ts";
 import { notesOnMounts } from "./namespaces/plan_mounts.ts";
 import { planNamespaces } from "./namespaces/plan_namespaces.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
-import { networkProblems } from "./network_problems.ts";
 import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
 import type { TaskQuestions } from "../plan_tasks.ts";
 import { planNullFile } from "./files/plan_path.ts";
@@ -49,7 +50,7 @@ export interface ContentsQuestions {
   readonly programs: readonly TaskProgram[];
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
-  readonly options: Omit<FilePlannerOptions, "tasks" | "places"> & Pick<PlanOptions, "mounts">;
+  readonly options: Omit<FilePlannerOptions, "tasks" | "places"> & Pick<PlanOptions, "leavesNetEmpty" | "mounts">;
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
   /** As for tasks: where the root unshares its cgroup namespace. */
@@ -71,10 +72,12 @@ export interface PlannedContents {
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): PlannedContents {
   const { checkpoint, contents, host, programs, tasks, rootIsSibling, namespaceRoot, options } = questions;
-  const problems = [...sharingProblems(programs, contents), ...networkProblems(contents, checkpoint.namespaces)];
+  const problems = [...sharingProblems(programs, contents)];
   if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
+  const net = planNetContents(questions);
   const places = placesOf(contents, options.mounts);
-  const files = new FilePlanner(contents, withMadeFiles(host, places), problems, { ...options, tasks, places });
+  const seen = withMadeFiles(net === undefined ? host : withOwnNetwork(host, net), places);
+  const files = new FilePlanner(contents, seen, problems, { ...options, tasks, places });
   checkInheritedFiles(files);
   const networkUnlock = planNetworkUnlock(contents, checkpoint.namespaces);
   const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
@@ -95,7 +98,8 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   const notes: string[] = [];
   const namespaces = planNamespaces({
     ...{ checkpoint, host, places, rootIsSibling, namespaceRoot, problems, notes },
-    contents: contents.namespaces,
+    contents: net === undefined ? contents.namespaces : { ...contents.namespaces, net },
+    inherited: (key) => files.inherited(key),
     scratch: free.kept,
   });
   const quietTasks = programs.flatMap((program) => planTask(draft, program));
@@ -143,6 +147,11 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
 /** This host as the tasks see it when their mounts are there. */
 function withMadeFiles(host: Host, places: MountPlaces | undefined): Host {
   return places === undefined ? host : { ...host, files: new Map([...host.files, ...places.madeFiles()]) };
+}
+
+/** What is to be in the net namespace: nothing where others set it up. */
+function planNetContents({ contents: { namespaces: { net } }, options }: ContentsQuestions): NetNamespace | undefined {
+  return net?.kind === "own" && options.leavesNetEmpty ? { kind: "empty" } : net;
 }
 
 /** Segments that the tasks fill. */

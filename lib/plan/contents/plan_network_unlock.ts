@@ -8,7 +8,12 @@ import type { ConnectedSocket } from "./files/plan_connection.ts";
 /** How the lock that the dump left on the network is taken away: last of all, and before connections are resumed. */
 export type NetworkUnlock =
   | { readonly kind: "nftables"; readonly tables: readonly string[] }
-  | { readonly kind: "iptables"; readonly rules: readonly LockRule[] };
+  | { readonly kind: "iptables"; readonly rules: readonly LockRule[] }
+  /** In a net namespace, all packets are dropped by one chain. */
+  | { readonly kind: "iptables-chain"; readonly chain: string };
+
+/** Its name (`iptables_network_lock_internal`, criu/net.c). */
+const LOCK_CHAIN = "CRIU";
 
 /** A rule that drops packets of a connection. */
 export interface LockRule {
@@ -17,13 +22,15 @@ export interface LockRule {
   readonly to: Endpoint;
 }
 
-/** `undefined` where nothing is locked. In a network of the tasks' own, nothing of that is left. */
+/** `undefined` where nothing is locked. Of a net namespace of the tasks' own that is made anew, nothing of that is left. */
 export function planNetworkUnlock(
-  { networkLock, files }: Pick<Contents, "networkLock" | "files">,
+  { networkLock, files, namespaces: { net } }: Pick<Contents, "networkLock" | "files" | "namespaces">,
   namespaces: ReadonlySet<NamespaceKind>,
 ): NetworkUnlock | undefined {
-  if (networkLock === undefined || namespaces.has("net")) return undefined;
+  const isExternal = net?.kind === "external";
+  if (networkLock === undefined || namespaces.has("net") && !isExternal) return undefined;
   if (networkLock.kind === "nftables") return networkLock;
+  if (isExternal) return { kind: "iptables-chain", chain: LOCK_CHAIN };
   const rules = [...files.values()].filter(isLocked).flatMap(({ local, remote }): LockRule[] => {
     const [own, other] = [plain(local), plain(remote)];
     return [{ chain: "INPUT", from: other, to: own }, { chain: "OUTPUT", from: own, to: other }];

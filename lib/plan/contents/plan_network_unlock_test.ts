@@ -33,15 +33,24 @@ Deno.test("planNetworkUnlock() finds both rules of each connection that was dump
 Deno.test("planNetworkUnlock() deletes a table whether there are connections or not", () => {
   const lock = { kind: "nftables", tables: ["CRIU-1"] } as const;
   assertEquals(plan(lock), lock);
-  assertEquals(planNetworkUnlock({ files: new Map(), networkLock: lock }, NO_NAMESPACES), lock);
+  assertEquals(planNetworkUnlock({ ...smallContents({}), networkLock: lock }, NO_NAMESPACES), lock);
 });
 
 Deno.test("planNetworkUnlock() leaves alone what was not locked here", () => {
   const lock = { kind: "iptables" } as const;
-  assertEquals(planNetworkUnlock({ files: new Map(), networkLock: lock }, NO_NAMESPACES), undefined);
+  assertEquals(planNetworkUnlock({ ...smallContents({}), networkLock: lock }, NO_NAMESPACES), undefined);
   assertEquals(planNetworkUnlock(smallContents({ files: [CONNECTED] }), NO_NAMESPACES), undefined);
   assertEquals(
     planNetworkUnlock({ ...smallContents({ files: [CONNECTED] }), networkLock: lock }, new Set(["net"] as const)),
     undefined,
   );
+});
+
+Deno.test("planNetworkUnlock() opens an external net namespace, in which everything was locked", () => {
+  const contents = { ...smallContents({}), namespaces: { net: { kind: "external", key: "a" } as const } };
+  const unlock = (networkLock: NetworkLock) =>
+    planNetworkUnlock({ ...contents, networkLock }, new Set(["net"] as const));
+  const lock = { kind: "nftables", tables: ["CRIU-1"] } as const;
+  assertEquals(unlock(lock), lock);
+  assertEquals(unlock({ kind: "iptables" }), { kind: "iptables-chain", chain: "CRIU" });
 });

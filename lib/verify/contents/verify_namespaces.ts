@@ -3,6 +3,7 @@ import { parseTimeOffsets } from "../../host/describe_clocks.ts";
 import { parseMounts } from "../../host/parse_mounts.ts";
 import type { IpcObject, IpcSegment, MessageQueue, SemaphoreSet, UtsNamespace } from "../../model/namespaces.ts";
 import type { MadeNamespace, NamespacesPlan } from "../../plan/contents/namespaces/namespaces_plan.ts";
+import type { FillNet, Loopback, NetPlan } from "../../plan/contents/namespaces/net_plan.ts";
 import { readText } from "../../sys/files.ts";
 import { reading, type TaskObserver } from "../verify_tasks.ts";
 import { compareMounts } from "./compare_mounts.ts";
@@ -12,12 +13,15 @@ export interface ObservedNamespaces {
   /** What /proc/PID/ns says of those that are in them. */
   readonly links: ReadonlyMap<MadeNamespace, string>;
   readonly uts?: UtsNamespace;
+  readonly net?: ObservedNet;
   /** Values by path. */
   readonly sysctls: ReadonlyMap<string, string>;
   readonly segments: readonly ObservedSegment[];
   readonly queues: readonly ObservedQueue[];
   readonly semaphores: readonly SemaphoreSet[];
 }
+
+export type ObservedNet = Pick<FillNet, "loopback" | "addresses" | "routes">;
 
 export type ObservedSegment = IpcObject & Pick<IpcSegment, "size" | "isLocked">;
 
@@ -34,6 +38,10 @@ export function verifyNamespaces(
   const what = compareNamespaces(plan, observed);
   return [
     ...what.map((what) => ({ where: "namespaces", what })),
+    ...reading(
+      "namespaces",
+      () => compareNet(plan.net, { found: observed.links.get("net"), own: () => sys.readLink("/proc/self/ns/net") }),
+    ),
     ...pids.flatMap((pid) => (
       reading(`task ${pid}`, () => (
         [...observed.links].flatMap(([kind, link]) => (
@@ -50,6 +58,16 @@ function compareMountsOf({ mounts }: NamespacesPlan, read: () => string): string
   return mounts === undefined ? [] : compareMounts(mounts, parseMounts(read()));
 }
 
+/** Whether the net namespace is the one that the tasks should be in; `links` are what /proc says of it and of ours. */
+export function compareNet(
+  net: NetPlan | undefined,
+  links: { readonly found: string | undefined; readonly own: () => string },
+): string[] {
+  if (net === undefined) return [];
+  if (net.kind === "join") return difference("the net namespace", net.link, links.found);
+  return links.found === links.own() ? ["the net namespace is cgrestore's own, and should be another one"] : [];
+}
+
 function compareClocks({ clockOffsets }: NamespacesPlan, read: () => string): string[] {
   if (clockOffsets === undefined) return [];
   const { monotonic, boottime } = parseTimeOffsets(read());
@@ -60,13 +78,15 @@ function compareClocks({ clockOffsets }: NamespacesPlan, read: () => string): st
 }
 
 /** How namespaces differ from the plan. */
-export function compareNamespaces({ uts, ipc }: NamespacesPlan, observed: ObservedNamespaces): string[] {
+export function compareNamespaces({ uts, ipc, net }: NamespacesPlan, observed: ObservedNamespaces): string[] {
+  const sysctls = [...ipc?.sysctls ?? [], ...net?.kind === "fill" ? net.sysctls : []];
   return [
     ...difference("the host name", uts?.hostName, observed.uts?.hostName),
     ...difference("the domain name", uts?.domainName, observed.uts?.domainName),
-    ...(ipc?.sysctls ?? []).flatMap(({ path, value }) => (
+    ...sysctls.flatMap(({ path, value }) => (
       difference(`the sysctl ${path.replaceAll("/", ".")}`, value, observed.sysctls.get(path))
     )),
+    ...net?.kind === "fill" ? compareNetContents(net, observed.net) : [],
     ...compareObjects("the shared memory", ipc?.segments.filter(({ isRemoved }) => !isRemoved) ?? [], {
       found: observed.segments,
       describe: ({ size, isLocked }) => `${size} bytes${isLocked ? ", locked" : ""}`,
@@ -83,6 +103,24 @@ export function compareNamespaces({ uts, ipc }: NamespacesPlan, observed: Observ
       found: observed.semaphores,
       describe: ({ values }) => values.join(" "),
     }),
+  ];
+}
+
+function compareNetContents({ loopback, addresses, routes }: FillNet, observed: ObservedNet | undefined): string[] {
+  const describe = ({ mtu, flags }: Loopback) => `flags 0x${flags.toString(16)}, mtu ${mtu}`;
+  return [
+    ...difference("the loopback device", describe(loopback), observed && describe(observed.loopback)),
+    ...compareLists("address", addresses, observed?.addresses ?? []),
+    ...compareLists("route", routes, observed?.routes ?? []),
+  ];
+}
+
+function compareLists(what: string, wanted: readonly string[], found: readonly string[]): string[] {
+  const missing = wanted.filter((line) => !found.includes(line));
+  const unexpected = found.filter((line) => !wanted.includes(line));
+  return [
+    ...missing.map((line) => `the ${what} "${line}" is missing`),
+    ...unexpected.map((line) => `the ${what} "${line}" is there, and should not be`),
   ];
 }
 

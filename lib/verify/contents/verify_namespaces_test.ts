@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { NamespacesPlan } from "../../plan/contents/namespaces/namespaces_plan.ts";
+import type { FillNet, NetPlan } from "../../plan/contents/namespaces/net_plan.ts";
 import { AN_OBJECT, aSegment } from "../../../tests/support/ipc_objects.ts";
-import { compareNamespaces, type ObservedNamespaces } from "./verify_namespaces.ts";
+import { compareNamespaces, compareNet, type ObservedNamespaces } from "./verify_namespaces.ts";
 
 const PLAN: NamespacesPlan = {
   kinds: ["uts", "ipc"],
@@ -67,4 +68,58 @@ Deno.test("compareNamespaces() finds what differs", async (t) => {
   for (const { name, found, want } of rows) {
     await t.step(name, () => assert.deepEqual(compareNamespaces(PLAN, { ...AS_PLANNED, ...found }), want));
   }
+});
+
+const FILL: FillNet = {
+  kind: "fill",
+  setUp: { attempt: "", type: 19, flags: 0, body: new Uint8Array(), tolerated: [] },
+  sysctls: [{ path: "net/unix/max_dgram_qlen", value: "10" }],
+  requests: [],
+  loopback: { mtu: 65536, flags: 0x10049 },
+  addresses: ["127.0.0.1/8", "::1/128"],
+  routes: ["10.0.0.0/8"],
+};
+
+Deno.test("compareNamespaces() finds what differs in a net namespace", async (t) => {
+  const { loopback, addresses, routes } = FILL;
+  const net = { loopback, addresses, routes };
+  const rows: { name: string; found: Partial<ObservedNamespaces>; want: string[] }[] = [
+    { name: "nothing", found: {}, want: [] },
+    {
+      name: "a setting",
+      found: { sysctls: new Map([["net/unix/max_dgram_qlen", "11"]]) },
+      want: ['the sysctl net.unix.max_dgram_qlen is "11", and should be "10"'],
+    },
+    {
+      name: "the device",
+      found: { net: { ...net, loopback: { mtu: 1400, flags: 8 } } },
+      want: ['the loopback device is "flags 0x8, mtu 1400", and should be "flags 0x10049, mtu 65536"'],
+    },
+    {
+      name: "addresses and routes",
+      found: { net: { ...net, addresses: ["127.0.0.1/8"], routes: ["10.0.0.0/8", "0.0.0.0/0"] } },
+      want: ['the address "::1/128" is missing', 'the route "0.0.0.0/0" is there, and should not be'],
+    },
+  ];
+  const asPlanned = {
+    ...AS_PLANNED,
+    ...{ net, sysctls: new Map([["net/unix/max_dgram_qlen", "10"]]), segments: [], queues: [], semaphores: [] },
+  };
+  for (const { name, found, want } of rows) {
+    await t.step(name, () => (
+      assert.deepEqual(compareNamespaces({ kinds: ["net"], net: FILL }, { ...asPlanned, ...found }), want)
+    ));
+  }
+});
+
+Deno.test("compareNet() tells a net namespace that is the wrong one", () => {
+  const compare = (net: NetPlan | undefined, found?: string) => compareNet(net, { found, own: () => "net:[1]" });
+  assert.deepEqual(compare(undefined), []);
+  assert.deepEqual(compare(FILL, "net:[2]"), []);
+  assert.deepEqual(compare({ kind: "leave" }, "net:[1]"), [
+    "the net namespace is cgrestore's own, and should be another one",
+  ]);
+  const join = { kind: "join", fd: 3, key: "a", link: "net:[1]" } as const;
+  assert.deepEqual(compare(join, "net:[1]"), []);
+  assert.deepEqual(compare(join, "net:[2]"), ['the net namespace is "net:[2]", and should be "net:[1]"']);
 });

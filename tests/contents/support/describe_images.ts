@@ -5,8 +5,9 @@ import { buildCheckpoint } from "../../../lib/model/build_checkpoint.ts";
 import { cut } from "../../../lib/model/build_pages.ts";
 import type { Contents } from "../../../lib/model/contents.ts";
 import type { FileContent } from "../../../lib/model/files/path_file.ts";
+import { describeAddress, describeRoute } from "../../../lib/model/describe_route.ts";
 import type { Mount } from "../../../lib/model/mounts.ts";
-import type { NamespaceContents } from "../../../lib/model/namespaces.ts";
+import type { NamespaceContents, NetContents } from "../../../lib/model/namespaces.ts";
 import type { OpenFile } from "../../../lib/model/open_file.ts";
 import type { Registers, TaskState, ThreadState } from "../../../lib/model/task_state.ts";
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
@@ -51,8 +52,9 @@ class ImageDescriber {
   }
 
   /** Without the clocks, which go on. */
-  #describeNamespaces({ uts, ipc, mounts }: NamespaceContents): void {
+  #describeNamespaces({ uts, ipc, net, mounts }: NamespaceContents): void {
     if (uts !== undefined) this.#put("uts", uts);
+    if (net !== undefined) this.#put("net", net.kind === "own" ? describeNet(net) : net);
     this.#describeMounts(mounts ?? []);
     if (ipc === undefined) return;
     this.#put("ipc limits", [ipc.sysctls, ipc.nextIds]);
@@ -188,6 +190,11 @@ class ImageDescriber {
     this.#put(`thread ${tid} floating`, registers.floating);
     this.#put(`thread ${tid} segments`, registers.segments);
   }
+}
+
+/** Without what tells when addresses were made. */
+function describeNet({ addresses, routes, ...others }: NetContents): unknown {
+  return { ...others, addresses: addresses.map(describeAddress), routes: routes.map(describeRoute) };
 }
 
 /**

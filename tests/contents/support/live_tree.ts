@@ -154,17 +154,30 @@ export class LiveTree implements AsyncDisposable {
   }
 
   /** Restores with a cgrestore that a program starts: `prlimit` and its options. */
-  async restoreThrough(program: readonly string[], images: string): Promise<Run> {
+  async restoreThrough(
+    program: readonly string[],
+    images: string,
+    options: readonly string[] = [],
+  ): Promise<Run> {
     await this.putDirectoryBack();
-    const args = ["restore", "--images", images, "--restore-detached", "-v1"];
+    const args = ["restore", "--images", images, "--restore-detached", "-v1", ...options];
     return await runProgram([...program, ...cgrestoreCommand(), ...args]);
   }
 
   /** Restores with CRIU. */
   async restoreWithCriu(images: string, options: readonly string[] = []): Promise<Run> {
+    return await this.restoreWithCriuThrough([], images, options);
+  }
+
+  /** Restores with a CRIU that a program starts. */
+  async restoreWithCriuThrough(
+    program: readonly string[],
+    images: string,
+    options: readonly string[] = [],
+  ): Promise<Run> {
     await this.putDirectoryBack();
     const args = ["restore", "-d", "-D", images, "-o", "restore.log", "-v4", ...options];
-    const run = await this.#run([criuPath(), ...args]);
+    const run = await this.#run([...program, criuPath(), ...args]);
     return run.code === 0 ? run : { ...run, err: lastErrors(`${images}/restore.log`) };
   }
 

@@ -17,6 +17,8 @@ export interface EditedTest {
   readonly refused?: RegExp;
   /** The status of a refusal; default: that of one while planning. */
   readonly status?: number;
+  /** Further options of `criu dump`. */
+  readonly dump?: readonly string[];
   readonly restore?: readonly string[];
   readonly needs?: readonly Requirement[];
 }
@@ -32,13 +34,13 @@ export function testEdited(test: EditedTest): void {
     ...requires(name, "root", "cc", "criu", ...test.needs ?? []),
     async fn() {
       await using tree = await LiveTree.ofProgram(test.program);
-      const images = await tree.dump();
+      const images = await tree.dump(test.dump);
       test.edit(images, tree.root);
       const options = test.refused === undefined ? ["--leave-stopped"] : [];
       const { code, err } = await tree.restore(images, [...options, ...test.restore ?? []]);
       if (test.refused === undefined) {
         assertEqual(err, "");
-        const differences = compareTrees(describeImages(images), describeImages(await tree.dump()));
+        const differences = compareTrees(describeImages(images), describeImages(await tree.dump(test.dump)));
         assertEquals([...differences].map(([key, difference]) => `${key}: ${difference}`), []);
         return;
       }

@@ -1,9 +1,11 @@
 import type { Clocks } from "../../../model/namespaces.ts";
 import type { MadeNamespace, NamespacesPlan } from "../../../plan/contents/namespaces/namespaces_plan.ts";
+import type { JoinNet } from "../../../plan/contents/namespaces/net_plan.ts";
 import {
   CLOCK_BOOTTIME,
   CLOCK_MONOTONIC,
   CLONE_NEWIPC,
+  CLONE_NEWNET,
   CLONE_NEWNS,
   CLONE_NEWTIME,
   CLONE_NEWUTS,
@@ -20,6 +22,7 @@ const SECOND = 1_000_000_000n;
 const FLAGS: Readonly<Record<MadeNamespace, number>> = {
   uts: CLONE_NEWUTS,
   ipc: CLONE_NEWIPC,
+  net: CLONE_NEWNET,
   time: CLONE_NEWTIME,
   mnt: CLONE_NEWNS,
 };
@@ -30,27 +33,38 @@ export interface NamespacesContext extends Pick<ContentsContext, "numbers" | "ho
   readonly lowest: LowestDescriptors;
 }
 
-/** Puts the caller into new namespaces; what it makes from then on is born in them. */
+/** Puts the caller into new namespaces, or others that are there; what it makes from then on is born in them. */
 export function makeNamespaces(
   context: NamespacesContext,
-  { kinds, clockOffsets }: NamespacesPlan,
+  { kinds, net, clockOffsets }: NamespacesPlan,
 ): RemoteCall[] {
-  if (kinds.length === 0) return [];
-  const purpose = {
+  const made = kinds.filter((kind) => kind !== "net" || net?.kind !== "join");
+  const host = made.includes("mnt") ? openHost(context) : undefined;
+  return [
+    ...host === undefined ? [] : [host.call],
+    ...made.length === 0 ? [] : [unshare(context, made)],
+    ...host === undefined ? [] : leaveMounts(context, host.fd),
+    ...net?.kind === "join" ? [joinNet(context, net)] : [],
+    ...clockOffsets === undefined ? [] : enterTimeNamespace(context, clockOffsets),
+  ];
+}
+
+function unshare(context: NamespacesContext, kinds: readonly MadeNamespace[]): RemoteCall {
+  return remoteCall(context, "unshare", [flagsOf(kinds)], {
     attempt: `Cannot make namespaces: ${kinds.join(", ")}`,
     hints: {
       EINVAL: "the kernel was made without namespaces of such a kind",
       ENOSPC: "there are too many of them: see /proc/sys/user",
       EPERM: "that needs CAP_SYS_ADMIN",
     },
-  };
-  const host = kinds.includes("mnt") ? openHost(context) : undefined;
-  return [
-    ...host === undefined ? [] : [host.call],
-    remoteCall(context, "unshare", [flagsOf(kinds)], purpose),
-    ...host === undefined ? [] : leaveMounts(context, host.fd),
-    ...clockOffsets === undefined ? [] : enterTimeNamespace(context, clockOffsets),
-  ];
+  });
+}
+
+function joinNet(context: NamespacesContext, { fd, key }: JoinNet): RemoteCall {
+  return remoteCall(context, "setns", [fd, CLONE_NEWNET], {
+    attempt: `Cannot enter the net namespace "${key}" behind descriptor ${fd}`,
+    hints: { EPERM: "that needs CAP_SYS_ADMIN, over it as well" },
+  });
 }
 
 /** Puts a task that is no child of the coordinator into the namespaces that the coordinator, its `pidfd`, has made. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { filesContext, renderCall } from "../../../../tests/support/compiled_calls.ts";
 import { AN_OBJECT, aSegment } from "../../../../tests/support/ipc_objects.ts";
 import { fillNamespaces } from "./fill_namespaces.ts";
+import type { NamespacesPlan } from "../../../plan/contents/namespaces/namespaces_plan.ts";
 import { describeOffset, joinNamespaces, makeNamespaces } from "./make_namespaces.ts";
 
 Deno.test("describeOffset() never has nanoseconds below 0", async (t) => {
@@ -28,6 +29,16 @@ Deno.test("makeNamespaces() makes all at once, and enters the one that is for ch
     'openat -100 "/proc/self/ns/time_for_children" 0 = 0',
     "setns 0 128",
     "close 0",
+  ]);
+});
+
+Deno.test("makeNamespaces() joins a net namespace that the user provides", () => {
+  const net = { kind: "join", fd: 30, key: "outer", link: "net:[4]" } as const;
+  const callsOf = (kinds: NamespacesPlan["kinds"]) => makeNamespaces(filesContext(), { kinds, net }).map(renderCall);
+  assert.deepEqual(callsOf(["net"]), [`setns 30 ${0x40000000}`]);
+  assert.deepEqual(callsOf(["uts", "net"]), [`unshare ${0x4000000}`, `setns 30 ${0x40000000}`]);
+  assert.deepEqual(joinNamespaces(filesContext(), { kinds: ["uts", "net"], net }, 9).map(renderCall), [
+    `setns 9 ${0x44000000}`,
   ]);
 });
 

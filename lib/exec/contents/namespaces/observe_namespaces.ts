@@ -2,7 +2,7 @@ import type { IpcObject, UtsNamespace } from "../../../model/namespaces.ts";
 import type { IpcPlan, NamespacesPlan, Sysctl } from "../../../plan/contents/namespaces/namespaces_plan.ts";
 import { O_RDONLY } from "../../../sys/constants.ts";
 import { decodeText } from "../../../text.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../tracee/remote_call.ts";
 import type { ObservedNamespaces } from "../../../verify/contents/verify_namespaces.ts";
 import { type Purpose, remoteCall } from "../remote.ts";
 import {
@@ -19,6 +19,8 @@ import {
   shmMode,
 } from "./ipc_structures.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
+import { observeNet } from "./net_contents.ts";
+import type { Observation } from "./observation.ts";
 
 const AT_FDCWD = -100;
 /** More than the value of any sysctl takes. */
@@ -29,28 +31,25 @@ const NODE_NAME = 1;
 const DOMAIN_NAME = 5;
 const NAMES = 6;
 
-/** Calls that look at something, and what they have found when they have been made. */
-export interface Observation<T> {
-  readonly calls: readonly RemoteCall[];
-  readonly read: () => T;
-}
-
 /** Looks at the namespaces that the caller is in, as far as the plan says something of them. */
 export function observeNamespaces(
   context: NamespacesContext,
-  { uts, ipc }: NamespacesPlan,
+  { uts, ipc, net }: NamespacesPlan,
 ): Observation<Omit<ObservedNamespaces, "links">> {
   const names = uts === undefined ? undefined : observeNames(context);
-  const sysctls = ipc?.sysctls.map((sysctl) => observeSysctl(context, sysctl)) ?? [];
+  const netContents = net?.kind === "fill" ? observeNet(context, net) : undefined;
+  const settings = [...ipc?.sysctls ?? [], ...net?.kind === "fill" ? net.sysctls : []];
+  const sysctls = settings.map((sysctl) => observeSysctl(context, sysctl));
   const segments = ipc?.segments.filter(({ isRemoved }) => !isRemoved).map(({ id }) => observeSegment(context, id)) ??
     [];
   const queues = ipc?.queues.map(({ id }) => observeQueue(context, id)) ?? [];
   const semaphores = ipc?.semaphores.map((set) => observeSemaphores(context, set)) ?? [];
   return {
-    calls: [...names === undefined ? [] : [names], ...sysctls, ...segments, ...queues, ...semaphores]
-      .flatMap(({ calls }) => calls),
+    calls: [names, netContents, ...sysctls, ...segments, ...queues, ...semaphores]
+      .flatMap((observation) => observation?.calls ?? []),
     read: () => ({
       ...names === undefined ? {} : { uts: names.read() },
+      ...netContents === undefined ? {} : { net: netContents.read() },
       sysctls: new Map(sysctls.map(({ read }) => read())),
       segments: segments.map(({ read }) => read()),
       queues: queues.map(({ read }) => read()),

@@ -5,10 +5,15 @@ import { writeFile } from "./write_file.ts";
 
 /** Sets a sysctl of the namespaces that the caller is in. */
 export function writeSysctl(context: NamespacesContext, { path, value }: Sysctl): RemoteCall[] {
+  const capability = path.startsWith("net/") ? "CAP_NET_ADMIN" : "CAP_CHECKPOINT_RESTORE";
   return writeFile(context, {
     path: `/proc/sys/${path}`,
     text: value,
     attempt: `Cannot set the sysctl ${path.replaceAll("/", ".")} to ${value}`,
-    hints: { EINVAL: "this kernel does not take the value", EACCES: "that needs CAP_CHECKPOINT_RESTORE" },
+    hints: {
+      EINVAL: "this kernel does not take the value",
+      EACCES: `that needs ${capability}`,
+      EROFS: "/proc/sys is mounted read-only",
+    },
   });
 }

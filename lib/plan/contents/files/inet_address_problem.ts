@@ -1,6 +1,6 @@
 import type { HostNetwork, HostSocket } from "../../../host/host.ts";
 import type { InetSocket } from "../../../model/files/inet_socket.ts";
-import { isSameAddress, isUnspecified, overlap, unmap } from "../../../model/inet_address.ts";
+import { isSameAddress, isUnspecified, maskAddress, overlap, unmap } from "../../../model/inet_address.ts";
 import { isConnection } from "../../../model/inet_protocol.ts";
 
 const IPPROTO_TCP = 6;
@@ -39,11 +39,7 @@ function isMulticast([first = 0, ...others]: Uint8Array): boolean {
 }
 
 function contains({ address, prefix }: HostNetwork["ownNetworks"][number], other: Uint8Array): boolean {
-  if (address.length !== other.length) return false;
-  return address.every((byte, index) => {
-    const bits = Math.min(8, Math.max(0, prefix - 8 * index));
-    return (byte ^ (other[index] ?? 0)) >> (8 - bits) === 0;
-  });
+  return isSameAddress(maskAddress(address, prefix), maskAddress(other, prefix));
 }
 
 /**

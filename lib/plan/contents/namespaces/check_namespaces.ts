@@ -5,20 +5,22 @@ import type { MadeNamespace } from "./namespaces_plan.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
 
 /** Kinds of which the tasks cannot have a namespace of their own. */
-const REFUSED: readonly NamespaceKind[] = ["net", "user"];
+const REFUSED: readonly NamespaceKind[] = ["user"];
 /** Kinds of which all tasks must have the same namespace; of pid and cgroup that is known since the images were read. */
-const SINGLE: readonly MadeNamespace[] = ["uts", "ipc", "time", "mnt"];
+const SINGLE: readonly MadeNamespace[] = ["uts", "ipc", "net", "time", "mnt"];
 
 /** Where a kernel shows that it has namespaces of a kind, and where CRIU's images say what they had. */
 const KERNEL_FILES: Readonly<Record<MadeNamespace, string>> = {
   uts: "/proc/self/ns/uts",
   ipc: "/proc/self/ns/ipc",
+  net: "/proc/self/ns/net",
   time: "/proc/self/ns/time_for_children",
   mnt: "/proc/self/ns/mnt",
 };
 const CONTENTS: Readonly<Record<MadeNamespace, keyof NamespaceContents>> = {
   uts: "uts",
   ipc: "ipc",
+  net: "net",
   time: "clocks",
   mnt: "mounts",
 };

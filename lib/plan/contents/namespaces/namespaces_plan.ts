@@ -9,18 +9,20 @@ import type {
 } from "../../../model/namespaces.ts";
 import type { FillStep } from "../contents_plan.ts";
 import type { MountsPlan } from "./mounts_plan.ts";
+import type { NetPlan } from "./net_plan.ts";
 
 /** Namespaces that are made before the root task, which is born in them, and what they have. */
 export interface NamespacesPlan {
   readonly kinds: readonly MadeNamespace[];
   readonly uts?: UtsNamespace;
   readonly ipc?: IpcPlan;
+  readonly net?: NetPlan;
   readonly mounts?: MountsPlan;
   /** What clocks say in the time namespace beyond what they say without one; nanoseconds. */
   readonly clockOffsets?: Clocks;
 }
 
-export type MadeNamespace = Extract<NamespaceKind, "uts" | "ipc" | "time" | "mnt">;
+export type MadeNamespace = Extract<NamespaceKind, "uts" | "ipc" | "net" | "time" | "mnt">;
 
 /** What an ipc namespace gets, in this order. */
 export interface IpcPlan {

@@ -5,6 +5,7 @@ import type { Clocks, NamespaceContents } from "../../../model/namespaces.ts";
 import { canEnter, checkNamespaces, kernelFiles } from "./check_namespaces.ts";
 import type { MadeNamespace, NamespacesPlan } from "./namespaces_plan.ts";
 import type { MountPlaces } from "./mount_places.ts";
+import { planNet, settingFiles } from "./plan_net.ts";
 import { planIpc, sysctlFiles } from "./plan_ipc.ts";
 import { type MountQuestions, planMounts } from "./plan_mounts.ts";
 
@@ -12,13 +13,15 @@ import { type MountQuestions, planMounts } from "./plan_mounts.ts";
 export interface NamespaceQuestions {
   readonly checkpoint: Pick<Checkpoint, "namespaces" | "strangers">;
   readonly contents: NamespaceContents;
-  readonly host: Pick<Host, "files" | "clocks" | "capabilities" | "own" | "kernel" | "hierarchies">;
+  readonly host: Pick<Host, "files" | "clocks" | "capabilities" | "inherited" | "own" | "kernel" | "hierarchies">;
   /** Of the mounts of the tasks' own. */
   readonly places?: MountPlaces | undefined;
   /** Where the root unshares its cgroup namespace, if it does. */
   readonly namespaceRoot?: MountQuestions["namespaceRoot"];
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
+  /** The descriptor of cgrestore's own that the user wants to be used for what a key names (`--inherit-fd`). */
+  readonly inherited: (key: string) => number | undefined;
   /** Behind this address, the root task can attach segments for a while: it has nothing there yet. */
   readonly scratch: number;
   readonly problems: Problem[];
@@ -27,12 +30,14 @@ export interface NamespaceQuestions {
 
 /** Plans the namespaces of the tasks but those for pids and cgroups, which are part of how tasks are made. */
 export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
-  const { contents: { uts, ipc }, places, host, namespaceRoot, problems } = questions;
+  const { contents: { uts, ipc, net }, places, host, namespaceRoot, problems } = questions;
   checkNamespaces(questions);
   const clockOffsets = planClocks(questions);
+  const netPlan = net === undefined ? undefined : planNet(net, questions);
   const kinds: MadeNamespace[] = [
     ...uts === undefined ? [] : ["uts" as const],
     ...ipc === undefined ? [] : ["ipc" as const],
+    ...netPlan === undefined ? [] : ["net" as const],
     ...clockOffsets === undefined ? [] : ["time" as const],
     ...places === undefined ? [] : ["mnt" as const],
   ];
@@ -40,6 +45,7 @@ export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
     kinds,
     ...uts === undefined ? {} : { uts },
     ...ipc === undefined ? {} : { ipc: planIpc(ipc, questions) },
+    ...netPlan === undefined ? {} : { net: netPlan },
     ...clockOffsets === undefined ? {} : { clockOffsets },
     ...places === undefined ? {} : { mounts: planMounts({ places, host, namespaceRoot, problems }) },
   };
@@ -47,7 +53,12 @@ export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
 
 /** Files of this host that planning has to know of. */
 export function filesOfNamespaces(contents: NamespaceContents): string[] {
-  return [...kernelFiles(contents), ...contents.ipc === undefined ? [] : sysctlFiles(contents.ipc)];
+  const { ipc, net } = contents;
+  return [
+    ...kernelFiles(contents),
+    ...ipc === undefined ? [] : sysctlFiles(ipc),
+    ...net?.kind === "own" ? settingFiles(net) : [],
+  ];
 }
 
 /**

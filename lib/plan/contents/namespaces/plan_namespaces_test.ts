@@ -17,9 +17,11 @@ interface Setting {
   readonly lacks?: readonly string[];
   readonly host?: Partial<Host>;
   readonly rootIsSibling?: boolean;
+  readonly inherited?: Readonly<Record<string, number>>;
 }
 
-function plan({ namespaces = [], strangers = new Map(), contents = {}, lacks = [], host, rootIsSibling }: Setting) {
+function plan(setting: Setting) {
+  const { namespaces = [], strangers = new Map(), contents = {}, lacks = [], host, rootIsSibling, inherited } = setting;
   const files = filesOfNamespaces(contents).filter((path) => !lacks.includes(path));
   const problems: { where: string; what: string }[] = [];
   const notes: string[] = [];
@@ -28,6 +30,7 @@ function plan({ namespaces = [], strangers = new Map(), contents = {}, lacks = [
     contents,
     host: buildHost({ files: new Map(files.map((path) => [path, FILE])), ...host }),
     rootIsSibling: rootIsSibling ?? false,
+    inherited: (key) => inherited?.[key],
     scratch: 0x10000,
     ...{ problems, notes },
   });
@@ -45,11 +48,11 @@ const IPC = anIpcNamespace({ sysctls: new Map([["kernel/msgmax", "5"], ["fs/mque
 Deno.test("planNamespaces() refuses what cannot be restored", async (t) => {
   const rows: { name: string; setting: Setting; want: string[] }[] = [
     { name: "nothing to do", setting: { namespaces: ["pid", "cgroup"] }, want: [] },
-    ...(["net", "user"] as const).map((kind) => ({
-      name: kind,
-      setting: { namespaces: [kind] },
-      want: [`namespaces: the tasks were in a ${kind} namespace of their own, which cannot be restored`],
-    })),
+    {
+      name: "user",
+      setting: { namespaces: ["user"] },
+      want: ["namespaces: the tasks were in a user namespace of their own, which cannot be restored"],
+    },
     {
       name: "a task in another one",
       setting: { namespaces: ["uts"], strangers: new Map([["uts", [7]]]) },

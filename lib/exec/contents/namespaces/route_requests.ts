@@ -1,0 +1,111 @@
+import { SysError } from "../../../errors.ts";
+import { NLMSG_DONE, parseRouteMessages, type RouteMessage } from "../../../model/route_message.ts";
+import type { RouteRequest } from "../../../plan/contents/namespaces/net_plan.ts";
+import type { Sys } from "../../../sys/sys.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
+import {
+  AF_NETLINK,
+  ANSWER_SIZE,
+  encodeNetlink,
+  errorOf,
+  MSG_DONTWAIT,
+  type NetlinkMessage,
+  NLM_F_ACK,
+  NLM_F_REQUEST,
+  SOCK_RAW,
+} from "../netlink.ts";
+import { remoteCall } from "../remote.ts";
+import type { NamespacesContext } from "./make_namespaces.ts";
+import type { Observation } from "./observation.ts";
+
+const NETLINK_ROUTE = 0;
+const NLM_F_DUMP = 0x300;
+
+/** A list comes in parts: at least this much is in each but the last, which may have nothing but the end. */
+const LEAST_PART = 2048;
+const MOST_PART = 32768;
+
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ["EPERM", "that needs CAP_NET_ADMIN"],
+  ["EAFNOSUPPORT", "this kernel does not have that family of addresses"],
+]);
+
+/** What asking for changes has to know. */
+export interface RouteContext extends NamespacesContext {
+  readonly errnoName: Sys["errnoName"];
+}
+
+/** Asks for changes of the net namespace that the caller is in; `read` throws a `SysError` when one was refused. */
+export function askForRoutes(context: RouteContext, requests: readonly RouteRequest[]): Observation<void> {
+  const asked = requests.map((request) => ({ request, answer: new Uint8Array(ANSWER_SIZE) }));
+  return {
+    calls: withSocket(context, (fd) => (
+      asked.flatMap(({ request: { attempt, type, flags, body }, answer }) => [
+        send(context, fd, { attempt, type, flags: NLM_F_REQUEST | NLM_F_ACK | flags, body }),
+        remoteCall(context, "recvfrom", [fd, { output: answer }, ANSWER_SIZE, MSG_DONTWAIT, 0, 0], { attempt }),
+      ])
+    )),
+    read() {
+      for (const { request: { attempt, tolerated }, answer } of asked) {
+        const error = errorOf(answer);
+        const code = error === 0 ? undefined : context.errnoName(error);
+        if (code === undefined || tolerated.includes(code)) continue;
+        throw new SysError("rtnetlink", code, attempt, HINTS.get(code));
+      }
+    },
+  };
+}
+
+/** What is listed. */
+export interface RouteList {
+  /** RTM_GET* */
+  readonly type: number;
+  /** `"addresses"` */
+  readonly what: string;
+  /** Bytes that its messages may have. */
+  readonly size: number;
+}
+
+/** Lists what the net namespace has that the caller is in. */
+export function listRoutes(context: NamespacesContext, { type, what, size }: RouteList): Observation<RouteMessage[]> {
+  const parts = Array.from({ length: 2 + Math.ceil(size / LEAST_PART) }, () => new Uint8Array(MOST_PART));
+  const attempt = `Cannot list the ${what} of the net namespace`;
+  // All begin with the family, and any will do; none of their structures is longer.
+  const message = { type, flags: NLM_F_REQUEST | NLM_F_DUMP, body: new Uint8Array(16) };
+  return {
+    calls: withSocket(context, (fd) => [
+      send(context, fd, { attempt, ...message }),
+      ...parts.map((output) => (
+        remoteCall(context, "recvfrom", [fd, { output }, MOST_PART, MSG_DONTWAIT, 0, 0], {
+          attempt,
+          tolerated: ["EAGAIN"],
+        })
+      )),
+    ]),
+    read() {
+      const messages = parts.flatMap(parseRouteMessages);
+      const end = messages.findIndex((message) => message.type === NLMSG_DONE);
+      if (end === -1) throw new SysError("recvfrom", "EMSGSIZE", attempt, "there are more than were made");
+      return messages.slice(0, end);
+    },
+  };
+}
+
+function withSocket(context: NamespacesContext, use: (fd: number) => readonly RemoteCall[]): RemoteCall[] {
+  const fd = context.lowest.peek();
+  const purpose = { attempt: "Cannot talk to the net namespace" };
+  return [
+    remoteCall(context, "socket", [AF_NETLINK, SOCK_RAW, NETLINK_ROUTE], { ...purpose, expected: fd }),
+    ...use(fd),
+    remoteCall(context, "close", [fd], purpose),
+  ];
+}
+
+function send(
+  context: NamespacesContext,
+  fd: number,
+  { attempt, ...message }: NetlinkMessage & { readonly attempt: string },
+): RemoteCall {
+  const bytes = encodeNetlink(message);
+  return remoteCall(context, "sendto", [fd, bytes, bytes.length, 0, 0, 0], { attempt, expected: bytes.length });
+}

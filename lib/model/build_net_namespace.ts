@@ -1,0 +1,134 @@
+import type { Problem } from "../errors.ts";
+import type { NetDeviceEntry } from "../gen/net.ts";
+import type { ForeignNetImage, NetImages } from "../image/content_images.ts";
+import { decodeText } from "../text.ts";
+import type { NetDevice, NetDeviceKind, NetNamespace } from "./namespaces.ts";
+import {
+  IPV4_SETTINGS,
+  IPV6_SETTINGS,
+  nameSettings,
+  OTHER_IPV4_SETTINGS,
+  type SettingsList,
+  UNIX_SETTINGS,
+} from "./net_settings.ts";
+import type { NetworkLock } from "./network_lock.ts";
+import { findIptablesRules, findNftablesRules } from "./packet_filters.ts";
+import {
+  numberAt,
+  parseRouteMessages,
+  type RouteMessage,
+  RTM_NEWADDR,
+  RTM_NEWROUTE,
+  RTM_NEWRULE,
+} from "./route_message.ts";
+
+/** First word of what ip(8) saves (ip/ipaddress.c, ip/iproute.c and ip/iprule.c of iproute2), and of what messages it is. */
+const SAVED = {
+  ifaddr: { magic: 0x47361222, type: RTM_NEWADDR },
+  route: { magic: 0x45311224, type: RTM_NEWROUTE },
+  route6: { magic: 0x45311224, type: RTM_NEWROUTE },
+  rule: { magic: 0x71706986, type: RTM_NEWRULE },
+} as const;
+
+/** `nd_type` of images/netdev.proto. */
+const DEVICE_KINDS: ReadonlyMap<number, NetDeviceKind> = new Map([
+  [1, "loopback"],
+  [2, "veth"],
+  [3, "tun"],
+  [4, "external"],
+  [5, "venet"],
+  [6, "bridge"],
+  [7, "macvlan"],
+  [8, "sit"],
+]);
+
+/** What the building of a net namespace has to know. */
+export interface NetContext {
+  /** What the dump may have left in its packet filters. */
+  readonly lock: NetworkLock | undefined;
+  readonly problems: Problem[];
+}
+
+/** What a net namespace has, as far as images tell. */
+export function buildNetNamespace(images: NetImages, context: NetContext): NetNamespace {
+  const { netns, devices, foreign } = images;
+  if (netns?.extKey !== undefined) return { kind: "external", key: netns.extKey };
+  if (netns === undefined && devices.length === 0) return { kind: "empty" };
+  const saved = (type: keyof typeof SAVED) => readSaved(images, type, context.problems);
+  return {
+    kind: "own",
+    sysctls: buildSettings(images, context.problems),
+    devices: devices.map(buildDevice),
+    addresses: saved("ifaddr"),
+    routes: [...saved("route"), ...saved("route6")],
+    rules: saved("rule"),
+    filters: buildFilters(foreign, context.lock),
+    tracksConnections: foreign.has("netns-ct") || foreign.has("netns-exp"),
+    peers: netns?.nsids.map(({ netnsidValue }) => netnsidValue) ?? [],
+  };
+}
+
+function listSettings({ netns, devices }: NetImages): SettingsList[] {
+  const places = [
+    ["all", netns?.allConf4, netns?.allConf6],
+    ["default", netns?.defConf4, netns?.defConf6],
+    ...devices.map(({ name, conf4, conf6 }) => [name, conf4, conf6] as const),
+  ] as const;
+  return [
+    ...places.flatMap(([place, conf4 = [], conf6 = []]) => [
+      { directory: `net/ipv4/conf/${place}`, names: IPV4_SETTINGS, entries: conf4 },
+      { directory: `net/ipv6/conf/${place}`, names: IPV6_SETTINGS, entries: conf6 },
+    ]),
+    { directory: "net/unix", names: UNIX_SETTINGS, entries: netns?.unixConf ?? [] },
+    { directory: "net/ipv4", names: OTHER_IPV4_SETTINGS, entries: netns?.ipv4Sysctl ?? [] },
+  ];
+}
+
+function buildSettings(images: NetImages, problems: Problem[]): Map<string, string> {
+  const { number, netns, devices } = images;
+  const lists = listSettings(images);
+  const complain = (what: string) => problems.push({ where: `netns-${number}.img`, what });
+  if (netns?.defConf.length || netns?.allConf.length || devices.some(({ conf }) => conf.length > 0)) {
+    complain("its settings are in a form that only old versions of CRIU have");
+  }
+  for (const { directory, names, entries } of lists) {
+    if (entries.length <= names.length) continue;
+    complain(`it has ${entries.length} settings of ${directory}, of which ${names.length} are known`);
+  }
+  return new Map(lists.flatMap(nameSettings));
+}
+
+function buildDevice({ type, name, ifindex, mtu, flags }: NetDeviceEntry): NetDevice {
+  return { kind: DEVICE_KINDS.get(type) ?? "other", name, index: ifindex, mtu, flags };
+}
+
+function readSaved({ number, foreign }: NetImages, type: keyof typeof SAVED, problems: Problem[]): RouteMessage[] {
+  const bytes = foreign.get(type);
+  if (bytes === undefined) return [];
+  const complain = (what: string) => {
+    problems.push({ where: `${type}-${number}.img`, what });
+    return [];
+  };
+  const { magic, type: expected } = SAVED[type];
+  if (numberAt(bytes) !== magic) return complain("it is not what ip(8) saves");
+  try {
+    const messages = parseRouteMessages(bytes.subarray(4));
+    const other = messages.find((message) => message.type !== expected);
+    return other === undefined ? messages : complain(`it has a message of type ${other.type}, not ${expected}`);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return complain(`it is damaged: ${error.message}`);
+  }
+}
+
+function buildFilters(foreign: ReadonlyMap<ForeignNetImage, Uint8Array>, lock: NetworkLock | undefined): string[] {
+  const textOf = (type: ForeignNetImage) => decodeText(foreign.get(type) ?? new Uint8Array());
+  const named = (program: string, lines: readonly string[]) =>
+    lines.map((line) => `${program} ${JSON.stringify(line)}`);
+  const lockTables = lock?.kind === "nftables" ? lock.tables : [];
+  return [
+    ...named("iptables", findIptablesRules(textOf("iptables"))),
+    ...named("ip6tables", findIptablesRules(textOf("ip6tables"))),
+    ...named("nftables", findNftablesRules(textOf("nftables"), lockTables)),
+  ];
+}

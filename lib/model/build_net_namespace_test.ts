@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import {
+  aNet,
+  aNetDeviceEntry,
+  aNetnsEntry,
+  aRoute,
+  LOCAL_ADDRESS,
+  LOOPBACK_DEVICE,
+  saved,
+} from "../../tests/support/net_contents.ts";
+import type { Problem } from "../errors.ts";
+import type { ForeignNetImage, NetImages } from "../image/content_images.ts";
+import { buildNetNamespace } from "./build_net_namespace.ts";
+
+const IFADDR = 0x47361222;
+const ROUTE = 0x45311224;
+const CTL_STR = 5;
+const CTL_32 = 6;
+
+interface Given extends Pick<Partial<NetImages>, "netns" | "devices"> {
+  readonly foreign?: Partial<Record<ForeignNetImage, Uint8Array>>;
+}
+
+function build({ netns = aNetnsEntry({}), devices = [aNetDeviceEntry()], foreign = {} }: Given) {
+  const problems: Problem[] = [];
+  const images = {
+    number: 9,
+    netns,
+    devices,
+    foreign: new Map(Object.entries(foreign) as [ForeignNetImage, Uint8Array][]),
+  };
+  const net = buildNetNamespace(images, { lock: { kind: "nftables", tables: ["CRIU-7"] }, problems });
+  return { net, problems: problems.map(({ where, what }) => `${where}: ${what}`) };
+}
+
+Deno.test("buildNetNamespace() tells who sets it up", () => {
+  const nothing = { number: 9, devices: [], foreign: new Map() };
+  assert.deepEqual(buildNetNamespace(nothing, { lock: undefined, problems: [] }), { kind: "empty" });
+  const { net } = build({ netns: aNetnsEntry({ extKey: "outer" }), devices: [] });
+  assert.deepEqual(net, { kind: "external", key: "outer" });
+});
+
+Deno.test("buildNetNamespace() builds what it has", () => {
+  const route = aRoute([10, 0, 0, 0], 8);
+  const six = aRoute(new Array(16).fill(0), 0);
+  const { net, problems } = build({
+    netns: aNetnsEntry({ nsids: [{ targetNsId: 7, netnsidValue: 0 }] }),
+    foreign: {
+      ifaddr: saved(IFADDR, [LOCAL_ADDRESS]),
+      route: saved(ROUTE, [route]),
+      route6: saved(ROUTE, [six]),
+      nftables: new TextEncoder().encode(
+        "table inet a {\n}\ntable inet CRIU-7 {\n\tchain b {\n\t\tdrop\n\t}\n\tflags x\n}\n",
+      ),
+      ip6tables: new TextEncoder().encode("-A INPUT -j DROP\n"),
+      "netns-ct": Uint8Array.of(1),
+    },
+  });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    net,
+    aNet({
+      devices: [LOOPBACK_DEVICE],
+      addresses: [LOCAL_ADDRESS],
+      routes: [route, six],
+      filters: ['ip6tables "-A INPUT -j DROP"'],
+      tracksConnections: true,
+      peers: [0],
+    }),
+  );
+});
+
+Deno.test("buildNetNamespace() names settings, and leaves out those that the kernel did not have", () => {
+  const number = (iarg?: number) => ({ type: CTL_32, ...iarg === undefined ? {} : { iarg } });
+  const { net } = build({
+    netns: aNetnsEntry({
+      allConf4: [number(1), number(0), number()],
+      defConf6: [number(-1)],
+      unixConf: [number(10)],
+      ipv4Sysctl: [{ type: CTL_STR, sarg: "0\t5\n" }],
+    }),
+    devices: [aNetDeviceEntry({ conf4: [number(7)] })],
+  });
+  assert.deepEqual(net.kind === "own" && [...net.sysctls], [
+    ["net/ipv4/conf/all/accept_local", "1"],
+    ["net/ipv4/conf/all/accept_redirects", "0"],
+    ["net/ipv6/conf/default/accept_dad", "-1"],
+    ["net/ipv4/conf/lo/accept_local", "7"],
+    ["net/unix/max_dgram_qlen", "10"],
+    ["net/ipv4/ping_group_range", "0 5"],
+  ]);
+});
+
+Deno.test("buildNetNamespace() has a setting last that follows from another", () => {
+  const { net } = build({ netns: aNetnsEntry({ allConf4: new Array(13).fill({ type: CTL_32, iarg: 1 }) }) });
+  assert.deepEqual(net.kind === "own" && [...net.sysctls.keys()].slice(-2), [
+    "net/ipv4/conf/all/forwarding",
+    "net/ipv4/conf/all/accept_redirects",
+  ]);
+});
+
+Deno.test("buildNetNamespace() finds what cannot be", async (t) => {
+  const rows: { name: string; given: Given; want: string }[] = [
+    {
+      name: "settings of old dumps",
+      given: { netns: aNetnsEntry({ allConf: [1] }) },
+      want: "netns-9.img: its settings are in a form that only old versions of CRIU have",
+    },
+    {
+      name: "settings without a name",
+      given: { netns: aNetnsEntry({ unixConf: new Array(2).fill({ type: CTL_32, iarg: 1 }) }) },
+      want: "netns-9.img: it has 2 settings of net/unix, of which 1 are known",
+    },
+    {
+      name: "something else",
+      given: { foreign: { ifaddr: saved(ROUTE, []) } },
+      want: "ifaddr-9.img: it is not what ip(8) saves",
+    },
+    {
+      name: "messages of another kind",
+      given: { foreign: { route6: saved(ROUTE, [LOCAL_ADDRESS]) } },
+      want: "route6-9.img: it has a message of type 20, not 24",
+    },
+    {
+      name: "half a message",
+      given: { foreign: { route: saved(ROUTE, [aRoute([10, 0, 0, 0], 8)]).subarray(0, 30) } },
+      want: "route-9.img: it is damaged: Cannot read a message at offset 0: it has no end",
+    },
+  ];
+  for (const { name, given, want } of rows) await t.step(name, () => assert.deepEqual(build(given).problems, [want]));
+});

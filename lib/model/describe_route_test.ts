@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { anAddress, aRoute, LOCAL_ADDRESS_6 } from "../../tests/support/net_contents.ts";
+import { describeAddress, describeRoute, nameAddress, nameRoute } from "./describe_route.ts";
+import type { RouteMessage } from "./route_message.ts";
+
+Deno.test("addresses and routes have names", () => {
+  assert.equal(nameAddress(anAddress([10, 0, 0, 1], 8)), "10.0.0.1/8");
+  assert.equal(nameAddress(LOCAL_ADDRESS_6), "::1/128");
+  assert.equal(nameRoute(aRoute([10, 0, 0, 0], 8)), "10.0.0.0/8");
+  const header = Uint8Array.of(10, 0, 0, 0, 254, 3, 0, 7, 0, 0, 0, 0);
+  assert.equal(nameRoute({ type: 24, header, attributes: new Map() }), "unreachable ::/0");
+});
+
+function withAttributes(message: RouteMessage, attributes: Readonly<Record<number, readonly number[]>>): RouteMessage {
+  const more = Object.entries(attributes).map(([type, value]) => [Number(type), Uint8Array.from(value)] as const);
+  return { ...message, attributes: new Map([...more, ...message.attributes]) };
+}
+
+Deno.test("describeAddress() tells what matters", () => {
+  const address = anAddress([10, 0, 0, 1], 8);
+  const forever = new Array(8).fill(255);
+  const times = (...lifetimes: readonly number[]) =>
+    describeAddress(withAttributes(address, { 6: lifetimes, 11: [1] }));
+  assert.equal(times(...forever, 1, 2, 3, 4, 5, 6, 7, 8), "10.0.0.1/8 80fe01000000 2:0a000001 forever forever");
+  assert.equal(times(9, 0, 0, 0, 8, 0, 0, 0), times(3, 0, 0, 0, 2, 0, 0, 0));
+  assert.notEqual(times(...forever), times(...forever.slice(4), 9, 0, 0, 0));
+});
+
+Deno.test("describeRoute() tells what matters, whatever its order", () => {
+  const route = aRoute([10, 0, 0, 0], 8, { 4: [1, 0, 0, 0] });
+  const other = aRoute([10, 0, 0, 0], 8);
+  assert.equal(describeRoute(withAttributes(other, { 12: [1], 4: [1, 0, 0, 0] })), describeRoute(route));
+  assert.notEqual(describeRoute(other), describeRoute(route));
+});

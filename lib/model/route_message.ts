@@ -1,0 +1,94 @@
+/** A message of rtnetlink(7) that tells of a device, an address, a route or a rule. */
+export interface RouteMessage {
+  /** RTM_* */
+  readonly type: number;
+  /** The structure that it begins with: `struct ifaddrmsg`, `struct rtmsg` and the like. */
+  readonly header: Uint8Array;
+  /** By type: IFA_*, RTA_*, FRA_*. */
+  readonly attributes: ReadonlyMap<number, Uint8Array>;
+}
+
+/** Types of messages (linux/rtnetlink.h, linux/netlink.h). */
+export const NLMSG_ERROR = 2;
+export const NLMSG_DONE = 3;
+export const RTM_NEWLINK = 16;
+export const RTM_NEWADDR = 20;
+export const RTM_NEWROUTE = 24;
+export const RTM_NEWRULE = 32;
+
+/** `struct nlmsghdr`: length, type, flags, sequence and port. */
+export const MESSAGE_HEADER_SIZE = 16;
+/** `struct ifinfomsg`, `struct ifaddrmsg`, `struct rtmsg` and `struct fib_rule_hdr`. */
+const HEADER_SIZES: ReadonlyMap<number, number> = new Map([
+  [RTM_NEWLINK, 16],
+  [RTM_NEWADDR, 8],
+  [RTM_NEWROUTE, 12],
+  [RTM_NEWRULE, 12],
+]);
+/** `struct rtattr`: length and type; some types are marked as nested or in the order of the network. */
+const ATTRIBUTE_HEADER_SIZE = 4;
+const TYPE_MASK = 0x3fff;
+
+/**
+ * Reads messages that follow each other, up to the end or to zeros.
+ *
+ * @throws {RangeError} when the bytes are none
+ */
+export function parseRouteMessages(bytes: Uint8Array): RouteMessage[] {
+  const messages: RouteMessage[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset + at, bytes.length - at);
+    const length = view.byteLength < MESSAGE_HEADER_SIZE ? -1 : view.getUint32(0, true);
+    if (length === 0) break;
+    if (length < MESSAGE_HEADER_SIZE || length > view.byteLength) {
+      throw new RangeError(`Cannot read a message at offset ${at}: it has no end`);
+    }
+    messages.push(parseMessage(view.getUint16(4, true), bytes.subarray(at + MESSAGE_HEADER_SIZE, at + length), at));
+    at += aligned(length);
+  }
+  return messages;
+}
+
+function parseMessage(type: number, payload: Uint8Array, at: number): RouteMessage {
+  const size = HEADER_SIZES.get(type) ?? payload.length;
+  if (payload.length < size) throw new RangeError(`Cannot read the message at offset ${at}: it is too short`);
+  return { type, header: payload.subarray(0, size), attributes: parseAttributes(payload.subarray(aligned(size)), at) };
+}
+
+function parseAttributes(bytes: Uint8Array, at: number): Map<number, Uint8Array> {
+  const attributes = new Map<number, Uint8Array>();
+  for (let start = 0; start < bytes.length;) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset + start, bytes.length - start);
+    const length = view.byteLength < ATTRIBUTE_HEADER_SIZE ? 0 : view.getUint16(0, true);
+    if (length < ATTRIBUTE_HEADER_SIZE || length > view.byteLength) {
+      throw new RangeError(`Cannot read the message at offset ${at}: an attribute does not fit into it`);
+    }
+    attributes.set(view.getUint16(2, true) & TYPE_MASK, bytes.subarray(start + ATTRIBUTE_HEADER_SIZE, start + length));
+    start += aligned(length);
+  }
+  return attributes;
+}
+
+/** What follows the header of the message, as bytes. */
+export function encodeRouteBody({ header, attributes }: Omit<RouteMessage, "type">): Uint8Array {
+  const parts = [...attributes].map(([type, value]) => {
+    const bytes = new Uint8Array(aligned(ATTRIBUTE_HEADER_SIZE + value.length));
+    const view = new DataView(bytes.buffer);
+    view.setUint16(0, ATTRIBUTE_HEADER_SIZE + value.length, true);
+    view.setUint16(2, type, true);
+    bytes.set(value, ATTRIBUTE_HEADER_SIZE);
+    return bytes;
+  });
+  return Uint8Array.from([header, ...parts].flatMap((part) => [...part]));
+}
+
+/** Everything begins at a multiple of 4 (`NLMSG_ALIGN`, `RTA_ALIGN`). */
+export function aligned(size: number): number {
+  return Math.ceil(size / 4) * 4;
+}
+
+/** A number of 32 bits in an attribute, or in a header. */
+export function numberAt(bytes: Uint8Array | undefined, offset = 0): number | undefined {
+  if (bytes === undefined || bytes.length < offset + 4) return undefined;
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(offset, true);
+}

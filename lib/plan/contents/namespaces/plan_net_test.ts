@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import {
+  anAddress,
+  aNet,
+  aRoute,
+  LOCAL_ADDRESS,
+  LOCAL_ADDRESS_6,
+  LOOPBACK_DEVICE,
+} from "../../../../tests/support/net_contents.ts";
+import { buildHost } from "../../../../tests/support/plan_inputs.ts";
+import type { HostDescriptor } from "../../../host/host.ts";
+import type { NetNamespace } from "../../../model/namespaces.ts";
+import { type RouteMessage, RTM_NEWRULE } from "../../../model/route_message.ts";
+import { planNet } from "./plan_net.ts";
+
+const FILE = { mode: 0o644, size: 0, device: 1 };
+
+interface Setting {
+  /** Settings that this kernel has. */
+  readonly files?: readonly string[];
+  /** Descriptor 30: what its link says. */
+  readonly link?: string;
+  readonly keys?: Readonly<Record<string, number>>;
+}
+
+function plan(net: NetNamespace, { files = [], link, keys = {} }: Setting = {}) {
+  const problems: { where: string; what: string }[] = [];
+  const notes: string[] = [];
+  const inherited = new Map(link === undefined ? [] : [[30, { name: link } as HostDescriptor]]);
+  const planned = planNet(net, {
+    checkpoint: { namespaces: new Set(["net"]), strangers: new Map() },
+    contents: { net },
+    host: buildHost({ files: new Map(files.map((path) => [path, FILE])), inherited }),
+    rootIsSibling: false,
+    inherited: (key) => keys[key],
+    scratch: 0,
+    ...{ problems, notes },
+  });
+  return { planned, problems: problems.map(({ where, what }) => `${where}: ${what}`), notes };
+}
+
+/** What is asked for, with what may fail. */
+function requestsOf(net: NetNamespace): string[] {
+  const { planned, problems } = plan(net);
+  assert.deepEqual(problems, []);
+  if (planned?.kind !== "fill") return [];
+  return planned.requests.map(({ attempt, tolerated }) => [attempt, ...tolerated].join(" "));
+}
+
+function aRule(
+  parts: { readonly header?: readonly number[]; readonly attributes?: Record<number, readonly number[]> },
+) {
+  const { header = [2, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0], attributes = {} } = parts;
+  const all = { 14: [255, 255, 255, 255], 15: [254, 0, 0, 0], 21: [2], ...attributes };
+  return {
+    type: RTM_NEWRULE,
+    header: Uint8Array.from(header),
+    attributes: new Map(Object.entries(all).map(([type, value]) => [Number(type), Uint8Array.from(value)])),
+  } satisfies RouteMessage;
+}
+
+const RULES = [
+  aRule({ attributes: { 15: [255, 0, 0, 0] } }),
+  aRule({ attributes: { 6: [0xfe, 0x7f, 0, 0] } }),
+  aRule({ attributes: { 6: [0xff, 0x7f, 0, 0], 15: [253, 0, 0, 0] } }),
+];
+
+const SIX = anAddress([0xfd, ...new Array(14).fill(0), 7], 60);
+
+const FAILS_WITHOUT_IPV6 = "EADDRNOTAVAIL ENODEV EOPNOTSUPP";
+
+Deno.test("planNet() asks for addresses and routes", async (t) => {
+  const down = { ...LOOPBACK_DEVICE, flags: 8 };
+  const other = anAddress([10, 0, 0, 1], 24);
+  const gateway = aRoute([10, 2, 0, 0], 16, { 5: [10, 1, 0, 1] });
+  const rows: { name: string; net: NetNamespace; want: string[] }[] = [
+    { name: "nothing for a device that is down", net: aNet({ devices: [down], addresses: [] }), want: [] },
+    {
+      name: "addresses that are there already",
+      net: aNet({ rules: RULES }),
+      want: [
+        "Cannot add the address 127.0.0.1/8 EEXIST",
+        "Cannot add the address ::1/128 EEXIST",
+        "Cannot remove the route ::1/128 ESRCH",
+      ],
+    },
+    {
+      name: "addresses that should not be there",
+      net: aNet({ addresses: [other] }),
+      want: [
+        `Cannot remove the address 127.0.0.1/8 ${FAILS_WITHOUT_IPV6}`,
+        `Cannot remove the address ::1/128 ${FAILS_WITHOUT_IPV6}`,
+        "Cannot add the address 10.0.0.1/24",
+      ],
+    },
+    {
+      name: "addresses with and without routes that the kernel makes",
+      net: aNet({
+        devices: [down],
+        addresses: [SIX, { ...SIX, attributes: new Map([...SIX.attributes, [8, Uint8Array.of(0, 2, 0, 0)]]) }],
+      }),
+      want: [
+        "Cannot add the address fd00::7/60",
+        "Cannot add the address fd00::7/60",
+        "Cannot remove the route fd00::/60 ESRCH",
+      ],
+    },
+    {
+      name: "routes, those through gateways last, and those of the kernel if they are missing",
+      net: aNet({
+        devices: [down],
+        addresses: [],
+        routes: [
+          gateway,
+          aRoute([10, 1, 0, 0], 16),
+          { ...aRoute([10, 3, 0, 0], 16), header: Uint8Array.of(2, 16, 0, 0, 254, 2, 253, 6, 0, 0, 0, 0) },
+        ],
+      }),
+      want: [
+        "Cannot add the route 10.1.0.0/16",
+        "Cannot add the route blackhole 10.3.0.0/16 EEXIST",
+        "Cannot add the route 10.2.0.0/16",
+      ],
+    },
+  ];
+  for (const { name, net, want } of rows) await t.step(name, () => assert.deepEqual(requestsOf(net), want));
+});
+
+Deno.test("planNet() gives the kernel back only what it takes", () => {
+  const { planned } = plan(aNet({ routes: [aRoute([10, 0, 0, 0], 8, { 12: new Array(32).fill(0) })] }));
+  if (planned?.kind !== "fill") throw new Error("It is not filled");
+  assert.equal(planned.requests.at(-1)?.body.toHex(), "02080000fe03fd01" + "00000000" + "08000100" + "0a000000");
+  assert.deepEqual(planned.routes, ["10.0.0.0/8 0000fe03fd0110000000 1:0a000000"]);
+  // Number 1, IFF_UP of all that can be set, and the size of packets.
+  assert.equal(planned.setUp.body.toHex(), "00000000" + "01000000" + "01000000" + "a5f30000" + "08000400" + "00000100");
+  assert.deepEqual(planned.loopback, { mtu: 65536, flags: 0x10049 });
+});
+
+Deno.test("planNet() refuses what cannot be restored", async (t) => {
+  const rows: { name: string; net: NetNamespace; want: string[] }[] = [
+    {
+      name: "devices",
+      net: aNet({
+        devices: [LOOPBACK_DEVICE, { kind: "veth", name: "eth0", index: 2, mtu: 1500, flags: 0x11043 }],
+        routes: [aRoute([10, 0, 0, 0], 8, { 4: [2, 0, 0, 0] })],
+      }),
+      want: [
+        'the veth device "eth0" cannot be restored',
+        "the route 10.0.0.0/8 cannot be restored: it goes through device 2",
+      ],
+    },
+    {
+      name: "a loopback device with another name",
+      net: aNet({ devices: [{ ...LOOPBACK_DEVICE, name: "loop" }] }),
+      want: ['the loopback device "loop" cannot be restored: it has number 1, and "lo" with number 1 is made'],
+    },
+    {
+      name: "flags",
+      net: aNet({ devices: [{ ...LOOPBACK_DEVICE, flags: 0x10449 }] }),
+      want: ['the flags 0x400 of the loopback device "lo" cannot be restored'],
+    },
+    {
+      name: "attributes",
+      net: aNet({
+        addresses: [
+          { ...LOCAL_ADDRESS, attributes: new Map([...LOCAL_ADDRESS.attributes, [10, Uint8Array.of(1)]]) },
+          LOCAL_ADDRESS_6,
+        ],
+        routes: [aRoute([10, 0, 0, 0], 8, { 30: [1, 0, 0, 0] })],
+      }),
+      want: [
+        "the address 127.0.0.1/8 cannot be restored: it has attributes 10",
+        "the route 10.0.0.0/8 cannot be restored: it has attributes 30",
+      ],
+    },
+    {
+      name: "a route that ends",
+      net: aNet({ routes: [aRoute([10, 0, 0, 0], 8, { 12: [0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0] })] }),
+      want: ["the route 10.0.0.0/8 cannot be restored: it is for a limited time"],
+    },
+    {
+      name: "rules",
+      net: aNet({
+        rules: [
+          ...RULES.slice(0, 2),
+          aRule({ header: [2, 0, 8, 0, 7, 0, 0, 1, 0, 0, 0, 0], attributes: { 6: [7, 0, 0, 0] } }),
+        ],
+      }),
+      want: [
+        "the rule for routes 7 with conditions cannot be restored",
+        "the rule for routes 32767 to 253 is missing, which every new namespace has",
+      ],
+    },
+    {
+      name: "filters, and other namespaces",
+      net: aNet({ filters: ['iptables "-A INPUT -j DROP"'], peers: [3] }),
+      want: [
+        'the rule of iptables "-A INPUT -j DROP" cannot be restored',
+        "its id 3 for another net namespace cannot be restored",
+      ],
+    },
+    {
+      name: "settings",
+      net: aNet({ sysctls: new Map([["net/ipv6/conf/lo/a", "1"], ["net/ipv6/conf/all/a", "1"], ["net/unix/b", "2"]]) }),
+      want: [
+        'this kernel does not have the settings "/proc/sys/net/ipv6/conf/default/a", "/proc/sys/net/unix/b"',
+      ],
+    },
+    {
+      name: "an external one that is not provided",
+      net: { kind: "external", key: "outer" },
+      want: ['the external namespace "outer" is needed: --inherit-fd "fd[N]:outer"'],
+    },
+  ];
+  for (const { name, net, want } of rows) {
+    await t.step(name, () => assert.deepEqual(plan(net).problems, want.map((what) => `net namespace: ${what}`)));
+  }
+});
+
+Deno.test("planNet() tells what is not restored, and does not matter", () => {
+  const { problems, notes } = plan(aNet({ tracksConnections: true }));
+  assert.deepEqual(problems, []);
+  assert.deepEqual(notes, ["What the kernel knew of connections of the net namespace is not restored"]);
+});
+
+Deno.test("planNet() has the tasks join what the user provides", async (t) => {
+  const net = { kind: "external", key: "outer" } as const;
+  const keys = { outer: 30 };
+  await t.step("a net namespace", () => {
+    const { planned, problems } = plan(net, { keys, link: "net:[4]" });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(planned, { kind: "join", fd: 30, key: "outer", link: "net:[4]" });
+  });
+  await t.step("nothing else", () => {
+    assert.deepEqual(plan(net, { keys, link: "pipe:[4]" }).problems, [
+      'net namespace: descriptor 30 for "outer" is "pipe:[4]", and no net namespace',
+    ]);
+  });
+  await t.step("a descriptor that is not open has been told", () => {
+    assert.deepEqual(plan(net, { keys }), { planned: undefined, problems: [], notes: [] });
+  });
+});
+
+Deno.test("planNet() leaves others what they set up", () => {
+  assert.deepEqual(plan({ kind: "empty" }), { planned: { kind: "leave" }, problems: [], notes: [] });
+});

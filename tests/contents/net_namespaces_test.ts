@@ -1,0 +1,156 @@
+/** Net namespaces of the tasks' own, and those that others set up. */
+import { equal as assertEqual, match as assertMatch } from "node:assert/strict";
+import { requires } from "../support/skip.ts";
+import { ExternalNetwork, networkOf, providing } from "./support/external_network.ts";
+import { LiveTree } from "./support/live_tree.ts";
+import { testEdited } from "./support/test_edited.ts";
+import { testProgram } from "./support/test_program.ts";
+
+/** The lock that CRIU sets up otherwise needs iptables. */
+const UNLOCKED = ["--network-lock", "skip"];
+
+testProgram({ program: "net_down", what: "a loopback device that is down", dump: UNLOCKED });
+testProgram({ program: "net_sockets", what: "sockets of all kinds in a net namespace", dump: UNLOCKED });
+testProgram({
+  program: "net_connection",
+  what: "a connection within a net namespace",
+  dump: [...UNLOCKED, "--tcp-established"],
+  restore: ["--tcp-established"],
+});
+testProgram({ program: "net_addresses", what: "addresses and routes of both families", dump: UNLOCKED });
+testProgram({
+  program: "net_bare",
+  what: "a loopback device without its own addresses, and one without a route",
+  dump: UNLOCKED,
+  criuLoses: "it leaves the addresses and the route that the kernel makes",
+});
+testProgram({ program: "net_settings", what: "settings of a net namespace", dump: UNLOCKED });
+testProgram({ program: "net_without_ipv6", what: "a net namespace without IPv6", dump: UNLOCKED });
+testProgram({
+  program: "net_sockets",
+  what: "a net namespace that the root joins",
+  dump: UNLOCKED,
+  cgrestore: ["--restore-sibling"],
+});
+
+const TAKEN = "net_sockets: a port that is taken on the host";
+
+Deno.test({
+  name: TAKEN,
+  ...requires(TAKEN, "root", "cc", "criu"),
+  async fn() {
+    await using tree = await LiveTree.ofProgram("net_sockets");
+    const images = await tree.dump(UNLOCKED);
+    using _ = takePort(22);
+    const { code, err } = await tree.restore(images);
+    assertEqual(err, "");
+    assertEqual(code, 0);
+    assertEqual(await tree.finish(), "ok");
+  },
+});
+
+/** Has a port, unless somebody else has it. */
+function takePort(port: number): Disposable {
+  try {
+    return Deno.listen({ hostname: "127.0.0.1", port });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    return new DisposableStack();
+  }
+}
+
+testProgram({
+  program: "net_of_others",
+  what: "a net namespace that is left to others",
+  dump: [...UNLOCKED, "--empty-ns", "net"],
+  restore: ["--empty-ns", "net"],
+});
+testProgram({
+  program: "net_of_others",
+  what: "a net namespace of which the dump tells nothing",
+  dump: [...UNLOCKED, "--empty-ns", "net"],
+});
+testProgram({
+  program: "net_of_others",
+  what: "a net namespace that is left to others although the dump has it",
+  dump: UNLOCKED,
+  restore: ["--empty-ns", "net"],
+  mayDifferInImages: /^net$/,
+});
+
+externalTest("a net namespace that the user provides", UNLOCKED, async (external) => {
+  const { tree, images, options, provide } = external;
+  const runs = {
+    cgrestore: () => tree.restoreThrough(provide, images, options),
+    "cgrestore, and the root joins": () => tree.restoreThrough(provide, images, [...options, "--restore-sibling"]),
+    criu: () => tree.restoreWithCriuThrough(provide, images, options),
+  };
+  for (const [name, run] of Object.entries(runs)) {
+    const { code, err } = await run();
+    assertEqual(code, 0, `${name}: ${err}`);
+    assertEqual(networkOf(tree.root), external.link, name);
+    assertEqual(await tree.finish(), "ok", name);
+    await tree.kill();
+  }
+});
+
+const NFTABLES = ["--network-lock", "nftables"];
+
+externalTest(
+  "a net namespace that the dump has locked is opened",
+  NFTABLES,
+  async ({ tree, images, provide, options }) => {
+    const { code, err } = await tree.restoreThrough(provide, images, options);
+    assertEqual(err, "");
+    assertEqual(code, 0);
+    assertEqual(await tree.finish(), "ok");
+  },
+);
+
+externalTest("a net namespace has to be provided, and be one", UNLOCKED, async ({ tree, images, options }) => {
+  const missing = await tree.restore(images);
+  assertMatch(missing.err, /net namespace: the external namespace "outer" is needed: --inherit-fd "fd\[N\]:outer"/);
+  assertEqual(missing.code, 4);
+  const other = await tree.restoreThrough(providing("/"), images, options);
+  assertMatch(other.err, /net namespace: descriptor 30 for "outer" is "\/", and no net namespace/);
+  assertEqual(other.code, 4);
+});
+
+testEdited({
+  program: "net_foreign",
+  what: "what a net namespace has besides the loopback device is refused",
+  dump: UNLOCKED,
+  edit: (images) => {
+    const name = [...Deno.readDirSync(images)].map((entry) => entry.name).find((name) => name.startsWith("netns-"));
+    const number = /\d+/.exec(name ?? "")?.[0];
+    Deno.writeTextFileSync(
+      `${images}/iptables-${number}.img`,
+      "*filter\n:INPUT DROP [0:0]\n-A INPUT -j ACCEPT\nCOMMIT\n",
+    );
+  },
+  refused: new RegExp(
+    [
+      'net namespace: the bridge device "bridge0" cannot be restored',
+      "net namespace: the route 10.5.0.0/16 cannot be restored: it goes through device 2",
+      "net namespace: the rule for routes 32765 with conditions cannot be restored",
+      'net namespace: the rule of iptables ":INPUT DROP \\[0:0\\]" cannot be restored',
+      'net namespace: the rule of iptables "-A INPUT -j ACCEPT" cannot be restored',
+    ].join("[^]*"),
+  ),
+});
+
+function externalTest(
+  what: string,
+  dump: readonly string[],
+  check: (external: ExternalNetwork) => Promise<void>,
+): void {
+  const name = `net_of_others: ${what}`;
+  Deno.test({
+    name,
+    ...requires(name, "root", "cc", "criu"),
+    async fn() {
+      await using external = await ExternalNetwork.dump("net_of_others", dump);
+      await check(external);
+    },
+  });
+}

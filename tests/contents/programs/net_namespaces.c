@@ -1,0 +1,263 @@
+#include "inet.h"
+#include <linux/if_packet.h>
+#include <linux/netlink.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/un.h>
+
+/* Ports that something on the host may have: in a net namespace of one's own, they are free. */
+enum { TCP_PORT = 22, UDP_PORT = 53 };
+
+static void run(const char *command)
+{
+	if (MUST(system(command)) == 0)
+		return;
+	fprintf(stderr, "%s has failed\n", command);
+	exit(1);
+}
+
+static void enter_network(void)
+{
+	MUST(unshare(CLONE_NEWNET));
+}
+
+struct text {
+	char bytes[65536];
+};
+
+/* What a command prints. */
+static void output_of(const char *command, struct text *text)
+{
+	FILE *pipe = popen(command, "r");
+	MUST(pipe == NULL ? -1 : 0);
+	size_t size = fread(text->bytes, 1, sizeof(text->bytes) - 1, pipe);
+	text->bytes[size] = 0;
+	pclose(pipe);
+}
+
+static const char *const NETWORK =
+	"ip -details link; ip addr; ip route show table all; ip -6 route show table all; ip rule;"
+	"cd /proc/sys/net && for file in ipv[46]/conf/*/* unix/* ipv4/ping_group_range; do"
+	" echo \"$file $(cat $file 2>&1)\"; done";
+
+/* Notes what the net namespace has, waits, and tells the difference. */
+static void ready_with_network(void)
+{
+	static struct text before, after;
+	output_of(NETWORK, &before);
+	ready_and_wait();
+	output_of(NETWORK, &after);
+	bool is_same = strcmp(before.bytes, after.bytes) == 0;
+	if (!is_same)
+		fprintf(stderr, "before:\n%s\nafter:\n%s\n", before.bytes, after.bytes);
+	CHECK(is_same);
+}
+
+/* A new one, in which nothing was set up. */
+PROGRAM(net_down)
+{
+	enter_network();
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(if_nametoindex("lo") == 1);
+		end_child();
+	}
+	ready_with_network();
+	join_child(child);
+}
+
+static struct sockaddr_un abstract(const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	strcpy(address.sun_path + 1, name);
+	return address;
+}
+
+static bool receives(int fd, const char *text)
+{
+	char found[100] = "";
+	return recv(fd, found, sizeof(found), MSG_DONTWAIT) == (ssize_t)strlen(text) && strcmp(found, text) == 0;
+}
+
+static bool can_connect(int listener)
+{
+	union address address = local_of(listener);
+	int client = MUST(socket(address.any.sa_family, SOCK_STREAM, 0));
+	bool has_connected = connect(client, &address.any, size_of(&address)) == 0;
+	int server = accept(listener, NULL, NULL);
+	close_at_once(client);
+	close_at_once(server);
+	return has_connected && server >= 0;
+}
+
+static int bound_packet_socket(void)
+{
+	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP), .sll_ifindex = 1};
+	int fd = MUST(socket(AF_PACKET, SOCK_DGRAM, 0));
+	MUST(bind(fd, (struct sockaddr *)&address, sizeof(address)));
+	return fd;
+}
+
+static bool hears_packets(int fd)
+{
+	char bytes[2000];
+	ssize_t size;
+	int count = 0;
+	while ((size = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+		count++;
+	return count > 0;
+}
+
+/* Sockets of all kinds, of which some have what is taken on the host. */
+PROGRAM(net_sockets)
+{
+	enter_network();
+	run("ip link set lo up");
+	int tcp4 = bound(SOCK_STREAM, "127.0.0.1", TCP_PORT), tcp6 = bound(SOCK_STREAM, "::1", TCP_PORT);
+	MUST(listen(tcp4, 5));
+	MUST(listen(tcp6, 5));
+	int udp = bound(SOCK_DGRAM, "127.0.0.1", UDP_PORT);
+	int fresh = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	struct sockaddr_un name = abstract("cgr-net-namespace");
+	socklen_t size = offsetof(struct sockaddr_un, sun_path) + 18;
+	int local = MUST(socket(AF_UNIX, SOCK_DGRAM, 0)), sender = MUST(socket(AF_UNIX, SOCK_DGRAM, 0));
+	MUST(bind(local, (struct sockaddr *)&name, size));
+	MUST(sendto(sender, "queued", 6, 0, (struct sockaddr *)&name, size));
+	struct sockaddr_nl port = {.nl_family = AF_NETLINK, .nl_pid = 1};
+	int netlink = MUST(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
+	MUST(bind(netlink, (struct sockaddr *)&port, sizeof(port)));
+	int packets = bound_packet_socket();
+
+	ready_with_network();
+
+	CHECK(can_connect(tcp4) && can_connect(tcp6));
+	CHECK(hears_packets(packets));
+	union address address = local_of(udp);
+	CHECK(sendto(udp, "datagram", 8, 0, &address.any, size_of(&address)) == 8 && receives(udp, "datagram"));
+	CHECK(connect(fresh, &address.any, size_of(&address)) == -1 && errno == ECONNREFUSED);
+	CHECK(receives(local, "queued"));
+	CHECK(sendto(sender, "more", 4, 0, (struct sockaddr *)&name, size) == 4 && receives(local, "more"));
+	socklen_t length = sizeof(port);
+	CHECK(getsockname(netlink, (struct sockaddr *)&port, &length) == 0 && port.nl_pid == 1);
+}
+
+/* A connection between two tasks of one. */
+PROGRAM(net_connection)
+{
+	enter_network();
+	run("ip link set lo up");
+	int listener = bound(SOCK_STREAM, "127.0.0.1", TCP_PORT);
+	MUST(listen(listener, 5));
+	union address address = local_of(listener);
+	int client = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	MUST(connect(client, &address.any, size_of(&address)));
+	int server = MUST(accept(listener, NULL, NULL));
+	MUST(send(client, "before", 6, 0));
+
+	ready_with_network();
+
+	CHECK(receives(server, "before"));
+	CHECK(send(server, "after", 5, 0) == 5);
+	sleep_ms(100);
+	CHECK(receives(client, "after"));
+	close_at_once(client);
+	close_at_once(server);
+}
+
+/* Addresses and routes of both families beyond those that the kernel makes. */
+PROGRAM(net_addresses)
+{
+	enter_network();
+	run("ip link set lo up && ip addr add 10.9.8.7/24 dev lo label lo:one && ip addr add 10.9.8.8/24 dev lo &&"
+	    "ip addr add 172.16.0.1 peer 172.16.0.2 dev lo && ip -6 addr add fd00::7/64 dev lo &&"
+	    "ip route add 10.77.0.0/16 dev lo src 10.9.8.7 metric 7 &&"
+	    "ip route add 10.78.0.0/16 via 10.77.0.9 mtu 1000 && ip route add blackhole 10.79.0.0/16 &&"
+	    "ip route add default dev lo && ip -6 route add fd77::/32 dev lo metric 77 &&"
+	    "ip -6 route add unreachable fd78::/32");
+	int tcp = bound(SOCK_STREAM, "10.9.8.7", TCP_PORT), subnet = bound(SOCK_STREAM, "10.9.8.99", TCP_PORT);
+	int udp = bound(SOCK_DGRAM, "fd00::7", UDP_PORT);
+	MUST(listen(tcp, 5));
+	MUST(listen(subnet, 5));
+
+	ready_with_network();
+
+	CHECK(can_connect(tcp) && can_connect(subnet));
+	union address address = local_of(udp);
+	CHECK(sendto(udp, "datagram", 8, 0, &address.any, size_of(&address)) == 8 && receives(udp, "datagram"));
+}
+
+/* A loopback device without what the kernel gives it and its addresses, and with small packets. */
+PROGRAM(net_bare)
+{
+	enter_network();
+	run("ip link set lo mtu 1400 multicast on && ip link set lo up && ip addr flush dev lo");
+	run("ip addr add 10.1.1.1/32 dev lo && ip addr add fd00::7/60 dev lo && ip -6 route del fd00::/60 dev lo");
+	ready_with_network();
+}
+
+/* Settings of the namespace and of the device. */
+PROGRAM(net_settings)
+{
+	enter_network();
+	run("ip link set lo up");
+	run("cd /proc/sys/net && echo 1 >ipv4/conf/all/forwarding && echo 1 >ipv6/conf/all/forwarding &&"
+	    "echo 1 >ipv4/conf/all/accept_redirects && echo 2 >ipv4/conf/default/rp_filter &&"
+	    "echo 1 >ipv4/conf/lo/accept_local && echo 33 >ipv6/conf/default/hop_limit &&"
+	    "echo fd00::1:2:3:4 >ipv6/conf/default/stable_secret && echo 1500 >ipv6/conf/lo/mtu &&"
+	    "echo 77 >unix/max_dgram_qlen && echo '5 6' >ipv4/ping_group_range");
+	ready_with_network();
+}
+
+/* A loopback device without IPv6. */
+PROGRAM(net_without_ipv6)
+{
+	enter_network();
+	run("ip link set lo up && echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6");
+	ready_with_network();
+}
+
+/* A little of everything, in a tree; for calls that fail. */
+PROGRAM(net_several)
+{
+	enter_network();
+	run("ip link set lo up && ip addr add 10.9.8.7/24 dev lo && ip route add 10.77.0.0/16 dev lo");
+	int tcp = bound(SOCK_STREAM, "10.9.8.7", TCP_PORT);
+	MUST(listen(tcp, 5));
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(can_connect(tcp));
+		end_child();
+	}
+	ready_with_network();
+	join_child(child);
+}
+
+/* Of others, who set it up. */
+PROGRAM(net_of_others)
+{
+	enter_network();
+	run("ip link set lo up");
+	int tcp = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	union address any = address_of("0.0.0.0", TCP_PORT);
+	MUST(bind(tcp, &any.any, size_of(&any)));
+	MUST(listen(tcp, 5));
+	ready_and_wait();
+	run("ip link set lo up");
+	CHECK(can_connect(tcp));
+}
+
+/* What cannot be made again. */
+PROGRAM(net_foreign)
+{
+	enter_network();
+	run("ip link set lo up && ip link add bridge0 type bridge && ip rule add from 10.0.0.0/8 table 7 &&"
+	    "ip route add 10.5.0.0/16 dev bridge0 2>/dev/null ||"
+	    "ip link set bridge0 up && ip route add 10.5.0.0/16 dev bridge0");
+	ready_and_wait();
+}
