@@ -35,7 +35,7 @@ export function readArchive(compressed: Uint8Array): ArchivedFile[] | string {
 
 /** The files of a tar archive in GNU's format, or what is wrong with it. */
 export function readTar(bytes: Uint8Array): ArchivedFile[] | string {
-  const files: ArchivedFile[] = [];
+  const files = new Map<string, ArchivedFile>();
   let names: LongNames = {};
   for (let at = 0; at + BLOCK <= bytes.length && bytes[at] !== 0;) {
     const header = bytes.subarray(at, at + BLOCK);
@@ -55,20 +55,20 @@ export function readTar(bytes: Uint8Array): ArchivedFile[] | string {
       if (typeof file === "string") return `${file} ${where}`;
       // Through anything else, a name could lead out of what is written.
       if (!isInDirectory(file, files)) return `there is a file in what is no directory ${where}`;
-      const same = files.find(({ path }) => path === file.sameAs);
+      const same = file.sameAs === undefined ? undefined : files.get(file.sameAs);
       if (file.sameAs !== undefined && same === undefined) return `there is a link to a file that comes later ${where}`;
-      files.push(same === undefined ? file : { ...file, size: same.size });
+      if (files.has(file.path)) return `there is a file once more ${where}`;
+      files.set(file.path, same === undefined ? file : { ...file, size: same.size });
       names = {};
     }
   }
-  return files;
+  return [...files.values()];
 }
 
-function isInDirectory({ path }: ArchivedFile, files: readonly ArchivedFile[]): boolean {
+function isInDirectory({ path }: ArchivedFile, files: ReadonlyMap<string, ArchivedFile>): boolean {
   const end = path.lastIndexOf("/");
-  if (end === -1) return true;
-  const above = path.slice(0, end);
-  return files.some((file) => file.path === above && (file.mode & S_IFMT) === S_IFDIR && file.sameAs === undefined);
+  const above = files.get(path.slice(0, end));
+  return end === -1 || above !== undefined && (above.mode & S_IFMT) === S_IFDIR;
 }
 
 /** Names that have no room in the header of their entry. */

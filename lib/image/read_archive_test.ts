@@ -90,6 +90,11 @@ Deno.test("readTar() tells what is wrong", async (t) => {
       "there is a file in what is no directory at offset 512 of the archive",
     ],
     [
+      "a file twice",
+      new Uint8Array([...withType("0", { name: "a" }), ...withType("5", { name: "a" })]),
+      "there is a file once more at offset 512 of the archive",
+    ],
+    [
       "a link to what is not there",
       withType("1", { name: "a" }),
       "there is a link to a file that comes later at offset 0 of the archive",

@@ -7,7 +7,7 @@ import type { MountOptions } from "../../plan.ts";
 import { isAtLeast } from "../kernel_version.ts";
 import { type MountPlaces, pathBelow, whereOf } from "./mount_places.ts";
 import type { MountOption, MountSource, MountsPlan, MountStep } from "./mounts_plan.ts";
-import { planSharing } from "./plan_sharing_of_mounts.ts";
+import { planMountSharing } from "./plan_mount_sharing.ts";
 
 /** What planning mounts has to know. */
 export interface MountQuestions {
@@ -64,7 +64,7 @@ export function planMounts(questions: MountQuestions): MountsPlan {
   const ordered = orderMounts(questions);
   const indices = new Map(ordered.map((mount, index) => [mount.id, index]));
   const steps = ordered.map((mount) => planStep(mount, { questions, indices }));
-  return { steps, sharing: planSharing(ordered, questions) };
+  return { steps, sharing: planMountSharing(ordered, questions) };
 }
 
 /** What the user has told of mounts that are not there. */

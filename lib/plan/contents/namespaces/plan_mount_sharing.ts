@@ -12,7 +12,7 @@ const JOINABLE = [5, 15] as const;
  * Plans which mounts share with each other, and from whom they receive, as CRIU does it: once all are there, so that
  * nothing is shared while they are made. Peer groups come behind those that they receive from.
  */
-export function planSharing(mounts: readonly Mount[], questions: MountQuestions): SharingStep[] {
+export function planMountSharing(mounts: readonly Mount[], questions: MountQuestions): SharingStep[] {
   const groups = Map.groupBy(mounts.filter(({ peers }) => peers !== undefined), ({ peers = 0 }) => peers);
   const steps = new SharingSteps(mounts, { groups, questions });
   for (const peers of groups.keys()) steps.addGroup(peers);
