@@ -106,31 +106,64 @@ testEdited({
   refused: /tmpfs-dev-\d+\.tar\.gz\.img: it is not compressed by gzip/,
   status: 3,
 });
-const IN_PID_NAMESPACE = "mounts_pids: a proc of a pid namespace";
-Deno.test({
-  name: IN_PID_NAMESPACE,
-  ...requires(IN_PID_NAMESPACE, "root", "cc", "criu", "pid-namespaces"),
-  async fn() {
-    const holder = await compileHolder();
-    const directory = await Deno.makeTempDir({ prefix: "cgr-pids-" });
-    const images = await Deno.makeTempDir({ prefix: "cgr-images-" });
-    try {
-      const args = ["--pid", "--fork", holder, "mounts_pids", directory];
-      const started = new Deno.Command("unshare", { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
-      await waitUntil(() => exists(`${directory}/ready`), "the program is not ready");
-      const root = Deno.readTextFileSync(`/proc/${started.pid}/task/${started.pid}/children`).trim();
-      const dump = await runProgram([criuPath(), "dump", "-t", root, "-D", images, "-o", "dump.log"]);
-      assertEqual(dump.code, 0);
-      await started.status;
-      const { err, code } = await runProgram([...cgrestoreCommand(), "restore", "-D", images, "-d", "-v1"]);
-      assertEqual(err, "");
-      assertEqual(code, 0);
-      await Deno.writeTextFile(`${directory}/go`, "");
-      await waitUntil(() => exists(`${directory}/result`), "the program has not finished");
-      assertEqual(Deno.readTextFileSync(`${directory}/result`), "ok\n");
-    } finally {
-      await Deno.remove(directory, { recursive: true });
-      await Deno.remove(images, { recursive: true });
-    }
+
+interface FirstProcess {
+  readonly program: string;
+  readonly what: string;
+  /** Options of unshare(1). */
+  readonly unshare: readonly string[];
+  /** Further options, by the directory of the program. */
+  readonly dump: (directory: string) => readonly string[];
+  readonly restore: (directory: string) => readonly string[];
+}
+
+/** Programs that are the first process of a pid namespace. */
+const FIRST_PROCESSES: readonly FirstProcess[] = [
+  { program: "mounts_pids", what: "a proc of a pid namespace", unshare: [], dump: () => [], restore: () => [] },
+  {
+    program: "container",
+    what: "a container, in namespaces of all kinds but that for users",
+    unshare: ["--net", "--uts", "--ipc", "--cgroup"],
+    dump: (directory) => (
+      [`mnt[${directory}]:own`, "mnt[/data]:data"].flatMap((key) => ["--external", key]).concat(
+        "--network-lock",
+        "skip",
+      )
+    ),
+    restore: (directory) => [
+      ...["--root", `${directory}/root`],
+      ...["--external", `mnt[own]:${directory}`, "--external", `mnt[data]:${directory}/data`],
+    ],
   },
-});
+];
+for (const { program, what, ...options } of FIRST_PROCESSES) {
+  const name = `${program}: ${what}`;
+  Deno.test({
+    name,
+    ...requires(name, "root", "cc", "criu", "pid-namespaces"),
+    async fn() {
+      const holder = await compileHolder();
+      const directory = await Deno.makeTempDir({ prefix: "cgr-pids-" });
+      const images = await Deno.makeTempDir({ prefix: "cgr-images-" });
+      try {
+        const args = ["--pid", "--fork", ...options.unshare, holder, program, directory];
+        const started = new Deno.Command("unshare", { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+        await waitUntil(() => exists(`${directory}/ready`), "the program is not ready");
+        const root = Deno.readTextFileSync(`/proc/${started.pid}/task/${started.pid}/children`).trim();
+        const dump = [criuPath(), "dump", "-t", root, "-D", images, "-o", "dump.log", ...options.dump(directory)];
+        assertEqual((await runProgram(dump)).code, 0);
+        await started.status;
+        const restore = [...cgrestoreCommand(), "restore", "-D", images, "-d", "-v1", ...options.restore(directory)];
+        const { err, code } = await runProgram(restore);
+        assertEqual(err, "");
+        assertEqual(code, 0);
+        await Deno.writeTextFile(`${directory}/go`, "");
+        await waitUntil(() => exists(`${directory}/result`), "the program has not finished");
+        assertEqual(Deno.readTextFileSync(`${directory}/result`), "ok\n");
+      } finally {
+        await Deno.remove(directory, { recursive: true });
+        await Deno.remove(images, { recursive: true });
+      }
+    },
+  });
+}

@@ -1,14 +1,18 @@
 /* Mount namespaces. CRIU dumps a task only whose files are all on mounts of its own: so these run again inside. */
 #include "holder.h"
+#include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/shm.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 /* In the environment of a program that is inside. */
 #define INSIDE "HOLDER_IS_INSIDE"
@@ -259,39 +263,45 @@ static void make_root(const char *root)
 	make_file(path, "of the root");
 }
 
-/* A root of its own, with file systems as containers have them, and two directories from outside. */
+/* Goes into a root of its own, with file systems as containers have them, and two directories from outside. */
+static void enter_root(void)
+{
+	char bound[512];
+	make_own_mounts(MS_PRIVATE);
+	char root[256];
+	snprintf(root, sizeof(root), "%s/root", directory);
+	make_root(root);
+	make_directory(path_of("data"));
+	make_file(path_of("data/file"), "from outside");
+	MUST(mount(root, root, NULL, MS_BIND, NULL));
+	/* The directory of the program is at the same place inside. */
+	snprintf(bound, sizeof(bound), "%s%s", root, directory);
+	MUST(mount(directory, bound, NULL, MS_BIND, NULL));
+	MUST(mount(path_of("data"), path_of("root/data"), NULL, MS_BIND, NULL));
+	MUST(mount(NULL, path_of("root/data"), NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
+	MUST(mount("proc", path_of("root/proc"), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+	MUST(mount("dev", path_of("root/dev"), "tmpfs", MS_NOSUID, "mode=755"));
+	MUST(mknod(path_of("root/dev/null"), S_IFCHR | 0666, makedev(1, 3)));
+	make_directory(path_of("root/dev/mqueue"));
+	MUST(mount("mqueue", path_of("root/dev/mqueue"), "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+	make_directory(path_of("root/dev/pts"));
+	MUST(mount("devpts", path_of("root/dev/pts"), "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"));
+	MUST(mount("sysfs", path_of("root/sys"), "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+	/* What a container hides, and keeps from being written. */
+	MUST(mount(path_of("root/dev/null"), path_of("root/proc/uptime"), NULL, MS_BIND, NULL));
+	MUST(mount(path_of("root/proc/sys"), path_of("root/proc/sys"), NULL, MS_BIND, NULL));
+	MUST(mount(NULL, path_of("root/proc/sys"), NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
+	MUST(mount("none", path_of("root/proc/bus"), "tmpfs", MS_RDONLY, "size=0k"));
+	MUST(chdir(root));
+	MUST(syscall(SYS_pivot_root, ".", "."));
+	MUST(umount2(".", MNT_DETACH));
+}
+
+/* A root of its own. */
 PROGRAM(mounts_root)
 {
 	if (!is_inside()) {
-		char bound[512];
-		make_own_mounts(MS_PRIVATE);
-		char root[256];
-		snprintf(root, sizeof(root), "%s/root", directory);
-		make_root(root);
-		make_directory(path_of("data"));
-		make_file(path_of("data/file"), "from outside");
-		MUST(mount(root, root, NULL, MS_BIND, NULL));
-		/* The directory of the program is at the same place inside. */
-		snprintf(bound, sizeof(bound), "%s%s", root, directory);
-		MUST(mount(directory, bound, NULL, MS_BIND, NULL));
-		MUST(mount(path_of("data"), path_of("root/data"), NULL, MS_BIND, NULL));
-		MUST(mount(NULL, path_of("root/data"), NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
-		MUST(mount("proc", path_of("root/proc"), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
-		MUST(mount("dev", path_of("root/dev"), "tmpfs", MS_NOSUID, "mode=755"));
-		MUST(mknod(path_of("root/dev/null"), S_IFCHR | 0666, makedev(1, 3)));
-		make_directory(path_of("root/dev/mqueue"));
-		MUST(mount("mqueue", path_of("root/dev/mqueue"), "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
-		make_directory(path_of("root/dev/pts"));
-		MUST(mount("devpts", path_of("root/dev/pts"), "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"));
-		MUST(mount("sysfs", path_of("root/sys"), "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
-		/* What a container hides, and keeps from being written. */
-		MUST(mount(path_of("root/dev/null"), path_of("root/proc/uptime"), NULL, MS_BIND, NULL));
-		MUST(mount(path_of("root/proc/sys"), path_of("root/proc/sys"), NULL, MS_BIND, NULL));
-		MUST(mount(NULL, path_of("root/proc/sys"), NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
-		MUST(mount("none", path_of("root/proc/bus"), "tmpfs", MS_RDONLY, "size=0k"));
-		MUST(chdir(root));
-		MUST(syscall(SYS_pivot_root, ".", "."));
-		MUST(umount2(".", MNT_DETACH));
+		enter_root();
 		run_inside("/holder", "mounts_root");
 	}
 	MUST(chdir("/data"));
@@ -325,6 +335,48 @@ PROGRAM(mounts_pids)
 	CHECK(getpid() == 1 && readlink("/proc/self", found, sizeof(found)) == 1 && found[0] == '1');
 	CHECK(read(own, found, 16) == 16 && strncmp(found, "Name:", 5) == 0);
 	CHECK((flags_of("/proc") & ST_NOSUID) != 0);
+}
+
+/* What a container is: the first process of a pid namespace, in namespaces of all kinds, with a child. */
+PROGRAM(container)
+{
+	if (!is_inside()) {
+		enter_root();
+		MUST(setsid());
+		MUST(sethostname("cgr-container", 13));
+		run_inside("/holder", "container");
+	}
+	struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	struct sockaddr_in port = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "/dev/socket"};
+	int tcp = MUST(socket(AF_INET, SOCK_STREAM, 0)), local = MUST(socket(AF_UNIX, SOCK_STREAM, 0));
+	MUST(ioctl(tcp, SIOCSIFFLAGS, &loopback));
+	MUST(bind(tcp, (struct sockaddr *)&port, sizeof(port)));
+	MUST(bind(local, (struct sockaddr *)&name, sizeof(name)));
+	MUST(listen(tcp, 1));
+	MUST(listen(local, 1));
+	int segment = MUST(shmget(7, 4096, IPC_CREAT | 0600));
+	char *shared = shmat(segment, NULL, 0);
+	strcpy(shared, "shared");
+	int gone = MUST(open("/dev/gone", O_RDWR | O_CREAT, 0600));
+	MUST(write(gone, "gone", 4));
+	MUST(unlink("/dev/gone"));
+	pid_t child = MUST(fork());
+	if (child == 0) {
+		for (;;)
+			pause();
+	}
+	ready_and_wait();
+	char found[64] = "", proc[64];
+	snprintf(proc, sizeof(proc), "/proc/%d/status", child);
+	CHECK(getpid() == 1 && kill(child, 0) == 0 && access(proc, R_OK) == 0);
+	CHECK(gethostname(found, sizeof(found)) == 0 && strcmp(found, "cgr-container") == 0);
+	CHECK(connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&port, sizeof(port)) == 0);
+	CHECK(connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, sizeof(name)) == 0);
+	CHECK(strcmp(shared, "shared") == 0 && shmget(7, 4096, 0600) == segment);
+	CHECK(pread(gone, found, 5, 0) == 4 && strncmp(found, "gone", 4) == 0);
+	int status = 0;
+	CHECK(kill(child, SIGTERM) == 0 && waitpid(child, &status, 0) == child && WTERMSIG(status) == SIGTERM);
 }
 
 /* Files of other kinds that have names in file systems of the tasks' own. */
