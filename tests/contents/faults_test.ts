@@ -6,7 +6,7 @@ import { deepEqual as assertEquals, equal as assertEqual, ok } from "node:assert
 import { run } from "../../lib/cli/run.ts";
 import { openLinuxSys } from "../../lib/sys/linux_sys.ts";
 import { type Faults, FaultySys } from "../support/faulty_sys.ts";
-import { requires } from "../support/skip.ts";
+import { type Requirement, requires } from "../support/skip.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
 interface FaultTest {
@@ -17,6 +17,7 @@ interface FaultTest {
   readonly restore?: readonly string[];
   /** Of so many remote calls one fails: most of them are alike. */
   readonly stride?: number;
+  readonly needs?: readonly Requirement[];
 }
 
 const TESTS: readonly FaultTest[] = [
@@ -33,14 +34,14 @@ const TESTS: readonly FaultTest[] = [
   },
   { program: "namespaces_several" },
   { program: "mounts_several" },
-  { program: "net_several", dump: ["--network-lock", "skip"], stride: 29 },
+  { program: "net_several", dump: ["--network-lock", "skip"], stride: 29, needs: ["iproute2"] },
 ];
 
-for (const { program, dump, restore = [], stride = 1 } of TESTS) {
+for (const { program, dump, restore = [], stride = 1, needs = [] } of TESTS) {
   const name = `restore of "${program}" leaves nothing when a call fails`;
   Deno.test({
     name,
-    ...requires(name, "root", "cc", "criu"),
+    ...requires(name, "root", "cc", "criu", ...needs),
     async fn(t) {
       await using tree = await LiveTree.ofProgram(program);
       const tasks = tree.listTasks();

@@ -4,32 +4,33 @@ import { requires } from "../support/skip.ts";
 import { ExternalNetwork, networkOf, providing } from "./support/external_network.ts";
 import { LiveTree } from "./support/live_tree.ts";
 import { testEdited } from "./support/test_edited.ts";
-import { testProgram } from "./support/test_program.ts";
+import { type ProgramTest, testProgram } from "./support/test_program.ts";
 
 /** The lock that CRIU sets up otherwise needs iptables. */
 const UNLOCKED = ["--network-lock", "skip"];
 
-testProgram({ program: "net_down", what: "a loopback device that is down", dump: UNLOCKED });
-testProgram({ program: "net_sockets", what: "sockets of all kinds in a net namespace", dump: UNLOCKED });
-testProgram({
+/** The programs, and CRIU, set up their networks with it. */
+const NEEDS = ["root", "cc", "criu", "iproute2"] as const;
+
+testNet({ program: "net_down", what: "a loopback device that is down" });
+testNet({ program: "net_sockets", what: "sockets of all kinds in a net namespace" });
+testNet({
   program: "net_connection",
   what: "a connection within a net namespace",
   dump: [...UNLOCKED, "--tcp-established"],
   restore: ["--tcp-established"],
 });
-testProgram({ program: "net_addresses", what: "addresses and routes of both families", dump: UNLOCKED });
-testProgram({
+testNet({ program: "net_addresses", what: "addresses and routes of both families" });
+testNet({
   program: "net_bare",
   what: "a loopback device without its own addresses, and one without a route",
-  dump: UNLOCKED,
   criuLoses: "it leaves the addresses and the route that the kernel makes",
 });
-testProgram({ program: "net_settings", what: "settings of a net namespace", dump: UNLOCKED });
-testProgram({ program: "net_without_ipv6", what: "a net namespace without IPv6", dump: UNLOCKED });
-testProgram({
+testNet({ program: "net_settings", what: "settings of a net namespace" });
+testNet({ program: "net_without_ipv6", what: "a net namespace without IPv6" });
+testNet({
   program: "net_sockets",
   what: "a net namespace that the root joins",
-  dump: UNLOCKED,
   cgrestore: ["--restore-sibling"],
 });
 
@@ -37,7 +38,7 @@ const TAKEN = "net_sockets: a port that is taken on the host";
 
 Deno.test({
   name: TAKEN,
-  ...requires(TAKEN, "root", "cc", "criu"),
+  ...requires(TAKEN, ...NEEDS),
   async fn() {
     await using tree = await LiveTree.ofProgram("net_sockets");
     const images = await tree.dump(UNLOCKED);
@@ -59,21 +60,20 @@ function takePort(port: number): Disposable {
   }
 }
 
-testProgram({
+testNet({
   program: "net_of_others",
   what: "a net namespace that is left to others",
   dump: [...UNLOCKED, "--empty-ns", "net"],
   restore: ["--empty-ns", "net"],
 });
-testProgram({
+testNet({
   program: "net_of_others",
   what: "a net namespace of which the dump tells nothing",
   dump: [...UNLOCKED, "--empty-ns", "net"],
 });
-testProgram({
+testNet({
   program: "net_of_others",
   what: "a net namespace that is left to others although the dump has it",
-  dump: UNLOCKED,
   restore: ["--empty-ns", "net"],
   mayDifferInImages: /^net$/,
 });
@@ -120,6 +120,7 @@ testEdited({
   program: "net_foreign",
   what: "what a net namespace has besides the loopback device is refused",
   dump: UNLOCKED,
+  needs: NEEDS,
   edit: (images) => {
     const name = [...Deno.readDirSync(images)].map((entry) => entry.name).find((name) => name.startsWith("netns-"));
     const number = /\d+/.exec(name ?? "")?.[0];
@@ -139,6 +140,10 @@ testEdited({
   ),
 });
 
+function testNet(test: ProgramTest): void {
+  testProgram({ dump: UNLOCKED, needs: NEEDS, ...test });
+}
+
 function externalTest(
   what: string,
   dump: readonly string[],
@@ -147,7 +152,7 @@ function externalTest(
   const name = `net_of_others: ${what}`;
   Deno.test({
     name,
-    ...requires(name, "root", "cc", "criu"),
+    ...requires(name, ...NEEDS),
     async fn() {
       await using external = await ExternalNetwork.dump("net_of_others", dump);
       await check(external);

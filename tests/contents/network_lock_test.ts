@@ -67,7 +67,7 @@ const CHAIN_NAME = "restore has iptables take away the chain that locks an exter
 
 Deno.test({
   name: CHAIN_NAME,
-  ...requires(CHAIN_NAME, "root", "cc", "criu"),
+  ...requires(CHAIN_NAME, "root", "cc", "criu", "iproute2"),
   async fn() {
     await using external = await ExternalNetwork.dump("net_of_others", ["--network-lock", "skip"]);
     const { tree, images } = external;

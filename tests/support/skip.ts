@@ -6,6 +6,7 @@ export type Requirement =
   | "root"
   | "cc"
   | "criu"
+  | "iproute2"
   | "denort"
   | "node"
   | "python3"
@@ -64,6 +65,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   root: () => (Deno.uid() === 0 ? undefined : "not root"),
   cc: () => (runs("cc", ["--version"]) || hasPrograms() ? undefined : "no C compiler"),
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
+  iproute2: () => (runs("ip", ["-V"]) ? undefined : "no ip"),
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
   node: () => (runs("node", ["--version"]) ? undefined : "no node"),
   python3: () => (runs("python3", ["--version"]) ? undefined : "no python3"),

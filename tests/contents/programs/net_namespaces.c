@@ -256,8 +256,7 @@ PROGRAM(net_of_others)
 PROGRAM(net_foreign)
 {
 	enter_network();
-	run("ip link set lo up && ip link add bridge0 type bridge && ip rule add from 10.0.0.0/8 table 7 &&"
-	    "ip route add 10.5.0.0/16 dev bridge0 2>/dev/null ||"
-	    "ip link set bridge0 up && ip route add 10.5.0.0/16 dev bridge0");
+	run("ip link set lo up && ip link add bridge0 type bridge && ip link set bridge0 up &&"
+	    "ip route add 10.5.0.0/16 dev bridge0 && ip rule add from 10.0.0.0/8 table 7");
 	ready_and_wait();
 }
