@@ -278,47 +278,26 @@ export interface Libc {
   close(): void;
 }
 
-/** Calls of a function after which it is worth a trampoline, which takes some 0.3 ms to compile and saves 5 µs a call. */
-const CALLS_BEFORE_TRAMPOLINE = 48;
-
 /**
  * The C library of this process; the caller closes it.
  *
- * Each function is looked up at its first use. That first use throws when there is no glibc, as on musl.
+ * Each function is looked up at its first use, because Deno compiles a trampoline for it then, which takes some 0.3 ms.
+ * (To call it through its address would spare that, but errno may be another one by the time such a call has returned.)
+ * That first use throws when there is no glibc, as on musl.
  */
 export function openLibc(): Libc {
   const opened: { close(): void }[] = [];
   const symbols = {};
-  const open = (name: string, declaration: Deno.ForeignFunction | Deno.ForeignStatic): unknown => {
-    const library = Deno.dlopen("libc.so.6", { [name]: declaration });
-    opened.push(library);
-    return library.symbols[name];
-  };
   for (const [name, declaration] of Object.entries(SYMBOLS)) {
-    const settle = <T>(value: T): T => {
-      Object.defineProperty(symbols, name, { value, configurable: true });
+    const get = () => {
+      const library = Deno.dlopen("libc.so.6", { [name]: declaration });
+      opened.push(library);
+      const value = library.symbols[name];
+      Object.defineProperty(symbols, name, { value });
       return value;
     };
-    const get = () => settle(makeCaller(name, { declaration, open, compile: () => settle(open(name, declaration)) }));
     Object.defineProperty(symbols, name, { get, configurable: true });
   }
   // No check could tell the types of C functions.
   return { symbols: symbols as Library["symbols"], close: () => opened.splice(0).forEach((one) => one.close()) };
-}
-
-interface Callable {
-  readonly declaration: Deno.ForeignFunction & { readonly name?: string };
-  open(name: string, declaration: Deno.ForeignStatic): unknown;
-  compile(): unknown;
-}
-
-/** A function that is called through its address, until there are so many calls that `compile` has to make it faster. */
-function makeCaller(name: string, { declaration, open, compile }: Callable): (...args: never[]) => unknown {
-  const address = open(name, { name: declaration.name ?? name, type: "pointer" });
-  const pointer = new Deno.UnsafeFnPointer(address as Deno.PointerObject<never>, declaration);
-  let calls = 0;
-  return (...args) => {
-    if (++calls === CALLS_BEFORE_TRAMPOLINE) compile();
-    return pointer.call(...args);
-  };
 }

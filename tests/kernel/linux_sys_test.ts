@@ -94,6 +94,11 @@ function withTask(sys: LinuxSys, body: (pid: number) => void): void {
   }
 }
 
+/** Whether the task of `sleeper` has made its system call, pause(2). */
+function isPausing(pid: number): boolean {
+  return Deno.readTextFileSync(`/proc/${pid}/syscall`).startsWith("34 ");
+}
+
 /** Runs `script` in a `deno` of its own, with `sys` open, and returns what it printed; `wrapper` goes before it. */
 async function subject(script: string, wrapper: readonly string[] = []): Promise<string> {
   const source = `import { openLinuxSys } from ${JSON.stringify(LINUX_SYS)};
@@ -419,6 +424,8 @@ if (Deno.build.arch === "x86_64") {
       sys.ptraceSeize(pid, k.PTRACE_O_EXITKILL);
       fails(() => sys.ptraceSeize(pid, 0), "EPERM", /^Cannot seize task \d+: EPERM \(needs CAP_SYS_PTRACE, and/);
       fails(() => sys.ptraceContinue(pid, 0), "ESRCH", /Cannot continue task/);
+      // Stopped any earlier, it is not yet where its breakpoints are.
+      for (let tries = 0; tries < 1000 && !isPausing(pid); tries++) sys.sleep(5);
       sys.ptraceInterrupt(pid);
       const stop = sys.wait(pid, 5000)?.status ?? 0;
       assert(w.stopped(stop) && w.ptraceEvent(stop) === k.PTRACE_EVENT_STOP && w.stopSignal(stop) === k.SIGTRAP);
