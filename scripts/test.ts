@@ -46,7 +46,7 @@ const PROGRAMS = {
 const ALWAYS_WITH = ["ca-certificates", "libc6-dev"];
 const VM_TIMEOUT = 1200;
 /** Milliseconds: each of these tests dumps and restores a tree several times. */
-const CONTENTS_PATIENCE = 1_800_000;
+const CONTENTS_PATIENCE = 2_700_000;
 
 /** Tests of contents that need what only the kernel of a VM may have. */
 const VM_CONTENTS = ["tests/contents/incremental_test.ts", "tests/contents/memory_charging_test.ts"];
