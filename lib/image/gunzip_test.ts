@@ -53,10 +53,10 @@ Deno.test("gunzip() tells what is wrong", async (t) => {
   const rows: readonly (readonly [string, Uint8Array, string])[] = [
     ["no gzip", new Uint8Array([1, 2, 3]), "it is not compressed by gzip"],
     ["only a header", good.subarray(0, 12), "the file ends too early"],
-    ["an unknown kind of block", changed(10, 7), "it is damaged: invalid block type"],
+    ["an unknown kind of block", changed(10, 7), "it has a block of an unknown kind"],
     ["a wrong checksum", changed(good.length - 8, (good.at(-8) ?? 0) ^ 1), "its checksum is not that of what it says"],
     ["a larger size", changed(good.length - 4, 0xff), "its size is another one than it says at its end"],
-    ["a smaller size", changed(good.length - 3, 0), "it is damaged: offset is out of bounds"],
+    ["a smaller size", changed(good.length - 3, 0), "it is larger than it says at its end"],
   ];
   for (const [name, bytes, want] of rows) await t.step(name, () => assert.equal(gunzip(bytes, LIMIT), want));
   await t.step("too much", () => {
