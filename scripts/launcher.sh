@@ -69,9 +69,13 @@ remove_unused() {
 find_cache
 refuse_unless_private "$cache"
 [ -x "$cache/$key/deno" ] || unpack || exit
+# Programs that cgrestore starts get the caller's variables: CGRESTORE_SET names ours, CGRESTORE_CALLERS_… are theirs.
+export CGRESTORE_SET="DENO_DIR DENO_NO_UPDATE_CHECK GLIBC_TUNABLES"
+[ -z "${DENO_DIR+set}" ] || export CGRESTORE_CALLERS_DENO_DIR="$DENO_DIR"
+[ -z "${DENO_NO_UPDATE_CHECK+set}" ] || export CGRESTORE_CALLERS_DENO_NO_UPDATE_CHECK="$DENO_NO_UPDATE_CHECK"
+[ -z "${GLIBC_TUNABLES+set}" ] || export CGRESTORE_CALLERS_GLIBC_TUNABLES="$GLIBC_TUNABLES"
 # Big pieces of memory come from the heap, in huge pages: what a start costs most is touching pages for the first time.
 : "${GLIBC_TUNABLES=@GLIBC_TUNABLES@}"
-# CGRESTORE_SET names what the programs that cgrestore starts shall not see.
-export DENO_DIR="$cache/$key" DENO_NO_UPDATE_CHECK=1 GLIBC_TUNABLES CGRESTORE_SET="DENO_DIR DENO_NO_UPDATE_CHECK GLIBC_TUNABLES"
+export DENO_DIR="$cache/$key" DENO_NO_UPDATE_CHECK=1 GLIBC_TUNABLES
 exec "$cache/$key/deno" run -A --v8-flags=@V8_FLAGS@ --no-config --no-lock --no-remote --no-npm --no-check --cached-only "$cache/$key/cgrestore.js" "$@"
 exit 70

@@ -5,6 +5,8 @@ import type { Libc } from "./libc.ts";
 const STRUCTURE_SIZE = 512;
 const SIGSET_SIZE = 128;
 const POSIX_SPAWN_SETSIGDEF = 0x04;
+/** What the names of our caller's variables begin with whose place others have taken. */
+const CALLERS = "CGRESTORE_CALLERS_";
 
 export interface ProgramOptions {
   /** Its name, looked for in PATH unless it has a slash. */
@@ -40,9 +42,13 @@ export function spawnProgram({ symbols: c }: Libc, { path, args = [], environmen
 
 /** What our environment was before the head of the self-extracting executable added to it (`scripts/launcher.sh`). */
 function environmentOfCaller(): Record<string, string> {
-  const all = Deno.env.toObject();
-  const added = new Set(["CGRESTORE_SET", ...all["CGRESTORE_SET"]?.split(" ") ?? []]);
-  return Object.fromEntries(Object.entries(all).filter(([name]) => !added.has(name)));
+  const variables = Object.entries(Deno.env.toObject());
+  const added = new Set(["CGRESTORE_SET", ...Deno.env.get("CGRESTORE_SET")?.split(" ") ?? []]);
+  const isSaved = (name: string) => name.startsWith(CALLERS);
+  return Object.fromEntries([
+    ...variables.filter(([name]) => !added.has(name) && !isSaved(name)),
+    ...variables.filter(([name]) => isSaved(name)).map(([name, value]) => [name.slice(CALLERS.length), value]),
+  ]);
 }
 
 /** Strings as C takes a list of them, ending with NULL. The strings live as long as this does. */

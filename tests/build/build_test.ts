@@ -100,6 +100,19 @@ Deno.test("the self-extracting executable", async (t) => {
       assert.equal(code, 1);
       assert.match(stderr, /Cannot go on: told so/);
     });
+    await t.step("keeps the variables of its caller that it changes", async () => {
+      const own = { DENO_DIR: "/own", GLIBC_TUNABLES: "" };
+      const { stdout } = await run(executable, ["environment"], { env: { ...shared.env, ...own } });
+      const { CGRESTORE_SET: names, DENO_DIR, GLIBC_TUNABLES, ...others } = JSON.parse(stdout);
+      assert.equal(names, "DENO_DIR DENO_NO_UPDATE_CHECK GLIBC_TUNABLES");
+      assert.notEqual(DENO_DIR, own.DENO_DIR);
+      assert.equal(GLIBC_TUNABLES, own.GLIBC_TUNABLES);
+      const saved = Object.entries(others).filter(([name]) => name.startsWith("CGRESTORE_CALLERS_"));
+      assert.deepEqual(saved.sort(), [["CGRESTORE_CALLERS_DENO_DIR", "/own"], [
+        "CGRESTORE_CALLERS_GLIBC_TUNABLES",
+        "",
+      ]]);
+    });
     await t.step("unpacks once, for the caller only", async () => {
       const deno = `${unpackedIn(shared.path)}/deno`;
       const before = Deno.statSync(deno);

@@ -8,6 +8,9 @@ switch (command) {
   case "copy":
     await Deno.stdin.readable.pipeTo(Deno.stdout.writable);
     break;
+  case "environment":
+    console.log(JSON.stringify(Deno.env.toObject()));
+    break;
   case "exit":
     Deno.exit(Number(rest[0]));
     break;

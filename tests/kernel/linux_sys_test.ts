@@ -358,14 +358,20 @@ test("refuses to address anything but one task", (sys) => {
 });
 
 test("gives programs the environment of our caller", (sys, directory) => {
-  const variables = { CGRESTORE_SET: "CGR_ADDED CGR_MISSING", CGR_ADDED: "by the launcher", CGR_OWN: "by the user" };
+  const variables = {
+    CGRESTORE_SET: "CGR_ADDED CGR_CHANGED CGR_MISSING",
+    CGR_ADDED: "by the launcher",
+    CGR_CHANGED: "by the launcher",
+    CGRESTORE_CALLERS_CGR_CHANGED: "by the user as well",
+    CGR_OWN: "by the user",
+  };
   for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
   const output = sys.open(`${directory}/output`, k.O_WRONLY | k.O_CREAT, 0o600);
   try {
     const pid = sys.spawnProgram("env", { environment: { CGR_MORE: "ours" }, output });
     assert.equal(sys.wait(pid, 10_000)?.status, 0);
     const seen = Deno.readTextFileSync(`${directory}/output`).split("\n").filter((line) => line.startsWith("CGR_"));
-    assert.deepEqual(seen.sort(), ["CGR_MORE=ours", "CGR_OWN=by the user"]);
+    assert.deepEqual(seen.sort(), ["CGR_CHANGED=by the user as well", "CGR_MORE=ours", "CGR_OWN=by the user"]);
   } finally {
     sys.close(output);
     Object.keys(variables).forEach((name) => Deno.env.delete(name));
