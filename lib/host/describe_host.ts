@@ -15,7 +15,7 @@ import { describeOwnState } from "./describe_own_state.ts";
 import { describeTerminal } from "./describe_terminal.ts";
 import { describeUnix } from "./describe_unix.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
-import { type CgroupMount, parseMountinfo } from "./parse_mountinfo.ts";
+import { type CgroupMount, parseCgroupMounts } from "./parse_cgroup_mounts.ts";
 import { parseProcCgroup } from "./parse_proc_cgroup.ts";
 import { parseProcCgroups } from "./parse_proc_cgroups.ts";
 
@@ -70,7 +70,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
  * Kernels with v1 only may still list cgroup v2, which is mounted nowhere then.
  */
 export function describeHierarchies(sys: Sys): Hierarchy[] {
-  const mounts = parseMountinfo(readText(sys, "/proc/self/mountinfo"));
+  const mounts = parseCgroupMounts(readText(sys, "/proc/self/mountinfo"));
   return parseProcCgroup(readText(sys, "/proc/self/cgroup"))
     .map(({ hierarchy, path }) => buildHierarchy(sys, hierarchy, path, mounts))
     .sort((a, b) => a.name < b.name ? -1 : 1);
@@ -101,7 +101,7 @@ function shows(mount: CgroupMount, name: HierarchyName): boolean {
 
 function findUnifiedOptions(sys: Sys, mounts: readonly CgroupMount[]): readonly string[] | undefined {
   const ofInit = orUndefined(["EACCES", "EPERM", "ENOENT"], () => readText(sys, "/proc/1/mountinfo")) ?? "";
-  return [...mounts, ...parseMountinfo(ofInit)].find(({ version }) => version === 2)?.superOptions;
+  return [...mounts, ...parseCgroupMounts(ofInit)].find(({ version }) => version === 2)?.superOptions;
 }
 
 function describeThroughMount(sys: Sys, hierarchy: Hierarchy, paths: readonly string[]): Map<string, HostCgroup> {

@@ -1,7 +1,7 @@
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { orUndefined } from "./describe_cgroups.ts";
-import { unescapeOctal } from "./parse_mountinfo.ts";
+import { unescapeOctal } from "./parse_mounts.ts";
 
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;

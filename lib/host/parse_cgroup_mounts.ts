@@ -1,3 +1,5 @@
+import { parseMount } from "./parse_mounts.ts";
+
 /** One mount of a cgroup file system. */
 export interface CgroupMount {
   readonly version: 1 | 2;
@@ -18,28 +20,20 @@ const VERSIONS: ReadonlyMap<string, 1 | 2> = new Map([["cgroup", 1], ["cgroup2",
  * Lines of other file systems are passed over unread, and so are lines that do not have the documented form: a
  * hierarchy without a mount in sight is something that planning can deal with.
  */
-export function parseMountinfo(text: string): CgroupMount[] {
-  return text.split("\n").filter((line) => line.includes(" - cgroup")).flatMap(parseLine);
+export function parseCgroupMounts(text: string): CgroupMount[] {
+  return text.split("\n").filter((line) => line.includes(" - cgroup")).flatMap(parseCgroupMount);
 }
 
-function parseLine(line: string): CgroupMount[] {
-  const separator = line.indexOf(" - ");
-  const [, , , root, mountPoint, options] = line.slice(0, separator).split(" ");
-  const [type, , superOptions] = line.slice(separator + 3).split(" ");
-  const version = VERSIONS.get(type ?? "");
-  if (root === undefined || mountPoint === undefined || options === undefined || superOptions === undefined) return [];
-  if (version === undefined) return [];
-  const supers = superOptions.split(",").map(unescapeOctal);
+function parseCgroupMount(line: string): CgroupMount[] {
+  const mount = parseMount(line);
+  const version = VERSIONS.get(mount?.type ?? "");
+  if (mount === undefined || version === undefined) return [];
+  const { root, mountPoint, options, superOptions } = mount;
   return [{
     version,
-    root: unescapeOctal(root),
-    mountPoint: unescapeOctal(mountPoint),
-    readOnly: options.split(",").includes("ro") || supers.includes("ro"),
-    superOptions: supers.filter((option) => option !== "rw" && option !== "ro"),
+    root,
+    mountPoint,
+    readOnly: options.includes("ro") || superOptions.includes("ro"),
+    superOptions: superOptions.filter((option) => option !== "rw" && option !== "ro"),
   }];
-}
-
-/** The kernel writes space, tab, newline and backslash as three octal digits (fs/proc_namespace.c: `mangle`). */
-export function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-3][0-7]{2})/g, (_, digits) => String.fromCharCode(parseInt(digits, 8)));
 }

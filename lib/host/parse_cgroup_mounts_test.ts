@@ -1,5 +1,5 @@
 import { deepEqual } from "node:assert/strict";
-import { type CgroupMount, parseMountinfo } from "./parse_mountinfo.ts";
+import { type CgroupMount, parseCgroupMounts } from "./parse_cgroup_mounts.ts";
 
 const MOUNT: CgroupMount = { version: 1, root: "/", mountPoint: "/c", readOnly: false, superOptions: ["cpu"] };
 
@@ -23,8 +23,8 @@ const ROWS: readonly [name: string, line: string, mounts: CgroupMount[]][] = [
   ["cut off", "30 20 0:20 / /c rw - cgroup", []],
 ];
 
-Deno.test("parseMountinfo() finds cgroup mounts", async (t) => {
+Deno.test("parseCgroupMounts() finds cgroup mounts", async (t) => {
   for (const [name, line, mounts] of ROWS) {
-    await t.step(name, () => deepEqual(parseMountinfo(`${line}\n`), mounts));
+    await t.step(name, () => deepEqual(parseCgroupMounts(`${line}\n`), mounts));
   }
 });

@@ -1,5 +1,3 @@
-import { unescapeOctal } from "./parse_mountinfo.ts";
-
 /** A mount as /proc/PID/mountinfo tells of it (proc_pid_mountinfo(5)). */
 export interface ListedMount {
   readonly id: number;
@@ -21,13 +19,16 @@ export interface ListedMount {
 
 /** All mounts in the text of `/proc/PID/mountinfo`, in its order. */
 export function parseMounts(text: string): ListedMount[] {
-  return text.split("\n").filter((line) => line.includes(" - ")).map(parseMount);
+  return text.split("\n").flatMap((line) => parseMount(line) ?? []);
 }
 
-function parseMount(line: string): ListedMount {
+/** The mount that a line of that text tells of; `undefined` where the line does not have the documented form. */
+export function parseMount(line: string): ListedMount | undefined {
   const separator = line.indexOf(" - ");
-  const [id, parent, , root = "", mountPoint = "", options = "", ...fields] = line.slice(0, separator).split(" ");
-  const [type = "", source = "", superOptions = ""] = line.slice(separator + 3).split(" ");
+  const [id, parent, , root, mountPoint, options, ...fields] = line.slice(0, separator).split(" ");
+  const [type, source, superOptions] = line.slice(separator + 3).split(" ");
+  if (separator === -1 || root === undefined || mountPoint === undefined || options === undefined) return undefined;
+  if (type === undefined || source === undefined || superOptions === undefined) return undefined;
   const [peers, master] = ["shared:", "master:"].map((name) => fields.find((field) => field.startsWith(name)));
   return {
     id: Number(id),
@@ -46,4 +47,9 @@ function parseMount(line: string): ListedMount {
 
 function numberIn(field: string): number {
   return Number(field.slice(field.indexOf(":") + 1));
+}
+
+/** The kernel writes space, tab, newline and backslash as three octal digits (fs/proc_namespace.c: `mangle`). */
+export function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-3][0-7]{2})/g, (_, digits) => String.fromCharCode(parseInt(digits, 8)));
 }

@@ -1,3 +1,4 @@
+import { S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { decodeText } from "../text.ts";
 import type { ArchivedFile } from "./content_images.ts";
 import { gunzip } from "./gunzip.ts";
@@ -18,8 +19,6 @@ const FILE_TYPES: ReadonlyMap<string, number> = new Map([
   ["5", 0o040000],
   ["6", 0o010000],
 ]);
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
 const HARD_LINK = "1";
 const SYMBOLIC_LINK = "2";
 const SPARSE = "S";

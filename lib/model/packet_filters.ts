@@ -1,5 +1,5 @@
 /** The chain with which CRIU locks a network while it dumps (`iptables_network_lock_internal`, criu/net.c). */
-const LOCK_CHAIN = "CRIU";
+export const LOCK_CHAIN = "CRIU";
 const LOCK_RULES: readonly string[] = ["-A INPUT -j CRIU", "-A OUTPUT -j CRIU"];
 
 /** What iptables-save(8) has written, but for chains without rules that let everything through and the lock of a dump. */

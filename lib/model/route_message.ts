@@ -16,6 +16,11 @@ export const RTM_NEWADDR = 20;
 export const RTM_NEWROUTE = 24;
 export const RTM_NEWRULE = 32;
 
+/** The attribute of a device that tells the size of packets (linux/if_link.h). */
+export const IFLA_MTU = 4;
+/** The table of routes that is used where none is named (linux/rtnetlink.h). */
+export const RT_TABLE_MAIN = 254;
+
 /** `struct nlmsghdr`: length, type, flags, sequence and port. */
 export const MESSAGE_HEADER_SIZE = 16;
 /** `struct ifinfomsg`, `struct ifaddrmsg`, `struct rtmsg` and `struct fib_rule_hdr`. */

@@ -13,7 +13,8 @@ export const JSON_FORMAT = 1;
  *   `call` and `code` as well when a system call failed.
  *
  * The keys of objects are sorted; lists keep their order. A `Map` is an object by its keys, a `Set` a sorted list, a
- * bigint its decimal digits as a string, bytes a string of hexadecimal digits, or where there are more than a MiB of them their length. What is `undefined` is left out. Same value, byte-identical text.
+ * bigint its decimal digits as a string, bytes a string of hexadecimal digits, or where there are more than a MiB of
+ * them their length. What is `undefined` is left out. Same value, byte-identical text.
  */
 export function renderJson(kind: "plan" | "checkpoint" | "restore" | "error", value: unknown): string {
   return JSON.stringify({ format: JSON_FORMAT, [kind]: value }, (_, part) => toPlain(part), 2) + "\n";

@@ -1,12 +1,11 @@
+import { MESSAGE_HEADER_SIZE, NLMSG_ERROR } from "../../model/route_message.ts";
+
 /** Messages of netlink(7) (linux/netlink.h). */
 export const AF_NETLINK = 16;
 export const SOCK_RAW = 3;
 export const MSG_DONTWAIT = 0x40;
 export const NLM_F_REQUEST = 1;
 export const NLM_F_ACK = 4;
-const NLMSG_ERROR = 2;
-/** `struct nlmsghdr`: length, type, flags, sequence and port. */
-const HEADER_SIZE = 16;
 
 /** Room for an answer, which quotes what it answers. */
 export const ANSWER_SIZE = 1024;
@@ -20,12 +19,12 @@ export interface NetlinkMessage {
 }
 
 export function encodeNetlink({ type, flags, body }: NetlinkMessage): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(HEADER_SIZE + body.length);
+  const bytes = new Uint8Array(MESSAGE_HEADER_SIZE + body.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, bytes.length, true);
   view.setUint16(4, type, true);
   view.setUint16(6, flags, true);
-  bytes.set(body, HEADER_SIZE);
+  bytes.set(body, MESSAGE_HEADER_SIZE);
   return bytes;
 }
 
@@ -33,5 +32,5 @@ export function encodeNetlink({ type, flags, body }: NetlinkMessage): Uint8Array
 export function errorOf(answer: Uint8Array): number {
   const view = new DataView(answer.buffer, answer.byteOffset, answer.length);
   if (view.getUint16(4, true) !== NLMSG_ERROR) throw new RangeError("Cannot use an answer of the kernel: it is none");
-  return -view.getInt32(HEADER_SIZE, true);
+  return -view.getInt32(MESSAGE_HEADER_SIZE, true);
 }

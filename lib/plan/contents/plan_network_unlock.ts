@@ -3,6 +3,7 @@ import type { Contents } from "../../model/contents.ts";
 import type { Endpoint } from "../../model/files/inet_socket.ts";
 import { unmap } from "../../model/inet_address.ts";
 import type { OpenFile } from "../../model/open_file.ts";
+import { LOCK_CHAIN } from "../../model/packet_filters.ts";
 import type { ConnectedSocket } from "./files/plan_connection.ts";
 
 /** How the lock that the dump left on the network is taken away: last of all, and before connections are resumed. */
@@ -11,9 +12,6 @@ export type NetworkUnlock =
   | { readonly kind: "iptables"; readonly rules: readonly LockRule[] }
   /** In a net namespace, all packets are dropped by one chain. */
   | { readonly kind: "iptables-chain"; readonly chain: string };
-
-/** Its name (`iptables_network_lock_internal`, criu/net.c). */
-const LOCK_CHAIN = "CRIU";
 
 /** A rule that drops packets of a connection. */
 export interface LockRule {

@@ -1,6 +1,22 @@
 import type { FileTime, GhostFile } from "../../../model/files/path_file.ts";
 import type { GhostOpening, GhostStep } from "../../../plan/contents/files/plan_ghost.ts";
 import { directoryOf, type TemporaryName } from "../../../plan/contents/files/plan_name.ts";
+import {
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_NOFOLLOW,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_RDWR,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  SEEK_SET,
+} from "../../../sys/constants.ts";
 import { cString, type RemoteArgument, type RemoteCall } from "../../../tracee/remote_call.ts";
 import { descriptorOf, remoteCall, words } from "../remote.ts";
 import { close, create, type FilesContext } from "./file_calls.ts";
@@ -8,22 +24,8 @@ import { openAs } from "./open_path.ts";
 import { linkName, makeDirectory, makeParents, makingName, removeName, removeParents } from "./temporary_name.ts";
 import { writeContent } from "./write_content.ts";
 
-const AT_FDCWD = -100;
-const AT_SYMLINK_NOFOLLOW = 0x100;
-const AT_REMOVEDIR = 0x200;
-const O_RDONLY = 0;
-const O_RDWR = 2;
-const O_CREAT = 0o100;
-const O_EXCL = 0o200;
-const O_DIRECTORY = 0o200000;
-const O_NOFOLLOW = 0o400000;
 /** O_TMPFILE without the O_DIRECTORY that is part of it. */
 const __O_TMPFILE = 0o20000000;
-const SEEK_SET = 0;
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
-const S_IFDIR = 0o040000;
-const S_IFLNK = 0o120000;
 /** As long as it has a name, nobody else gets at it. */
 const PRIVATE_MODE = 0o600;
 

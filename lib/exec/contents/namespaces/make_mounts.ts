@@ -6,14 +6,12 @@ import type {
   NewFileSystem,
   SharingStep,
 } from "../../../plan/contents/namespaces/mounts_plan.ts";
-import { MNT_DETACH, O_DIRECTORY, O_PATH } from "../../../sys/constants.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, MNT_DETACH, O_DIRECTORY, O_PATH } from "../../../sys/constants.ts";
 import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, type Purpose, remoteCall, words } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
-import { writeFiles } from "./write_files.ts";
+import { writeTree } from "./write_tree.ts";
 
-const AT_FDCWD = -100;
-const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;
 const OPEN_TREE_CLONE = 1;
 const FSCONFIG_SET_FLAG = 0;
@@ -151,7 +149,7 @@ class MountMaker {
       ...optionsOf(source).map(configure),
       command(FSCONFIG_CMD_CREATE),
       remoteCall(this.#context, "fsmount", [setup, 0, 0], { ...purpose, expected: fd }),
-      ...writeFiles(this.#context, { directory: fd, files: source.files, what: step.mountPoint }),
+      ...writeTree(this.#context, { directory: fd, files: source.files, what: step.mountPoint }),
       ...source.lateOptions.length === 0
         ? []
         : [...source.lateOptions.map(configure), command(FSCONFIG_CMD_RECONFIGURE)],

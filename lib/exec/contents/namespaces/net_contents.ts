@@ -1,5 +1,5 @@
 import { describeAddress, describeRoute } from "../../../model/describe_route.ts";
-import { numberAt, type RouteMessage, RTM_NEWROUTE } from "../../../model/route_message.ts";
+import { IFLA_MTU, numberAt, type RouteMessage, RT_TABLE_MAIN, RTM_NEWROUTE } from "../../../model/route_message.ts";
 import type { FillNet, Loopback } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { ObservedNet } from "../../../verify/contents/verify_namespaces.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
@@ -11,9 +11,7 @@ import { writeSysctl } from "./write_sysctl.ts";
 const RTM_GETLINK = 18;
 const RTM_GETADDR = 22;
 const RTM_GETROUTE = 26;
-const IFLA_MTU = 4;
 const RTA_TABLE = 15;
-const RT_TABLE_MAIN = 254;
 /** Families of addresses: routes of others are for multicast. */
 const FAMILIES: readonly number[] = [2, 10];
 

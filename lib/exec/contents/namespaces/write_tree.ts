@@ -1,29 +1,31 @@
 import type { NewFileSystem } from "../../../plan/contents/namespaces/mounts_plan.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_SYMLINK_NOFOLLOW,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_WRONLY,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  SEEK_SET,
+} from "../../../sys/constants.ts";
 import { cString, type RemoteArgument, type RemoteCall } from "../../../tracee/remote_call.ts";
 import { type Purpose, remoteCall, words } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 
 type File = NewFileSystem["files"][number];
 
-const AT_SYMLINK_NOFOLLOW = 0x100;
-const AT_EMPTY_PATH = 0x1000;
-const O_WRONLY = 1;
-const O_CREAT = 0o100;
-const O_EXCL = 0o200;
-const O_NOFOLLOW = 0o400000;
-const SEEK_SET = 0;
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
-const S_IFDIR = 0o040000;
-const S_IFLNK = 0o120000;
 /** As long as it is not whole, nobody else gets at it. */
 const PRIVATE_MODE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
 /** So much is written at once. */
 const PIECE = 256 * 1024;
 
-/** Puts files into a new file system, on whose root `directory` is open. What they are in comes before them. */
-export function writeFiles(
+/** Puts its files into a new file system, on whose root `directory` is open. What they are in comes before them. */
+export function writeTree(
   context: NamespacesContext,
   { directory, files, what }: { readonly directory: number; readonly files: readonly File[]; readonly what: string },
 ): RemoteCall[] {

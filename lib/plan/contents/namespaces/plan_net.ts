@@ -12,8 +12,10 @@ import {
 import { maskAddress } from "../../../model/inet_address.ts";
 import {
   encodeRouteBody,
+  IFLA_MTU,
   numberAt,
   type RouteMessage,
+  RT_TABLE_MAIN,
   RTM_NEWADDR,
   RTM_NEWROUTE,
 } from "../../../model/route_message.ts";
@@ -29,13 +31,11 @@ const RTM_SETLINK = 19;
 const RTM_DELADDR = 21;
 const RTM_DELROUTE = 25;
 const NLM_F_CREATE = 0x400;
-const IFLA_MTU = 4;
 const IFA_FLAGS = 8;
 const IFA_F_NOPREFIXROUTE = 0x200;
 const IFF_UP = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
-const RT_TABLE_MAIN = 254;
 const RTPROT_KERNEL = 2;
 const RTN_UNICAST = 1;
 const RTA_OIF = 4;
