@@ -101,7 +101,8 @@ export const CLONE_INTO_CGROUP = 0x200000000n;
 
 // linux/memfd.h
 export const MFD_CLOEXEC = 0x1;
-/** Since Linux 6.3; older kernels answer EINVAL. */
+/** These two since Linux 6.3; older kernels answer EINVAL. */
+export const MFD_NOEXEC_SEAL = 0x8;
 export const MFD_EXEC = 0x10;
 
 // asm-generic/mman-common.h, linux/mman.h

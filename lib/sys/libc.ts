@@ -8,9 +8,16 @@
  * a number costs less than a bigint.
  */
 
-const SYMBOLS = {
-  __errno_location: { parameters: [], result: "pointer" /* int * */ },
+import { encodeText } from "../text.ts";
+import { buildCallLibrary } from "./call_library.ts";
+import { MFD_CLOEXEC, MFD_NOEXEC_SEAL } from "./constants.ts";
 
+interface CFunction extends Deno.ForeignFunction {
+  /** Where that is not -1. */
+  readonly failsWith?: null;
+}
+
+const FUNCTIONS = {
   open: {
     parameters: ["buffer", /* const char *path */ "i32", /* int flags */ "u32" /* mode_t mode */],
     result: "i32",
@@ -38,7 +45,7 @@ const SYMBOLS = {
       "usize", /* size_t count */
       "i64", /* off_t offset */
     ],
-    result: "i64", /* ssize_t */
+    result: "i32", /* ssize_t */
   },
   write: {
     parameters: ["i32", /* int fd */ "buffer", /* const void *buf */ "usize" /* size_t count */],
@@ -46,7 +53,7 @@ const SYMBOLS = {
   },
   lseek: {
     parameters: ["i32", /* int fd */ "i64", /* off_t offset */ "i32" /* int whence */],
-    result: "i64", /* off_t */
+    result: "i32", /* off_t: only ever the start of a file */
   },
   getdents64: {
     name: "syscall",
@@ -91,7 +98,7 @@ const SYMBOLS = {
     result: "i32",
   },
   rmdir: { parameters: ["buffer" /* const char *path */], result: "i32" },
-  mkdtemp: { parameters: ["buffer" /* char *template */], result: "pointer" /* char * */ },
+  mkdtemp: { parameters: ["buffer" /* char *template */], result: "i64", /* char * */ failsWith: null },
   fchown: { parameters: ["i32", /* int fd */ "u32", /* uid_t owner */ "u32" /* gid_t group */], result: "i32" },
   fchmod: { parameters: ["i32", /* int fd */ "u32" /* mode_t mode */], result: "i32" },
   socket: { parameters: ["i32", /* int domain */ "i32", /* int type */ "i32" /* int protocol */], result: "i32" },
@@ -135,7 +142,7 @@ const SYMBOLS = {
   getsid: { parameters: ["i32" /* pid_t pid */], result: "i32" },
   getpgid: { parameters: ["i32" /* pid_t pid */], result: "i32" },
   getpriority: {
-    name: "syscall", // whose -1 is an error, while that of glibc's getpriority is a nice value too
+    name: "syscall", // whose -1 is a failure, while that of glibc's getpriority is a nice value too
     parameters: ["i64", /* SYS_getpriority */ "i32", /* int which */ "u32" /* id_t who */],
     result: "i32",
   },
@@ -144,8 +151,8 @@ const SYMBOLS = {
     parameters: [
       "buffer", /* pid_t *pid */
       "buffer", /* const char *path */
-      "pointer", /* const posix_spawn_file_actions_t *file_actions */
-      "pointer", /* const posix_spawnattr_t *attrp */
+      "buffer", /* const posix_spawn_file_actions_t *file_actions */
+      "buffer", /* const posix_spawnattr_t *attrp */
       "buffer", /* char *const argv[] */
       "buffer", /* char *const envp[] */
     ],
@@ -221,10 +228,10 @@ const SYMBOLS = {
       "i32", /* int fd */
       "i64", /* off_t offset */
     ],
-    result: "pointer", /* void * */
+    result: "i64", /* void * */
   },
-  mprotect: { parameters: ["pointer", /* void *addr */ "usize", /* size_t len */ "i32" /* int prot */], result: "i32" },
-  munmap: { parameters: ["pointer", /* void *addr */ "usize" /* size_t length */], result: "i32" },
+  mprotect: { parameters: ["usize", /* void *addr */ "usize", /* size_t len */ "i32" /* int prot */], result: "i32" },
+  munmap: { parameters: ["usize", /* void *addr */ "usize" /* size_t length */], result: "i32" },
 
   sigaction: {
     parameters: [
@@ -268,36 +275,107 @@ const SYMBOLS = {
     parameters: ["i64", /* long number */ "i64" /* timer_t timerid */],
     result: "i32",
   },
+} as const satisfies Record<string, CFunction>;
+
+type Symbols = Deno.DynamicLibrary<typeof FUNCTIONS>["symbols"];
+type Result = number | bigint;
+type Argument = number | bigint | BufferSource | Deno.PointerValue;
+type Call = (target: Deno.PointerValue, ...rest: Argument[]) => Result;
+
+/** What there must be before the library for calls can be made. */
+const FIRST_FUNCTIONS = {
+  __errno_location: { parameters: [], result: "pointer" /* int * */ },
+  dlsym: { parameters: ["pointer", /* void *handle */ "buffer" /* const char *symbol */], result: "pointer" },
+  memfd_create: FUNCTIONS.memfd_create,
 } as const satisfies Deno.ForeignLibraryInterface;
 
-type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
-
-/** The C library of this process. */
+/** The C library of this process, for the thread that opened it. */
 export interface Libc {
-  readonly symbols: Library["symbols"];
+  /** What fails with -1 or NULL in C gives back minus the errno, an `i64` even where C returns a pointer. */
+  readonly symbols: Symbols;
   close(): void;
 }
 
 /**
  * The C library of this process; the caller closes it.
  *
- * Each function is looked up at its first use, because Deno compiles a trampoline for it then, which takes some 0.3 ms.
- * (To call it through its address would spare that, but errno may be another one by the time such a call has returned.)
- * That first use throws when there is no glibc, as on musl.
+ * Each function is looked up at its first use. Functions that take arguments of the same types share what Deno compiles to
+ * call them, which takes some 0.3 ms. Throws where there is no glibc, as with musl, and where files in memory are forbidden.
  */
 export function openLibc(): Libc {
-  const opened: { close(): void }[] = [];
+  const first = Deno.dlopen("libc.so.6", FIRST_FUNCTIONS);
+  const library = new CallLibrary(first.symbols);
   const symbols = {};
-  for (const [name, declaration] of Object.entries(SYMBOLS)) {
+  for (const [key, declaration] of Object.entries<CFunction>(FUNCTIONS)) {
     const get = () => {
-      const library = Deno.dlopen("libc.so.6", { [name]: declaration });
-      opened.push(library);
-      const value = library.symbols[name];
-      Object.defineProperty(symbols, name, { value });
+      const name = declaration.name ?? key;
+      const target = first.symbols.dlsym(null, encodeText(`${name}\0`));
+      if (target === null) throw new Error(`Cannot find the function "${name}" in the C library`);
+      const value = library.bind(target, declaration);
+      Object.defineProperty(symbols, key, { value });
       return value;
     };
-    Object.defineProperty(symbols, name, { get, configurable: true });
+    Object.defineProperty(symbols, key, { get, configurable: true });
   }
-  // No check could tell the types of C functions.
-  return { symbols: symbols as Library["symbols"], close: () => opened.splice(0).forEach((one) => one.close()) };
+  const opened = symbols as Symbols; // no check could tell the types of C functions
+  const close = () => {
+    opened.close(library.file);
+    library.close();
+    first.close();
+  };
+  return { symbols: opened, close };
+}
+
+/** The library of `call_library.ts`, loaded once for each combination of types that it is called with. */
+class CallLibrary {
+  /** Its file, which stays open as long as it is loaded: only so is its path no other library's. */
+  readonly file: number;
+  readonly #path: string;
+  readonly #loaded = new Map<string, Deno.DynamicLibrary<{ call: Deno.ForeignFunction }>>();
+
+  constructor(first: Deno.DynamicLibrary<typeof FIRST_FUNCTIONS>["symbols"]) {
+    const name = encodeText("cgrestore-calls\0");
+    // A library need not be a file that can be executed; kernels before 6.3 do not know the flag.
+    const sealed = first.memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+    this.file = sealed >= 0 ? sealed : first.memfd_create(name, MFD_CLOEXEC);
+    if (this.file < 0) throw new Error("Cannot make a file in memory for system calls: memfd_create(2) failed");
+    const errno = Deno.UnsafePointer.value(first.__errno_location());
+    this.#path = `/proc/self/fd/${this.file}`;
+    Deno.writeFileSync(this.#path, buildCallLibrary(errno, Deno.build.arch));
+  }
+
+  /** The C function at `target`. */
+  bind(target: Deno.PointerObject, declaration: CFunction): (...rest: Argument[]) => Result {
+    const call = this.#load(declaration);
+    switch (declaration.parameters.length) {
+      case 0:
+        return () => call(target);
+      case 1:
+        return (a) => call(target, a);
+      case 2:
+        return (a, b) => call(target, a, b);
+      case 3:
+        return (a, b, c) => call(target, a, b, c);
+      case 4:
+        return (a, b, c, d) => call(target, a, b, c, d);
+      case 5:
+        return (a, b, c, d, e) => call(target, a, b, c, d, e);
+      default:
+        return (a, b, c, d, e, f) => call(target, a, b, c, d, e, f);
+    }
+  }
+
+  #load({ parameters, result, failsWith }: CFunction): Call {
+    const name = failsWith === null ? "call_pointer" : "call";
+    const types = parameters.map((type) => type === "buffer" ? "buffer" : "i64");
+    const key = [name, result, ...types].join(" ");
+    const library = this.#loaded.get(key) ??
+      Deno.dlopen(this.#path, { call: { name, parameters: ["pointer", ...types], result } });
+    this.#loaded.set(key, library);
+    return library.symbols.call as Call;
+  }
+
+  close(): void {
+    for (const library of this.#loaded.values()) library.close();
+  }
 }

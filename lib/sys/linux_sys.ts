@@ -23,7 +23,6 @@ const PAGE = 4096;
 const SIGACTION_WORDS = 19;
 /** `struct user_regs_struct` of x86-64, in words. */
 const REGISTER_WORDS = 27;
-const MAP_FAILED = 0xffffffffffffffffn;
 /** What is remembered by `catchSignals`. */
 const CAUGHT = [k.SIGHUP, k.SIGINT, k.SIGTERM] as const;
 /** Where the two handlers stand in their page, and which word each of them sets. */
@@ -66,8 +65,6 @@ export function openLinuxSys(): LinuxSys {
 export class LinuxSys implements Sys, Disposable {
   readonly #libc: Libc;
   readonly #c: Libc["symbols"];
-  /** This thread's errno: reading it is a plain load, which nothing can come before. */
-  readonly #errno: Int32Array<ArrayBuffer>;
   readonly #path = bytes(PATH_SCRATCH);
   readonly #transfer = bytes(TRANSFER_SCRATCH);
   readonly #transferAddress = addressOf(this.#transfer);
@@ -98,9 +95,6 @@ export class LinuxSys implements Sys, Disposable {
   constructor(libc: Libc) {
     this.#libc = libc;
     this.#c = libc.symbols;
-    const errno = this.#c.__errno_location();
-    if (errno === null) throw new Error("Cannot find errno: __errno_location returned NULL");
-    this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(errno, 4));
     this.#argv[0] = addressOf(this.#programName);
   }
 
@@ -128,9 +122,8 @@ export class LinuxSys implements Sys, Disposable {
     const encoded = this.#encode("open", path);
     for (;;) {
       const fd = this.#c.open(encoded, flags | k.O_CLOEXEC, mode);
-      const code = this.#code();
       if (fd >= 0) return fd;
-      if (code !== EINTR) throw failure("open", code, `Cannot open ${quote(path)}`);
+      if (fd !== -EINTR) throw failure("open", fd, `Cannot open ${quote(path)}`);
     }
   }
 
@@ -140,37 +133,33 @@ export class LinuxSys implements Sys, Disposable {
     this.#openHow[2] = BigInt(k.RESOLVE_BENEATH | k.RESOLVE_NO_SYMLINKS | k.RESOLVE_NO_MAGICLINKS);
     for (;;) {
       const fd = this.#c.openat2(k.SYS_OPENAT2, BigInt(directory), encoded, this.#openHow, OPEN_HOW_SIZE);
-      const code = this.#code();
       if (fd >= 0) return fd;
-      if (code === EINTR) continue;
-      throw failure("openat2", code, `Cannot open ${quote(path)} beneath ${this.#nameOf(directory)}`);
+      if (fd === -EINTR) continue;
+      throw failure("openat2", fd, `Cannot open ${quote(path)} beneath ${this.#nameOf(directory)}`);
     }
   }
 
   close(fd: number): void {
     const result = this.#c.close(fd);
-    const code = this.#code();
     // The descriptor is gone even after EINTR, says close(2).
-    if (result !== 0 && code !== EINTR) throw failure("close", code, `Cannot close ${this.#nameOf(fd)}`);
+    if (result !== 0 && result !== -EINTR) throw failure("close", result, `Cannot close ${this.#nameOf(fd)}`);
   }
 
   read(fd: number, buffer: Uint8Array): number {
     const memory = unshared(buffer);
     for (;;) {
       const count = this.#c.read(fd, memory, BigInt(memory.length));
-      const code = this.#code();
       if (count >= 0) return count;
-      if (code !== EINTR) throw failure("read", code, `Cannot read ${this.#nameOf(fd)}`);
+      if (count !== -EINTR) throw failure("read", count, `Cannot read ${this.#nameOf(fd)}`);
     }
   }
 
   pread(fd: number, buffer: Uint8Array, offset: number): number {
     const memory = unshared(buffer);
     for (;;) {
-      const count = Number(this.#c.pread(fd, memory, BigInt(memory.length), BigInt(offset)));
-      const code = this.#code();
+      const count = this.#c.pread(fd, memory, BigInt(memory.length), BigInt(offset));
       if (count >= 0) return count;
-      if (code !== EINTR) throw failure("pread", code, `Cannot read ${this.#nameOf(fd)}`);
+      if (count !== -EINTR) throw failure("pread", count, `Cannot read ${this.#nameOf(fd)}`);
     }
   }
 
@@ -178,10 +167,9 @@ export class LinuxSys implements Sys, Disposable {
     const memory = unshared(data);
     for (;;) {
       const count = this.#c.write(fd, memory, BigInt(memory.length));
-      const code = this.#code();
       if (count >= 0) return count;
-      if (code === EINTR) continue;
-      throw failure("write", code, `Cannot write ${summarize(memory)} to ${this.#nameOf(fd)}`);
+      if (count === -EINTR) continue;
+      throw failure("write", count, `Cannot write ${summarize(memory)} to ${this.#nameOf(fd)}`);
     }
   }
 
@@ -189,12 +177,10 @@ export class LinuxSys implements Sys, Disposable {
   readDirectory(fd: number): DirectoryEntry[] {
     const entries: DirectoryEntry[] = [];
     const sought = this.#c.lseek(fd, 0n, k.SEEK_SET);
-    const seekCode = this.#code();
-    if (sought < 0n) throw failure("lseek", seekCode, `Cannot list ${this.#nameOf(fd)}`);
+    if (sought < 0) throw failure("lseek", sought, `Cannot list ${this.#nameOf(fd)}`);
     for (;;) {
       const count = this.#c.getdents64(k.SYS_GETDENTS64, BigInt(fd), this.#transfer, TRANSFER_SIZE);
-      const code = this.#code();
-      if (count < 0) throw failure("getdents64", code, `Cannot list ${this.#nameOf(fd)}`);
+      if (count < 0) throw failure("getdents64", count, `Cannot list ${this.#nameOf(fd)}`);
       if (count === 0) return entries;
       decodeEntries(this.#transfer.subarray(0, count), entries);
     }
@@ -202,16 +188,14 @@ export class LinuxSys implements Sys, Disposable {
 
   readLink(path: string): string {
     const length = this.#c.readlink(this.#encode("readlink", path), this.#transfer, TRANSFER_SIZE);
-    const code = this.#code();
-    if (length < 0) throw failure("readlink", code, `Cannot read the link ${quote(path)}`);
+    if (length < 0) throw failure("readlink", length, `Cannot read the link ${quote(path)}`);
     return decodeText(this.#transfer.subarray(0, length));
   }
 
   /** By statx(2), whose layout is the same on every architecture. */
   fstat(fd: number): FileStatus {
     const result = this.#c.statx(fd, this.#emptyPath, k.AT_EMPTY_PATH, k.STATX_WANTED, this.#statx);
-    const code = this.#code();
-    if (result !== 0) throw failure("statx", code, `Cannot look at ${this.#nameOf(fd)}`);
+    if (result !== 0) throw failure("statx", result, `Cannot look at ${this.#nameOf(fd)}`);
     return this.#fileStatus();
   }
 
@@ -234,90 +218,77 @@ export class LinuxSys implements Sys, Disposable {
 
   #lookAt(path: string, flags: number, mask: number): void {
     const result = this.#c.statx(k.AT_FDCWD, this.#encode("statx", path), flags, mask, this.#statx);
-    const code = this.#code();
-    if (result !== 0) throw failure("statx", code, `Cannot look at ${quote(path)}`);
+    if (result !== 0) throw failure("statx", result, `Cannot look at ${quote(path)}`);
   }
 
   fileSystemType(fd: number): number {
     const result = this.#c.fstatfs(fd, this.#statfs);
-    const code = this.#code();
-    if (result !== 0) throw failure("fstatfs", code, `Cannot tell the file system of ${this.#nameOf(fd)}`);
+    if (result !== 0) throw failure("fstatfs", result, `Cannot tell the file system of ${this.#nameOf(fd)}`);
     return Number(this.#statfs[0]);
   }
 
   mkdirat(directory: number, path: string, mode: number): void {
     const result = this.#c.mkdirat(directory, this.#encode("mkdirat", path), mode);
-    const code = this.#code();
     if (result === 0) return;
-    throw failure("mkdirat", code, `Cannot make the directory ${quote(path)} in ${this.#nameOf(directory)}`);
+    throw failure("mkdirat", result, `Cannot make the directory ${quote(path)} in ${this.#nameOf(directory)}`);
   }
 
   rmdirat(directory: number, path: string): void {
     const result = this.#c.unlinkat(directory, this.#encode("unlinkat", path), k.AT_REMOVEDIR);
-    const code = this.#code();
     if (result === 0) return;
-    throw failure("unlinkat", code, `Cannot remove the directory ${quote(path)} in ${this.#nameOf(directory)}`);
+    throw failure("unlinkat", result, `Cannot remove the directory ${quote(path)} in ${this.#nameOf(directory)}`);
   }
 
   unlinkat(directory: number, path: string): void {
     const result = this.#c.unlinkat(directory, this.#encode("unlinkat", path), 0);
-    const code = this.#code();
-    if (result !== 0) throw failure("unlinkat", code, `Cannot remove ${quote(path)} in ${this.#nameOf(directory)}`);
+    if (result !== 0) throw failure("unlinkat", result, `Cannot remove ${quote(path)} in ${this.#nameOf(directory)}`);
   }
 
   renameat(directory: number, from: string, to: string): void {
     const attempt = `Cannot rename ${quote(from)} to ${quote(to)}`;
-    if (to.includes("\0")) throw failure("renameat", EINVAL, attempt);
+    if (to.includes("\0")) throw failure("renameat", -EINVAL, attempt);
     const result = this.#c.renameat(directory, this.#encode("renameat", from), directory, cString(to));
-    const code = this.#code();
-    if (result !== 0) throw failure("renameat", code, `${attempt} in ${this.#nameOf(directory)}`);
+    if (result !== 0) throw failure("renameat", result, `${attempt} in ${this.#nameOf(directory)}`);
   }
 
   fchown(fd: number, uid: number, gid: number): void {
     const result = this.#c.fchown(fd, uid, gid);
-    const code = this.#code();
-    if (result !== 0) throw failure("fchown", code, `Cannot give ${this.#nameOf(fd)} to "${uid}:${gid}"`);
+    if (result !== 0) throw failure("fchown", result, `Cannot give ${this.#nameOf(fd)} to "${uid}:${gid}"`);
   }
 
   fchmod(fd: number, mode: number): void {
     const result = this.#c.fchmod(fd, mode);
-    const code = this.#code();
-    if (result !== 0) throw failure("fchmod", code, `Cannot set mode "${mode.toString(8)}" on ${this.#nameOf(fd)}`);
+    if (result !== 0) throw failure("fchmod", result, `Cannot set mode "${mode.toString(8)}" on ${this.#nameOf(fd)}`);
   }
 
   setCloseOnExec(fd: number, on: boolean): void {
     const result = this.#c.fcntl(fd, k.F_SETFD, on ? k.FD_CLOEXEC : 0);
-    const code = this.#code();
-    if (result !== 0) throw failure("fcntl", code, `Cannot set close-on-exec of ${this.#nameOf(fd)}`);
+    if (result !== 0) throw failure("fcntl", result, `Cannot set close-on-exec of ${this.#nameOf(fd)}`);
   }
 
   ioctl(fd: number, request: number, data: Uint8Array): void {
     const result = this.#c.ioctl(fd, BigInt(request), unshared(data));
-    const code = this.#code();
-    if (result !== -1) return;
-    throw failure("ioctl", code, `Cannot make request 0x${request.toString(16)} of ${this.#nameOf(fd)}`);
+    if (result >= 0) return;
+    throw failure("ioctl", result, `Cannot make request 0x${request.toString(16)} of ${this.#nameOf(fd)}`);
   }
 
   connectDatagram(path: string): void {
     const attempt = `Cannot connect to ${quote(path)}`;
     const name = encodeText(path);
-    if (name.length >= k.UNIX_PATH_MAX || name.includes(0)) throw failure("connect", EINVAL, attempt);
+    if (name.length >= k.UNIX_PATH_MAX || name.includes(0)) throw failure("connect", -EINVAL, attempt);
     const fd = this.#c.socket(k.AF_UNIX, k.SOCK_DGRAM | k.O_CLOEXEC, 0);
-    const socketCode = this.#code();
-    if (fd < 0) throw failure("socket", socketCode, attempt);
+    if (fd < 0) throw failure("socket", fd, attempt);
     const address = new Uint8Array(new ArrayBuffer(2 + k.UNIX_PATH_MAX));
     address[0] = k.AF_UNIX;
     address.set(name, 2);
     const result = this.#c.connect(fd, address, address.length);
-    const code = this.#code();
     this.close(fd);
-    if (result !== 0) throw failure("connect", code, attempt);
+    if (result !== 0) throw failure("connect", result, attempt);
   }
 
   flock(fd: number): void {
     const result = this.#c.flock(fd, k.LOCK_EX | k.LOCK_NB);
-    const code = this.#code();
-    if (result !== 0) throw failure("flock", code, `Cannot lock ${this.#nameOf(fd)}`);
+    if (result !== 0) throw failure("flock", result, `Cannot lock ${this.#nameOf(fd)}`);
   }
 
   umask(mask: number): number {
@@ -329,53 +300,46 @@ export class LinuxSys implements Sys, Disposable {
   mount(source: string, target: string, type: string, flags: number, data: string): void {
     const attempt = `Cannot mount ${quote(source)}, type ${quote(type)}, options ${quote(data)}, on ${quote(target)}`;
     const strings = [source, target, type, data].map((text) => {
-      if (text.includes("\0")) throw failure("mount", EINVAL, attempt);
+      if (text.includes("\0")) throw failure("mount", -EINVAL, attempt);
       return cString(text);
     });
     const [from, to, kind, options] = strings as [CString, CString, CString, CString];
     const result = this.#c.mount(from, to, kind, BigInt(flags), options);
-    const code = this.#code();
-    if (result !== 0) throw failure("mount", code, attempt);
+    if (result !== 0) throw failure("mount", result, attempt);
   }
 
   umount2(target: string, flags: number): void {
     const result = this.#c.umount2(this.#encode("umount2", target), flags);
-    const code = this.#code();
-    if (result !== 0) throw failure("umount2", code, `Cannot unmount ${quote(target)}`);
+    if (result !== 0) throw failure("umount2", result, `Cannot unmount ${quote(target)}`);
   }
 
   mkdtemp(template: string): string {
     const path = this.#encode("mkdtemp", template);
     const made = this.#c.mkdtemp(path);
-    const code = this.#code();
-    if (made === null) throw failure("mkdtemp", code, `Cannot make a directory like ${quote(template)}`);
+    if (made < 0n) throw failure("mkdtemp", made, `Cannot make a directory like ${quote(template)}`);
     return decodeText(path.subarray(0, path.indexOf(0)));
   }
 
   rmdir(path: string): void {
     const result = this.#c.rmdir(this.#encode("rmdir", path));
-    const code = this.#code();
-    if (result !== 0) throw failure("rmdir", code, `Cannot remove the directory ${quote(path)}`);
+    if (result !== 0) throw failure("rmdir", result, `Cannot remove the directory ${quote(path)}`);
   }
 
   /** Of the calling thread alone, as every unshare(2): a working directory of its own comes with CLONE_NEWNS. */
   unshare(flags: number): void {
     const result = this.#c.unshare(flags);
-    const code = this.#code();
-    if (result !== 0) throw failure("unshare", code, `Cannot leave the namespaces "0x${flags.toString(16)}"`);
+    if (result !== 0) throw failure("unshare", result, `Cannot leave the namespaces "0x${flags.toString(16)}"`);
   }
 
   /** Of the calling thread alone; a mount namespace demands an `unshare` of CLONE_NEWNS or CLONE_FS before (EINVAL). */
   setns(fd: number, type: number): void {
     const result = this.#c.setns(fd, type);
-    const code = this.#code();
-    if (result !== 0) throw failure("setns", code, `Cannot enter the namespace ${this.#nameOf(fd)}`);
+    if (result !== 0) throw failure("setns", result, `Cannot enter the namespace ${this.#nameOf(fd)}`);
   }
 
   fchdir(fd: number): void {
     const result = this.#c.fchdir(fd);
-    const code = this.#code();
-    if (result !== 0) throw failure("fchdir", code, `Cannot change the working directory to ${this.#nameOf(fd)}`);
+    if (result !== 0) throw failure("fchdir", result, `Cannot change the working directory to ${this.#nameOf(fd)}`);
   }
 
   // ---- tasks
@@ -390,34 +354,30 @@ export class LinuxSys implements Sys, Disposable {
 
   getsid(pid: number): number {
     const session = this.#c.getsid(pid);
-    const code = this.#code();
-    if (session < 0) throw failure("getsid", code, `Cannot tell the session of task ${pid}`);
+    if (session < 0) throw failure("getsid", session, `Cannot tell the session of task ${pid}`);
     return session;
   }
 
   getpgid(pid: number): number {
     const group = this.#c.getpgid(pid);
-    const code = this.#code();
-    if (group < 0) throw failure("getpgid", code, `Cannot tell the process group of task ${pid}`);
+    if (group < 0) throw failure("getpgid", group, `Cannot tell the process group of task ${pid}`);
     return group;
   }
 
   taskExists(pid: number): boolean {
     const result = this.#c.kill(requirePositive(pid), 0);
-    const code = this.#code();
-    if (result === 0 || code === EPERM) return true;
-    if (code === ESRCH) return false;
-    throw failure("kill", code, `Cannot look for task ${pid}`);
+    if (result === 0 || result === -EPERM) return true;
+    if (result === -ESRCH) return false;
+    throw failure("kill", result, `Cannot look for task ${pid}`);
   }
 
   /** By getpriority(2), which finds what kill(2) finds, without a negative pid: a mistake could signal nothing. */
   groupExists(group: number): boolean {
     requirePositive(group);
     const priority = this.#c.getpriority(k.SYS_GETPRIORITY, k.PRIO_PGRP, group);
-    const code = this.#code();
     if (priority >= 0) return true;
-    if (code === ESRCH) return false;
-    throw failure("getpriority", code, `Cannot look for process group ${group}`);
+    if (priority === -ESRCH) return false;
+    throw failure("getpriority", priority, `Cannot look for process group ${group}`);
   }
 
   /** Throws a RangeError for a `pid` that is not positive: that is a bug, never a state of the machine. */
@@ -425,21 +385,19 @@ export class LinuxSys implements Sys, Disposable {
     // A group of 1 would address every process.
     if (requirePositive(group) === 1) throw new RangeError("Cannot signal group 1: that would be every process");
     const result = this.#c.kill(-group, signal);
-    const code = this.#code();
-    if (result !== 0) throw failure("kill", code, `Cannot send signal ${signal} to group ${group}`);
+    if (result !== 0) throw failure("kill", result, `Cannot send signal ${signal} to group ${group}`);
   }
 
   kill(pid: number, signal: number): void {
     const result = this.#c.kill(requirePositive(pid), signal);
-    const code = this.#code();
-    if (result !== 0) throw failure("kill", code, `Cannot send signal ${signal} to task ${pid}`);
+    if (result !== 0) throw failure("kill", result, `Cannot send signal ${signal} to task ${pid}`);
   }
 
   spawn(executable: number): number {
     const pid = new Int32Array(new ArrayBuffer(64));
     const path = this.#encode("posix_spawn", `/proc/self/fd/${executable}`);
     const code = this.#c.posix_spawn(pid, path, null, null, this.#argv, this.#envp);
-    if (code !== 0) throw failure("posix_spawn", code, `Cannot run ${this.#nameOf(executable)}`);
+    if (code !== 0) throw failure("posix_spawn", -code, `Cannot run ${this.#nameOf(executable)}`);
     return pid[0] ?? 0;
   }
 
@@ -447,35 +405,33 @@ export class LinuxSys implements Sys, Disposable {
     const numbers = new Int32Array([newPidNamespace ? 1 : pid]);
     const stack = this.#map(SPAWN_STACK_SIZE);
     const args = cloneArguments({
-      stack: Deno.UnsafePointer.value(stack),
+      stack,
       pid: Deno.UnsafePointer.value(Deno.UnsafePointer.of(numbers)),
       newPidNamespace,
     });
     this.#sibling ??= new Deno.UnsafeFnPointer(this.#makeCode(SPAWN_CODE), SPAWN_DECLARATION);
     const made = Number(this.#sibling.call(args, BigInt(CLONE_ARGS_SIZE), executable, this.#argv, this.#envp));
     this.#c.munmap(stack, BigInt(SPAWN_STACK_SIZE));
-    if (made < 0) throw failure("clone3", -made, `Cannot make task ${pid} as a child of our parent`);
+    if (made < 0) throw failure("clone3", made, `Cannot make task ${pid} as a child of our parent`);
     return made;
   }
 
   pidfdOpen(pid: number): number {
     const fd = this.#c.pidfd_open(k.SYS_PIDFD_OPEN, requirePositive(pid), 0);
-    const code = this.#code();
-    if (fd < 0) throw failure("pidfd_open", code, `Cannot open task ${pid}`);
+    if (fd < 0) throw failure("pidfd_open", fd, `Cannot open task ${pid}`);
     return fd;
   }
 
   pipe(): readonly [number, number] {
     const ends = new Int32Array(2);
     const result = this.#c.pipe2(ends, k.O_CLOEXEC);
-    const code = this.#code();
-    if (result !== 0) throw failure("pipe2", code, "Cannot make a pipe");
+    if (result !== 0) throw failure("pipe2", result, "Cannot make a pipe");
     return [ends[0] ?? -1, ends[1] ?? -1];
   }
 
   spawnProgram(path: string, options: Parameters<Sys["spawnProgram"]>[1]): number {
     const pid = spawnProgram(this.#libc, { path, ...options });
-    if (pid < 0) throw failure("posix_spawnp", -pid, `Cannot run ${quote(path)}`);
+    if (pid < 0) throw failure("posix_spawnp", pid, `Cannot run ${quote(path)}`);
     return pid;
   }
 
@@ -483,33 +439,25 @@ export class LinuxSys implements Sys, Disposable {
   memfdCreate(name: string): number {
     const encoded = this.#encode("memfd_create", name);
     let fd = this.#c.memfd_create(encoded, k.MFD_CLOEXEC | k.MFD_EXEC);
-    let code = this.#code();
-    if (fd < 0 && code === EINVAL) {
-      fd = this.#c.memfd_create(encoded, k.MFD_CLOEXEC);
-      code = this.#code();
-    }
-    if (fd < 0) throw failure("memfd_create", code, `Cannot make the memory file ${quote(name)}`);
+    if (fd === -EINVAL) fd = this.#c.memfd_create(encoded, k.MFD_CLOEXEC);
+    if (fd < 0) throw failure("memfd_create", fd, `Cannot make the memory file ${quote(name)}`);
     return fd;
   }
 
   ftruncate(fd: number, size: number): void {
     const result = this.#c.ftruncate(fd, BigInt(size));
-    const code = this.#code();
-    if (result !== 0) throw failure("ftruncate", code, `Cannot set the size of ${this.#nameOf(fd)} to "${size}"`);
+    if (result !== 0) throw failure("ftruncate", result, `Cannot set the size of ${this.#nameOf(fd)} to "${size}"`);
   }
 
   /** After `release`, `bytes` is empty instead of pointing to memory that is gone; views made from it are as well. */
   mapShared(fd: number, size: number): SharedMemory {
-    const pointer = this.#c.mmap(0n, BigInt(size), k.PROT_READ | k.PROT_WRITE, k.MAP_SHARED, fd, 0n);
-    const code = this.#code();
-    if (pointer === null || Deno.UnsafePointer.value(pointer) === MAP_FAILED) {
-      throw failure("mmap", code, `Cannot map ${this.#nameOf(fd)}`);
-    }
-    const memory = Deno.UnsafePointerView.getArrayBuffer(pointer, size);
+    const address = this.#c.mmap(0n, BigInt(size), k.PROT_READ | k.PROT_WRITE, k.MAP_SHARED, fd, 0n);
+    if (address < 0n) throw failure("mmap", address, `Cannot map ${this.#nameOf(fd)}`);
+    const memory = memoryAt(address, size);
     const release = () => {
       if (memory.detached) return;
       memory.transfer(0);
-      this.#c.munmap(pointer, BigInt(size));
+      this.#c.munmap(address, BigInt(size));
     };
     return { bytes: new Uint8Array(memory), release };
   }
@@ -524,10 +472,9 @@ export class LinuxSys implements Sys, Disposable {
       this.#remoteVector[0] = address + BigInt(done);
       this.#remoteVector[1] = BigInt(part.length);
       const count = this.#c.process_vm_writev(pid, this.#localVector, 1n, this.#remoteVector, 1n, 0n);
-      const code = this.#code();
       if (count < 0) {
         const where = `0x${address.toString(16)}`;
-        throw failure("process_vm_writev", code, `Cannot write ${data.length} bytes at "${where}" of task ${pid}`);
+        throw failure("process_vm_writev", count, `Cannot write ${data.length} bytes at "${where}" of task ${pid}`);
       }
       done += count;
     }
@@ -535,73 +482,62 @@ export class LinuxSys implements Sys, Disposable {
 
   ptraceSeize(pid: number, options: number): void {
     const result = this.#c.ptrace(k.PTRACE_SEIZE, pid, 0n, BigInt(options));
-    const code = this.#code();
-    if (result !== 0) throw failure("ptrace(PTRACE_SEIZE)", code, `Cannot seize task ${pid}`);
+    if (result !== 0) throw failure("ptrace(PTRACE_SEIZE)", result, `Cannot seize task ${pid}`);
   }
 
   ptraceInterrupt(pid: number): void {
     const result = this.#c.ptrace(k.PTRACE_INTERRUPT, pid, 0n, 0n);
-    const code = this.#code();
-    if (result !== 0) throw failure("ptrace(PTRACE_INTERRUPT)", code, `Cannot stop task ${pid}`);
+    if (result !== 0) throw failure("ptrace(PTRACE_INTERRUPT)", result, `Cannot stop task ${pid}`);
   }
 
   ptraceContinue(pid: number, signal: number): void {
     const result = this.#c.ptrace(k.PTRACE_CONT, pid, 0n, BigInt(signal));
-    const code = this.#code();
-    if (result !== 0) throw failure("ptrace(PTRACE_CONT)", code, `Cannot continue task ${pid} with signal ${signal}`);
+    if (result !== 0) throw failure("ptrace(PTRACE_CONT)", result, `Cannot continue task ${pid} with signal ${signal}`);
   }
 
   ptraceDetach(pid: number, signal: number): void {
     const result = this.#c.ptrace(k.PTRACE_DETACH, pid, 0n, BigInt(signal));
-    const code = this.#code();
     if (result !== 0) {
-      throw failure("ptrace(PTRACE_DETACH)", code, `Cannot let go of task ${pid} with signal ${signal}`);
+      throw failure("ptrace(PTRACE_DETACH)", result, `Cannot let go of task ${pid} with signal ${signal}`);
     }
   }
 
   ptraceGetRegisters(pid: number, registers: BigUint64Array): void {
     const result = this.#c.ptrace_buffer(k.PTRACE_GETREGS, pid, 0n, registerMemory(registers));
-    const code = this.#code();
-    if (result !== 0) throw failure("ptrace(PTRACE_GETREGS)", code, `Cannot read the registers of task ${pid}`);
+    if (result !== 0) throw failure("ptrace(PTRACE_GETREGS)", result, `Cannot read the registers of task ${pid}`);
   }
 
   ptraceSetRegisters(pid: number, registers: BigUint64Array): void {
     const result = this.#c.ptrace_buffer(k.PTRACE_SETREGS, pid, 0n, registerMemory(registers));
-    const code = this.#code();
-    if (result !== 0) throw failure("ptrace(PTRACE_SETREGS)", code, `Cannot set the registers of task ${pid}`);
+    if (result !== 0) throw failure("ptrace(PTRACE_SETREGS)", result, `Cannot set the registers of task ${pid}`);
   }
 
   ptraceSyscall(pid: number, signal: number): void {
     const result = this.#c.ptrace(k.PTRACE_SYSCALL, pid, 0n, BigInt(signal));
-    const code = this.#code();
-    if (result !== 0) throw failure("ptrace(PTRACE_SYSCALL)", code, `Cannot continue task ${pid} to a system call`);
+    if (result !== 0) throw failure("ptrace(PTRACE_SYSCALL)", result, `Cannot continue task ${pid} to a system call`);
   }
 
   ptraceStep(pid: number, signal: number): void {
     const result = this.#c.ptrace(k.PTRACE_SINGLESTEP, pid, 0n, BigInt(signal));
-    const code = this.#code();
-    if (result !== 0) throw failure("ptrace(PTRACE_SINGLESTEP)", code, `Cannot let task ${pid} do one step`);
+    if (result !== 0) throw failure("ptrace(PTRACE_SINGLESTEP)", result, `Cannot let task ${pid} do one step`);
   }
 
   ptraceSetOptions(pid: number, options: number): void {
     const result = this.#c.ptrace(k.PTRACE_SETOPTIONS, pid, 0n, BigInt(options));
-    const code = this.#code();
-    if (result !== 0) throw failure("ptrace(PTRACE_SETOPTIONS)", code, `Cannot set ptrace options of task ${pid}`);
+    if (result !== 0) throw failure("ptrace(PTRACE_SETOPTIONS)", result, `Cannot set ptrace options of task ${pid}`);
   }
 
   ptraceSetSignalMask(pid: number, mask: bigint): void {
     this.#signalMask[0] = mask;
     const result = this.#c.ptrace_buffer(k.PTRACE_SETSIGMASK, pid, 8n, this.#signalMask);
-    const code = this.#code();
-    if (result !== 0) throw failure("ptrace(PTRACE_SETSIGMASK)", code, `Cannot set the signal mask of task ${pid}`);
+    if (result !== 0) throw failure("ptrace(PTRACE_SETSIGMASK)", result, `Cannot set the signal mask of task ${pid}`);
   }
 
   ptraceSetThreadArea(pid: number, number: number, descriptor: Uint32Array): void {
     const copy = Uint32Array.from(descriptor);
     const result = this.#c.ptrace_buffer(k.PTRACE_SET_THREAD_AREA, pid, BigInt(number), copy);
-    const code = this.#code();
     if (result !== 0) {
-      throw failure("ptrace(PTRACE_SET_THREAD_AREA)", code, `Cannot set segment ${number} of task ${pid}`);
+      throw failure("ptrace(PTRACE_SET_THREAD_AREA)", result, `Cannot set segment ${number} of task ${pid}`);
     }
   }
 
@@ -610,8 +546,7 @@ export class LinuxSys implements Sys, Disposable {
     this.#localVector[0] = this.#transferAddress;
     this.#localVector[1] = BigInt(buffer.length);
     const result = this.#c.ptrace_buffer(k.PTRACE_GETREGSET, pid, BigInt(type), this.#localVector);
-    const code = this.#code();
-    if (result !== 0) throw failure("ptrace(PTRACE_GETREGSET)", code, `Cannot read registers of task ${pid}`);
+    if (result !== 0) throw failure("ptrace(PTRACE_GETREGSET)", result, `Cannot read registers of task ${pid}`);
     buffer.set(scratch);
     return Number(this.#localVector[1]);
   }
@@ -621,8 +556,7 @@ export class LinuxSys implements Sys, Disposable {
     this.#localVector[0] = this.#transferAddress;
     this.#localVector[1] = BigInt(data.length);
     const result = this.#c.ptrace_buffer(k.PTRACE_SETREGSET, pid, BigInt(type), this.#localVector);
-    const code = this.#code();
-    if (result !== 0) throw failure("ptrace(PTRACE_SETREGSET)", code, `Cannot set registers of task ${pid}`);
+    if (result !== 0) throw failure("ptrace(PTRACE_SETREGSET)", result, `Cannot set registers of task ${pid}`);
   }
 
   /**
@@ -666,13 +600,10 @@ export class LinuxSys implements Sys, Disposable {
   /** A page with machine code of our own. */
   #makeCode<T extends Deno.ForeignFunction>(code: Uint8Array): Deno.PointerObject<T> {
     const page = this.#mapPage();
-    new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(page, PAGE)).set(code);
+    new Uint8Array(memoryAt(page, PAGE)).set(code);
     const result = this.#c.mprotect(page, BigInt(PAGE), k.PROT_READ | k.PROT_EXEC);
-    const failed = this.#code();
-    if (result !== 0) throw failure("mprotect", failed, "Cannot run instructions of our own");
-    const address = Deno.UnsafePointer.create<T>(Deno.UnsafePointer.value(page));
-    if (address === null) throw new Error("Cannot call code at address 0");
-    return address;
+    if (result !== 0) throw failure("mprotect", result, "Cannot run instructions of our own");
+    return pointerTo<T>(page);
   }
 
   // ---- ourselves
@@ -680,8 +611,7 @@ export class LinuxSys implements Sys, Disposable {
   clock(number: number): bigint {
     const now = new BigInt64Array(2);
     const result = this.#c.clock_gettime(number, now);
-    const code = this.#code();
-    if (result !== 0) throw failure("clock_gettime", code, `Cannot read the clock ${number}`);
+    if (result !== 0) throw failure("clock_gettime", result, `Cannot read the clock ${number}`);
     const [seconds = 0n, nanoseconds = 0n] = now;
     return seconds * 1_000_000_000n + nanoseconds;
   }
@@ -719,14 +649,12 @@ export class LinuxSys implements Sys, Disposable {
     const action = words(SIGACTION_WORDS);
     action[0] = k.SIG_IGN;
     const result = this.#c.sigaction(signal, action, null);
-    const code = this.#code();
-    if (result !== 0) throw failure("sigaction", code, `Cannot ignore signal ${signal}`);
+    if (result !== 0) throw failure("sigaction", result, `Cannot ignore signal ${signal}`);
   }
 
   setChildSubreaper(on: boolean): void {
     const result = this.#c.prctl(k.PR_SET_CHILD_SUBREAPER, on ? 1n : 0n, 0n, 0n, 0n);
-    const code = this.#code();
-    if (result !== 0) throw failure("prctl", code, "Cannot adopt the orphans of our descendants");
+    if (result !== 0) throw failure("prctl", result, "Cannot adopt the orphans of our descendants");
   }
 
   /** Like `wait`, a sleep is not cut short by a signal that `caughtSignal` has told of. */
@@ -743,10 +671,6 @@ export class LinuxSys implements Sys, Disposable {
   }
 
   // ---- private
-
-  #code(): number {
-    return this.#errno[0] ?? 0;
-  }
 
   /** What the last statx(2) has found. */
   #fileStatus(): FileStatus {
@@ -766,7 +690,7 @@ export class LinuxSys implements Sys, Disposable {
     if (length === undefined || length === PATH_SCRATCH) {
       throw new SysError(call, "ENAMETOOLONG", `Cannot use the path ${quote(`${text.slice(0, 80)}…`)}`);
     }
-    if (text.includes("\0")) throw failure(call, EINVAL, `Cannot use the path ${quote(text)}`);
+    if (text.includes("\0")) throw failure(call, -EINVAL, `Cannot use the path ${quote(text)}`);
     this.#path[length] = 0;
     return this.#path;
   }
@@ -781,10 +705,9 @@ export class LinuxSys implements Sys, Disposable {
   /** `undefined` when there was nothing, or when a signal came first. */
   #waitOnce(pid: number, options: number): WaitResult | undefined {
     const found = this.#c.waitpid(pid, this.#waitStatus, options | k.WALL);
-    const code = this.#code();
     if (found > 0) return { pid: found, status: this.#waitStatus[0] ?? 0 };
-    if (found === 0 || code === EINTR) return undefined;
-    throw failure("waitpid", code, `Cannot wait for ${pid === -1 ? "any task" : `task ${pid}`}`);
+    if (found === 0 || found === -EINTR) return undefined;
+    throw failure("waitpid", found, `Cannot wait for ${pid === -1 ? "any task" : `task ${pid}`}`);
   }
 
   #interrupted(): boolean {
@@ -803,8 +726,7 @@ export class LinuxSys implements Sys, Disposable {
     setTime(spec, 0, TICK_MS);
     setTime(spec, 2, Math.min(Math.max(ms, 0.01), TICK_MS));
     const result = this.#c.timer_settime(k.SYS_TIMER_SETTIME, this.#timer, 0n, spec, null);
-    const code = this.#code();
-    if (result !== 0) throw failure("timer_settime", code, "Cannot start the timer for waits");
+    if (result !== 0) throw failure("timer_settime", result, "Cannot start the timer for waits");
   }
 
   /** A timer that signals this very thread, which need not be the one that the kernel would choose. */
@@ -818,8 +740,7 @@ export class LinuxSys implements Sys, Disposable {
     event.set([0, 0, k.SIGALRM, k.SIGEV_THREAD_ID, this.#c.gettid()]);
     const timer = new Int32Array(new ArrayBuffer(64));
     const result = this.#c.timer_create(k.SYS_TIMER_CREATE, BigInt(k.CLOCK_MONOTONIC), event, timer);
-    const code = this.#code();
-    if (result !== 0) throw failure("timer_create", code, "Cannot make the timer for waits");
+    if (result !== 0) throw failure("timer_create", result, "Cannot make the timer for waits");
     return BigInt(timer[0] ?? 0);
   }
 
@@ -828,14 +749,12 @@ export class LinuxSys implements Sys, Disposable {
     if (this.#savedActions.has(signal)) return;
     const before = words(SIGACTION_WORDS);
     const asked = this.#c.sigaction(signal, null, before);
-    const askCode = this.#code();
-    if (asked !== 0) throw failure("sigaction", askCode, `Cannot tell the handler of signal ${signal}`);
+    if (asked !== 0) throw failure("sigaction", asked, `Cannot tell the handler of signal ${signal}`);
     if (before[0] === k.SIG_IGN && !options.evenIgnored) return;
     const action = words(SIGACTION_WORDS);
     action[0] = address;
     const result = this.#c.sigaction(signal, action, null);
-    const code = this.#code();
-    if (result !== 0) throw failure("sigaction", code, `Cannot handle signal ${signal}`);
+    if (result !== 0) throw failure("sigaction", result, `Cannot handle signal ${signal}`);
     this.#savedActions.set(signal, before);
   }
 
@@ -852,27 +771,24 @@ export class LinuxSys implements Sys, Disposable {
     if (this.#handlers !== undefined) return this.#handlers;
     const memory = this.#mapPage();
     const code = this.#mapPage();
-    const flags = Deno.UnsafePointer.value(memory);
-    const page = new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(code, PAGE));
-    page.set(buildHandler(flags + BigInt(CAUGHT_WORD * 4)), 0);
-    page.set(buildHandler(flags + BigInt(TICK_WORD * 4)), HANDLER_SIZE);
+    const page = new Uint8Array(memoryAt(code, PAGE));
+    page.set(buildHandler(memory + BigInt(CAUGHT_WORD * 4)), 0);
+    page.set(buildHandler(memory + BigInt(TICK_WORD * 4)), HANDLER_SIZE);
     const result = this.#c.mprotect(code, BigInt(PAGE), k.PROT_READ | k.PROT_EXEC);
-    const failed = this.#code();
-    if (result !== 0) throw failure("mprotect", failed, "Cannot make the signal handlers executable");
-    const words = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(memory, PAGE));
-    this.#handlers = { address: Deno.UnsafePointer.value(code), words };
+    if (result !== 0) throw failure("mprotect", result, "Cannot make the signal handlers executable");
+    this.#handlers = { address: code, words: new Int32Array(memoryAt(memory, PAGE)) };
     return this.#handlers;
   }
 
-  #mapPage(): Deno.PointerObject {
+  /** Returns its address. */
+  #mapPage(): bigint {
     return this.#map(PAGE);
   }
 
-  #map(size: number): Deno.PointerObject {
+  #map(size: number): bigint {
     const page = this.#c.mmap(0n, BigInt(size), k.PROT_READ | k.PROT_WRITE, k.MAP_PRIVATE | k.MAP_ANONYMOUS, -1, 0n);
-    const code = this.#code();
-    if (page !== null && Deno.UnsafePointer.value(page) !== MAP_FAILED) return page;
-    throw failure("mmap", code, `Cannot map ${size} bytes of memory`);
+    if (page < 0n) throw failure("mmap", page, `Cannot map ${size} bytes of memory`);
+    return page;
   }
 }
 
@@ -928,8 +844,9 @@ function decodeEntries(records: Uint8Array<ArrayBuffer>, entries: DirectoryEntry
   }
 }
 
-function failure(call: string, code: number, attempt: string): SysError {
-  const name = errnoName(code);
+/** `result` is what the call gave: minus the errno. */
+function failure(call: string, result: number | bigint, attempt: string): SysError {
+  const name = errnoName(-Number(result));
   return new SysError(call, name, attempt, name === "EPERM" ? PRIVILEGE[call] : REMEDY[name]);
 }
 
@@ -985,6 +902,17 @@ function makeDevice(major: number, minor: number): number {
 /** The caller keeps `memory` alive for as long as the address is used. */
 function addressOf(memory: Uint8Array<ArrayBuffer>): bigint {
   return Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory));
+}
+
+function pointerTo<T = unknown>(address: bigint): Deno.PointerObject<T> {
+  const pointer = Deno.UnsafePointer.create<T>(address);
+  if (pointer === null) throw new Error("Cannot use memory at address 0");
+  return pointer;
+}
+
+/** Memory that JavaScript does not own: whoever unmaps it sees to it that the buffer is not used any more. */
+function memoryAt(address: bigint, size: number): ArrayBuffer {
+  return Deno.UnsafePointerView.getArrayBuffer(pointerTo(address), size);
 }
 
 /** Puts `ms` as seconds and nanoseconds, `struct timespec`, at word `at`. */

@@ -1,0 +1,171 @@
+/**
+ * A shared library made in memory, whose functions call others and give back minus the errno, as the kernel itself does.
+ *
+ * Between the return of a function and the next statement of JavaScript, the runtime may collect garbage or wake a
+ * thread, and leave another errno behind. So errno is read by the instructions that follow the call. They are a library
+ * because Deno calls directly only what comes from one; everything else takes three times as long.
+ */
+
+type Architecture = typeof Deno.build.arch;
+/** Instructions: bytes in hexadecimal, and the assembly that they are made of. */
+export type Listing = readonly (readonly [bytes: string, assembly: string])[];
+
+/** Functions of the library: each calls its first argument with the others, which are six at most. */
+export const CALL_FUNCTIONS = {
+  /** For functions that fail with -1. */
+  call: { x86_64: ["83f8ff", "cmp eax, -1"], aarch64: ["3100041f", "cmn w0, 1"] },
+  /** For functions that fail with NULL. */
+  call_pointer: { x86_64: ["4885c0", "test rax, rax"], aarch64: ["f100001f", "cmp x0, 0"] },
+} as const satisfies Record<string, Record<Architecture, Listing[number]>>;
+
+type CallFunction = keyof typeof CALL_FUNCTIONS;
+
+/** The instructions of a function, behind which the address of errno stands. */
+export function listCall(name: CallFunction, architecture: Architecture): Listing {
+  const test = CALL_FUNCTIONS[name][architecture];
+  return architecture === "x86_64" ? listX86(test) : listArm(test);
+}
+
+function listX86(test: Listing[number]): Listing {
+  return [
+    ["4989fb", "mov r11, rdi"],
+    ["4889f7", "mov rdi, rsi"],
+    ["4889d6", "mov rsi, rdx"],
+    ["4889ca", "mov rdx, rcx"],
+    ["4c89c1", "mov rcx, r8"],
+    ["4d89c8", "mov r8, r9"],
+    ["4c8b4c2408", "mov r9, [rsp + 8]"],
+    ["4883ec08", "sub rsp, 8"],
+    ["31c0", "xor eax, eax"], // how many vector registers hold arguments, which a variadic function asks for
+    ["41ffd3", "call r11"],
+    test,
+    ["750c", "jne done"],
+    ["488b050c000000", "mov rax, [rip + errno]"],
+    ["8b00", "mov eax, [rax]"],
+    ["48f7d8", "neg rax"],
+    ["4883c408", "done: add rsp, 8"],
+    ["c3", "ret"],
+    ["6690", "errno = . + 2; xchg ax, ax"],
+  ];
+}
+
+function listArm(test: Listing[number]): Listing {
+  return [
+    ["a9bf7bfd", "stp x29, x30, [sp, -16]!"],
+    ["aa0003e9", "mov x9, x0"],
+    ["aa0103e0", "mov x0, x1"],
+    ["aa0203e1", "mov x1, x2"],
+    ["aa0303e2", "mov x2, x3"],
+    ["aa0403e3", "mov x3, x4"],
+    ["aa0503e4", "mov x4, x5"],
+    ["aa0603e5", "mov x5, x6"],
+    ["d63f0120", "blr x9"],
+    test,
+    ["54000081", "b.ne done"],
+    ["580000a0", "ldr x0, errno"],
+    ["b9400000", "ldr w0, [x0]"],
+    ["cb0003e0", "neg x0, x0"],
+    ["a8c17bfd", "done: ldp x29, x30, [sp], 16"],
+    ["d65f03c0", "errno = . + 4; ret"],
+  ];
+}
+
+const WORD = 8;
+const HEADER_WORDS = 8;
+const SEGMENT_WORDS = 7;
+const SEGMENTS = 4;
+const SYMBOL_WORDS = 3;
+const DYNAMIC_WORDS = 12;
+/** The largest page that these machines have. */
+const ALIGNMENT = 0x10000n;
+const MACHINES = { x86_64: 62n, aarch64: 183n } as const satisfies Record<Architecture, bigint>;
+/** The null byte that names begin with, then each name with its own. */
+const NAMES = "\0call\0call_pointer\0";
+/** One bucket of two symbols, 1 and then 2: the counts of buckets and symbols, the bucket, the chain. */
+const HASH = Uint32Array.of(1, 3, 1, 0, 2, 0);
+
+/**
+ * The library as an ELF file (elf(5)), for the thread of this process whose errno is at `errno`.
+ *
+ * The file is mapped twice as a whole: to be read and run; and to be written, because the dynamic linker replaces the
+ * addresses in the dynamic section by those in memory.
+ */
+export function buildCallLibrary(errno: bigint, architecture: Architecture): Uint8Array<ArrayBuffer> {
+  const names = wordsOf(new TextEncoder().encode(NAMES));
+  const hash = wordsOf(new Uint8Array(HASH.buffer));
+  const call = codeOf("call", { errno, architecture });
+  const callPointer = codeOf("call_pointer", { errno, architecture });
+
+  const symbolsAt = HEADER_WORDS + SEGMENTS * SEGMENT_WORDS;
+  const hashAt = symbolsAt + 3 * SYMBOL_WORDS;
+  const namesAt = hashAt + hash.length;
+  const callAt = namesAt + names.length;
+  const callPointerAt = callAt + call.length;
+  const dynamicAt = callPointerAt + callPointer.length;
+  const size = dynamicAt + DYNAMIC_WORDS;
+
+  const words = [
+    ...header(MACHINES[architecture]),
+    ...segment(PT_LOAD | READ | RUN, { at: 0, base: 0n, size }),
+    ...segment(PT_LOAD | READ | WRITE, { at: 0, base: ALIGNMENT, size }),
+    ...segment(PT_DYNAMIC | READ | WRITE, { at: dynamicAt, base: ALIGNMENT, size: DYNAMIC_WORDS }),
+    ...segment(PT_GNU_STACK | READ | WRITE, { at: 0, base: 0n, size: 0 }), // without it, stacks are made executable
+    ...[0n, 0n, 0n],
+    ...symbol(NAMES.indexOf("call\0"), callAt, call.length),
+    ...symbol(NAMES.indexOf("call_pointer\0"), callPointerAt, callPointer.length),
+    ...hash,
+    ...names,
+    ...call,
+    ...callPointer,
+    ...[DT_HASH, addressOf(hashAt), DT_STRTAB, addressOf(namesAt), DT_SYMTAB, addressOf(symbolsAt)],
+    ...[DT_STRSZ, BigInt(NAMES.length), DT_SYMENT, BigInt(SYMBOL_WORDS * WORD), DT_NULL, 0n],
+  ];
+  return new Uint8Array(BigUint64Array.from(words).buffer);
+}
+
+const [READ, WRITE, RUN] = [4n << 32n, 2n << 32n, 1n << 32n];
+const [PT_LOAD, PT_DYNAMIC, PT_GNU_STACK] = [1n, 2n, 0x6474e551n];
+const [DT_NULL, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT] = [0n, 4n, 5n, 6n, 10n, 11n];
+/** A shared object for a 64-bit machine of little end. */
+const IDENTIFICATION = 0x00010102464c457fn;
+const [ET_DYN, EV_CURRENT] = [3n, 1n << 32n];
+const GLOBAL_FUNCTION = 0x12n << 32n;
+/** Any section will do, there are none: only a symbol without one is not defined. */
+const SECTION = 1n << 48n;
+
+function header(machine: bigint): bigint[] {
+  const sizes = BigInt(HEADER_WORDS * WORD) << 32n | BigInt(SEGMENT_WORDS * WORD) << 48n;
+  const segmentsAt = addressOf(HEADER_WORDS);
+  return [IDENTIFICATION, 0n, ET_DYN | machine << 16n | EV_CURRENT, 0n, segmentsAt, 0n, sizes, BigInt(SEGMENTS)];
+}
+
+/** `size` words of the file from word `at`, in memory behind `base`. */
+function segment(kind: bigint, place: { readonly at: number; readonly base: bigint; readonly size: number }): bigint[] {
+  const offset = addressOf(place.at);
+  const [address, size] = [place.base + offset, addressOf(place.size)];
+  return [kind, offset, address, address, size, size, ALIGNMENT];
+}
+
+function symbol(name: number, at: number, size: number): bigint[] {
+  return [BigInt(name) | GLOBAL_FUNCTION | SECTION, addressOf(at), addressOf(size)];
+}
+
+function codeOf(name: CallFunction, { errno, architecture }: { errno: bigint; architecture: Architecture }): bigint[] {
+  const bytes = listCall(name, architecture).map(([bytes]) => bytes);
+  // An instruction of aarch64 is a number, that is, written from its end.
+  const code = bytes.map((hex) =>
+    architecture === "x86_64" ? Uint8Array.fromHex(hex) : Uint8Array.fromHex(hex).reverse()
+  );
+  return [...wordsOf(Uint8Array.from(code.flatMap((part) => [...part]))), errno];
+}
+
+/** The last word is filled up with zeros. */
+function wordsOf(bytes: Uint8Array): bigint[] {
+  const padded = new Uint8Array(Math.ceil(bytes.length / WORD) * WORD);
+  padded.set(bytes);
+  return [...new BigUint64Array(padded.buffer)];
+}
+
+function addressOf(words: number): bigint {
+  return BigInt(words * WORD);
+}
