@@ -206,7 +206,6 @@ export class TaskTree {
       this.#killAndReap(this.#everyPid());
       this.#killUnknown();
     } finally {
-      this.#contents?.close();
       this.#coordinator?.release();
     }
   }

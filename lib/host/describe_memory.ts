@@ -18,12 +18,22 @@ export function describeMemory(sys: Sys, questions: MemoryQuestions): HostMemory
     hasTransparentPages: !questions.transparentPages || exists(sys, `${MM}/transparent_hugepage`),
     mergesPages: !questions.mergedPages || exists(sys, `${MM}/ksm`),
     ...vdso === undefined ? {} : { vdso },
-    pages: new Map([...questions.pages].flatMap(([what, runs]) => {
-      const bytes = readDumpedPages(sys, runs);
-      return bytes === undefined ? [] : [[what, bytes] as const];
-    })),
+    pages: describePages(sys, questions.pages),
     processors: questions.processors ? countProcessors(readText(sys, "/sys/devices/system/cpu/possible")) : 1,
   };
+}
+
+/** What is the same as the one before, as the vdso of most tasks is, is the same array. */
+function describePages(sys: Sys, questions: MemoryQuestions["pages"]): HostMemory["pages"] {
+  const pages = new Map<string, Uint8Array>();
+  let last: Uint8Array = new Uint8Array();
+  for (const [what, runs] of questions) {
+    const bytes = readDumpedPages(sys, runs);
+    if (bytes === undefined) continue;
+    if (!sys.isSameMemory(bytes, last)) last = bytes;
+    pages.set(what, last);
+  }
+  return pages;
 }
 
 /** Free pages that nobody has reserved, and those that the kernel may make when they are needed (hugetlbpage.rst). */

@@ -113,15 +113,14 @@ export function readTextBeneath(sys: Sys, directory: number, path: string): stri
 /** Reads `fd` to its end, and closes it. */
 function readDescriptor(sys: Sys, fd: number, path: string): Uint8Array<ArrayBuffer> {
   try {
-    let buffer = new Uint8Array(new ArrayBuffer(FIRST_READ));
+    // Most fit in: so only what they have is allocated.
+    let buffer = scratch;
     let length = 0;
     for (;;) {
       const count = sys.read(fd, length === 0 ? buffer : buffer.subarray(length));
-      if (count === 0) return buffer.subarray(0, length);
+      if (count === 0) return buffer.slice(0, length);
       length += count;
-      if (length > MAX_SIZE) {
-        throw cannotRead(path, "EFBIG", `it has more than ${MAX_SIZE} bytes`);
-      }
+      if (length > MAX_SIZE) throw cannotRead(path, "EFBIG", `it has more than ${MAX_SIZE} bytes`);
       if (length === buffer.length) buffer = grown(buffer);
     }
   } finally {

@@ -13,8 +13,8 @@ import { buildCallLibrary } from "./call_library.ts";
 import { MFD_CLOEXEC, MFD_NOEXEC_SEAL } from "./constants.ts";
 
 interface CFunction extends Deno.ForeignFunction {
-  /** Where that is not -1. */
-  readonly failsWith?: null;
+  /** Where it does not fail with -1, but with NULL or never. */
+  readonly fails?: "with NULL" | "never";
 }
 
 const FUNCTIONS = {
@@ -98,7 +98,7 @@ const FUNCTIONS = {
     result: "i32",
   },
   rmdir: { parameters: ["buffer" /* const char *path */], result: "i32" },
-  mkdtemp: { parameters: ["buffer" /* char *template */], result: "i64", /* char * */ failsWith: null },
+  mkdtemp: { parameters: ["buffer" /* char *template */], result: "i64", /* char * */ fails: "with NULL" },
   fchown: { parameters: ["i32", /* int fd */ "u32", /* uid_t owner */ "u32" /* gid_t group */], result: "i32" },
   fchmod: { parameters: ["i32", /* int fd */ "u32" /* mode_t mode */], result: "i32" },
   socket: { parameters: ["i32", /* int domain */ "i32", /* int type */ "i32" /* int protocol */], result: "i32" },
@@ -233,6 +233,12 @@ const FUNCTIONS = {
   mprotect: { parameters: ["usize", /* void *addr */ "usize", /* size_t len */ "i32" /* int prot */], result: "i32" },
   munmap: { parameters: ["usize", /* void *addr */ "usize" /* size_t length */], result: "i32" },
 
+  memcmp: {
+    parameters: ["buffer", /* const void *s1 */ "buffer", /* const void *s2 */ "usize" /* size_t n */],
+    result: "i32",
+    fails: "never",
+  },
+
   sigaction: {
     parameters: [
       "i32", /* int signum */
@@ -307,11 +313,14 @@ export function openLibc(): Libc {
   const library = new CallLibrary(first.symbols);
   const symbols = {};
   for (const [key, declaration] of Object.entries<CFunction>(FUNCTIONS)) {
-    const get = () => {
+    const find = () => {
       const name = declaration.name ?? key;
       const target = first.symbols.dlsym(null, encodeText(`${name}\0`));
       if (target === null) throw new Error(`Cannot find the function "${name}" in the C library`);
-      const value = library.bind(target, declaration);
+      return library.bind(target, declaration);
+    };
+    const get = () => {
+      const value = declaration.fails === "never" ? library.bindDirectly(key, declaration) : find();
       Object.defineProperty(symbols, key, { value });
       return value;
     };
@@ -331,7 +340,7 @@ class CallLibrary {
   /** Its file, which stays open as long as it is loaded: only so is its path no other library's. */
   readonly file: number;
   readonly #path: string;
-  readonly #loaded = new Map<string, Deno.DynamicLibrary<{ call: Deno.ForeignFunction }>>();
+  readonly #loaded = new Map<string, Deno.DynamicLibrary<Record<string, Deno.ForeignFunction>>>();
 
   constructor(first: Deno.DynamicLibrary<typeof FIRST_FUNCTIONS>["symbols"]) {
     const name = encodeText("cgrestore-calls\0");
@@ -365,14 +374,21 @@ class CallLibrary {
     }
   }
 
-  #load({ parameters, result, failsWith }: CFunction): Call {
-    const name = failsWith === null ? "call_pointer" : "call";
+  /** A C function whose results mean nothing but themselves. */
+  bindDirectly(name: string, declaration: CFunction): unknown {
+    const library = Deno.dlopen("libc.so.6", { [name]: declaration });
+    this.#loaded.set(name, library);
+    return library.symbols[name];
+  }
+
+  #load({ parameters, result, fails }: CFunction): Call {
+    const name = fails === undefined ? "call" : "call_pointer";
     const types = parameters.map((type) => type === "buffer" ? "buffer" : "i64");
     const key = [name, result, ...types].join(" ");
     const library = this.#loaded.get(key) ??
-      Deno.dlopen(this.#path, { call: { name, parameters: ["pointer", ...types], result } });
+      Deno.dlopen(this.#path, { [name]: { parameters: ["pointer", ...types], result } });
     this.#loaded.set(key, library);
-    return library.symbols.call as Call;
+    return library.symbols[name] as Call;
   }
 
   close(): void {

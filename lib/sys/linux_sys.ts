@@ -480,6 +480,11 @@ export class LinuxSys implements Sys, Disposable {
     }
   }
 
+  isSameMemory(one: Uint8Array, other: Uint8Array): boolean {
+    if (one.length !== other.length) return false;
+    return this.#c.memcmp(unshared(one), unshared(other), BigInt(one.length)) === 0;
+  }
+
   ptraceSeize(pid: number, options: number): void {
     const result = this.#c.ptrace(k.PTRACE_SEIZE, pid, 0n, BigInt(options));
     if (result !== 0) throw failure("ptrace(PTRACE_SEIZE)", result, `Cannot seize task ${pid}`);

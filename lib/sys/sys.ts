@@ -103,6 +103,8 @@ export interface Sys {
   mapShared(fd: number, size: number): SharedMemory;
   /** process_vm_writev(2) of all of `data`. */
   writeMemory(pid: number, address: bigint, data: Uint8Array): void;
+  /** Whether two pieces of memory of ours are the same: memcmp(3), since loops of JavaScript take many times as long. */
+  isSameMemory(one: Uint8Array, other: Uint8Array): boolean;
   /** PTRACE_SEIZE. */
   ptraceSeize(pid: number, options: number): void;
   ptraceInterrupt(pid: number): void;

@@ -502,6 +502,10 @@ export class FakeSys implements Sys {
   // ---- the processor
 
   /** A processor without XSAVE. */
+  isSameMemory(one: Uint8Array, other: Uint8Array): boolean {
+    return one.length === other.length && one.every((byte, index) => byte === other[index]);
+  }
+
   cpuid(_leaf: number, _subleaf: number): readonly [number, number, number, number] {
     return [0, 0, 0, 0];
   }

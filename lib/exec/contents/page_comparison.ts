@@ -3,13 +3,12 @@ import { cut } from "../../model/build_pages.ts";
 import type { InheritStep, MemoryStep } from "../../plan/contents/contents_plan.ts";
 import { planFills } from "../../plan/contents/plan_memory.ts";
 import { O_RDONLY } from "../../sys/constants.ts";
-import { forEachAlways } from "../../for_each_always.ts";
 import type { Sys } from "../../sys/sys.ts";
 
 const PROT_WRITE = 2;
 const MADV_DONTNEED = 4;
-/** Pages that are read and compared at once. */
-const CHUNK = 256;
+/** How much of a file is read at once, in bytes: all pages of a small task. */
+const WINDOW = 1 << 20;
 
 /** A step that says all that is to be done. */
 export type ResolvedStep = Exclude<MemoryStep, InheritStep>;
@@ -17,12 +16,14 @@ export type ResolvedStep = Exclude<MemoryStep, InheritStep>;
 /** Finds out which pages of tasks are equal to their makers', by reading them from the images. */
 export class PageComparison {
   readonly #sys: Sys;
-  readonly #files = new Map<string, number>();
-  readonly #own = new Uint8Array(new ArrayBuffer(CHUNK * PAGE_SIZE));
-  readonly #inherited = new Uint8Array(new ArrayBuffer(CHUNK * PAGE_SIZE));
+  /** What siblings are compared with stays read. */
+  readonly #own: FileWindow;
+  readonly #inherited: FileWindow;
 
   constructor(sys: Sys) {
     this.#sys = sys;
+    this.#own = new FileWindow(sys);
+    this.#inherited = new FileWindow(sys);
   }
 
   /** What is to be done so that a mapping that was inherited has the pages of its own. */
@@ -39,13 +40,6 @@ export class PageComparison {
     ];
   }
 
-  /** Closes the files of pages. */
-  release(): void {
-    const open = [...this.#files.values()];
-    this.#files.clear();
-    forEachAlways(open, (fd) => this.#sys.close(fd));
-  }
-
   /** The parts of a run that are not the same among `others`. */
   #findDifferent(run: PageRun, others: readonly PageRun[]): PageRun[] {
     const end = run.address + run.count * PAGE_SIZE;
@@ -57,30 +51,63 @@ export class PageComparison {
   /** Those parts of `run` that differ from `other`, which has the same addresses. */
   #compare(run: PageRun, other: PageRun): PageRun[] {
     const different: PageRun[] = [];
-    for (let page = 0; page < run.count; page += CHUNK) {
-      const count = Math.min(CHUNK, run.count - page);
-      const own = this.#read(this.#own, run, page, count);
-      const inherited = this.#read(this.#inherited, other, page, count);
-      for (let index = 0; index < count; index++) {
-        if (isSamePage(own, inherited, index)) continue;
-        const at = (page + index) * PAGE_SIZE;
-        different.push({ ...run, address: run.address + at, offset: run.offset + at, count: 1 });
+    const size = run.count * PAGE_SIZE;
+    for (let done = 0; done < size;) {
+      const own = this.#own.read(run.file, run.offset + done, size - done);
+      const inherited = this.#inherited.read(other.file, other.offset + done, own.length);
+      for (const at of this.#differentPages(own.subarray(0, inherited.length), inherited)) {
+        different.push({ ...run, address: run.address + done + at, offset: run.offset + done + at, count: 1 });
       }
+      done += inherited.length;
     }
     return joined(different);
   }
 
-  #read(buffer: Uint8Array<ArrayBuffer>, { file, offset }: PageRun, page: number, count: number): Int32Array {
-    const fd = this.#files.get(file) ?? this.#sys.open(file, O_RDONLY);
-    this.#files.set(file, fd);
-    const wanted = buffer.subarray(0, count * PAGE_SIZE);
-    for (let done = 0; done < wanted.length;) {
-      const got = this.#sys.pread(fd, wanted.subarray(done), offset + page * PAGE_SIZE + done);
-      // A file that is too short is told when the pages are read into the task.
-      if (got === 0) wanted.fill(0, done);
-      done = got === 0 ? wanted.length : done + got;
+  /** Where pages are that differ. */
+  #differentPages(own: Uint8Array, inherited: Uint8Array): number[] {
+    if (this.#sys.isSameMemory(own, inherited)) return [];
+    const offsets = Array.from({ length: own.length / PAGE_SIZE }, (_, page) => page * PAGE_SIZE);
+    return offsets.filter((at) => (
+      !this.#sys.isSameMemory(own.subarray(at, at + PAGE_SIZE), inherited.subarray(at, at + PAGE_SIZE))
+    ));
+  }
+}
+
+/** The part of a file that was read last. */
+class FileWindow {
+  readonly #sys: Sys;
+  readonly #bytes = new Uint8Array(new ArrayBuffer(WINDOW));
+  #file = "";
+  #start = 0;
+  #length = 0;
+
+  constructor(sys: Sys) {
+    this.#sys = sys;
+  }
+
+  /** Whole pages of a file from `offset` on, `most` bytes or less; good until the next are read. */
+  read(file: string, offset: number, most: number): Uint8Array {
+    const isThere = file === this.#file && offset >= this.#start && offset < this.#start + this.#length;
+    if (!isThere) this.#fill(file, offset, Math.min(most, WINDOW));
+    const at = offset - this.#start;
+    return this.#bytes.subarray(at, Math.min(at + most, this.#length));
+  }
+
+  /** Reads what is wanted from `start` on, and what follows. */
+  #fill(file: string, start: number, wanted: number): void {
+    this.#file = "";
+    let length = 0;
+    const fd = this.#sys.open(file, O_RDONLY);
+    try {
+      for (let count = 1; count > 0 && length < WINDOW; length += count) {
+        count = this.#sys.pread(fd, this.#bytes.subarray(length), start + length);
+      }
+    } finally {
+      this.#sys.close(fd);
     }
-    return new Int32Array(buffer.buffer, 0, wanted.length / 4);
+    // A file that is too short is told when the pages are read into the task.
+    if (length < wanted) this.#bytes.fill(0, length, wanted);
+    [this.#file, this.#start, this.#length] = [file, start, Math.max(wanted, length - length % PAGE_SIZE)];
   }
 }
 
@@ -91,13 +118,6 @@ function protect(range: { start: number; size: number; protection: number }): Re
 /** The part of `run` at the addresses of `other`, which lies in it. */
 function part(run: PageRun, { address, count }: PageRun): PageRun {
   return { ...run, address, count, offset: run.offset + address - run.address };
-}
-
-function isSamePage(one: Int32Array, other: Int32Array, page: number): boolean {
-  const words = PAGE_SIZE / 4;
-  const end = (page + 1) * words;
-  for (let index = page * words; index < end; index++) if (one[index] !== other[index]) return false;
-  return true;
 }
 
 /** What of ascending runs lies outside of others, which are ascending as well. */

@@ -69,7 +69,6 @@ export class ContentsRun {
   readonly #options: ContentsOptions;
   readonly #context: ContentsContext;
   readonly #names = new MadeNames();
-  readonly #comparison: PageComparison;
   /** A descriptor of the coordinator's root directory: open from the first name on that is made, or obsolete. */
   #root: number | undefined;
   /** Whether connections may go on. */
@@ -78,7 +77,6 @@ export class ContentsRun {
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
     this.#options = options;
-    this.#comparison = new PageComparison(options.context.sys);
     const spare = SPARE_DESCRIPTORS + descriptorsForMasters(plan.terminals.masters);
     const base = Math.max(plan.firstDescriptor, ...options.taken.map((fd) => fd + 1)) + spare;
     const { architecture } = options.context;
@@ -89,7 +87,7 @@ export class ContentsRun {
       nameOf: options.nameOf,
       ownCapabilities: plan.ownCapabilities,
       choosesTimerIds: plan.choosesTimerIds,
-      comparison: this.#comparison,
+      comparison: new PageComparison(options.context.sys),
     };
   }
 
@@ -215,8 +213,7 @@ export class ContentsRun {
     const compile = (task: TaskContents) => this.#compileTask(task, actions.get(task.pid)?.calls ?? []);
     // Those that share their descriptors would get each other's numbers for the files that they open for a while.
     for (const task of tasks.filter(sharesDescriptors)) this.#runTables([compile(task)]);
-    this.#runTables(tasks.filter((task) => !sharesDescriptors(task)).map(compile));
-    this.close();
+    this.#runTables(mapLazily(tasks.filter((task) => !sharesDescriptors(task)), compile));
     this.#runTables(
       [...actions].map(([pid, { rest }]) => [pid, rest()] as const).filter(([, calls]) => calls.length > 0),
     );
@@ -230,11 +227,6 @@ export class ContentsRun {
     context.slots.clearArena();
     const writer = new RegisterWriter(context, this.#plan.components);
     new Departure({ context, contents: this.#context, traceeOf, writer }).makeReady(this.#plan.tasks);
-  }
-
-  /** Closes the files that were opened here. May be repeated. */
-  close(): void {
-    this.#comparison.release();
   }
 
   /** Lets connections go on. Others see that, so it comes when everything else has been done. */
@@ -426,8 +418,8 @@ export class ContentsRun {
     ]);
   }
 
-  /** Runs tables in different tasks at the same time, as many as the shared memory has room for. */
-  #runTables(tables: readonly (readonly [id: number, calls: RemoteCall[]])[]): void {
+  /** Runs tables in different tasks at the same time, each as soon as it is there, if the shared memory has room. */
+  #runTables(tables: Iterable<readonly [id: number, calls: RemoteCall[]]>): void {
     const { context: { slots }, traceeOf } = this.#options;
     const running: Tracee[] = [];
     const gather = () => {
@@ -485,6 +477,11 @@ export class ContentsRun {
       for (const { tid } of threads) sys.ptraceSetOptions(traceeOf(tid).pid, options);
     }
   }
+}
+
+/** So that what has been made of one is used before the next is made. */
+function* mapLazily<T, U>(values: readonly T[], make: (value: T) => U): Generator<U> {
+  for (const value of values) yield make(value);
 }
 
 function hasEffect({ effect }: RemoteCall): boolean {

@@ -30,7 +30,7 @@ import { planFile } from "./plan_file.ts";
 import { checkHugePages } from "./memory/huge_pages.ts";
 import { planOwnLimits } from "./memory/plan_own_limits.ts";
 import { planRings } from "./memory/plan_rings.ts";
-import { planVdso, type VdsoPlan } from "./memory/plan_vdso.ts";
+import { KernelVdso, planVdso, type VdsoPlan } from "./memory/plan_vdso.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { type ExpectedLock, planLocks } from "./plan_locks.ts";
 import { mappedName, planMappedFile } from "./plan_mapped_file.ts";
@@ -215,11 +215,13 @@ function planVdsos(
   { contents, host, programs }: ContentsQuestions,
   { aside, problems }: { readonly aside: number; readonly problems: Problem[] },
 ): Map<number, VdsoPlan> {
+  const { vdso, pages } = host.memory;
+  const own = vdso === undefined ? undefined : new KernelVdso(vdso);
   return new Map(programs.flatMap(({ pid, threads }) => {
     const task = contents.tasks.get(pid);
     if (task === undefined) return [];
     const instructions = [pid, ...threads.map(({ tid }) => tid)].flatMap((tid) => instructionOf(contents, tid));
-    return [[pid, planVdso(task.memory, { pid, instructions, host: host.memory, aside, problems })] as const];
+    return [[pid, planVdso(task.memory, { pid, instructions, own, pages, aside, problems })] as const];
   }));
 }
 

@@ -19,12 +19,54 @@ export interface VdsoPlan {
   readonly expected: readonly ExpectedMapping[];
 }
 
+/** This kernel's vdso, whose parts of data follow each other: looked into once, for all tasks. */
+export class KernelVdso {
+  readonly parts: HostVdso["parts"];
+  readonly code: { readonly offset: number; readonly size: number };
+  readonly data: { readonly offset: number; readonly size: number };
+  /** Unless they cannot be found. */
+  readonly functions: readonly VdsoFunction[] | undefined;
+  readonly #bytes: Uint8Array;
+  /** What its code was compared with, which is the same array for nearly all tasks. */
+  readonly #compared = new Map<Uint8Array, boolean>();
+
+  constructor({ parts, code }: HostVdso) {
+    const data = parts.filter(({ kind }) => kind === "vvar");
+    const size = data.reduce((sum, part) => sum + part.size, 0);
+    this.parts = parts;
+    this.code = parts.find(({ kind }) => kind === "vdso") ?? { offset: 0, size: 0 };
+    this.data = { offset: data[0]?.offset ?? 0, size };
+    this.functions = parseVdso(code);
+    this.#bytes = code;
+  }
+
+  /** Whether these are the pages of its code. */
+  is(dumped: Uint8Array): boolean {
+    const known = this.#compared.get(dumped);
+    if (known !== undefined) return known;
+    const isSame = dumped.length === this.#bytes.length && dumped.every((byte, at) => byte === this.#bytes[at]);
+    this.#compared.set(dumped, isSame);
+    return isSame;
+  }
+
+  /** Whether every function of the dumped vdso is at the same offset in this one. */
+  hasFunctionsOf(dumped: Uint8Array): boolean {
+    const functions = parseVdso(dumped);
+    if (functions === undefined || this.functions === undefined || dumped.length !== this.#bytes.length) return false;
+    const offsets = new Map(this.functions.map(({ name, offset }) => [name, offset]));
+    return functions.every(({ name, offset }) => offsets.get(name) === offset);
+  }
+}
+
 /** What planning the vdso of a task has to know. */
 export interface VdsoQuestions {
   readonly pid: number;
   /** Where its threads run. */
   readonly instructions: readonly number[];
-  readonly host: Pick<HostMemory, "vdso" | "pages">;
+  /** The kernel's; none where it maps none. */
+  readonly own: KernelVdso | undefined;
+  /** Pages of the images, which have that of the task under `vdsoKey`. */
+  readonly pages: HostMemory["pages"];
   /** Addresses, free in this task, for a vdso that does not get the place of the dumped one. */
   readonly aside: number;
   readonly problems: Problem[];
@@ -40,19 +82,18 @@ const PROT_ALL = 7;
 export function planVdso(space: AddressSpace, questions: VdsoQuestions): VdsoPlan {
   const dumped = findDumped(space);
   if (dumped === undefined) return unchanged(space);
-  const { host, problems, pid } = questions;
+  const { own, pages, problems, pid } = questions;
   const refuse = (what: string) => {
     problems.push({ where: `task ${pid}, vdso`, what });
     return unchanged(space);
   };
-  if (host.vdso === undefined) return refuse("this kernel does not map one");
-  const own = describeHostVdso(host.vdso);
+  if (own === undefined) return refuse("this kernel does not map one");
   if (dumped.code === undefined) return apart(space, { dumped, own, aside: questions.aside });
-  const bytes = host.pages.get(vdsoKey(pid));
+  const bytes = pages.get(vdsoKey(pid));
   if (bytes?.length !== dumped.code.end - dumped.code.start) return refuse("the images do not have its pages");
-  const isSame = isEqual(bytes, host.vdso.code);
+  const isSame = own.is(bytes);
   const isInside = questions.instructions.some((address) => isIn(dumped.code, address));
-  const canReplace = isSame || !isInside && hasSameFunctions(bytes, host.vdso.code);
+  const canReplace = isSame || !isInside && own.hasFunctionsOf(bytes);
   if (canReplace && hasSameShape(dumped, own)) return inPlace(space, dumped.code.start - own.code.offset);
   if (isSame && hasSameSizes(dumped, own)) return apart(space, { dumped, own, aside: questions.aside });
   const functions = parseVdso(bytes);
@@ -76,44 +117,17 @@ function findDumped({ mappings }: AddressSpace): DumpedVdso | undefined {
   return code === undefined && data === undefined ? undefined : { code, data };
 }
 
-/** The kernel's: parts of data follow each other. */
-interface OwnVdso {
-  readonly code: { readonly offset: number; readonly size: number };
-  readonly data: { readonly offset: number; readonly size: number };
-  readonly parts: HostVdso["parts"];
-  readonly functions: readonly VdsoFunction[];
-}
-
-function describeHostVdso({ parts, code: bytes }: HostVdso): OwnVdso {
-  const data = parts.filter(({ kind }) => kind === "vvar");
-  const code = parts.find(({ kind }) => kind === "vdso") ?? { offset: 0, size: 0 };
-  const size = data.reduce((sum, part) => sum + part.size, 0);
-  return { parts, code, data: { offset: data[0]?.offset ?? 0, size }, functions: parseVdso(bytes) ?? [] };
-}
-
-function isEqual(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, index) => byte === other[index]);
-}
-
 function isIn(range: Range | undefined, address: number): boolean {
   return range !== undefined && address >= range.start && address < range.end;
 }
 
-/** Whether every function of the dumped vdso is at the same offset in the kernel's. */
-function hasSameFunctions(dumped: Uint8Array, own: Uint8Array): boolean {
-  const [functions, others] = [parseVdso(dumped), parseVdso(own)];
-  if (functions === undefined || others === undefined || dumped.length !== own.length) return false;
-  const offsets = new Map(others.map(({ name, offset }) => [name, offset]));
-  return functions.every(({ name, offset }) => offsets.get(name) === offset);
-}
-
 /** Whether code and data are as large, and as far from each other, as the kernel maps them. */
-function hasSameShape({ code, data }: DumpedVdso, own: OwnVdso): boolean {
+function hasSameShape({ code, data }: DumpedVdso, own: KernelVdso): boolean {
   if (code === undefined || data === undefined) return false;
   return hasSameSizes({ code, data }, own) && code.start - data.start === own.code.offset - own.data.offset;
 }
 
-function hasSameSizes({ code, data }: DumpedVdso, own: OwnVdso): boolean {
+function hasSameSizes({ code, data }: DumpedVdso, own: KernelVdso): boolean {
   return (code === undefined || code.end - code.start === own.code.size) &&
     (data === undefined || data.end - data.start === own.data.size);
 }
@@ -126,7 +140,7 @@ function inPlace(space: AddressSpace, start: number): VdsoPlan {
 /** For a task that has moved or unmapped a part. */
 function apart(
   space: AddressSpace,
-  { dumped: { code, data }, own, aside }: { dumped: DumpedVdso; own: OwnVdso; aside: number },
+  { dumped: { code, data }, own, aside }: { dumped: DumpedVdso; own: KernelVdso; aside: number },
 ): VdsoPlan {
   const moves = own.parts.map((part): MemoryStep => {
     const [target, base] = part.kind === "vdso" ? [code, own.code.offset] : [data, own.data.offset];
@@ -139,7 +153,7 @@ function apart(
 
 interface Redirection extends VdsoQuestions {
   readonly dumped: DumpedVdso & { readonly code: Mapping };
-  readonly own: OwnVdso;
+  readonly own: KernelVdso;
   readonly functions: readonly VdsoFunction[];
   readonly refuse: (what: string) => VdsoPlan;
 }
@@ -187,7 +201,7 @@ interface Patch extends VdsoFunction {
 
 /** Jumps to the kernel's functions, and system calls in place of those that the kernel does not have. */
 function planPatches({ functions, own, aside }: Redirection): Patch[] {
-  const targets = new Map(own.functions.map(({ name, offset }) => [name, aside + own.code.offset + offset]));
+  const targets = new Map((own.functions ?? []).map(({ name, offset }) => [name, aside + own.code.offset + offset]));
   const patches = new Map<number, Patch>();
   for (const one of functions) {
     const target = targets.get(one.name);

@@ -7,7 +7,7 @@ import type { Mapping } from "../../../model/address_space.ts";
 import type { VdsoFunction } from "../../../model/parse_vdso.ts";
 import type { MemoryStep } from "../contents_plan.ts";
 import { vdsoKey } from "./memory_questions.ts";
-import { planVdso, type VdsoPlan, type VdsoQuestions } from "./plan_vdso.ts";
+import { KernelVdso, planVdso, type VdsoPlan } from "./plan_vdso.ts";
 
 const PID = 7;
 const ASIDE = 0x1_c000_0000;
@@ -46,9 +46,9 @@ function plan(dumped: Dumped): { plan: VdsoPlan; problems: string[] } {
   const vdso = "vdso" in dumped ? dumped.vdso : HOST;
   const problems: Problem[] = [];
   const pages = new Map([[vdsoKey(PID), bytes]]);
-  const host: VdsoQuestions["host"] = { pages, ...vdso === undefined ? {} : { vdso } };
+  const own = vdso === undefined ? undefined : new KernelVdso(vdso);
   const space = aSpace({ mappings, pages: [aRun(CODE, 1)] });
-  const planned = planVdso(space, { pid: PID, instructions, host, aside: ASIDE, problems });
+  const planned = planVdso(space, { pid: PID, instructions, own, pages, aside: ASIDE, problems });
   return { plan: planned, problems: problems.map(({ what }) => what) };
 }
 
