@@ -44,7 +44,8 @@ const PROGRAMS = {
   unshare: "util-linux",
 };
 const ALWAYS_WITH = ["ca-certificates", "libc6-dev"];
-const VM_TIMEOUT = 1200;
+/** Seconds: without KVM, a slow machine takes a quarter of an hour. */
+const VM_TIMEOUT = 2700;
 /** Milliseconds: each of these tests dumps and restores a tree several times. */
 const CONTENTS_PATIENCE = 2_700_000;
 

@@ -288,6 +288,10 @@ type Result = number | bigint;
 type Argument = number | bigint | BufferSource | Deno.PointerValue;
 type Call = (target: Deno.PointerValue, ...rest: Argument[]) => Result;
 
+/** Calls have three arguments or six, so that few combinations of their types have to be compiled. */
+const FEW = 3;
+const MANY = 6;
+
 /** What there must be before the library for calls can be made. */
 const FIRST_FUNCTIONS = {
   __errno_location: { parameters: [], result: "pointer" /* int * */ },
@@ -305,8 +309,8 @@ export interface Libc {
 /**
  * The C library of this process; the caller closes it.
  *
- * Each function is looked up at its first use. Functions that take arguments of the same types share what Deno compiles to
- * call them, which takes some 0.3 ms. Throws where there is no glibc, as with musl, and where files in memory are forbidden.
+ * Each function is looked up at its first use. Functions that take pointers at the same places share what Deno compiles to
+ * call them, which takes some 0.4 ms. Throws where there is no glibc, as with musl, and where files in memory are forbidden.
  */
 export function openLibc(): Libc {
   const first = Deno.dlopen("libc.so.6", FIRST_FUNCTIONS);
@@ -353,25 +357,12 @@ class CallLibrary {
     Deno.writeFileSync(this.#path, buildCallLibrary(errno, Deno.build.arch));
   }
 
-  /** The C function at `target`. */
+  /** The C function at `target`. What it gets beyond its parameters, it does not look at. */
   bind(target: Deno.PointerObject, declaration: CFunction): (...rest: Argument[]) => Result {
     const call = this.#load(declaration);
-    switch (declaration.parameters.length) {
-      case 0:
-        return () => call(target);
-      case 1:
-        return (a) => call(target, a);
-      case 2:
-        return (a, b) => call(target, a, b);
-      case 3:
-        return (a, b, c) => call(target, a, b, c);
-      case 4:
-        return (a, b, c, d) => call(target, a, b, c, d);
-      case 5:
-        return (a, b, c, d, e) => call(target, a, b, c, d, e);
-      default:
-        return (a, b, c, d, e, f) => call(target, a, b, c, d, e, f);
-    }
+    return declaration.parameters.length <= FEW
+      ? (a = 0, b = 0, c = 0) => call(target, a, b, c)
+      : (a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) => call(target, a, b, c, d, e, f);
   }
 
   /** A C function whose results mean nothing but themselves. */
@@ -383,7 +374,8 @@ class CallLibrary {
 
   #load({ parameters, result, fails }: CFunction): Call {
     const name = fails === undefined ? "call" : "call_pointer";
-    const types = parameters.map((type) => type === "buffer" ? "buffer" : "i64");
+    const length = parameters.length <= FEW ? FEW : MANY;
+    const types = Array.from({ length }, (_, index) => parameters[index] === "buffer" ? "buffer" : "i64");
     const key = [name, result, ...types].join(" ");
     const library = this.#loaded.get(key) ??
       Deno.dlopen(this.#path, { [name]: { parameters: ["pointer", ...types], result } });

@@ -5,7 +5,14 @@ import { decodeText, encodeText, encodeTextInto } from "../text.ts";
 import * as k from "./constants.ts";
 import { EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
 import { type Libc, openLibc } from "./libc.ts";
-import { CLONE_ARGS_SIZE, cloneArguments, SPAWN_CODE, SPAWN_DECLARATION, SPAWN_STACK_SIZE } from "./spawn_sibling.ts";
+import { buildHandler, bytesOf, CPUID_DECLARATION, CPUID_LISTING } from "./machine_code.ts";
+import {
+  CLONE_ARGS_SIZE,
+  cloneArguments,
+  SPAWN_DECLARATION,
+  SPAWN_LISTING,
+  SPAWN_STACK_SIZE,
+} from "./spawn_sibling.ts";
 import { spawnProgram } from "./spawn_program.ts";
 import type { DirectoryEntry, FileStatus, SharedMemory, Sys, WaitResult } from "./sys.ts";
 
@@ -409,7 +416,7 @@ export class LinuxSys implements Sys, Disposable {
       pid: Deno.UnsafePointer.value(Deno.UnsafePointer.of(numbers)),
       newPidNamespace,
     });
-    this.#sibling ??= new Deno.UnsafeFnPointer(this.#makeCode(SPAWN_CODE), SPAWN_DECLARATION);
+    this.#sibling ??= new Deno.UnsafeFnPointer(this.#makeCode(bytesOf(SPAWN_LISTING)), SPAWN_DECLARATION);
     const made = Number(this.#sibling.call(args, BigInt(CLONE_ARGS_SIZE), executable, this.#argv, this.#envp));
     this.#c.munmap(stack, BigInt(SPAWN_STACK_SIZE));
     if (made < 0) throw failure("clone3", made, `Cannot make task ${pid} as a child of our parent`);
@@ -595,7 +602,7 @@ export class LinuxSys implements Sys, Disposable {
 
   cpuid(leaf: number, subleaf: number): readonly [number, number, number, number] {
     if (Deno.build.arch !== "x86_64") return [0, 0, 0, 0];
-    this.#cpuid ??= new Deno.UnsafeFnPointer(this.#makeCode(CPUID_CODE), CPUID_DECLARATION);
+    this.#cpuid ??= new Deno.UnsafeFnPointer(this.#makeCode(bytesOf(CPUID_LISTING)), CPUID_DECLARATION);
     const registers = new Uint32Array(new ArrayBuffer(64));
     this.#cpuid.call(leaf, subleaf, registers);
     const [eax = 0, ebx = 0, ecx = 0, edx = 0] = registers;
@@ -801,42 +808,10 @@ type CString = Uint8Array<ArrayBuffer>;
 
 type CpuidFunction = Deno.UnsafeFnPointer<typeof CPUID_DECLARATION>;
 
-const CPUID_DECLARATION = {
-  parameters: ["u32", /* leaf */ "u32", /* sub-leaf */ "buffer" /* uint32_t[4] */],
-  result: "void",
-} as const satisfies Deno.ForeignFunction;
-
-/** push rbx; mov eax, edi; mov ecx, esi; mov r8, rdx; cpuid; mov [r8], eax … [r8+12], edx; pop rbx; ret */
-const CPUID_CODE = Uint8Array.of(
-  ...[0x53, 0x89, 0xf8, 0x89, 0xf1, 0x49, 0x89, 0xd0, 0x0f, 0xa2],
-  ...[0x41, 0x89, 0x00, 0x41, 0x89, 0x58, 0x04, 0x41, 0x89, 0x48, 0x08, 0x41, 0x89, 0x50, 0x0c, 0x5b, 0xc3],
-);
-
 interface SignalHandlers {
   /** Of the handler that sets CAUGHT_WORD; the one that sets TICK_WORD follows it by HANDLER_SIZE. */
   readonly address: bigint;
   readonly words: Int32Array<ArrayBuffer>;
-}
-
-/**
- * Machine code of a signal handler that stores its argument in the 32-bit word at `word` if that is 0.
- *
- * It touches no stack, no errno and no JavaScript, so it may run on any thread, at any moment.
- */
-function buildHandler(word: bigint): Uint8Array {
-  const address = new Uint8Array(BigUint64Array.of(word).buffer);
-  switch (Deno.build.arch) {
-    case "x86_64":
-      // movabs rcx, word; xor eax, eax; lock cmpxchg [rcx], edi; ret
-      return Uint8Array.of(0x48, 0xb9, ...address, 0x31, 0xc0, 0xf0, 0x0f, 0xb1, 0x39, 0xc3);
-    case "aarch64": {
-      // ldr x1, +24; ldr w2, [x1]; cbnz w2, +8; str w0, [x1]; ret; nop; word
-      const code = Uint32Array.of(0x580000c1, 0xb9400022, 0x35000042, 0xb9000020, 0xd65f03c0, 0xd503201f);
-      return Uint8Array.of(...new Uint8Array(code.buffer), ...address);
-    }
-    default:
-      throw new Error(`Cannot handle signals: no handler for the architecture "${Deno.build.arch}"`);
-  }
 }
 
 /** Appends what `records`, a run of `struct linux_dirent64`, says: 16 bytes, u16 length, u8 kind, name. */

@@ -1,13 +1,13 @@
 import { CLONE_NEWPID, CLONE_PARENT, CLONE_VFORK, CLONE_VM } from "./constants.ts";
+import type { Listing } from "./machine_code.ts";
 
 /**
  * Starting a program as a child of our own parent. posix_spawn(3) cannot do that, and between clone3(2) and execveat(2)
- * nothing of JavaScript may run in the child: so this is a few instructions of our own. `spawn_sibling_test.ts` assembles
- * the right column and compares.
+ * nothing of JavaScript may run in the child: so this is a few instructions of our own.
  *
  * `long spawn(struct clone_args *args, size_t size, int fd, char **argv, char **envp)`
  */
-export const SPAWN_LISTING: readonly (readonly [bytes: string, assembly: string])[] = [
+export const SPAWN_LISTING: Listing = [
   ["4989c9", "mov r9, rcx"],
   ["b8b3010000", "mov eax, 435"],
   ["0f05", "syscall"],
@@ -26,8 +26,6 @@ export const SPAWN_LISTING: readonly (readonly [bytes: string, assembly: string]
   ["0f05", "syscall"],
   ["00", "empty: .byte 0"],
 ];
-
-export const SPAWN_CODE = Uint8Array.fromHex(SPAWN_LISTING.map(([bytes]) => bytes).join(""));
 
 export const SPAWN_DECLARATION = {
   parameters: [
