@@ -534,9 +534,10 @@ PROGRAM(several_terminals)
 	make_raw(slave);
 	MUST(write(master, "a", 1));
 	MUST(write(slave, "b", 1));
-	int gone = open_master(1), hung = open_slave(gone, O_RDWR), both[2];
+	int gone = open_master(1), hung = open_slave(gone, O_RDWR), both[2], orders[2];
 	close(gone);
 	MUST(pipe(both));
+	MUST(pipe(orders));
 	pid_t leader = fork_as(1);
 	if (leader == 0) {
 		MUST(setsid());
@@ -545,7 +546,7 @@ PROGRAM(several_terminals)
 		pid_t job = fork_as(2);
 		if (job == 0) {
 			MUST(setpgid(0, 0));
-			CHECK(reads(both[0], "go"));
+			CHECK(reads(orders[0], "go"));
 			end_child();
 		}
 		MUST(setpgid(job, job));
@@ -559,7 +560,7 @@ PROGRAM(several_terminals)
 	ready_and_wait();
 
 	CHECK(reads(tty, "a") && reads(master, "b") && read(hung, &byte, 1) == 0);
-	CHECK(write(both[1], "go", 2) == 2);
+	CHECK(write(orders[1], "go", 2) == 2);
 	join_child(leader);
 }
 
