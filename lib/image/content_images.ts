@@ -114,9 +114,15 @@ export type QueueOrMessage =
 
 /** Types of the images of a net namespace that have no magic: other programs have written them. */
 export const FOREIGN_NET_IMAGES = [
-  ...["ifaddr", "route", "route6", "rule"] as const,
-  ...["iptables", "ip6tables", "nftables"] as const,
-  ...["netns-ct", "netns-exp"] as const,
+  "ifaddr",
+  "route",
+  "route6",
+  "rule",
+  "iptables",
+  "ip6tables",
+  "nftables",
+  "netns-ct",
+  "netns-exp",
 ] as const;
 export type ForeignNetImage = typeof FOREIGN_NET_IMAGES[number];
 
