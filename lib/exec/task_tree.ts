@@ -32,6 +32,7 @@ import {
   compileNewPidNamespace,
   compileStep,
 } from "./compile_program.ts";
+import { arenaSize } from "./contents/arena_size.ts";
 import { ContentsRun } from "./contents/restore_contents.ts";
 import { forEachAlways } from "../for_each_always.ts";
 import type { Targets } from "./targets.ts";
@@ -213,7 +214,7 @@ export class TaskTree {
   // -- making ------------------------------------------------------------------------------------------------------
 
   #prepareContents(contents: ContentsPlan): ContentsRun {
-    this.#context.slots.reserveArena(ContentsRun.arenaSize(contents));
+    this.#context.slots.reserveArena(arenaSize(contents));
     const comms = this.#comms();
     return new ContentsRun(contents, {
       context: this.#context,

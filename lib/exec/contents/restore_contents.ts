@@ -1,11 +1,8 @@
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
 import type { NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
-import { O_DIRECTORY, O_PATH } from "../../sys/constants.ts";
-import type { Sys } from "../../sys/sys.ts";
-import { ENTRY_SIZE } from "../../tracee/agent_layout.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
-import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
+import type { Tracee } from "../../tracee/tracee.ts";
 import type { ObservedNamespaces } from "../../verify/contents/verify_namespaces.ts";
 import { breakLease } from "./break_lease.ts";
 import { compileDescriptorActions, type DescriptorCalls } from "./compile_descriptor_actions.ts";
@@ -18,7 +15,6 @@ import { compileRing, compileRingSetup } from "./compile_rings.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
 import { Departure } from "./departure.ts";
-import { MadeNames } from "./made_names.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
@@ -28,6 +24,7 @@ import { joinNamespaces, makeNamespaces, type NamespacesContext } from "./namesp
 import { observeNamespaces } from "./namespaces/observe_namespaces.ts";
 import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
+import { TableRunner, type TableRunnerOptions } from "./table_runner.ts";
 import { unlockNetwork } from "./unlock_network.ts";
 import { RegisterWriter } from "./write_registers.ts";
 
@@ -38,27 +35,15 @@ const PTRACE_O_SUSPEND_SECCOMP = 1 << 21;
 
 /** Descriptors that are kept free below ours, for files while they are made. */
 const SPARE_DESCRIPTORS = 16;
-/** Memory for tables: more is used in several rounds. */
-const MAX_ARENA = 64 * 2 ** 20;
-/** What a table of a task or thread takes beyond what is counted, and what moves at once through the coordinator. */
-const BASE_SIZE = 16384;
-const COORDINATOR_SIZE = 2 ** 20;
-/** What a descriptor action takes: four calls and their data at most. */
-const ACTION_SIZE = 4 * (ENTRY_SIZE + 32);
 
-export interface ContentsOptions {
-  readonly context: TraceeContext;
+export interface ContentsOptions extends TableRunnerOptions {
   readonly coordinator: () => Tracee;
-  /** The tracee of a task or thread. */
-  readonly traceeOf: (id: number) => Tracee;
   readonly nameOf: (id: number) => string;
   /** Pid on this host of a task or thread, and id of a process group; of those outside of the plan it is the same. */
   readonly hostPid: (id: number) => number;
   readonly hostGroup: (id: number) => number;
   /** Descriptors that the coordinator has. */
   readonly taken: readonly number[];
-  /** Called between steps; throws when the user wants an end. */
-  readonly checkpoint: () => void;
   /** Told what the user should know. */
   readonly note: (text: string) => void;
 }
@@ -68,15 +53,14 @@ export class ContentsRun {
   readonly #plan: ContentsPlan;
   readonly #options: ContentsOptions;
   readonly #context: ContentsContext;
-  readonly #names = new MadeNames();
-  /** A descriptor of the coordinator's root directory: open from the first name on that is made, or obsolete. */
-  #root: number | undefined;
+  readonly #tables: TableRunner;
   /** Whether connections may go on. */
   #hasResumed = false;
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
     this.#options = options;
+    this.#tables = new TableRunner(options);
     const spare = SPARE_DESCRIPTORS + descriptorsForMasters(plan.terminals.masters);
     const base = Math.max(plan.firstDescriptor, ...options.taken.map((fd) => fd + 1)) + spare;
     const { architecture } = options.context;
@@ -94,22 +78,6 @@ export class ContentsRun {
   /** Descriptors below this are free for others until the tasks get their own. */
   get firstDescriptor(): number {
     return this.#context.base;
-  }
-
-  /** Room that the tables need, in the best case all of them at the same time. */
-  static arenaSize(plan: ContentsPlan): number {
-    let size = COORDINATOR_SIZE;
-    for (
-      const { memory, descriptors = [], descriptorActions, actions, timers, pendingSignals, threads } of plan.tasks
-    ) {
-      size += BASE_SIZE + ENTRY_SIZE * (memory.length + 3 * descriptors.length + 2 * timers.posix.length);
-      size += ACTION_SIZE * descriptorActions.length + (ENTRY_SIZE + 32) * actions.length +
-        (ENTRY_SIZE + 128) * pendingSignals.length;
-      for (const step of memory) if (step.kind === "fill") size += 8 * step.ranges.length;
-      for (const thread of threads) size += BASE_SIZE + (ENTRY_SIZE + 128) * thread.pendingSignals.length;
-    }
-    const largest = Math.max(largestMessage(plan.lateFiles), largestObject(plan.namespaces));
-    return Math.max(Math.min(size, MAX_ARENA), COORDINATOR_SIZE + largest);
   }
 
   /** Readies a task that is no child of the coordinator, and has a pidfd of it at `descriptor`. */
@@ -162,21 +130,21 @@ export class ContentsRun {
     const { context: { sys }, coordinator } = this.#options;
     if (net?.kind !== "fill") return;
     const { calls, read } = fillNet({ ...context, errnoName: (errno) => sys.errnoName(errno) }, net);
-    this.#runInPieces(coordinator(), calls);
+    this.#tables.runInPieces(coordinator(), calls);
     read();
   }
 
   /** Gives the other namespaces what they had, through the root task, which has not done anything yet. */
   fillNamespaces(root: Tracee): void {
     const lowest = new LowestDescriptors([...this.#options.taken, this.#context.base]);
-    this.#runInPieces(root, fillNamespaces({ ...this.#context, lowest }, this.#plan.namespaces));
+    this.#tables.runInPieces(root, fillNamespaces({ ...this.#context, lowest }, this.#plan.namespaces));
   }
 
   /** Makes the files that are mapped, and terminals, where the tasks will see them. */
   makeEarlyFiles(): void {
     const { taken } = this.#options;
     const coordinator = this.#options.coordinator();
-    if (this.#plan.obsoleteNames.length > 0) this.#openRoot(coordinator);
+    if (this.#plan.obsoleteNames.length > 0) this.#tables.openRoot(coordinator);
     openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
     this.#makeFiles(this.#plan.earlyFiles, taken);
   }
@@ -187,7 +155,7 @@ export class ContentsRun {
     const { context: { sys }, coordinator } = this.#options;
     const context = { ...this.#context, lowest: new LowestDescriptors([]) };
     const { calls, read } = observeNamespaces(context, this.#plan.namespaces);
-    this.#runInPieces(coordinator(), calls);
+    this.#tables.runInPieces(coordinator(), calls);
     const links = new Map(kinds.map((kind) => [kind, sys.readLink(`/proc/${coordinator().pid}/ns/${kind}`)]));
     return { links, ...read() };
   }
@@ -212,16 +180,16 @@ export class ContentsRun {
     const actions = new Map(tasks.map((task) => [task.pid, this.#compileActions(task)]));
     const compile = (task: TaskContents) => this.#compileTask(task, actions.get(task.pid)?.calls ?? []);
     // Those that share their descriptors would get each other's numbers for the files that they open for a while.
-    for (const task of tasks.filter(sharesDescriptors)) this.#runTables([compile(task)]);
-    this.#runTables(mapLazily(tasks.filter((task) => !sharesDescriptors(task)), compile));
-    this.#runTables(
+    for (const task of tasks.filter(sharesDescriptors)) this.#tables.runAll([compile(task)]);
+    this.#tables.runAll(mapLazily(tasks.filter((task) => !sharesDescriptors(task)), compile));
+    this.#tables.runAll(
       [...actions].map(([pid, { rest }]) => [pid, rest()] as const).filter(([, calls]) => calls.length > 0),
     );
     this.#breakLeases();
     this.#makeFiles(this.#plan.lastFiles, []);
-    this.#runInPieces(this.#options.coordinator(), removeSegments(this.#context, this.#plan.namespaces));
+    this.#tables.runInPieces(this.#options.coordinator(), removeSegments(this.#context, this.#plan.namespaces));
     this.#suspendSeccomp();
-    this.#runTables(tasks.filter((task) => !this.#isOneTable(task)).flatMap((task) => this.#compileThreads(task)));
+    this.#tables.runAll(tasks.filter((task) => !this.#isOneTable(task)).flatMap((task) => this.#compileThreads(task)));
     const { context, traceeOf } = this.#options;
     this.#setLastLimits();
     context.slots.clearArena();
@@ -259,12 +227,12 @@ export class ContentsRun {
 
   /** Removes all names that were made for open files, and puts back what was in their way. */
   removeNames(): void {
-    this.#withRoot((sys, root) => this.#names.removeAll(sys, root));
+    this.#tables.removeNames();
   }
 
   /** Keeps all names that were made for open files, and removes what was in their way, and what the dump has made. */
   keepNames(): void {
-    this.#withRoot((sys, root) => this.#names.keepAll(sys, root, this.#plan.obsoleteNames));
+    this.#tables.keepNames(this.#plan.obsoleteNames);
   }
 
   /** Who has mounts of their own has the host's root directory for a working directory, until it gets its own. */
@@ -272,21 +240,6 @@ export class ContentsRun {
     if (this.#plan.namespaces.mounts === undefined) return (path) => path;
     const directory = this.#options.context.sys.readLink("/proc/self/cwd");
     return (path) => (path.startsWith("/") ? path : `${directory}/${path}`).replace(/^\/+/, "");
-  }
-
-  #openRoot({ pid }: Tracee): void {
-    this.#root ??= this.#options.context.sys.open(`/proc/${pid}/root`, O_PATH | O_DIRECTORY);
-  }
-
-  #withRoot(action: (sys: Sys, root: number) => void): void {
-    const { sys } = this.#options.context;
-    if (this.#root === undefined) return;
-    try {
-      action(sys, this.#root);
-    } finally {
-      sys.close(this.#root);
-      this.#root = undefined;
-    }
   }
 
   #unlockNetwork(unlock: NetworkUnlock): void {
@@ -329,7 +282,7 @@ export class ContentsRun {
     };
     try {
       for (const { pid, calls } of compileFileSteps(context, steps, hostPid)) {
-        this.#runInPieces(pid === undefined ? coordinator() : traceeOf(pid), calls);
+        this.#tables.runInPieces(pid === undefined ? coordinator() : traceeOf(pid), calls);
       }
       ended.end();
     } catch (error) {
@@ -388,12 +341,12 @@ export class ContentsRun {
     if (nullFile === undefined) throw new RangeError(`Cannot restore the rings of task ${pid}: the plan has no file`);
     const context = { ...this.#context, pid, nullFile };
     const tracee = this.#options.traceeOf(pid);
-    if (!isFiller) this.#runInPieces(tracee, compileMemory(this.#context, task, []));
+    if (!isFiller) this.#tables.runInPieces(tracee, compileMemory(this.#context, task, []));
     for (const ring of rings) {
       const made = new Uint8Array(new ArrayBuffer(8));
-      this.#runInPieces(tracee, compileRingSetup(context, ring, made));
+      this.#tables.runInPieces(tracee, compileRingSetup(context, ring, made));
       const address = Number(new DataView(made.buffer).getBigUint64(0, true));
-      this.#runInPieces(tracee, compileRing(context, ring, address));
+      this.#tables.runInPieces(tracee, compileRing(context, ring, address));
     }
   }
 
@@ -408,7 +361,7 @@ export class ContentsRun {
     const { coordinator, traceeOf } = this.#options;
     const { tasks } = this.#plan;
     const calls = tasks.flatMap((task) => compileLastLimits(this.#context, task, traceeOf(task.pid).pid));
-    if (calls.length > 0) this.#runInPieces(coordinator(), calls);
+    if (calls.length > 0) this.#tables.runInPieces(coordinator(), calls);
   }
 
   #compileThreads(task: TaskContents): [number, RemoteCall[]][] {
@@ -416,56 +369,6 @@ export class ContentsRun {
       thread.tid,
       compileThread(this.#context, thread, { task, isLeader: index === 0 }),
     ]);
-  }
-
-  /** Runs tables in different tasks at the same time, each as soon as it is there, if the shared memory has room. */
-  #runTables(tables: Iterable<readonly [id: number, calls: RemoteCall[]]>): void {
-    const { context: { slots }, traceeOf } = this.#options;
-    const running: Tracee[] = [];
-    const gather = () => {
-      for (const tracee of running.splice(0)) tracee.finish();
-      slots.clearArena();
-    };
-    for (const [id, calls] of tables) {
-      this.#options.checkpoint();
-      const tracee = traceeOf(id);
-      if (!slots.hasRoom(tracee.slot, calls)) gather();
-      if (slots.hasRoom(tracee.slot, calls)) {
-        tracee.start(calls);
-        running.push(tracee);
-      } else this.#runInPieces(tracee, calls);
-    }
-    gather();
-  }
-
-  /** Runs a table of any length in one task, while no other is running. */
-  #runInPieces(tracee: Tracee, calls: readonly RemoteCall[]): void {
-    const { slots } = this.#options.context;
-    if (calls.some(hasEffect)) this.#openRoot(tracee);
-    for (let start = 0; start < calls.length;) {
-      this.#options.checkpoint();
-      slots.clearArena();
-      const end = Math.max(start + 1, slots.pieceEnd(calls, start));
-      const piece = calls.slice(start, end);
-      tracee.start(piece);
-      this.#finish(tracee, piece);
-      start = end;
-    }
-    slots.clearArena();
-  }
-
-  /** Waits for the end of a table, and notes what it did to names: of those it must be known what has been done. */
-  #finish(tracee: Tracee, calls: readonly RemoteCall[]): void {
-    const hasEffects = calls.some(hasEffect);
-    try {
-      tracee.finish();
-    } catch (error) {
-      // The user may want an end: it comes when the table, which is not to be left in the middle, is done.
-      if (hasEffects) tracee.settle();
-      throw error;
-    } finally {
-      if (hasEffects) this.#names.note(calls.slice(0, tracee.completed));
-    }
   }
 
   /** So that our own last calls get through the filters of the tasks, which one thread may install for all. */
@@ -482,27 +385,6 @@ export class ContentsRun {
 /** So that what has been made of one is used before the next is made. */
 function* mapLazily<T, U>(values: readonly T[], make: (value: T) => U): Generator<U> {
   for (const value of values) yield make(value);
-}
-
-function hasEffect({ effect }: RemoteCall): boolean {
-  return effect !== undefined;
-}
-
-/** Bytes of the largest message that goes into a queue, which cannot be cut. */
-function largestMessage(steps: readonly FileStep[]): number {
-  const messages = steps.flatMap((step) => (
-    step.kind === "unix-socket" && step.action.kind === "send"
-      ? step.action.packets.map(({ bytes }) => bytes.length)
-      : []
-  ));
-  return messages.reduce((largest, size) => Math.max(largest, size), 0);
-}
-
-/** Bytes of the largest part of a System V object that is not read from a file. */
-function largestObject({ ipc }: ContentsPlan["namespaces"]): number {
-  const messages = ipc?.queues.flatMap((queue) => queue.messages.map(({ bytes }) => 8 + bytes.length)) ?? [];
-  const values = ipc?.semaphores.map((set) => 2 * set.values.length) ?? [];
-  return [...messages, ...values].reduce((largest, size) => Math.max(largest, size), 0);
 }
 
 /** Whether another task has the descriptors of this one, and makes them. */
