@@ -22,6 +22,7 @@ const EXPECTED = [
   "no CAP_SYS_RESOURCE",
   "no memory controller in cgroup v2",
   "no soft-dirty bits in this kernel",
+  "no sysctl vm.memfd_noexec in this kernel",
   "not in a VM",
   "the fixture needs more of the processor",
 ];

@@ -51,8 +51,10 @@ const PRIVILEGE: Readonly<Record<string, string>> = {
   "ptrace(PTRACE_SEIZE)": "needs CAP_SYS_PTRACE, and a task that nothing else traces",
 };
 
-/** What to do about an errno, whatever the call. */
+/** What to do about an errno, of one call or whatever the call. */
 const REMEDY: Readonly<Record<string, string>> = {
+  "memfd_create EACCES":
+    "the sysctl vm.memfd_noexec forbids programs in memory, which tasks are made with: set it to 1",
   EMFILE: "raise the limit of open files, ulimit -n",
   ENFILE: "raise the sysctl fs.file-max",
   ENOSYS: "this kernel lacks the call, or a seccomp filter forbids it",
@@ -827,7 +829,12 @@ function decodeEntries(records: Uint8Array<ArrayBuffer>, entries: DirectoryEntry
 /** `result` is what the call gave: minus the errno. */
 function failure(call: string, result: number | bigint, attempt: string): SysError {
   const name = errnoName(-Number(result));
-  return new SysError(call, name, attempt, name === "EPERM" ? PRIVILEGE[call] : REMEDY[name]);
+  return new SysError(
+    call,
+    name,
+    attempt,
+    name === "EPERM" ? PRIVILEGE[call] : REMEDY[`${call} ${name}`] ?? REMEDY[name],
+  );
 }
 
 function quote(text: string): string {

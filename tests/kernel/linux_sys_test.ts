@@ -5,7 +5,7 @@ import { SysError } from "../../lib/errors.ts";
 import * as k from "../../lib/sys/constants.ts";
 import { type LinuxSys, openLinuxSys } from "../../lib/sys/linux_sys.ts";
 import * as w from "../../lib/sys/wait_status.ts";
-import { requires } from "../support/skip.ts";
+import { type Requirement, requires } from "../support/skip.ts";
 
 const LINUX_SYS = import.meta.resolve("../../lib/sys/linux_sys.ts");
 const SPIN = 0x10087n;
@@ -13,10 +13,14 @@ const SPIN = 0x10087n;
 const NO_TASK = 4194304;
 
 /** One test with a `LinuxSys` and a directory of its own, both gone afterwards. */
-function test(name: string, body: (sys: LinuxSys, directory: string) => void | Promise<void>): void {
+function test(
+  name: string,
+  body: (sys: LinuxSys, directory: string) => void | Promise<void>,
+  ...needs: Requirement[]
+): void {
   Deno.test({
     name: `LinuxSys ${name}`,
-    ...requires(`LinuxSys ${name}`, "root"),
+    ...requires(`LinuxSys ${name}`, "root", ...needs),
     fn: async () => {
       using sys = openLinuxSys();
       const directory = sys.mkdtemp(`${Deno.env.get("TMPDIR") ?? "/tmp"}/cgr-linux-sys-XXXXXX`);
@@ -425,6 +429,21 @@ test("shares memory, and takes it back safely", (sys) => {
 });
 
 if (Deno.build.arch === "x86_64") {
+  test(
+    "makes calls where programs in memory are forbidden, and says that they are",
+    async () => {
+      const seen = await subject(
+        `const open = attempt(() => sys.open("/no/such", 0));
+      let message = "";
+      try { sys.memfdCreate("x"); } catch (error) { message = error.message; }
+      console.log(open, message);`,
+        ["unshare", "-pf", "--mount-proc", "sh", "-c", `echo 2 > /proc/sys/vm/memfd_noexec && exec "$0" "$@"`],
+      );
+      assert.match(seen, /^ENOENT Cannot make the memory file "x": EACCES \(the sysctl vm\.memfd_noexec forbids/);
+    },
+    ...["pid-namespaces", "memfd-noexec"] as const,
+  );
+
   test("traces a task", (sys) => {
     withTask(sys, (pid) => {
       sys.ptraceSeize(pid, k.PTRACE_O_EXITKILL);

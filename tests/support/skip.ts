@@ -20,6 +20,7 @@ export type Requirement =
   | "soft-dirty"
   | "user-namespaces"
   | "pid-namespaces"
+  | "memfd-noexec"
   | "huge-pages"
   | "resources";
 
@@ -79,6 +80,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   "pid-namespaces": () => (
     runs("unshare", ["-p", "-f", "-m", "--mount-proc", "true"]) ? undefined : "no pid namespaces"
   ),
+  "memfd-noexec": () => (exists("/proc/sys/vm/memfd_noexec") ? undefined : "no sysctl vm.memfd_noexec in this kernel"),
   "v2-memory": () => (hasUnified("memory") ? undefined : "no memory controller in cgroup v2"),
   "soft-dirty": () => (
     runs(criuPath(), ["check", "--feature", "mem_dirty_track"]) ? undefined : "no soft-dirty bits in this kernel"
