@@ -78,7 +78,7 @@ async function benchOne(benchCase: Case, { cgrestore, criu, holder }: Programs):
     },
   ];
   if (isLarge === true) {
-    const reader = await compileReader();
+    const reader = compileReader(images);
     contenders.push({ name: `${name}: preadv alone`, run: () => timed(reader, pagesOf(images)), samples: [] });
   }
   for (let round = 0; round <= ROUNDS; round++) {
@@ -103,8 +103,8 @@ function pagesOf(images: string): string[] {
 }
 
 /** The least that restoring memory can cost: reading all files of pages into fresh memory, two at a time. */
-async function compileReader(): Promise<string> {
-  const program = await Deno.makeTempFile({ prefix: "cgr-reader-" });
+function compileReader(images: string): string {
+  const program = `${images}/reader`; // goes with the images
   execFileSync("cc", ["-O2", "-pthread", "-o", program, new URL("read_pages.c", import.meta.url).pathname]);
   return program;
 }
