@@ -6,6 +6,22 @@
  * because Deno calls directly only what comes from one; everything else takes three times as long.
  */
 
+import {
+  ALIGNMENT,
+  ELF_MACHINES,
+  elfHeader,
+  elfSegment,
+  ET_DYN,
+  HEADER_WORDS,
+  PF_READ,
+  PF_RUN,
+  PF_WRITE,
+  PT_DYNAMIC,
+  PT_GNU_STACK,
+  PT_LOAD,
+  SEGMENT_WORDS,
+  WORD,
+} from "./elf.ts";
 import { bytesOf, type Listing } from "./machine_code.ts";
 
 type Architecture = typeof Deno.build.arch;
@@ -70,15 +86,9 @@ function listArm(test: Listing[number]): Listing {
   ];
 }
 
-const WORD = 8;
-const HEADER_WORDS = 8;
-const SEGMENT_WORDS = 7;
 const SEGMENTS = 4;
 const SYMBOL_WORDS = 3;
 const DYNAMIC_WORDS = 12;
-/** The largest page that these machines have. */
-const ALIGNMENT = 0x10000n;
-const MACHINES = { x86_64: 62n, aarch64: 183n } as const satisfies Record<Architecture, bigint>;
 /** The null byte that names begin with, then each name with its own. */
 const NAMES = "\0call\0call_pointer\0";
 /** One bucket of two symbols, 1 and then 2: the counts of buckets and symbols, the bucket, the chain. */
@@ -102,14 +112,18 @@ export function buildCallLibrary(errno: bigint, architecture: Architecture): Uin
   const callAt = namesAt + names.length;
   const callPointerAt = callAt + call.length;
   const dynamicAt = callPointerAt + callPointer.length;
-  const size = dynamicAt + DYNAMIC_WORDS;
+  const size = addressOf(dynamicAt + DYNAMIC_WORDS);
 
   const words = [
-    ...header(MACHINES[architecture]),
-    ...segment(PT_LOAD | READ | RUN, { at: 0, base: 0n, size }),
-    ...segment(PT_LOAD | READ | WRITE, { at: 0, base: ALIGNMENT, size }),
-    ...segment(PT_DYNAMIC | READ | WRITE, { at: dynamicAt, base: ALIGNMENT, size: DYNAMIC_WORDS }),
-    ...segment(PT_GNU_STACK | READ | WRITE, { at: 0, base: 0n, size: 0 }), // without it, stacks are made executable
+    ...elfHeader({ type: ET_DYN, machine: ELF_MACHINES[architecture], segments: SEGMENTS }),
+    ...elfSegment(PT_LOAD | PF_READ | PF_RUN, { offset: 0n, base: 0n, size }),
+    ...elfSegment(PT_LOAD | PF_READ | PF_WRITE, { offset: 0n, base: ALIGNMENT, size }),
+    ...elfSegment(PT_DYNAMIC | PF_READ | PF_WRITE, {
+      offset: addressOf(dynamicAt),
+      base: ALIGNMENT,
+      size: addressOf(DYNAMIC_WORDS),
+    }),
+    ...elfSegment(PT_GNU_STACK | PF_READ | PF_WRITE, NOTHING), // without it, stacks are made executable
     ...[0n, 0n, 0n],
     ...symbol(NAMES.indexOf("call\0"), callAt, call.length),
     ...symbol(NAMES.indexOf("call_pointer\0"), callPointerAt, callPointer.length),
@@ -123,28 +137,11 @@ export function buildCallLibrary(errno: bigint, architecture: Architecture): Uin
   return new Uint8Array(BigUint64Array.from(words).buffer);
 }
 
-const [READ, WRITE, RUN] = [4n << 32n, 2n << 32n, 1n << 32n];
-const [PT_LOAD, PT_DYNAMIC, PT_GNU_STACK] = [1n, 2n, 0x6474e551n];
 const [DT_NULL, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT] = [0n, 4n, 5n, 6n, 10n, 11n];
-/** A shared object for a 64-bit machine of little end. */
-const IDENTIFICATION = 0x00010102464c457fn;
-const [ET_DYN, EV_CURRENT] = [3n, 1n << 32n];
+const NOTHING = { offset: 0n, base: 0n, size: 0n };
 const GLOBAL_FUNCTION = 0x12n << 32n;
 /** Any section will do, there are none: only a symbol without one is not defined. */
 const SECTION = 1n << 48n;
-
-function header(machine: bigint): bigint[] {
-  const sizes = BigInt(HEADER_WORDS * WORD) << 32n | BigInt(SEGMENT_WORDS * WORD) << 48n;
-  const segmentsAt = addressOf(HEADER_WORDS);
-  return [IDENTIFICATION, 0n, ET_DYN | machine << 16n | EV_CURRENT, 0n, segmentsAt, 0n, sizes, BigInt(SEGMENTS)];
-}
-
-/** `size` words of the file from word `at`, in memory behind `base`. */
-function segment(kind: bigint, place: { readonly at: number; readonly base: bigint; readonly size: number }): bigint[] {
-  const offset = addressOf(place.at);
-  const [address, size] = [place.base + offset, addressOf(place.size)];
-  return [kind, offset, address, address, size, size, ALIGNMENT];
-}
 
 function symbol(name: number, at: number, size: number): bigint[] {
   return [BigInt(name) | GLOBAL_FUNCTION | SECTION, addressOf(at), addressOf(size)];

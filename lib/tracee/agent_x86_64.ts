@@ -1,3 +1,4 @@
+import { ELF_MACHINES } from "../sys/elf.ts";
 import type { Architecture } from "./architecture.ts";
 import { SYSCALLS_X86_64 } from "./syscalls_x86_64.ts";
 
@@ -92,7 +93,7 @@ const SIBLING_STUB_DESCRIPTOR = 1;
 
 export const X86_64: Architecture = {
   machine: "x86_64",
-  elfMachine: 62,
+  elfMachine: ELF_MACHINES.x86_64,
   agent: assemble(AGENT_LISTING),
   park: 0,
   gadget: 0x80,
