@@ -8,9 +8,11 @@
  * a number costs less than a bigint.
  */
 
+import { SysError } from "../errors.ts";
 import { encodeText } from "../text.ts";
 import { buildCallLibrary } from "./call_library.ts";
 import { MFD_CLOEXEC, MFD_NOEXEC_SEAL } from "./constants.ts";
+import { failure } from "./failure.ts";
 
 interface CFunction extends Deno.ForeignFunction {
   /** Where it does not fail with -1, but with NULL or never. */
@@ -310,10 +312,13 @@ export interface Libc {
  * The C library of this process; the caller closes it.
  *
  * Each function is looked up at its first use. Functions that take pointers at the same places share what Deno compiles to
- * call them, which takes some 0.4 ms. Throws where there is no glibc, as with musl, and where files in memory are forbidden.
+ * call them, which takes some 0.4 ms.
+ *
+ * @throws {SysError} ELIBACC where there is no glibc, as with musl, or libraries in memory are forbidden; that of
+ * memfd_create(2)
  */
 export function openLibc(): Libc {
-  const first = Deno.dlopen("libc.so.6", FIRST_FUNCTIONS);
+  const first = load(LIBRARY, FIRST_FUNCTIONS);
   const library = new CallLibrary(first.symbols);
   const symbols = {};
   for (const [key, declaration] of Object.entries<CFunction>(FUNCTIONS)) {
@@ -339,6 +344,23 @@ export function openLibc(): Libc {
   return { symbols: opened, close };
 }
 
+const LIBRARY = "libc.so.6";
+const ATTEMPT = "Cannot make the library for system calls in memory";
+
+/** @throws {SysError} ELIBACC */
+function load<T extends Deno.ForeignLibraryInterface>(path: string, functions: T): Deno.DynamicLibrary<T> {
+  try {
+    return Deno.dlopen(path, functions);
+  } catch (cause) {
+    const attempt = path === LIBRARY ? "Cannot use the C library, which has to be glibc 2.31 or newer" : ATTEMPT;
+    throw new SysError("dlopen", "ELIBACC", attempt, messageOf(cause), { cause });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The library of `call_library.ts`, loaded once for each combination of types that it is called with. */
 class CallLibrary {
   /** Its file, which stays open as long as it is loaded: only so is its path no other library's. */
@@ -351,10 +373,17 @@ class CallLibrary {
     // A library need not be a file that can be executed; kernels before 6.3 do not know the flag.
     const sealed = first.memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
     this.file = sealed >= 0 ? sealed : first.memfd_create(name, MFD_CLOEXEC);
-    if (this.file < 0) throw new Error("Cannot make a file in memory for system calls: memfd_create(2) failed");
-    const errno = Deno.UnsafePointer.value(first.__errno_location());
+    const errno = first.__errno_location();
+    if (errno === null) throw new Error("Cannot find errno: __errno_location returned NULL");
+    // Nearly always right, and there is no other way yet.
+    if (this.file < 0) throw failure("memfd_create", -new Deno.UnsafePointerView(errno).getInt32(), ATTEMPT);
     this.#path = `/proc/self/fd/${this.file}`;
-    Deno.writeFileSync(this.#path, buildCallLibrary(errno, Deno.build.arch));
+    const library = buildCallLibrary(Deno.UnsafePointer.value(errno), Deno.build.arch);
+    try {
+      Deno.writeFileSync(this.#path, library);
+    } catch (cause) {
+      throw new SysError("write", "EIO", ATTEMPT, messageOf(cause), { cause });
+    }
   }
 
   /** The C function at `target`. What it gets beyond its parameters, it does not look at. */
@@ -367,7 +396,7 @@ class CallLibrary {
 
   /** A C function whose results mean nothing but themselves. */
   bindDirectly(name: string, declaration: CFunction): unknown {
-    const library = Deno.dlopen("libc.so.6", { [name]: declaration });
+    const library = load(LIBRARY, { [name]: declaration });
     this.#loaded.set(name, library);
     return library.symbols[name];
   }
@@ -378,7 +407,7 @@ class CallLibrary {
     const types = Array.from({ length }, (_, index) => parameters[index] === "buffer" ? "buffer" : "i64");
     const key = [name, result, ...types].join(" ");
     const library = this.#loaded.get(key) ??
-      Deno.dlopen(this.#path, { [name]: { parameters: ["pointer", ...types], result } });
+      load(this.#path, { [name]: { parameters: ["pointer", ...types], result } });
     this.#loaded.set(key, library);
     return library.symbols[name] as Call;
   }

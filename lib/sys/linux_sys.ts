@@ -4,6 +4,7 @@ import { SysError } from "../errors.ts";
 import { decodeText, encodeText, encodeTextInto } from "../text.ts";
 import * as k from "./constants.ts";
 import { EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
+import { failure } from "./failure.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { buildHandler, bytesOf, CPUID_DECLARATION, CPUID_LISTING } from "./machine_code.ts";
 import {
@@ -36,29 +37,6 @@ const CAUGHT = [k.SIGHUP, k.SIGINT, k.SIGTERM] as const;
 const HANDLER_SIZE = 64;
 const CAUGHT_WORD = 0;
 const TICK_WORD = 1;
-
-/** What the kernel asks for when it answers EPERM. */
-const PRIVILEGE: Readonly<Record<string, string>> = {
-  mount: "needs CAP_SYS_ADMIN",
-  umount2: "needs CAP_SYS_ADMIN",
-  unshare: "needs CAP_SYS_ADMIN",
-  setns: "needs CAP_SYS_ADMIN",
-  fchown: "needs CAP_CHOWN",
-  fchmod: "needs CAP_FOWNER",
-  kill: "needs CAP_KILL",
-  process_vm_writev: "needs CAP_SYS_PTRACE",
-  "ptrace(PTRACE_SET_THREAD_AREA)": "needs a kernel with CONFIG_IA32_EMULATION",
-  "ptrace(PTRACE_SEIZE)": "needs CAP_SYS_PTRACE, and a task that nothing else traces",
-};
-
-/** What to do about an errno, of one call or whatever the call. */
-const REMEDY: Readonly<Record<string, string>> = {
-  "memfd_create EACCES":
-    "the sysctl vm.memfd_noexec forbids programs in memory, which tasks are made with: set it to 1",
-  EMFILE: "raise the limit of open files, ulimit -n",
-  ENFILE: "raise the sysctl fs.file-max",
-  ENOSYS: "this kernel lacks the call, or a seccomp filter forbids it",
-};
 
 /** Opens the kernel for the calling thread; the caller releases it, and uses it on this thread only. */
 export function openLinuxSys(): LinuxSys {
@@ -824,17 +802,6 @@ function decodeEntries(records: Uint8Array<ArrayBuffer>, entries: DirectoryEntry
     if (name !== "." && name !== "..") entries.push({ name, isDirectory: records[at + 18] === k.DT_DIR });
     at += length;
   }
-}
-
-/** `result` is what the call gave: minus the errno. */
-function failure(call: string, result: number | bigint, attempt: string): SysError {
-  const name = errnoName(-Number(result));
-  return new SysError(
-    call,
-    name,
-    attempt,
-    name === "EPERM" ? PRIVILEGE[call] : REMEDY[`${call} ${name}`] ?? REMEDY[name],
-  );
 }
 
 function quote(text: string): string {

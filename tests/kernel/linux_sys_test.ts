@@ -428,22 +428,30 @@ test("shares memory, and takes it back safely", (sys) => {
   fails(() => sys.mapShared(fd, 4096), "EBADF", /Cannot map/);
 });
 
-if (Deno.build.arch === "x86_64") {
-  test(
-    "makes calls where programs in memory are forbidden, and says that they are",
-    async () => {
-      const seen = await subject(
-        `const open = attempt(() => sys.open("/no/such", 0));
+test(
+  "makes calls where programs in memory are forbidden, and says that they are",
+  async () => {
+    const seen = await subject(
+      `const open = attempt(() => sys.open("/no/such", 0));
       let message = "";
       try { sys.memfdCreate("x"); } catch (error) { message = error.message; }
       console.log(open, message);`,
-        ["unshare", "-pf", "--mount-proc", "sh", "-c", `echo 2 > /proc/sys/vm/memfd_noexec && exec "$0" "$@"`],
-      );
-      assert.match(seen, /^ENOENT Cannot make the memory file "x": EACCES \(the sysctl vm\.memfd_noexec forbids/);
-    },
-    ...["pid-namespaces", "memfd-noexec"] as const,
-  );
+      ["unshare", "-pf", "--mount-proc", "sh", "-c", `echo 2 > /proc/sys/vm/memfd_noexec && exec "$0" "$@"`],
+    );
+    assert.match(seen, /^ENOENT Cannot make the memory file "x": EACCES \(the sysctl vm\.memfd_noexec forbids/);
+  },
+  ...["pid-namespaces", "memfd-noexec"] as const,
+);
 
+test("says what is missing when it cannot be opened", async () => {
+  const seen = await subject(`
+    new Deno.Command("prlimit", { args: ["--pid", String(Deno.pid), "--nofile=4:4"] }).outputSync();
+    try { openLinuxSys(); } catch (error) { console.log(error.message); }`);
+  const attempt = "Cannot make the library for system calls in memory";
+  assert.equal(seen, `${attempt}: EMFILE (raise the limit of open files, ulimit -n)`);
+});
+
+if (Deno.build.arch === "x86_64") {
   test("traces a task", (sys) => {
     withTask(sys, (pid) => {
       sys.ptraceSeize(pid, k.PTRACE_O_EXITKILL);
