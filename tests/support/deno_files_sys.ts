@@ -1,8 +1,9 @@
+import { Buffer } from "node:buffer";
 import { SysError } from "../../lib/errors.ts";
 import type { Sys } from "../../lib/sys/sys.ts";
 
 /** The calls of `Sys` that reading regular files takes. */
-type FileCalls = Pick<Sys, "open" | "read" | "pread" | "fstat" | "close">;
+type FileCalls = Pick<Sys, "open" | "read" | "pread" | "fstat" | "close" | "isSameMemory">;
 
 /** A `Sys` that reads regular files through Deno, and can do nothing else. It knows when files are left open. */
 export class DenoFilesSys implements FileCalls {
@@ -35,6 +36,10 @@ export class DenoFilesSys implements FileCalls {
     } catch (cause) {
       throw new SysError("read", codeOf(cause), `Cannot read "${path}"`, undefined, { cause });
     }
+  }
+
+  isSameMemory(one: Uint8Array, other: Uint8Array): boolean {
+    return Buffer.compare(one, other) === 0;
   }
 
   pread(fd: number, buffer: Uint8Array, offset: number): number {

@@ -181,7 +181,8 @@ export class ContentsRun {
     const compile = (task: TaskContents) => this.#compileTask(task, actions.get(task.pid)?.calls ?? []);
     // Those that share their descriptors would get each other's numbers for the files that they open for a while.
     for (const task of tasks.filter(sharesDescriptors)) this.#tables.runAll([compile(task)]);
-    this.#tables.runAll(mapLazily(tasks.filter((task) => !sharesDescriptors(task)), compile));
+    // One by one: tables are run while the next are made.
+    this.#tables.runAll(tasks.values().filter((task) => !sharesDescriptors(task)).map(compile));
     this.#tables.runAll(
       [...actions].map(([pid, { rest }]) => [pid, rest()] as const).filter(([, calls]) => calls.length > 0),
     );
@@ -380,11 +381,6 @@ export class ContentsRun {
       for (const { tid } of threads) sys.ptraceSetOptions(traceeOf(tid).pid, options);
     }
   }
-}
-
-/** So that what has been made of one is used before the next is made. */
-function* mapLazily<T, U>(values: readonly T[], make: (value: T) => U): Generator<U> {
-  for (const value of values) yield make(value);
 }
 
 /** Whether another task has the descriptors of this one, and makes them. */

@@ -59,20 +59,6 @@ export class TableRunner {
     slots.clearArena();
   }
 
-  /** Waits for the end of a table, and notes what it did to names: of those it must be known what has been done. */
-  #finish(tracee: Tracee, calls: readonly RemoteCall[]): void {
-    const hasEffects = calls.some(hasEffect);
-    try {
-      tracee.finish();
-    } catch (error) {
-      // The user may want an end: it comes when the table, which is not to be left in the middle, is done.
-      if (hasEffects) tracee.settle();
-      throw error;
-    } finally {
-      if (hasEffects) this.#names.note(calls.slice(0, tracee.completed));
-    }
-  }
-
   /** Removes all names that were made for open files, and puts back what was in their way. */
   removeNames(): void {
     this.#withRoot((sys, root) => this.#names.removeAll(sys, root));
@@ -86,6 +72,20 @@ export class TableRunner {
   /** Before the first name is made that may have to be removed. */
   openRoot({ pid }: Tracee): void {
     this.#root ??= this.#options.context.sys.open(`/proc/${pid}/root`, O_PATH | O_DIRECTORY);
+  }
+
+  /** Waits for the end of a table, and notes what it did to names: of those it must be known what has been done. */
+  #finish(tracee: Tracee, calls: readonly RemoteCall[]): void {
+    const hasEffects = calls.some(hasEffect);
+    try {
+      tracee.finish();
+    } catch (error) {
+      // The user may want an end: it comes when the table, which is not to be left in the middle, is done.
+      if (hasEffects) tracee.settle();
+      throw error;
+    } finally {
+      if (hasEffects) this.#names.note(calls.slice(0, tracee.completed));
+    }
   }
 
   #withRoot(action: (sys: Sys, root: number) => void): void {
