@@ -2,7 +2,13 @@ import type { PlanOptions } from "../plan/plan.ts";
 import type { CommandName } from "./options.ts";
 
 /** What the user asked for: one command, with every option checked and every default filled in. */
-export type Invocation = RestoreInvocation | PlanInvocation | ShowInvocation | HelpInvocation | VersionInvocation;
+export type Invocation =
+  | RestoreInvocation
+  | PlanInvocation
+  | ShowInvocation
+  | SwrkInvocation
+  | HelpInvocation
+  | VersionInvocation;
 
 /** What every command that reads a checkpoint has. */
 interface ReadingInvocation {
@@ -43,6 +49,12 @@ export interface PlanInvocation extends ReadingInvocation {
 
 export interface ShowInvocation extends ReadingInvocation {
   readonly command: "show";
+}
+
+export interface SwrkInvocation {
+  readonly command: "swrk";
+  /** The socket that the requests come on. */
+  readonly descriptor: number;
 }
 
 export interface HelpInvocation {

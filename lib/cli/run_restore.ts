@@ -53,8 +53,8 @@ export function runRestore(invocation: RestoreInvocation, sys: Sys, output: Logg
 
 /** A rehearsal runs none: what they do is not undone. */
 function actionScripts({ actionScripts, images, rehearse }: RestoreInvocation, sys: Sys, output: LoggedOutput) {
-  const { log, logDescriptor } = output;
-  return new ActionScripts(sys, { scripts: rehearse ? [] : actionScripts, images, output: logDescriptor, log });
+  const { log, logDescriptor, notify } = output;
+  return new ActionScripts(sys, { scripts: rehearse ? [] : actionScripts, images, output: logDescriptor, log, notify });
 }
 
 /** Restores with a yard that is there only as long. */
