@@ -2,13 +2,14 @@ import { ActionError, SysError } from "../errors.ts";
 import { O_DIRECTORY, O_PATH } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
 import { exitCode, exited, termSignal } from "../sys/wait_status.ts";
-import type { Log, Output } from "./output.ts";
+import type { Log, Output, Stage } from "./output.ts";
 
 /** Stages of a restore, as CRIU calls them (criu.8, --action-script). */
 export type Action =
   | "pre-restore"
   | "setup-namespaces"
   | "post-setup-namespaces"
+  | "orphan-pts-master"
   | "post-restore"
   | "network-unlock"
   | "pre-resume"
@@ -46,14 +47,27 @@ export class ActionScripts implements Disposable {
    * @throws {ActionError} when one fails and that can still change something; then the others are not run
    */
   run(action: Action, rootPid?: number): void {
-    const { scripts, log, notify } = this.#options;
+    const { scripts, log } = this.#options;
     for (const script of scripts) {
       log.debug(`Running ${script} for ${action}`);
       const problem = this.#runScript(script, this.#environment(action, rootPid));
       if (problem !== undefined) this.#complain(action, `the script "${script}" ${problem}`);
     }
-    const problem = notify?.(action, rootPid);
-    if (problem !== undefined) this.#complain(action, problem);
+    this.#notify({ action, rootPid });
+  }
+
+  /**
+   * Gives the caller the master of a terminal; scripts could not take it.
+   *
+   * @throws {ActionError} when that fails
+   */
+  giveMaster(master: number): void {
+    this.#notify({ action: "orphan-pts-master", master });
+  }
+
+  #notify(stage: Stage): void {
+    const problem = this.#options.notify?.(stage);
+    if (problem !== undefined) this.#complain(stage.action, problem);
   }
 
   #complain(action: Action, problem: string): void {

@@ -38,6 +38,8 @@ export interface RestoreInvocation extends ReadingInvocation {
   readonly actionScripts: readonly string[];
   readonly leaveStopped: boolean;
   readonly rehearse: boolean;
+  /** Whether a container runtime takes the masters of pseudoterminals that were not dumped. */
+  readonly givesMasters?: boolean;
   readonly planOptions: PlanOptions;
 }
 

@@ -14,7 +14,16 @@ export interface Output {
   /** Whether the environment asks for texts without colour (`NO_COLOR`). */
   readonly noColor: boolean;
   /** Whom a restore tells of its stages, besides the user's scripts; returns why that has failed, if it has. */
-  readonly notify?: (action: Action, rootPid?: number) => string | undefined;
+  readonly notify?: (stage: Stage) => string | undefined;
+}
+
+/** A stage of a restore. */
+export interface Stage {
+  readonly action: Action;
+  /** Pid of the root task, when there is one. */
+  readonly rootPid?: number | undefined;
+  /** With `orphan-pts-master`: the master of a terminal, which stays open until the call returns. */
+  readonly master?: number;
 }
 
 /** What `restore` writes to. */

@@ -27,7 +27,8 @@ const PIDFILE_MODE = 0o600;
 export function runRestore(invocation: RestoreInvocation, sys: Sys, output: LoggedOutput): number {
   sys.catchSignals();
   const begin = performance.now();
-  const checkpoint = readCheckpoint(sys, invocation.images, invocation.planOptions);
+  const { images, planOptions: { placeholders }, givesMasters = false } = invocation;
+  const checkpoint = readCheckpoint(sys, images, { placeholders, givesMasters });
   const read = performance.now();
   output.log.info(`Read ${checkpoint.tasks.length} tasks and ${checkpoint.sets.size} cgroup sets`);
   const { plan, host } = planForHost(sys, checkpoint, invocation.planOptions);
@@ -96,8 +97,9 @@ function restoreWithYard(context: RestoreContext, firstPlan: Plan): Omit<Restore
     rehearse: invocation.rehearse,
     leaveStopped: invocation.leaveStopped,
     onNamespaces: (action, rootPid) => scripts.run(action, rootPid),
-    onVerified: (rootPid) => {
+    onVerified: (rootPid, masters) => {
       output.log.info("Verified every task, thread and cgroup");
+      for (const master of masters) scripts.giveMaster(master);
       scripts.run("post-restore", rootPid);
       writePidfile(invocation, sys, rootPid);
       scripts.run("pre-resume", rootPid);

@@ -21,7 +21,9 @@ export function buildInvocation(options: CriuOpts, caller: number): RestoreInvoc
   if (problems.length > 0) throw new UsageError(["Cannot do what the caller asks for", ...problems].join("\n  "));
   const invocation = parseArgs(argsOf(options, caller));
   if (invocation.command !== "restore") throw new Error(`Cannot restore: "${invocation.command}" was understood`);
-  return invocation;
+  // There is nobody else whom they could be given to.
+  const givesMasters = options.orphanPtsMaster === true && options.notifyScripts === true;
+  return givesMasters ? { ...invocation, givesMasters } : invocation;
 }
 
 function argsOf(options: CriuOpts, caller: number): string[] {

@@ -2,6 +2,7 @@ import { SysError, UsageError } from "../../errors.ts";
 import { type CriuReq, readCriuReq } from "../../gen/rpc.ts";
 import type { Sys } from "../../sys/sys.ts";
 import { MessageReader } from "../../wire/message_reader.ts";
+import type { Stage } from "../output.ts";
 import { encodeResponse, REQUEST, type Response } from "./encode_response.ts";
 
 /** Longer than what a socket of packets takes at once, unless somebody has raised its limits (unix(7)). */
@@ -42,10 +43,12 @@ export class Caller {
   }
 
   /** Tells the caller of a stage, and waits for it. Returns why it has failed, if it has. */
-  notify(script: string, rootPid: number | undefined): string | undefined {
-    const notify = { script, ...rootPid === undefined ? {} : { rootPid } };
+  notify({ action, rootPid, master }: Stage): string | undefined {
+    const notify = { script: action, ...rootPid === undefined ? {} : { rootPid } };
+    const message = encodeResponse({ type: REQUEST.notify, success: true, notify });
     try {
-      this.send({ type: REQUEST.notify, success: true, notify });
+      if (master === undefined) this.#sys.write(this.#fd, message);
+      else this.#sys.sendDescriptor(this.#fd, message, master);
       const answer = this.receive();
       if (answer === undefined) return "the caller has gone";
       return answer.type === REQUEST.notify && answer.notifySuccess === true ? undefined : "the caller has failed";

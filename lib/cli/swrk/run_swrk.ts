@@ -3,7 +3,7 @@ import type { CriuReq } from "../../gen/rpc.ts";
 import { exitStatusOf, renderError } from "../../report/render_error.ts";
 import type { Sys } from "../../sys/sys.ts";
 import type { SwrkInvocation } from "../invocation.ts";
-import type { Output } from "../output.ts";
+import type { Output, Stage } from "../output.ts";
 import { runLogged } from "../run_logged.ts";
 import { VERSION } from "../version.ts";
 import { buildInvocation } from "./build_invocation.ts";
@@ -71,9 +71,9 @@ function answerRestore({ opts }: CriuReq, caller: Caller, { sys, output }: Conte
   }
   const isTold = opts?.notifyScripts === true;
   let root = 0;
-  const notify = (action: string, rootPid?: number) => {
-    root = rootPid ?? root;
-    return isTold ? caller.notify(action, rootPid) : undefined;
+  const notify = (stage: Stage) => {
+    root = stage.rootPid ?? root;
+    return isTold ? caller.notify(stage) : undefined;
   };
   const err = invocation.logFile === undefined ? output.err : () => {};
   try {
