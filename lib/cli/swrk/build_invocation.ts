@@ -2,7 +2,9 @@ import { UsageError } from "../../errors.ts";
 import type { CriuOpts } from "../../gen/rpc.ts";
 import { CLONE_NEWNET } from "../../sys/constants.ts";
 import type { RestoreInvocation } from "../invocation.ts";
+import { OPTIONS } from "../options.ts";
 import { parseArgs } from "../parse_args.ts";
+import type { ConfigLine } from "./parse_config.ts";
 
 /** Where CRIU logs unless told. */
 const DEFAULT_LOG = "criu.log";
@@ -10,20 +12,40 @@ const DEFAULT_LOG = "criu.log";
 const MODES = ["ignore", "none", "props", "soft", "full", "strict", "soft"];
 const MAX_VERBOSITY = 4;
 
+/** Where a request comes from. */
+export interface Origin {
+  /** Pid of the process whose descriptors the request names. */
+  readonly caller: number;
+  /** What the caller's configuration file says, which goes before the request. */
+  readonly config: readonly ConfigLine[];
+}
+
 /**
  * What a caller asks for, understood as the command line that asks for the same.
  *
- * @param caller pid of the process whose descriptors the request names
  * @throws {UsageError} with all that is asked for and not done here
  */
-export function buildInvocation(options: CriuOpts, caller: number): RestoreInvocation {
+export function buildInvocation(options: CriuOpts, { caller, config }: Origin): RestoreInvocation {
   const problems = findProblems(options);
   if (problems.length > 0) throw new UsageError(["Cannot do what the caller asks for", ...problems].join("\n  "));
-  const invocation = parseArgs(argsOf(options, caller));
+  const invocation = parseArgs(withConfig(argsOf(options, caller), config));
   if (invocation.command !== "restore") throw new Error(`Cannot restore: "${invocation.command}" was understood`);
   // There is nobody else whom they could be given to.
   const givesMasters = options.orphanPtsMaster === true && options.notifyScripts === true;
   return givesMasters ? { ...invocation, givesMasters } : invocation;
+}
+
+/** What there is no such option for here is about dumps, or changes nothing. */
+function withConfig(args: readonly string[], config: readonly ConfigLine[]): string[] {
+  const known = config.flatMap((line) => {
+    const option = OPTIONS.find(({ name, aliases = [] }) => [name, ...aliases].includes(line.name));
+    return option?.commands.includes("restore") === true ? [{ ...line, option }] : [];
+  });
+  const replaced = new Set(known.filter(({ option }) => option.repeatable !== true).map(({ option }) => option.name));
+  return [
+    ...args.filter((arg) => !replaced.has(/^--([^=]*)/.exec(arg)?.[1] ?? "")),
+    ...known.map(({ option, value }) => value === undefined ? `--${option.name}` : `--${option.name}=${value}`),
+  ];
 }
 
 function argsOf(options: CriuOpts, caller: number): string[] {

@@ -7,6 +7,7 @@ import { buildInvocation } from "./build_invocation.ts";
 
 const NOTHING = readCriuOpts(new MessageReader(new Uint8Array()));
 const IMAGES = { imagesDirFd: 7 };
+const ORIGIN = { caller: 42, config: [] };
 
 Deno.test("buildInvocation() asks for what a command line can ask for", async (t) => {
   const log = "--log-file=criu.log";
@@ -58,7 +59,7 @@ Deno.test("buildInvocation() asks for what a command line can ask for", async (t
     ["an empty net namespace", { ...IMAGES, emptyNs: 0x40000000 }, ["-D/proc/42/fd/7", log, "--empty-ns=net"]],
   ];
   for (const [what, given, args] of rows) {
-    await t.step(what, () => deepEqual(buildInvocation({ ...NOTHING, ...given }, 42), parseArgs(["-d", ...args])));
+    await t.step(what, () => deepEqual(buildInvocation({ ...NOTHING, ...given }, ORIGIN), parseArgs(["-d", ...args])));
   }
 });
 
@@ -73,7 +74,7 @@ Deno.test("buildInvocation() refuses what is not done here, and tells all of it"
     lsmProfile: "apparmor:x",
     lsmMountContext: "y",
   };
-  throws(() => buildInvocation({ ...NOTHING, ...given }, 42), (error) => {
+  throws(() => buildInvocation({ ...NOTHING, ...given }, ORIGIN), (error) => {
     deepEqual(error instanceof UsageError && error.message.split("\n  "), [
       "Cannot do what the caller asks for",
       "there is no directory of images",
@@ -92,7 +93,26 @@ Deno.test("buildInvocation() refuses what is not done here, and tells all of it"
 
 Deno.test("buildInvocation() refuses what cannot be understood", () => {
   throws(
-    () => buildInvocation({ ...NOTHING, ...IMAGES, root: "here" }, 42),
+    () => buildInvocation({ ...NOTHING, ...IMAGES, root: "here" }, ORIGIN),
     /Cannot use "--root=here": an absolute path is needed/,
+  );
+});
+
+Deno.test("buildInvocation() lets a configuration file go before the request", () => {
+  const config = [
+    { name: "tcp-established" },
+    { name: "network-lock", value: "skip" },
+    { name: "log-file", value: "own.log" },
+    { name: "external", value: "mnt[b]:/2" },
+    { name: "images-dir", value: "/own" },
+    { name: "verbosity", value: "1" },
+  ];
+  const given = { ...NOTHING, ...IMAGES, logFile: "a.log", logLevel: 4, extMnt: [{ key: "a", val: "/1" }] };
+  deepEqual(
+    buildInvocation(given, { caller: 42, config }),
+    parseArgs([
+      ...["-d", "-D/own", "--log-file=own.log", "-v1", "--tcp-established"],
+      ...["--external=mnt[a]:/1", "--external=mnt[b]:/2"],
+    ]),
   );
 });

@@ -1,6 +1,7 @@
-import { UsageError } from "../../errors.ts";
+import { SysError, UsageError } from "../../errors.ts";
 import type { CriuReq } from "../../gen/rpc.ts";
 import { exitStatusOf, renderError } from "../../report/render_error.ts";
+import { readText } from "../../sys/files.ts";
 import type { Sys } from "../../sys/sys.ts";
 import type { SwrkInvocation } from "../invocation.ts";
 import type { Output, Stage } from "../output.ts";
@@ -9,6 +10,7 @@ import { VERSION } from "../version.ts";
 import { buildInvocation } from "./build_invocation.ts";
 import { Caller } from "./caller.ts";
 import { REQUEST } from "./encode_response.ts";
+import { type ConfigLine, parseConfig } from "./parse_config.ts";
 
 /** Whose requests are understood: callers refuse a CRIU that is too old for what they ask. */
 const PROTOCOL = { major: 4, minor: 2, name: `cgrestore ${VERSION}` };
@@ -63,7 +65,7 @@ function answerRestore({ opts }: CriuReq, caller: Caller, { sys, output }: Conte
   let invocation;
   try {
     if (opts === undefined) throw new UsageError("Cannot restore: the request has no options");
-    invocation = buildInvocation(opts, sys.getppid());
+    invocation = buildInvocation(opts, { caller: sys.getppid(), config: readConfig(sys, opts.configFile) });
   } catch (error) {
     // There is no log yet, and few callers show the message.
     output.err(renderError(error, PLAIN));
@@ -82,6 +84,23 @@ function answerRestore({ opts }: CriuReq, caller: Caller, { sys, output }: Conte
     return status;
   } catch (error) {
     return refuse(caller, error);
+  }
+}
+
+/** The file that the caller names for its users, such as /etc/criu/runc.conf; none when there is no such file. */
+function readConfig(sys: Sys, path: string | undefined): ConfigLine[] {
+  const text = path ? readOptionalText(sys, path) : "";
+  const lines = parseConfig(text);
+  if (typeof lines !== "string") return lines;
+  throw new UsageError(`Cannot understand the configuration file "${path}": ${JSON.stringify(lines)} is no option`);
+}
+
+function readOptionalText(sys: Sys, path: string): string {
+  try {
+    return readText(sys, path);
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") return "";
+    throw error;
   }
 }
 

@@ -7,18 +7,22 @@ import { run } from "../run.ts";
 
 type Request = MessageInitShape<typeof criu_reqSchema>;
 
+/** Descriptor of the configuration file. */
+const CONFIG = 6;
+
 /** Sends requests, and then goes; a read of anything but the socket fails. */
-function serve(requests: readonly (Request | Uint8Array)[], args = "swrk 3") {
+function serve(requests: readonly (Request | Uint8Array)[], { args = "swrk 3", config = "" } = {}) {
   const waiting = requests.map((one) =>
     one instanceof Uint8Array ? one : toBinary(criu_reqSchema, create(criu_reqSchema, one))
   );
+  const text = [...new TextEncoder().encode(config)];
   const answers: unknown[] = [];
   const calls: string[] = [];
   const texts = { out: "", err: "" };
   const known: Record<string, (...args: never[]) => unknown> = {
     getppid: () => 42,
-    read: (_fd: number, buffer: Uint8Array) => {
-      const next = waiting.shift() ?? new Uint8Array();
+    read: (fd: number, buffer: Uint8Array) => {
+      const next = fd === CONFIG ? text.splice(0) : waiting.shift() ?? [];
       buffer.set(next);
       return next.length;
     },
@@ -28,6 +32,7 @@ function serve(requests: readonly (Request | Uint8Array)[], args = "swrk 3") {
     },
     open: (path: string) => {
       if (path.endsWith(".log")) return 5;
+      if (path.endsWith(".conf") && config !== "") return CONFIG;
       throw new SysError("open", "ENOENT", `Cannot open "${path}"`);
     },
   };
@@ -93,6 +98,16 @@ Deno.test("swrk tells why a restore has failed, and writes nothing to the contai
   equal(err + out, "");
 });
 
+Deno.test("swrk refuses a configuration file that is none, and does without one", async (t) => {
+  const opts = { imagesDirFd: 4, configFile: "/etc/criu/runc.conf" };
+  await t.step("none", () => {
+    const { status, err } = serve([{ type: 2, opts }], { config: "log-file a b\n" });
+    equal(status, 2);
+    match(err, /Cannot understand the configuration file "\/etc\/criu\/runc.conf": "log-file a b" is no option/);
+  });
+  await t.step("missing", () => equal(serve([{ type: 2, opts }]).status, 3));
+});
+
 Deno.test("swrk refuses a restore without options, and what is no request", async (t) => {
   await t.step("without options", () => {
     const { status, answers } = serve([{ type: 2 }]);
@@ -112,6 +127,6 @@ Deno.test("swrk refuses a restore without options, and what is no request", asyn
 
 Deno.test("swrk needs the number of a descriptor", async (t) => {
   for (const args of ["swrk", "swrk x", "swrk 3 4", "swrk -1"]) {
-    await t.step(args, () => equal(serve([], args).status, 2));
+    await t.step(args, () => equal(serve([], { args }).status, 2));
   }
 });
