@@ -53,8 +53,12 @@ const CONTENTS_PATIENCE = 2_700_000;
 
 /** Tests of contents that need what only the kernel of a VM may have. */
 const VM_CONTENTS = ["tests/contents/incremental_test.ts", "tests/contents/memory_charging_test.ts"];
-/** Further ones that one mode shows for all: checkpoints of a newer kernel, and what needs capabilities. */
-const FIRST_VM_CONTENTS = ["tests/contents/fixtures_test.ts", "tests/contents/users_test.ts"];
+/** Further ones that one mode shows for all: checkpoints of a newer kernel, what needs capabilities, and containers. */
+const FIRST_VM_CONTENTS = [
+  "tests/contents/fixtures_test.ts",
+  "tests/contents/runc_test.ts",
+  "tests/contents/users_test.ts",
+];
 
 /** A part of the tests that could not begin. */
 function skippedPart(name: string, reason: string): Counts {

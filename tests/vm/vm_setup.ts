@@ -18,7 +18,7 @@ const FREE_SPACE_MB = 512;
 const MODULES = [
   ...["virtio_pci", "virtio_blk", "virtio_console", "ext4", "tun", "unix_diag", "inet_diag", "tcp_diag", "udp_diag"],
   ...["raw_diag", "af_packet_diag", "netlink_diag", "veth", "nfnetlink", "nf_tables", "nft_compat", "nf_conntrack"],
-  ...["ip_tables", "ip6_tables", "iptable_filter", "ip6table_filter", "xt_mark", "macvlan"],
+  ...["nf_conntrack_netlink", "ip_tables", "ip6_tables", "iptable_filter", "ip6table_filter", "xt_mark", "macvlan"],
 ];
 
 /** Directory of everything the VM needs; `CGRESTORE_VM_CACHE` moves it. */
@@ -104,12 +104,32 @@ async function makeRootDisk(disk: string, busybox: string): Promise<void> {
   const tree = await Deno.makeTempDir({ prefix: "cgrestore-vm-" });
   try {
     await fillRoot(tree, { criu: `${CRIU_DIRECTORY}/root/usr`, busybox });
+    await addPrograms(tree);
     const used = Number.parseInt(await run("du", ["-sm", tree]));
     const filesystem = ["-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", tree];
     await run("mke2fs", [...filesystem, `${disk}.new`, `${used + FREE_SPACE_MB}M`]);
     await Deno.rename(`${disk}.new`, disk);
   } finally {
     await Deno.remove(tree, { recursive: true });
+  }
+}
+
+/** Programs for containers: runc, and the tar that CRIU dumps files of a tmpfs with. */
+const PROGRAMS = { runc: ["runc", "libseccomp2"], tar: ["tar", "libacl1", "libselinux1", "libpcre2-8-0"] };
+
+async function addPrograms(tree: string): Promise<void> {
+  const suite = await openSuite("bookworm");
+  try {
+    const unpacked = `${suite.state}/programs`;
+    await unpack(suite, Object.values(PROGRAMS).flat(), unpacked, false);
+    for (const directory of ["usr/lib", "lib"]) {
+      await run("cp", ["-an", `${unpacked}/${directory}/x86_64-linux-gnu`, `${tree}/usr/lib/`]);
+    }
+    await run("cp", [`${unpacked}/usr/sbin/runc`, `${tree}/usr/sbin/`]);
+    // Busybox has the name, too.
+    await run("cp", ["--remove-destination", `${unpacked}/bin/tar`, `${tree}/usr/bin/`]);
+  } finally {
+    await Deno.remove(suite.state, { recursive: true });
   }
 }
 

@@ -22,6 +22,13 @@ export interface RuncRun {
   readonly err: string;
 }
 
+/** What is different from one container to the next. */
+export interface ContainerOptions {
+  readonly hasTerminal: boolean;
+  /** Whether the dump has what is in its net namespace, and the restore makes that. */
+  readonly hasNetwork: boolean;
+}
+
 /**
  * A container of runc, with a net namespace of its own, in which the program `container` runs; ended and removed when
  * this is disposed. Its cgroups are called after it.
@@ -29,20 +36,20 @@ export interface RuncRun {
 export class RuncContainer implements AsyncDisposable {
   readonly id = `cgr-runc-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
   readonly directory: string;
-  readonly #hasTerminal: boolean;
+  readonly #options: ContainerOptions;
   readonly #readings: Promise<void>[] = [];
   #console: Deno.ChildProcess | undefined;
   #output = "";
 
-  private constructor(directory: string, hasTerminal: boolean) {
+  private constructor(directory: string, options: ContainerOptions) {
     this.directory = directory;
-    this.#hasTerminal = hasTerminal;
+    this.#options = options;
   }
 
   /** One that has not been started. */
-  static async create({ hasTerminal }: { readonly hasTerminal: boolean }): Promise<RuncContainer> {
+  static async create(options: ContainerOptions): Promise<RuncContainer> {
     const directory = await Deno.makeTempDir({ prefix: "cgr-runc-" });
-    const container = new RuncContainer(directory, hasTerminal);
+    const container = new RuncContainer(directory, options);
     try {
       await container.#prepare();
       return container;
@@ -82,14 +89,14 @@ export class RuncContainer implements AsyncDisposable {
     await Deno.writeTextFile(configuration, "network-lock skip\n");
     const args = ["--criu", criuPath(), "checkpoint", ...this.#imageOptions("dump"), this.id];
     const run = await this.#run(args, { CRIU_CONFIG_FILE: configuration });
-    if (run.code !== 0) throw new Error(`Cannot dump a container: ${run.err}`);
+    if (run.code !== 0) throw new Error(`Cannot dump a container: ${run.err}\n${this.log("dump")}`);
   }
 
   /** Restores it by what runc takes for CRIU; the program runs when this returns. */
   async restore(criu: string): Promise<RuncRun> {
     for (const name of ["go", "result"]) if (exists(this.#file(name))) await Deno.remove(this.#file(name));
     const run = await this.#runDetached(["--criu", criu, "restore", ...this.#imageOptions("restore")]);
-    return run.code === 0 ? run : { ...run, err: `${run.err}\n${this.log()}` };
+    return run.code === 0 ? run : { ...run, err: `${run.err}\n${this.log("restore")}` };
   }
 
   /** An executable that is cgrestore. */
@@ -100,9 +107,10 @@ export class RuncContainer implements AsyncDisposable {
     return path;
   }
 
-  /** The log of the last restore. */
-  log(): string {
-    return Deno.readTextFileSync(`${this.directory}/restore/restore.log`);
+  /** What the log of the last dump or restore says of errors. */
+  log(what: "dump" | "restore"): string {
+    const lines = Deno.readTextFileSync(`${this.directory}/${what}/${what}.log`).split("\n");
+    return lines.filter((line) => line.includes("Error")).join("\n");
   }
 
   /** Lets the program go on to its end; returns what it has found. */
@@ -145,7 +153,7 @@ export class RuncContainer implements AsyncDisposable {
     await Deno.copyFile(await compileHolder(), `${root}/holder`);
     await this.#run(["spec"]);
     await this.edit((config) => {
-      Object.assign(config.process, { terminal: this.#hasTerminal, args: ["/holder", "container", "/work"] });
+      Object.assign(config.process, { terminal: this.#options.hasTerminal, args: ["/holder", "container", "/work"] });
       config.root.readonly = false;
       config.linux.cgroupsPath = `/${this.id}`;
     });
@@ -156,7 +164,8 @@ export class RuncContainer implements AsyncDisposable {
   }
 
   #imageOptions(work: string): string[] {
-    return ["--image-path", `${this.directory}/images`, "--work-path", `${this.directory}/${work}`];
+    const network = this.#options.hasNetwork ? [] : ["--empty-ns", "network"];
+    return ["--image-path", `${this.directory}/images`, "--work-path", `${this.directory}/${work}`, ...network];
   }
 
   async #run(args: readonly string[], env: Record<string, string> = {}): Promise<RuncRun & { readonly out: string }> {
@@ -169,7 +178,7 @@ export class RuncContainer implements AsyncDisposable {
 
   /** The container keeps the pipes, so they are read until it ends. */
   async #runDetached(args: readonly string[]): Promise<RuncRun> {
-    const socket = this.#hasTerminal ? ["--console-socket", await this.#openConsole()] : [];
+    const socket = this.#options.hasTerminal ? ["--console-socket", await this.#openConsole()] : [];
     const log = `${this.directory}/runc.log`;
     await Deno.writeTextFile(log, "");
     const all = ["--root", `${this.directory}/state`, "--log", log, ...args, "--detach", ...socket, this.id];
@@ -177,10 +186,10 @@ export class RuncContainer implements AsyncDisposable {
       args: all,
       cwd: this.directory,
       stdin: "null",
-      stdout: this.#hasTerminal ? "null" : "piped",
-      stderr: this.#hasTerminal ? "null" : "piped",
+      stdout: this.#options.hasTerminal ? "null" : "piped",
+      stderr: this.#options.hasTerminal ? "null" : "piped",
     }).spawn();
-    if (!this.#hasTerminal) this.#readings.push(this.#read(child.stdout), this.#read(child.stderr));
+    if (!this.#options.hasTerminal) this.#readings.push(this.#read(child.stdout), this.#read(child.stderr));
     const { code } = await child.status;
     return { code, err: (await Deno.readTextFile(log)) + (code === 0 ? "" : this.#output) };
   }
