@@ -9,6 +9,7 @@ import {
   PAGE_SIZE,
   type Range,
 } from "./address_space.ts";
+import { bitsOf } from "./bits.ts";
 import { buildPages } from "./build_pages.ts";
 
 /** `status` of an area: VMA_AREA_* and its relatives (criu/include/image.h). */
@@ -136,12 +137,6 @@ function buildContent(vma: VmaEntry): MappingContent {
 function guessOpenFlags({ prot }: VmaEntry, isShared: boolean): number {
   const PROT_WRITE = 2;
   return isShared && (prot & PROT_WRITE) !== 0 ? O_RDWR : O_RDONLY;
-}
-
-/** The numbers of the bits that are set, ascending. */
-function bitsOf(mask: bigint): number[] {
-  if (mask === 0n) return [];
-  return Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => (mask >> BigInt(bit) & 1n) === 1n);
 }
 
 function buildLayout(entry: MmEntry): Layout {

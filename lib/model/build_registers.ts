@@ -6,6 +6,7 @@ import type {
   UserX86RegsEntry,
   UserX86XsaveEntry,
 } from "../gen/core_x86.ts";
+import { bitsOf } from "./bits.ts";
 import { Words } from "../wire/words.ts";
 import type { FloatingRegisters, Registers, SegmentDescriptor } from "./task_state.ts";
 
@@ -73,10 +74,7 @@ function buildFloating(entry: UserX86FpregsEntry, where: string, problems: Probl
 
 /** Components that were in use and that images have no field for: of AMX, for one. */
 function lostComponents({ xstateBv }: UserX86XsaveEntry, found: ReadonlyMap<number, unknown>): number[] {
-  const numbers = Array.from({ length: 64 }, (_, number) => number);
-  return numbers.filter((number) => (
-    number > SSE && !NOT_OURS.has(number) && (xstateBv >> BigInt(number) & 1n) === 1n && !found.has(number)
-  ));
+  return bitsOf(xstateBv).filter((number) => number > SSE && !NOT_OURS.has(number) && !found.has(number));
 }
 
 /** Only those that XSTATE_BV says are in use: the others are in their initial state, whatever the image has of them. */

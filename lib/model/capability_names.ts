@@ -1,3 +1,5 @@
+import { bitsOf } from "./bits.ts";
+
 /** Names of the capabilities, by number (linux/capability.h). */
 const NAMES = [
   "CHOWN",
@@ -45,8 +47,5 @@ const NAMES = [
 
 /** The names, as `CAP_SYS_ADMIN`, of the capabilities in a mask; those without a name are `CAP_63`. */
 export function capabilityNames(mask: bigint): string[] {
-  const numbers = Array.from({ length: 64 }, (_, number) => number).filter((number) =>
-    (mask >> BigInt(number) & 1n) === 1n
-  );
-  return numbers.map((number) => `CAP_${NAMES[number] ?? number}`);
+  return bitsOf(mask).map((number) => `CAP_${NAMES[number] ?? number}`);
 }

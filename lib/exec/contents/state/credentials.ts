@@ -1,3 +1,4 @@
+import { bitsOf } from "../../../model/bits.ts";
 import type { Credentials } from "../../../model/task_state.ts";
 import type { ThreadContents } from "../../../plan/contents/contents_plan.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
@@ -58,8 +59,4 @@ function setCapabilities(
   const masks = [effective, permitted, inheritable];
   const halves = [0n, 32n].flatMap((shift) => masks.map((mask) => Number(mask >> shift & 0xffff_ffffn)));
   return call("capset", integers(CAPABILITY_VERSION_3, 0), integers(...halves));
-}
-
-function bitsOf(mask: bigint): number[] {
-  return Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => (mask >> BigInt(bit) & 1n) === 1n);
 }
