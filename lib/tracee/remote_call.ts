@@ -8,13 +8,13 @@ export interface RemoteCall {
   readonly number: number;
   readonly arguments: readonly RemoteArgument[];
   /** The only result that is right, where not failing is not enough: bytes read, a number that was asked for. */
-  readonly expected?: number;
+  readonly expected?: number | undefined;
   /** Errors, by the names of their errnos, that are as good as success. */
-  readonly tolerated?: readonly string[];
+  readonly tolerated?: readonly string[] | undefined;
   /** What the call is for, told when it fails: attempt, object, and a hint that may depend on the errno. */
   readonly purpose: CallPurpose;
   /** What the call does to a name in the file system when it succeeds, for whoever has to undo that. */
-  readonly effect?: NameEffect;
+  readonly effect?: NameEffect | undefined;
 }
 
 /**

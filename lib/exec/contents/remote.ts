@@ -1,7 +1,9 @@
 import type { PageComparison } from "./page_comparison.ts";
 import type { Handle, OwnCapabilities } from "../../plan/contents/contents_plan.ts";
 import type { SyscallNumbers } from "../../tracee/architecture.ts";
-import type { NameEffect, RemoteArgument, RemoteCall } from "../../tracee/remote_call.ts";
+import type { CallPurpose, NameEffect, RemoteArgument, RemoteCall } from "../../tracee/remote_call.ts";
+
+const TWO_32 = 2 ** 32;
 
 /** What compiling contents to system calls has to know. */
 export interface ContentsContext {
@@ -37,21 +39,27 @@ export interface Purpose {
   readonly tolerated?: readonly string[];
 }
 
-/** Makes calls by name. */
+/** Makes calls by name. All are of one shape, and without closures: trees of thousands of tasks make millions. */
 export function remoteCall(
   { numbers }: Pick<ContentsContext, "numbers">,
   name: keyof SyscallNumbers,
   args: readonly RemoteArgument[],
   { attempt, hints, expected, tolerated, effect }: Purpose,
 ): RemoteCall {
-  return {
-    number: numbers[name],
-    arguments: args,
-    ...expected === undefined ? {} : { expected },
-    ...effect === undefined ? {} : { effect },
-    ...tolerated === undefined ? {} : { tolerated },
-    purpose: { call: name, attempt: () => attempt, hint: (code) => hints?.[code] },
-  };
+  const purpose = new NamedPurpose(name, attempt, hints);
+  return { number: numbers[name], arguments: args, expected, effect, tolerated, purpose };
+}
+
+class NamedPurpose implements CallPurpose {
+  constructor(readonly call: string, readonly text: string, readonly hints: Purpose["hints"]) {}
+
+  attempt(): string {
+    return this.text;
+  }
+
+  hint(code: string): string | undefined {
+    return this.hints?.[code];
+  }
 }
 
 /**
@@ -91,7 +99,17 @@ export class LowestDescriptors {
 
 /** Words in memory, little-endian. */
 export function words(...values: readonly (bigint | number)[]): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(BigUint64Array.from(values, (value) => BigInt.asUintN(64, BigInt(value))).buffer);
+  const bytes = new Uint8Array(new ArrayBuffer(8 * values.length));
+  const view = new DataView(bytes.buffer);
+  values.forEach((value, index) => setWord(view, 8 * index, value));
+  return bytes;
+}
+
+/** Whole numbers are put in halves: bigints are slow to make. */
+function setWord(view: DataView, offset: number, value: bigint | number): void {
+  if (typeof value === "bigint") return view.setBigUint64(offset, value, true);
+  view.setUint32(offset, value, true);
+  view.setUint32(offset + 4, Math.floor(value / TWO_32), true);
 }
 
 /** 32-bit numbers in memory, little-endian. */
