@@ -1,6 +1,7 @@
 import { type Problem, SysError } from "../errors.ts";
 import { parseProcCgroup } from "../host/parse_proc_cgroup.ts";
 import { describeHierarchy } from "../model/hierarchy.ts";
+import type { ExpectedTerminal } from "../plan/contents/terminals_plan.ts";
 import type { ExpectedTask, Place, Plan } from "../plan/plan.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
@@ -16,14 +17,17 @@ export interface TaskObserver {
 interface TreeObserver extends TaskObserver {
   /** Pid of the root task's parent. */
   readonly rootParent: number;
+  /** Of tasks that hold what they held at the dump. */
+  readonly terminals: ReadonlyMap<number, ExpectedTerminal> | undefined;
 }
 
 /** Reads every task and thread of the plan again, and tells what differs from it. */
 export function verifyTasks(observer: TaskObserver, plan: Plan): Problem[] {
   const places = new PlaceComparison(plan.places);
   const rootParent = plan.rootIsSibling ? observer.sys.getppid() : observer.sys.getpid();
+  const treeObserver = { ...observer, rootParent, terminals: plan.contents?.terminals.expected };
   return plan.expectedTasks.flatMap((task) => [
-    ...verifyTask({ ...observer, rootParent }, task, places),
+    ...verifyTask(treeObserver, task, places),
     ...task.threads.flatMap((thread) => verifyThread(observer, task, thread, places)),
   ]);
 }
@@ -67,7 +71,8 @@ export function reading(where: string, observe: () => string[]): Problem[] {
   }
 }
 
-function compareStatus({ rootParent, hostPid }: TreeObserver, task: ExpectedTask, status: TaskStatus): string[] {
+function compareStatus(observer: TreeObserver, task: ExpectedTask, status: TaskStatus): string[] {
+  const { rootParent, hostPid, terminals } = observer;
   // 0 is "outside of the pid namespace", and undefined "as cgrestore": neither is made by the plan.
   const expectedId = (id: number | undefined, actual: number) => id === undefined || id === 0 ? actual : hostPid(id);
   const parent = task.parent === 0 ? rootParent : hostPid(task.parent);
@@ -79,7 +84,22 @@ function compareStatus({ rootParent, hostPid }: TreeObserver, task: ExpectedTask
     ...difference("its session", expectedId(task.session, status.session), status.session),
     ...difference("whether it is a zombie", zombie, status.state === "Z"),
     ...difference("its exit status", zombie ? task.exitStatus : 0, zombie ? status.exitStatus : 0),
+    ...compareTerminal(observer, terminals?.get(task.pid), status),
   ];
+}
+
+/** The terminal that controls a task's session, where the plan knows it. */
+function compareTerminal(
+  { hostPid }: TaskObserver,
+  expected: ExpectedTerminal | undefined,
+  { terminal, foreground }: TaskStatus,
+): string[] {
+  if (expected === undefined) return [];
+  if (terminal !== expected.device) {
+    return [`its terminal is ${terminal.toString(16)}, and should be ${expected.device.toString(16)}`];
+  }
+  const wanted = expected.foreground === undefined ? -1 : hostPid(expected.foreground);
+  return difference("the group in the foreground of its terminal", wanted, foreground);
 }
 
 function difference<T>(what: string, expected: T, actual: T): string[] {

@@ -4,21 +4,40 @@ import type { ExpectedMapping } from "../../plan/contents/expected_mapping.ts";
 /** End of the addresses of tasks (Documentation/arch/x86/x86_64/mm.rst); the vsyscall page lies behind. */
 const TASK_END = 2 ** 47;
 
-/** How the memory of a task, as `/proc/PID/maps` tells it, differs from what it should be. */
-export function compareMappings(expected: readonly ExpectedMapping[], text: string): string[] {
-  const actual = join(parseMaps(text).filter(({ start }) => start < TASK_END).map(toExpected));
-  const wanted = join(expected.map(asWritten));
-  const found = new Map(actual.map((mapping) => [mapping.start, mapping]));
-  const differences = wanted.flatMap((mapping) => {
-    const other = found.get(mapping.start);
-    found.delete(mapping.start);
-    return compare(mapping, other);
-  });
-  return [...differences, ...[...found.values()].map((mapping) => `there is ${describe(mapping)}, which is too much`)];
+/** Compares the memory of tasks with what it should be. */
+export class MappingComparison {
+  /** Tasks that were forked say the same text, which is parsed once. */
+  #text = "";
+  #actual: readonly ExpectedMapping[] = [];
+
+  /** How the memory of a task, as `/proc/PID/maps` tells it, differs from what it should be. */
+  compare(expected: readonly ExpectedMapping[], text: string): string[] {
+    const actual = this.#parse(text);
+    const wanted = join(expected.map(asWritten));
+    const found = new Map(actual.map((mapping) => [mapping.start, mapping]));
+    const differences = wanted.flatMap((mapping) => {
+      const other = found.get(mapping.start);
+      found.delete(mapping.start);
+      return compare(mapping, other);
+    });
+    return [
+      ...differences,
+      ...[...found.values()].map((mapping) => `there is ${describe(mapping)}, which is too much`),
+    ];
+  }
+
+  #parse(text: string): readonly ExpectedMapping[] {
+    if (text === this.#text) return this.#actual;
+    this.#text = text;
+    this.#actual = join(parseMaps(text).filter(({ start }) => start < TASK_END).map(toExpected));
+    return this.#actual;
+  }
 }
 
 function asWritten(mapping: ExpectedMapping): ExpectedMapping {
-  return mapping.name === undefined ? mapping : { ...mapping, name: escapeName(mapping.name) };
+  if (mapping.name === undefined) return mapping;
+  const name = escapeName(mapping.name);
+  return name === mapping.name ? mapping : { ...mapping, name };
 }
 
 function toExpected({ start, end, access, offset, name }: MapsLine): ExpectedMapping {
