@@ -3,7 +3,7 @@
  *
  * Between the return of a function and the next statement of JavaScript, the runtime may collect garbage or wake a
  * thread, and leave another errno behind. So errno is read by the instructions that follow the call. They are a library
- * because Deno calls directly only what comes from one; everything else takes three times as long.
+ * because what Deno calls by its address alone takes three times as long.
  */
 
 import {

@@ -299,15 +299,29 @@ type Result = number | bigint;
 type Argument = number | bigint | BufferSource | Deno.PointerValue;
 type Call = (target: Deno.PointerValue, ...rest: Argument[]) => Result;
 
-/** Calls have three arguments or six, so that few combinations of their types have to be compiled. */
+/** Calls have three arguments or six, so that few combinations of their types have to be loaded. */
 const FEW = 3;
 const MANY = 6;
 
+/**
+ * A last parameter that no function looks at: because it is a structure, Deno does not compile what calls the function.
+ * That takes some 0.4 ms for each combination of types, and would only pay for itself after thousands of calls.
+ */
+const UNCOMPILED = { struct: ["u8"] } as const;
+/** The argument for it. */
+const IGNORED = new Uint8Array(1);
+
 /** What there must be before the library for calls can be made. */
 const FIRST_FUNCTIONS = {
-  __errno_location: { parameters: [], result: "pointer" /* int * */ },
-  dlsym: { parameters: ["pointer", /* void *handle */ "buffer" /* const char *symbol */], result: "pointer" },
-  memfd_create: FUNCTIONS.memfd_create,
+  __errno_location: { parameters: [UNCOMPILED], result: "pointer" /* int * */ },
+  dlsym: {
+    parameters: ["pointer", /* void *handle */ "buffer", /* const char *symbol */ UNCOMPILED],
+    result: "pointer",
+  },
+  memfd_create: {
+    parameters: ["buffer", /* const char *name */ "u32", /* unsigned int flags */ UNCOMPILED],
+    result: "i32",
+  },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The C library of this process, for the thread that opened it. */
@@ -320,8 +334,8 @@ export interface Libc {
 /**
  * The C library of this process; the caller closes it.
  *
- * Each function is looked up at its first use. Functions that take pointers at the same places share what Deno compiles to
- * call them, which takes some 0.4 ms.
+ * Each function is looked up at its first use. Functions that take pointers at the same places share what Deno makes to
+ * call them.
  *
  * @throws {SysError} ELIBACC where there is no glibc, as with musl, or libraries in memory are forbidden; that of
  * memfd_create(2)
@@ -333,7 +347,7 @@ export function openLibc(): Libc {
   for (const [key, declaration] of Object.entries<CFunction>(FUNCTIONS)) {
     const find = () => {
       const name = declaration.name ?? key;
-      const target = first.symbols.dlsym(null, encodeText(`${name}\0`));
+      const target = first.symbols.dlsym(null, encodeText(`${name}\0`), IGNORED);
       if (target === null) throw new Error(`Cannot find the function "${name}" in the C library`);
       return library.bind(target, declaration);
     };
@@ -380,9 +394,9 @@ class CallLibrary {
   constructor(first: Deno.DynamicLibrary<typeof FIRST_FUNCTIONS>["symbols"]) {
     const name = encodeText("cgrestore-calls\0");
     // A library need not be a file that can be executed; kernels before 6.3 do not know the flag.
-    const sealed = first.memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-    this.file = sealed >= 0 ? sealed : first.memfd_create(name, MFD_CLOEXEC);
-    const errno = first.__errno_location();
+    const sealed = first.memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL, IGNORED);
+    this.file = sealed >= 0 ? sealed : first.memfd_create(name, MFD_CLOEXEC, IGNORED);
+    const errno = first.__errno_location(IGNORED);
     if (errno === null) throw new Error("Cannot find errno: __errno_location returned NULL");
     // Nearly always right, and there is no other way yet.
     if (this.file < 0) throw failure("memfd_create", -new Deno.UnsafePointerView(errno).getInt32(), ATTEMPT);
@@ -399,8 +413,8 @@ class CallLibrary {
   bind(target: Deno.PointerObject, declaration: CFunction): (...rest: Argument[]) => Result {
     const call = this.#load(declaration);
     return declaration.parameters.length <= FEW
-      ? (a = 0, b = 0, c = 0) => call(target, a, b, c)
-      : (a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) => call(target, a, b, c, d, e, f);
+      ? (a = 0, b = 0, c = 0) => call(target, a, b, c, IGNORED)
+      : (a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) => call(target, a, b, c, d, e, f, IGNORED);
   }
 
   /** A C function whose results mean nothing but themselves. */
@@ -416,7 +430,7 @@ class CallLibrary {
     const types = Array.from({ length }, (_, index) => parameters[index] === "buffer" ? "buffer" : "i64");
     const key = [name, result, ...types].join(" ");
     const library = this.#loaded.get(key) ??
-      load(this.#path, { [name]: { parameters: ["pointer", ...types], result } });
+      load(this.#path, { [name]: { parameters: ["pointer", ...types, UNCOMPILED], result } });
     this.#loaded.set(key, library);
     return library.symbols[name] as Call;
   }
