@@ -113,6 +113,9 @@ export function rounded(size: number): number {
 /** Room that the arguments of `calls` need besides their words, in bytes. */
 export function dataSizeOf(calls: readonly RemoteCall[]): number {
   let size = 0;
-  for (const call of calls) for (const argument of call.arguments) size += dataSize(argument);
+  for (const call of calls) {
+    // Most are numbers.
+    for (const argument of call.arguments) if (typeof argument === "object") size += dataSize(argument);
+  }
   return size;
 }

@@ -162,8 +162,12 @@ export class Slots {
     this.#setWord(entry + ENTRY_RESULT, 0);
     for (let i = 0; i < 6; i++) {
       const argument = call.arguments[i] ?? 0;
-      const word = typeof argument === "object" ? this.#place(slot, argument, table.data + next) : argument;
-      this.#setWord(entry + ENTRY_ARGUMENTS + 8 * i, word);
+      const at = entry + ENTRY_ARGUMENTS + 8 * i;
+      if (typeof argument !== "object") {
+        this.#setWord(at, argument);
+        continue;
+      }
+      this.#setWord(at, this.#place(slot, argument, table.data + next));
       next += dataSize(argument);
     }
     // Atomics order the stores, whatever the compiler makes of them. The upper half is 0 already.
@@ -207,11 +211,11 @@ export class Slots {
     return Array.from({ length: 6 }, (_, i) => this.#word(start + 8 * i));
   }
 
-  /** Copies what calls have written to where they were asked to. */
-  collect(slot: number): void {
-    for (const { offset, to } of this.#outputs.get(slot) ?? []) {
-      to.set(this.#bytes.subarray(offset, offset + to.length));
-    }
+  /** Copies what calls have written to where they were asked to; returns whether they have written anything. */
+  collect(slot: number): boolean {
+    const outputs = this.#outputs.get(slot) ?? [];
+    for (const { offset, to } of outputs) to.set(this.#bytes.subarray(offset, offset + to.length));
+    return outputs.length > 0;
   }
 
   #fitsOwn(slot: number, entries: number, data: number): boolean {

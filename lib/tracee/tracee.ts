@@ -85,8 +85,7 @@ export class Tracee {
       throw new SysError("ptrace", "EPROTO", `Cannot tell what task ${this.pid} did: ${done} of ${end} calls`);
     }
     this.#checkResults(end);
-    this.context.slots.collect(this.slot);
-    this.#checkOutputs(end);
+    if (this.context.slots.collect(this.slot)) this.#checkOutputs(end);
     this.#patience = RUN_TIMEOUT_MS;
   }
 

@@ -34,11 +34,15 @@ export class TableRunner {
     for (const [id, calls] of tables) {
       this.#options.checkpoint();
       const tracee = traceeOf(id);
-      if (!slots.hasRoom(tracee.slot, calls)) gather();
-      if (slots.hasRoom(tracee.slot, calls)) {
-        tracee.start(calls);
-        running.push(tracee);
-      } else this.runInPieces(tracee, calls);
+      if (!slots.hasRoom(tracee.slot, calls)) {
+        gather();
+        if (!slots.hasRoom(tracee.slot, calls)) {
+          this.runInPieces(tracee, calls);
+          continue;
+        }
+      }
+      tracee.start(calls);
+      running.push(tracee);
     }
     gather();
   }
