@@ -366,6 +366,7 @@ export class TaskTree {
       this.#options.checkpoint();
       let end = runEnd(actor, 0);
       for (let start = 0;;) {
+        this.#makeUseOfWaiting(actor.tracee);
         actor.tracee.finish(end);
         const made: [number, number] = [start, end];
         start = end;
@@ -375,6 +376,11 @@ export class TaskTree {
         if (end === start) break;
       }
     }
+  }
+
+  /** The kernel takes milliseconds to move a task to another cgroup. */
+  #makeUseOfWaiting(tracee: Tracee): void {
+    while (!tracee.hasStopped()) if (this.#contents?.compileAhead() !== true) return;
   }
 
   /** Sets those going whom calls `start` to `end` of `maker` have made. */

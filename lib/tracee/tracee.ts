@@ -89,6 +89,15 @@ export class Tracee {
     this.#patience = RUN_TIMEOUT_MS;
   }
 
+  /** Whether it has stopped since it was started, so that `finish` hardly has to wait. */
+  hasStopped(): boolean {
+    const { sys, pending } = this.context;
+    if (pending.has(this.pid)) return true;
+    const event = sys.wait(this.pid, 0);
+    if (event !== undefined) pending.set(event.pid, event.status);
+    return event !== undefined;
+  }
+
   /** Makes sure that `completed` is right after `finish` has failed, because waiting itself did, or was interrupted. */
   settle(): void {
     if (this.#isRunning) this.finish();

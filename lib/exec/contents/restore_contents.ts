@@ -55,6 +55,9 @@ export class ContentsRun {
   readonly #options: ContentsOptions;
   readonly #context: ContentsContext;
   readonly #tables: TableRunner;
+  /** What makes the memory of tasks, by pid, where it was compiled before it is needed. */
+  readonly #compiledMemory = new Map<number, RemoteCall[]>();
+  readonly #toCompile: Iterator<TaskContents>;
   /** Whether connections may go on. */
   #hasResumed = false;
 
@@ -62,6 +65,7 @@ export class ContentsRun {
     this.#plan = plan;
     this.#options = options;
     this.#tables = new TableRunner(options);
+    this.#toCompile = plan.tasks.values().filter(hasMemoryInItsTable);
     const spare = SPARE_DESCRIPTORS + descriptorsForMasters(plan.terminals.masters);
     const base = Math.max(plan.firstDescriptor, ...options.taken.map((fd) => fd + 1)) + spare;
     const { architecture } = options.context;
@@ -98,6 +102,17 @@ export class ContentsRun {
   compileMemory(pid: number): RemoteCall[] {
     const task = this.#plan.tasks.find((other) => other.pid === pid);
     return task === undefined ? [] : compileMemory(this.#context, task, this.#options.taken);
+  }
+
+  /**
+   * Compiles what makes the memory of one more task, if there is one left: something to do while others run. Returns
+   * whether there was.
+   */
+  compileAhead(): boolean {
+    const { done, value: task } = this.#toCompile.next();
+    if (done === true) return false;
+    this.#compiledMemory.set(task.pid, compileMemory(this.#context, task, []));
+    return true;
   }
 
   /** The terminal that a session's leader takes, when it has any; it has none but those of the coordinator then. */
@@ -348,7 +363,7 @@ export class ContentsRun {
 
   #compileTask(task: TaskContents, descriptorActions: readonly RemoteCall[]): [number, RemoteCall[]] {
     return [task.pid, [
-      ...task.isFiller || task.rings.length > 0 ? [] : compileMemory(this.#context, task, []),
+      ...hasMemoryInItsTable(task) ? this.#takeMemory(task) : [],
       ...compileTaskState(this.#context, task),
       ...compileDirectories(this.#context, task),
       ...compileDescriptors(this.#context, task),
@@ -356,6 +371,12 @@ export class ContentsRun {
       ...compileLimits(this.#context, task),
       ...this.#isOneTable(task) ? this.#compileThreads(task).flatMap(([, calls]) => calls) : [],
     ]];
+  }
+
+  #takeMemory(task: TaskContents): RemoteCall[] {
+    const compiled = this.#compiledMemory.get(task.pid);
+    this.#compiledMemory.delete(task.pid);
+    return compiled ?? compileMemory(this.#context, task, []);
   }
 
   /** The memory of a task with rings of events, of which only the kernel knows where it puts them. */
@@ -404,6 +425,11 @@ export class ContentsRun {
       for (const { tid } of threads) sys.ptraceSetOptions(traceeOf(tid).pid, options);
     }
   }
+}
+
+/** Whether a task makes its memory in one go with everything else. */
+function hasMemoryInItsTable({ isFiller, rings }: TaskContents): boolean {
+  return !isFiller && rings.length === 0;
 }
 
 /** Whether another task has the descriptors of this one, and makes them. */
