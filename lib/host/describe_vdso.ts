@@ -13,24 +13,27 @@ export function describeVdso(sys: Sys): HostVdso | undefined {
   if (code === undefined) return undefined;
   const data = lines.filter(({ name }) => name === "[vvar]" || name === "[vvar_vclock]");
   const base = Math.min(code.start, ...data.map(({ start }) => start));
+  const bytes = new Uint8Array(new ArrayBuffer(code.end - code.start));
+  readRange(sys, { path: "/proc/self/mem", offset: code.start }, bytes);
   return {
     parts: [...data, code].sort((a, b) => a.start - b.start).map((line) => ({
       kind: line === code ? "vdso" : "vvar",
       offset: line.start - base,
       size: line.end - line.start,
     })),
-    code: readRange(sys, "/proc/self/mem", { offset: code.start, size: code.end - code.start }),
+    code: bytes,
   };
 }
 
 /** Pages of the images, one after the other; `undefined` where they cannot be read. */
 export function readDumpedPages(sys: Sys, runs: readonly PageRun[]): Uint8Array | undefined {
-  const bytes = new Uint8Array(runs.reduce((sum, { count }) => sum + count * PAGE_SIZE, 0));
+  const bytes = new Uint8Array(new ArrayBuffer(runs.reduce((sum, { count }) => sum + count * PAGE_SIZE, 0)));
   let done = 0;
   try {
     for (const { file, offset, count } of runs) {
-      bytes.set(readRange(sys, file, { offset, size: count * PAGE_SIZE }), done);
-      done += count * PAGE_SIZE;
+      const size = count * PAGE_SIZE;
+      readRange(sys, { path: file, offset }, bytes.subarray(done, done + size));
+      done += size;
     }
     return bytes;
   } catch (error) {
@@ -40,16 +43,14 @@ export function readDumpedPages(sys: Sys, runs: readonly PageRun[]): Uint8Array 
   }
 }
 
-/** Bytes of a file; zeros behind its end. */
-function readRange(sys: Sys, path: string, { offset, size }: { offset: number; size: number }): Uint8Array {
-  const bytes = new Uint8Array(new ArrayBuffer(size));
+/** Reads bytes of a file into zeros, which stay zeros behind its end. */
+function readRange(sys: Sys, { path, offset }: { path: string; offset: number }, zeros: Uint8Array): void {
   const fd = sys.open(path, O_RDONLY);
   try {
     let count = 1;
-    for (let done = 0; done < size && count > 0; done += count) {
-      count = sys.pread(fd, bytes.subarray(done), offset + done);
+    for (let done = 0; done < zeros.length && count > 0; done += count) {
+      count = sys.pread(fd, zeros.subarray(done), offset + done);
     }
-    return bytes;
   } finally {
     sys.close(fd);
   }

@@ -84,14 +84,16 @@ export function cut(runs: readonly PageRun[], start: number, end: number): PageR
     if (run === undefined || run.address >= end) break;
     const from = Math.max(start, run.address);
     const to = Math.min(end, run.address + run.count * PAGE_SIZE);
-    found.push({
-      ...run,
-      address: from,
-      count: (to - from) / PAGE_SIZE,
-      offset: run.offset + from - run.address,
-    });
+    const offset = run.offset + from - run.address;
+    found.push({ file: run.file, offset, address: from, count: (to - from) / PAGE_SIZE });
   }
   return found;
+}
+
+/** Whether some page of ascending runs lies between two addresses. */
+export function hasRun(runs: readonly PageRun[], start: number, end: number): boolean {
+  const first = runs[firstBeyond(runs, start)];
+  return first !== undefined && first.address < end;
 }
 
 /** Index of the first run that ends behind `address`. */

@@ -3,7 +3,7 @@ import type { Problem } from "../errors.ts";
 import type { PagemapEntry } from "../gen/pagemap.ts";
 import type { Pagemap } from "../image/content_images.ts";
 import { PAGE_SIZE } from "./address_space.ts";
-import { buildPages, cut } from "./build_pages.ts";
+import { buildPages, cut, hasRun } from "./build_pages.ts";
 
 const START = 0x10_0000;
 const IN_PARENT = 1;
@@ -91,7 +91,7 @@ Deno.test("buildPages() tells what is wrong", async (t) => {
   for (const [name, map, problem] of rows) await t.step(name, () => assertEquals(build(map).problems, [problem]));
 });
 
-Deno.test("cut() takes parts of runs", () => {
+Deno.test("cut() takes parts of runs, and hasRun() says whether there are any", () => {
   const runs = buildPages(pagemap("a", [entry(0, 4, PRESENT), entry(8, 4, PRESENT)]), []);
   const page = (number: number) => START + number * PAGE_SIZE;
   assertEquals(cut(runs, page(2), page(9)).map(({ address, count, offset }) => [address, count, offset / PAGE_SIZE]), [
@@ -100,4 +100,7 @@ Deno.test("cut() takes parts of runs", () => {
   ]);
   assertEquals(cut(runs, page(4), page(8)), []);
   assertEquals(cut(runs, page(12), page(13)), []);
+  for (const [start, end, expected] of [[2, 9, true], [4, 8, false], [12, 13, false]] as const) {
+    assertEquals(hasRun(runs, page(start), page(end)), expected);
+  }
 });

@@ -66,7 +66,7 @@ function buildFloating(entry: UserX86FpregsEntry, where: string, problems: Probl
   for (const [at, words, limit] of spaces) {
     if (words.length > limit) {
       problems.push({ where, what: `there are ${words.length} words of registers for ${limit}` });
-    } else words.forEach((word, index) => view.setUint32(at + 4 * index, word, true));
+    } else new Uint32Array(legacy.buffer, at).set(words);
   }
   const components = entry.xsave === undefined ? new Map<number, never>() : buildComponents(entry.xsave);
   return { legacy, components, lost: entry.xsave === undefined ? [] : lostComponents(entry.xsave, components) };

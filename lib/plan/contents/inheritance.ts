@@ -1,5 +1,5 @@
 import type { AddressSpace, Mapping } from "../../model/address_space.ts";
-import { cut } from "../../model/build_pages.ts";
+import { hasRun } from "../../model/build_pages.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { TaskState } from "../../model/task_state.ts";
 
@@ -73,7 +73,7 @@ function isSameContent({ files }: Contents, { content: one }: Mapping, { content
 }
 
 function hasPages({ pages }: AddressSpace, { start, end }: Mapping): boolean {
-  return cut(pages, start, end).length > 0;
+  return hasRun(pages, start, end);
 }
 
 function hasGuards({ guards }: AddressSpace, { start, end }: Mapping): boolean {

@@ -8,7 +8,7 @@ import {
   type PageRun,
   type Segment,
 } from "../../model/address_space.ts";
-import { cut } from "../../model/build_pages.ts";
+import { cut, hasRun } from "../../model/build_pages.ts";
 import type { SegmentContent } from "../../model/namespaces.ts";
 import type { FillStep, Handle, MemoryStep } from "./contents_plan.ts";
 import { isAtLeast } from "./kernel_version.ts";
@@ -86,7 +86,7 @@ export function planMemory(space: AddressSpace, context: MemoryContext): MemoryS
   const own = space.mappings.filter((mapping) => isOurs(mapping) && !kept.has(mapping));
   const fills = own.filter(({ content }) => content.kind !== "ring")
     .flatMap(({ start, end }) => cut(space.pages, start, end));
-  const filled = new Set(own.filter(({ start, end }) => cut(fills, start, end).length > 0));
+  const filled = new Set(own.filter(({ start, end }) => hasRun(fills, start, end)));
   const isOpened = (mapping: Mapping) => filled.has(mapping) && needsOpening(mapping);
   const lock = (time: MlockTime) => planLocks(own, { ...context, space, time, hasPages: (one) => filled.has(one) });
   return [

@@ -1,5 +1,5 @@
 import { type AddressSpace, type Mapping, PAGE_SIZE } from "../../../model/address_space.ts";
-import { cut } from "../../../model/build_pages.ts";
+import { hasRun } from "../../../model/build_pages.ts";
 import type { MemoryStep } from "../contents_plan.ts";
 
 const PROT_WRITE = 2;
@@ -64,7 +64,7 @@ function advise({ start, end }: Mapping, advice: number, size = end - start): Me
 
 /** Takes away the page that was made, unless one is read there. */
 function forget(mapping: Mapping, { space }: ApartContext): MemoryStep[] {
-  const isRead = cut(space.pages, mapping.start, mapping.start + PAGE_SIZE).length > 0;
+  const isRead = hasRun(space.pages, mapping.start, mapping.start + PAGE_SIZE);
   return isRead ? [] : [advise(mapping, MADV_DONTNEED, PAGE_SIZE)];
 }
 
