@@ -116,6 +116,12 @@ export interface NetDevice {
   readonly mtu: number;
   /** IFF_* */
   readonly flags: number;
+  /** That of the hardware; absent for the loopback device. */
+  readonly address?: Uint8Array;
+  /** Index of the device that it is a part of, as of a bridge. */
+  readonly master?: number;
+  /** Index of the other end of a veth device; absent when that is in another namespace. */
+  readonly peer?: number;
 }
 
 /** `other`: of a type that is unknown here. */

@@ -227,6 +227,8 @@ export interface PlanOptions {
   readonly inheritedFiles: readonly InheritedFile[];
   /** What becomes of mounts. */
   readonly mounts: MountOptions;
+  /** Other ends of veth devices. */
+  readonly outerEnds: readonly OuterEnd[];
   /** `--empty-ns net`: a net namespace of the tasks is made, and left to others. */
   readonly leavesNetEmpty: boolean;
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
@@ -254,6 +256,16 @@ export interface MountOptions {
   readonly external: readonly { readonly key: string; readonly path: string }[];
   /** `--external mnt[]`: what CRIU has found by itself is taken from the same path. */
   readonly takesDetected: boolean;
+}
+
+/** `--external veth[INNER]:NAME@BRIDGE`: what becomes of the end outside of a veth device of the tasks' net namespace. */
+export interface OuterEnd {
+  /** The name of the device in the namespace. */
+  readonly inner: string;
+  /** That of its other end, in cgrestore's own net namespace. */
+  readonly name: string;
+  /** The bridge there that it becomes a part of; absent: it is left to others to set up. */
+  readonly bridge?: string;
 }
 
 export interface CgroupRoot {

@@ -190,4 +190,5 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   skipFileRwxCheck: false,
   inheritedFiles: [],
   mounts: { external: [], takesDetected: false },
+  outerEnds: [],
 };

@@ -50,7 +50,9 @@ export interface ContentsQuestions {
   readonly programs: readonly TaskProgram[];
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
-  readonly options: Omit<FilePlannerOptions, "tasks" | "places"> & Pick<PlanOptions, "leavesNetEmpty" | "mounts">;
+  readonly options:
+    & Omit<FilePlannerOptions, "tasks" | "places">
+    & Pick<PlanOptions, "leavesNetEmpty" | "mounts" | "outerEnds">;
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
   /** As for tasks: where the root unshares its cgroup namespace. */
@@ -100,6 +102,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     ...{ checkpoint, host, places, rootIsSibling, namespaceRoot, problems, notes },
     contents: net === undefined ? contents.namespaces : { ...contents.namespaces, net },
     inherited: (key) => files.inherited(key),
+    outerEnds: options.outerEnds,
     scratch: free.kept,
   });
   const quietTasks = programs.flatMap((program) => planTask(draft, program));

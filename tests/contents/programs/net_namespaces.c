@@ -37,8 +37,10 @@ static void output_of(const char *command, struct text *text)
 	pclose(pipe);
 }
 
+/* Without the numbers that the kernel gives to other ends and to ports of bridges, and without what goes on by itself. */
 static const char *const NETWORK =
-	"ip -details link; ip addr; ip route show table all; ip -6 route show table all; ip rule;"
+	"ip -details link | sed -E 's/@if[0-9]+/@if/; s/(_timer|port_id|port_no|designated_port) +[^ ]+/\\1/g';"
+	"ip addr | sed s/@if[0-9]*/@if/; ip route show table all | sort; ip rule;"
 	"cd /proc/sys/net && for file in ipv[46]/conf/*/* unix/* ipv4/ping_group_range; do"
 	" echo \"$file $(cat $file 2>&1)\"; done";
 
@@ -48,8 +50,13 @@ static void ready_with_network(void)
 	static struct text before, after;
 	output_of(NETWORK, &before);
 	ready_and_wait();
-	output_of(NETWORK, &after);
-	bool is_same = strcmp(before.bytes, after.bytes) == 0;
+	bool is_same = false;
+	/* It takes the kernel a while to find that a device has been connected. */
+	for (int tries = 0; tries < 8 && !is_same; tries++) {
+		sleep_ms(tries == 0 ? 0 : 200);
+		output_of(NETWORK, &after);
+		is_same = strcmp(before.bytes, after.bytes) == 0;
+	}
 	if (!is_same)
 		fprintf(stderr, "before:\n%s\nafter:\n%s\n", before.bytes, after.bytes);
 	CHECK(is_same);
@@ -252,11 +259,102 @@ PROGRAM(net_of_others)
 	CHECK(can_connect(tcp));
 }
 
+/* Runs commands in a network: `descriptor` is open on it. */
+static void run_in(int descriptor, const char *commands)
+{
+	char text[600];
+	snprintf(text, sizeof(text), "nsenter --net=/proc/%d/fd/%d sh -c '%s'", getpid(), descriptor, commands);
+	run(text);
+}
+
+/*
+ * A new network with the device eth0, whose other end cgrv0 is in the one before, in a bridge if there is one. Its
+ * addresses can be used when this returns.
+ */
+static void enter_network_with_veth(const char *setup)
+{
+	char command[400];
+	int host = MUST(open("/proc/self/ns/net", O_RDONLY));
+	enter_network();
+	snprintf(command, sizeof(command),
+	         "ip link set lo up && ip link add eth0 index 7 address 02:00:00:00:00:07 mtu 1400 type veth"
+	         " peer name cgrv0 netns /proc/%d/fd/%d",
+	         getpid(), host);
+	run(command);
+	run_in(host, "ip link set cgrv0 up && if ip link show cgrvbr; then ip link set cgrv0 master cgrvbr; fi >&2");
+	run(setup);
+	run("while ip addr | grep -q -e tentative -e NO-CARRIER; do sleep 0.1; done");
+	MUST(close(host));
+}
+
+/* A device whose other end is outside, with addresses, and routes through it. */
+PROGRAM(net_veth)
+{
+	enter_network_with_veth(
+		"ip link set eth0 up && ip addr add 10.4.0.2/24 dev eth0 && ip addr add 10.4.0.3/24 dev eth0 &&"
+		"ip addr add 10.6.0.1/24 dev eth0 && ip route del 10.6.0.0/24 && ip route add default via 10.4.0.1 &&"
+		"ip route add 10.7.0.0/16 dev eth0 src 10.4.0.3 metric 5 && ip addr add fd04::2/64 dev eth0 &&"
+		"ip -6 route add default via fd04::1 && ip -6 route add fd05::/32 via fe80::1 dev eth0 &&"
+		"echo 2 >/proc/sys/net/ipv4/conf/eth0/rp_filter && echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_ra");
+	int tcp = bound(SOCK_STREAM, "10.4.0.3", TCP_PORT), tcp6 = bound(SOCK_STREAM, "fd04::2", TCP_PORT);
+	MUST(listen(tcp, 5));
+	MUST(listen(tcp6, 5));
+
+	ready_with_network();
+
+	CHECK(can_connect(tcp) && can_connect(tcp6));
+}
+
+/* A connection to who is outside. */
+PROGRAM(net_veth_connection)
+{
+	enter_network_with_veth("ip link set eth0 up && ip addr add 10.4.0.2/24 dev eth0");
+	union address server = address_of("10.4.0.1", 7777);
+	int fd = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	MUST(connect(fd, &server.any, size_of(&server)));
+	ready_and_wait();
+	CHECK(send(fd, "hello", 5, 0) == 5);
+	char answer[10] = "";
+	CHECK(recv(fd, answer, sizeof(answer), 0) == 5 && strcmp(answer, "hello") == 0);
+}
+
+/* Who is outside; it says so itself when it is let go. */
+PROGRAM(net_veth_server)
+{
+	int listener = bound(SOCK_STREAM, "10.4.0.1", 7777);
+	MUST(listen(listener, 5));
+	ready_and_wait();
+	int fd = MUST(accept(listener, NULL, NULL));
+	char text[10] = "";
+	CHECK(recv(fd, text, sizeof(text), 0) == 5);
+	CHECK(send(fd, text, 5, 0) == 5);
+}
+
+/* A pair of devices that is down, and a device without a link-local address. */
+PROGRAM(net_veth_down)
+{
+	enter_network_with_veth(
+		"ip link set eth0 addrgenmode none && ip link set eth0 up && ip addr add 10.4.0.2/24 dev eth0 &&"
+		"ip link add down0 type veth peer name down1 && ip addr add 10.5.0.2/24 dev down0");
+	ready_with_network();
+}
+
+/* Bridges with devices in them, and a pair of devices that is in the namespace with both ends. */
+PROGRAM(net_bridge)
+{
+	enter_network_with_veth(
+		"ip link add br0 index 20 type bridge && ip link add in0 index 31 type veth peer name in1 index 30 &&"
+		"ip link set in0 master br0 && ip link set eth0 master br0 && ip link set in0 up && ip link set eth0 up &&"
+		"ip link set br0 up && ip link set in1 mtu 1300 && ip link set in1 up && ip addr add 10.4.0.2/24 dev br0 &&"
+		"ip addr add 10.4.0.9/24 dev in1 && ip link add br1 address 02:00:00:00:00:21 type bridge && ip route add default via 10.4.0.1 dev br0");
+	ready_with_network();
+}
+
 /* What cannot be made again. */
 PROGRAM(net_foreign)
 {
 	enter_network();
-	run("ip link set lo up && ip link add bridge0 type bridge && ip link set bridge0 up &&"
-	    "ip route add 10.5.0.0/16 dev bridge0 && ip rule add from 10.0.0.0/8 table 7");
+	run("ip link set lo up && ip tuntap add cgrvtun mode tun && ip link set cgrvtun up &&"
+	    "ip -6 route add fd05::/32 dev cgrvtun expires 1000 && ip rule add from 10.0.0.0/8 table 7");
 	ready_and_wait();
 }

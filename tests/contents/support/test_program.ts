@@ -47,6 +47,10 @@ export interface ProgramTest {
   readonly hugePages?: number;
   /** It gets a network of its own, with these settings of the kernel, by their path below /proc/sys/net. */
   readonly network?: Readonly<Record<string, string>>;
+  /** Commands that set up that network further. */
+  readonly networkSetup?: string;
+  /** Devices that its end takes away from that network, some time later. */
+  readonly outerDevices?: readonly string[];
   /** It is in a mount namespace in which everything is shared. */
   readonly sharesMounts?: boolean;
 }
@@ -71,6 +75,8 @@ export function testProgram(test: ProgramTest): void {
       const holder = await compileHolder();
       using _ = test.hugePages === undefined ? undefined : reserveHugePages(test.hugePages);
       await using network = test.network === undefined ? undefined : await OwnNetwork.create(test.network);
+      await network?.setUp(test.networkSetup ?? "true");
+      const awaitOuterDevices = async () => await network?.awaitGone(test.outerDevices ?? []);
       await using mounts = test.sharesMounts === true ? await SharedMounts.create() : undefined;
       await using tree = await LiveTree.create({ home: network ?? mounts });
       await tree.start(commandOf(test, { holder, tree }));
@@ -81,9 +87,11 @@ export function testProgram(test: ProgramTest): void {
       const inDirectory = test.inDirectory?.(tree.directory);
       const dumpOptions = [...test.dump ?? [], ...inDirectory?.dump ?? []];
       const images = await tree.dump([...tracking, ...dumpOptions]);
+      await awaitOuterDevices();
       test.change?.(images, tree.root);
       // Whatever has failed, the next step finds the pids free.
-      const step = (name: string, run: () => Promise<void>) => t.step(name, () => run().finally(() => tree.kill()));
+      const step = (name: string, run: () => Promise<void>) =>
+        t.step(name, () => run().finally(() => tree.kill()).finally(awaitOuterDevices));
       const common = [...test.restore ?? [], ...inDirectory?.restore ?? []];
       const options = [...common, ...test.cgrestore ?? []];
       const restore = (options: readonly string[]) => (
