@@ -4,10 +4,13 @@
  */
 import { deepEqual as assertEquals, equal as assertEqual, ok } from "node:assert/strict";
 import { run } from "../../lib/cli/run.ts";
+import { parseDeviceNames } from "../../lib/host/parse_proc_net.ts";
 import { openLinuxSys } from "../../lib/sys/linux_sys.ts";
+import { waitUntil } from "../support/kernel_state.ts";
 import { type Faults, FaultySys } from "../support/faulty_sys.ts";
 import { type Requirement, requires } from "../support/skip.ts";
 import { LiveTree } from "./support/live_tree.ts";
+import { OwnBridge } from "./support/own_bridge.ts";
 
 interface FaultTest {
   /** It has a child. */
@@ -18,6 +21,8 @@ interface FaultTest {
   /** Of so many remote calls one fails: most of them are alike. */
   readonly stride?: number;
   readonly needs?: readonly Requirement[];
+  /** A bridge that is made for it on this host. */
+  readonly bridge?: string;
 }
 
 const TESTS: readonly FaultTest[] = [
@@ -34,15 +39,23 @@ const TESTS: readonly FaultTest[] = [
   },
   { program: "namespaces_several" },
   { program: "mounts_several" },
-  { program: "net_several", dump: ["--network-lock", "skip"], stride: 29, needs: ["iproute2"] },
+  {
+    program: "net_several",
+    dump: ["--network-lock", "skip"],
+    restore: ["--external", "veth[eth0]:cgrvout@cgrvbr"],
+    bridge: "cgrvbr",
+    stride: 43,
+    needs: ["iproute2"],
+  },
 ];
 
-for (const { program, dump, restore = [], stride = 1, needs = [] } of TESTS) {
+for (const { program, dump, restore = [], bridge, stride = 1, needs = [] } of TESTS) {
   const name = `restore of "${program}" leaves nothing when a call fails`;
   Deno.test({
     name,
     ...requires(name, "root", "cc", "criu", ...needs),
     async fn(t) {
+      await using _ = bridge === undefined ? undefined : await OwnBridge.create(bridge);
       await using tree = await LiveTree.ofProgram(program);
       const tasks = tree.listTasks();
       await failEachCall(t, { tree, tasks, images: await tree.dump(dump), options: restore, stride });
@@ -66,7 +79,7 @@ async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> 
   assertEqual(whole.output, "");
   assertEqual(whole.status, 0);
   assertEqual(await tree.finish(), "ok");
-  await tree.kill();
+  await end(dumped);
   const { calls, remoteCalls } = whole.faulty;
   // Before the first tracee, nothing has an effect: those calls have tests of their own.
   const first = calls.indexOf("memfdCreate") + 1;
@@ -75,7 +88,7 @@ async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> 
       try {
         for (let n = first; n <= count; n += stride) await failOnce(dumped, faultOf(n));
       } finally {
-        await tree.kill();
+        await end(dumped);
       }
     });
   await step(`each of ${calls.length - first + 1} calls`, calls.length, (n) => ({ failCall: n }), { first });
@@ -119,7 +132,7 @@ async function failOnce(dumped: Dumped, faults: Faults): Promise<void> {
   const what = `${JSON.stringify(faults)} ${faulty.calls[(faults.failCall ?? 0) - 1] ?? ""}: ${status} ${output}`;
   if (status === 0) {
     assertEquals(tree.listTasks(), tasks, `${what}: it says that all is well`);
-    await tree.kill();
+    await end(dumped);
   } else {
     assertEquals(tree.listTasks(), [], `${what}: tasks are left`);
     assertEquals(namesIn(tree.directory), names, `${what}: names are left, or missing`);
@@ -129,9 +142,22 @@ async function failOnce(dumped: Dumped, faults: Faults): Promise<void> {
   ok(!output.includes("the same connection already"), `${what}: a connection is left of the attempt before`);
 }
 
+/** Ends the tasks; the kernel takes devices away with them, but some time later. */
+async function end({ tree }: Dumped): Promise<void> {
+  await tree.kill();
+  await waitUntil(() => !ownDevices().some((name) => name !== "cgrvbr"), "devices are left of tasks that have ended");
+}
+
+/** Devices of this host that tests have made. */
+function ownDevices(): string[] {
+  const names = parseDeviceNames(Deno.readTextFileSync("/proc/net/dev"));
+  return [...names].filter((name) => name.startsWith("cgrv")).sort();
+}
+
 /** What could be left of an attempt in this process and around it. */
 function traces() {
   return {
+    devices: ownDevices(),
     terminals: [...Deno.readDirSync("/dev/pts")].map(({ name }) => name).sort(),
     descriptors: [...Deno.readDirSync("/proc/self/fd")].length,
     mounts: Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) => line.includes("cgyard")).length,

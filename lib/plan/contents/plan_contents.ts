@@ -20,6 +20,7 @@ import { Inheritance } from "./inheritance.ts";
 import type { SystemSegments } from "./memory/plan_attachments.ts";
 import type { MountPlaces } from "./namespaces/mount_places.ts";
 import { withOwnNetwork } from "./namespaces/own_network.ts";
+import { notesOnOuterEnds } from "./namespaces/plan_devices.ts";
 import { notesOnMounts } from "./namespaces/plan_mounts.ts";
 import { planNamespaces } from "./namespaces/plan_namespaces.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
@@ -143,6 +144,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       ...files.notes,
       ...notesOnInheritedFiles(files),
       ...notesOnMounts(contents.namespaces.mounts ?? [], options.mounts),
+      ...notesOnOuterEnds(net, options.outerEnds),
     ],
   };
 }

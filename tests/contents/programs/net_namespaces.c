@@ -227,24 +227,6 @@ PROGRAM(net_without_ipv6)
 	ready_with_network();
 }
 
-/* A little of everything, in a tree; for calls that fail. */
-PROGRAM(net_several)
-{
-	enter_network();
-	run("ip link set lo up && ip addr add 10.9.8.7/24 dev lo && ip route add 10.77.0.0/16 dev lo");
-	int tcp = bound(SOCK_STREAM, "10.9.8.7", TCP_PORT);
-	MUST(listen(tcp, 5));
-	pid_t child = fork_as(1);
-	if (child == 0) {
-		while (!may_go())
-			sleep_ms(5);
-		CHECK(can_connect(tcp));
-		end_child();
-	}
-	ready_with_network();
-	join_child(child);
-}
-
 /* Of others, who set it up. */
 PROGRAM(net_of_others)
 {
@@ -348,6 +330,24 @@ PROGRAM(net_bridge)
 		"ip link set br0 up && ip link set in1 mtu 1300 && ip link set in1 up && ip addr add 10.4.0.2/24 dev br0 &&"
 		"ip addr add 10.4.0.9/24 dev in1 && ip link add br1 address 02:00:00:00:00:21 type bridge && ip route add default via 10.4.0.1 dev br0");
 	ready_with_network();
+}
+
+/* A little of everything, in a tree; for calls that fail. */
+PROGRAM(net_several)
+{
+	enter_network_with_veth("ip addr add 10.9.8.7/24 dev lo && ip route add 10.77.0.0/16 dev lo &&"
+	                        "ip link set eth0 up && ip addr add 10.4.0.2/24 dev eth0");
+	int tcp = bound(SOCK_STREAM, "10.9.8.7", TCP_PORT);
+	MUST(listen(tcp, 5));
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(can_connect(tcp));
+		end_child();
+	}
+	ready_with_network();
+	join_child(child);
 }
 
 /* What cannot be made again. */

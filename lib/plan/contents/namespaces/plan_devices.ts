@@ -1,5 +1,5 @@
 import type { HostNetwork } from "../../../host/host.ts";
-import type { NetContents, NetDevice, NetDeviceKind } from "../../../model/namespaces.ts";
+import type { NetContents, NetDevice, NetDeviceKind, NetNamespace } from "../../../model/namespaces.ts";
 import { addressDevice, IFA_ADDRESS } from "../../../model/describe_route.ts";
 import { CHANGEABLE_FLAGS, IFF_LOWER_UP, IFF_UP, nameDevice } from "../../../model/net_device.ts";
 import {
@@ -54,7 +54,7 @@ export interface DeviceQuestions {
 }
 
 /** The ends outside that the devices of a namespace have. */
-export function outerEndsOf(devices: readonly NetDevice[], { outerEnds }: DeviceQuestions): OuterEnd[] {
+export function outerEndsOf(devices: readonly NetDevice[], outerEnds: readonly OuterEnd[]): OuterEnd[] {
   const inner = new Set(devices.filter(isHalfOutside).map(({ name }) => name));
   return outerEnds.filter((end) => inner.has(end.inner));
 }
@@ -64,17 +64,19 @@ function isHalfOutside({ kind, peer }: NetDevice): boolean {
 }
 
 /** What the user has told of devices that are not there. */
-export function notesOnDevices(devices: readonly NetDevice[], questions: DeviceQuestions): string[] {
-  const used = outerEndsOf(devices, questions);
-  const bridges = devices.filter(({ kind }) => kind === "bridge");
-  return [
-    ...questions.outerEnds.filter((end) => !used.includes(end)).map(({ inner }) => (
-      `The net namespace has no veth device "${inner}" with its other end outside: that is not made`
-    )),
-    ...bridges.map((bridge) => (
-      `The settings of ${nameDevice(bridge)} are those of a new one: images have none of it`
-    )),
-  ];
+export function notesOnOuterEnds(net: NetNamespace | undefined, outerEnds: readonly OuterEnd[]): string[] {
+  const devices = net?.kind === "own" ? net.devices : [];
+  const used = outerEndsOf(devices, outerEnds);
+  return outerEnds.filter((end) => !used.includes(end)).map(({ inner }) => (
+    `nothing in the checkpoint is the veth device "${inner}" with its other end outside: that is not made`
+  ));
+}
+
+/** What is lost of devices. */
+export function notesOnDevices(devices: readonly NetDevice[]): string[] {
+  return devices.filter(({ kind }) => kind === "bridge").map((bridge) => (
+    `The settings of ${nameDevice(bridge)} are those of a new one: images have none of it`
+  ));
 }
 
 /** Why devices cannot be restored. */
@@ -82,7 +84,7 @@ export function findDeviceObstacles(devices: readonly NetDevice[], questions: De
   return [
     ...devices.flatMap((device) => deviceObstacle(device, devices)),
     ...devices.filter(isHalfOutside).flatMap((device) => outsideObstacle(device, questions)),
-    ...outerEndsOf(devices, questions).flatMap((end) => outerEndObstacles(end, questions)),
+    ...outerEndsOf(devices, questions.outerEnds).flatMap((end) => outerEndObstacles(end, questions)),
   ];
 }
 
@@ -130,14 +132,13 @@ function bridgeObstacle(
 }
 
 /** Makes the devices that the namespace is not born with, and sets all of them up. */
-export function makeDevices(net: NetContents, questions: DeviceQuestions): RouteRequest[] {
-  const { devices } = net;
+export function makeDevices({ devices }: NetContents, outerEnds: readonly OuterEnd[]): RouteRequest[] {
   const others = devices.filter(isMade);
   const ordered = others.toSorted((a, b) => MADE_KINDS.indexOf(a.kind) - MADE_KINDS.indexOf(b.kind));
   const loopback = devices.find(({ kind }) => kind === "loopback") ?? LOOPBACK;
   return [
     setUpDevice(loopback),
-    ...ordered.flatMap((device) => makeDevice(device, { devices, questions })),
+    ...ordered.flatMap((device) => makeDevice(device, { devices, outerEnds })),
     ...others.map((device) => setAddressMode(device, IN6_ADDR_GEN_MODE_NONE)),
     // A bridge takes the size of packets of its parts, until it gets its own.
     ...ordered.toReversed().map(setUpDevice),
@@ -175,14 +176,14 @@ function linkLocalOf({ address = new Uint8Array() }: NetDevice): string {
 
 interface MakeContext {
   readonly devices: readonly NetDevice[];
-  readonly questions: DeviceQuestions;
+  readonly outerEnds: readonly OuterEnd[];
 }
 
 /** Of a pair, the first one makes the other. */
-function makeDevice(device: NetDevice, { devices, questions }: MakeContext): RouteRequest[] {
+function makeDevice(device: NetDevice, { devices, outerEnds }: MakeContext): RouteRequest[] {
   const { index, kind, peer } = device;
   if (peer !== undefined && peer < index) return [];
-  const outer = outerEndsOf(devices, questions).find(({ inner }) => inner === device.name);
+  const outer = outerEndsOf(devices, outerEnds).find(({ inner }) => inner === device.name);
   const other = devices.find((other) => other.index === peer);
   const data = kind !== "veth"
     ? undefined

@@ -50,16 +50,15 @@ function planJoin(key: string, { inherited, host, problems }: NamespaceQuestions
 function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
   const { outerEnds, host: { network }, problems, notes } = questions;
   const { devices, addresses, routes } = net;
-  const ofDevices = { outerEnds, network };
-  problems.push(...findObstacles(net, ofDevices).map((what) => ({ where: WHERE, what })));
+  problems.push(...findObstacles(net, { outerEnds, network }).map((what) => ({ where: WHERE, what })));
   if (net.tracksConnections) notes.push("What the kernel knew of connections of the net namespace is not restored");
-  notes.push(...notesOnDevices(devices, ofDevices));
+  notes.push(...notesOnDevices(devices));
   return {
     kind: "fill",
-    setUp: makeDevices(net, ofDevices),
+    setUp: makeDevices(net, outerEnds),
     sysctls: planSettings(net, questions),
     requests: addAddresses(net),
-    outerEnds: outerEndsOf(devices, ofDevices),
+    outerEnds: outerEndsOf(devices, outerEnds),
     devices: devices.length === 0 ? [LOOPBACK] : devices,
     addresses: addresses.map(describeAddress).sort(),
     routes: routes.map(describeRoute).sort(),
