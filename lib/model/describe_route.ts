@@ -80,10 +80,19 @@ export function plainRouteHeader({ header }: Pick<RouteMessage, "header">): Uint
   return plain;
 }
 
-/** All that matters of a route, for comparing. */
+/** Place in `struct rta_cacheinfo`. */
+const EXPIRES = 8;
+
+/** How long a route is there, in ticks of 10 ms; 0: for ever, and below 0 for one that is about to go. */
+export function routeTimeLeft({ attributes }: RouteMessage): number {
+  return (numberAt(attributes.get(RTA_CACHEINFO), EXPIRES) ?? 0) | 0;
+}
+
+/** All that matters of a route, for comparing; of one that ends, not when. */
 export function describeRoute(message: RouteMessage): string {
   const header = plainRouteHeader(message).subarray(2).toHex();
-  return `${nameRoute(message)} ${header} ${describeAttributes(message, [RTA_CACHEINFO])}`;
+  const time = routeTimeLeft(message) === 0 ? "" : " for a while";
+  return `${nameRoute(message)} ${header} ${describeAttributes(message, [RTA_CACHEINFO])}${time}`;
 }
 
 function describeAttributes({ attributes }: RouteMessage, without: readonly number[]): string {

@@ -231,7 +231,7 @@ testEdited({
   refused: new RegExp(
     [
       'net namespace: the tun device "cgrvtun" cannot be restored',
-      "net namespace: the route fd05::/32 cannot be restored: it is for a limited time",
+      "net namespace: the route 10.5.0.0/16 cannot be restored: it has attributes 9",
       "net namespace: the rule for routes 32765 with conditions cannot be restored",
       'net namespace: the rule of iptables ":INPUT DROP \\[0:0\\]" cannot be restored',
       'net namespace: the rule of iptables "-A INPUT -j ACCEPT" cannot be restored',

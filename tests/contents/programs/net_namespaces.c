@@ -40,7 +40,8 @@ static void output_of(const char *command, struct text *text)
 /* Without the numbers that the kernel gives to other ends and to ports of bridges, and without what goes on by itself. */
 static const char *const NETWORK =
 	"ip -details link | sed -E 's/@if[0-9]+/@if/; s/(_timer|port_id|port_no|designated_port) +[^ ]+/\\1/g';"
-	"ip addr | sed s/@if[0-9]*/@if/; ip route show table all | sort; ip rule;"
+	"ip addr | sed -E 's/@if[0-9]+/@if/; s/_lft [0-9]+/_lft/g';"
+	"ip route show table all | sed 's/expires [0-9]*/expires/' | sort; ip rule;"
 	"cd /proc/sys/net && for file in ipv[46]/conf/*/* unix/* ipv4/ping_group_range; do"
 	" echo \"$file $(cat $file 2>&1)\"; done";
 
@@ -277,6 +278,7 @@ PROGRAM(net_veth)
 		"ip addr add 10.6.0.1/24 dev eth0 && ip route del 10.6.0.0/24 && ip route add default via 10.4.0.1 &&"
 		"ip route add 10.7.0.0/16 dev eth0 src 10.4.0.3 metric 5 && ip addr add fd04::2/64 dev eth0 &&"
 		"ip -6 route add default via fd04::1 && ip -6 route add fd05::/32 via fe80::1 dev eth0 &&"
+		"ip -6 route add fd06::/32 via fd04::7 expires 1000 && ip addr add 10.8.0.1/24 dev eth0 valid_lft 1000 preferred_lft 900 &&"
 		"echo 2 >/proc/sys/net/ipv4/conf/eth0/rp_filter && echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_ra");
 	int tcp = bound(SOCK_STREAM, "10.4.0.3", TCP_PORT), tcp6 = bound(SOCK_STREAM, "fd04::2", TCP_PORT);
 	MUST(listen(tcp, 5));
@@ -355,6 +357,6 @@ PROGRAM(net_foreign)
 {
 	enter_network();
 	run("ip link set lo up && ip tuntap add cgrvtun mode tun && ip link set cgrvtun up &&"
-	    "ip -6 route add fd05::/32 dev cgrvtun expires 1000 && ip rule add from 10.0.0.0/8 table 7");
+	    "ip route add 10.5.0.0/16 nexthop via 127.0.0.5 nexthop via 127.0.0.6 && ip rule add from 10.0.0.0/8 table 7");
 	ready_and_wait();
 }

@@ -7,6 +7,7 @@ import {
   nameAddress,
   nameRoute,
   plainRouteHeader,
+  routeTimeLeft,
   RTA_CACHEINFO,
   RTA_DST,
 } from "../../../model/describe_route.ts";
@@ -43,6 +44,9 @@ const RT_SCOPE_LINK = 253;
 const RTN_UNICAST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
+const RTA_EXPIRES = 23;
+/** In a second. */
+const TICKS = 100;
 
 /** Attributes that can be given back as they are: IFA_* of linux/if_addr.h, RTA_* of linux/rtnetlink.h. */
 const ADDRESS_ATTRIBUTES: ReadonlySet<number> = new Set([1, 2, 3, 4, 6, 8, 9, 11]);
@@ -89,15 +93,10 @@ function attributeObstacle(
   return unknown.length === 0 ? [] : [`${what} cannot be restored: it has attributes ${unknown.join(", ")}`];
 }
 
-/** Bytes of `struct rta_cacheinfo` before the time that is left. */
-const EXPIRES = 8;
-
 function routeObstacle(route: RouteMessage, devices: ReadonlySet<number>): string[] {
   const what = `the route ${nameRoute(route)}`;
   const device = deviceOf(route);
   if (!devices.has(device)) return [`${what} cannot be restored: it goes through device ${device}, which is not there`];
-  const left = numberAt(route.attributes.get(RTA_CACHEINFO), EXPIRES) ?? 0;
-  if (left !== 0) return [`${what} cannot be restored: it is for a limited time`];
   return attributeObstacle(route, { what, known: ROUTE_ATTRIBUTES });
 }
 
@@ -201,8 +200,13 @@ function isOfKernel({ header }: RouteMessage): boolean {
   return header[ROUTE_PROTOCOL] === RTPROT_KERNEL;
 }
 
+/** The time that is left is told in ticks (USER_HZ), and asked for in seconds. */
 function addRoute(route: RouteMessage): RouteRequest {
-  const attributes = new Map([...route.attributes].filter(([type]) => type !== RTA_CACHEINFO));
+  const left = routeTimeLeft(route);
+  const attributes = new Map([
+    ...[...route.attributes].filter(([type]) => type !== RTA_CACHEINFO),
+    ...left === 0 ? [] : [[RTA_EXPIRES, numberValue(Math.max(1, Math.floor(left / TICKS)))] as const],
+  ]);
   return {
     attempt: `Cannot add the route ${nameRoute(route)}`,
     type: RTM_NEWROUTE,
