@@ -40,6 +40,7 @@ const PROGRAMS = {
   python3: "python3",
   // It has the server, too, and starts no service.
   "redis-cli": "redis-tools",
+  runc: "runc",
   sqlite3: "sqlite3",
   tar: "tar",
   unshare: "util-linux",

@@ -2,13 +2,14 @@ import { ActionError, SysError } from "../errors.ts";
 import { O_DIRECTORY, O_PATH } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
 import { exitCode, exited, termSignal } from "../sys/wait_status.ts";
-import type { Log } from "./output.ts";
+import type { Log, Output, Stage } from "./output.ts";
 
 /** Stages of a restore, as CRIU calls them (criu.8, --action-script). */
 export type Action =
   | "pre-restore"
   | "setup-namespaces"
   | "post-setup-namespaces"
+  | "orphan-pts-master"
   | "post-restore"
   | "network-unlock"
   | "pre-resume"
@@ -25,9 +26,10 @@ export interface ActionOptions {
   /** Descriptor that the scripts write to. */
   readonly output: number;
   readonly log: Log;
+  readonly notify: Output["notify"];
 }
 
-/** Runs the user's scripts at the stages of a restore. */
+/** Runs the user's scripts at the stages of a restore, and tells the caller of them who wants to know. */
 export class ActionScripts implements Disposable {
   readonly #sys: Sys;
   readonly #options: ActionOptions;
@@ -39,7 +41,7 @@ export class ActionScripts implements Disposable {
   }
 
   /**
-   * Runs all scripts for one action, one after the other, to their ends.
+   * Runs all scripts for one action, one after the other, to their ends, and then tells the caller.
    *
    * @param rootPid pid of the root task on this host, when there is one
    * @throws {ActionError} when one fails and that can still change something; then the others are not run
@@ -49,10 +51,28 @@ export class ActionScripts implements Disposable {
     for (const script of scripts) {
       log.debug(`Running ${script} for ${action}`);
       const problem = this.#runScript(script, this.#environment(action, rootPid));
-      if (problem === undefined) continue;
-      if (!LATE.has(action)) throw new ActionError(`Cannot go on after ${action}: the script "${script}" ${problem}`);
-      log.warning(`The script ${script} ${problem} at ${action}`);
+      if (problem !== undefined) this.#complain(action, `the script "${script}" ${problem}`);
     }
+    this.#notify({ action, rootPid });
+  }
+
+  /**
+   * Gives the caller the master of a terminal; scripts could not take it.
+   *
+   * @throws {ActionError} when that fails
+   */
+  giveMaster(master: number): void {
+    this.#notify({ action: "orphan-pts-master", master });
+  }
+
+  #notify(stage: Stage): void {
+    const problem = this.#options.notify?.(stage);
+    if (problem !== undefined) this.#complain(stage.action, problem);
+  }
+
+  #complain(action: Action, problem: string): void {
+    if (!LATE.has(action)) throw new ActionError(`Cannot go on after ${action}: ${problem}`);
+    this.#options.log.warning(`At ${action}, ${problem}`);
   }
 
   [Symbol.dispose](): void {

@@ -12,6 +12,7 @@ const EXIT_STATUSES = [
   ["5", "a system call failed; everything was undone"],
   ["6", "the kernel says something else than planned; everything was undone"],
   ["7", "the restore failed, and something could not be undone"],
+  ["8", "an action script failed; everything was undone"],
   ["70", "an error of cgrestore itself"],
   ["128+N", "ended by signal N; everything was undone"],
 ] as const;
@@ -49,8 +50,9 @@ function renderOverview(): string[] {
 function renderCommand(topic: CommandName): string[] {
   const command = findCommand(topic);
   if (command === undefined) return [];
+  const words = topic === COMMANDS[0].name ? `[${topic}]` : topic;
   return [
-    `Usage: cgrestore ${topic === COMMANDS[0].name ? `[${topic}]` : topic} [OPTION]...`,
+    `Usage: cgrestore ${"argument" in command ? `${words} ${command.argument}` : words} [OPTION]...`,
     "",
     ...wrap(command.summary, 0),
     "",

@@ -2,7 +2,13 @@ import type { PlanOptions } from "../plan/plan.ts";
 import type { CommandName } from "./options.ts";
 
 /** What the user asked for: one command, with every option checked and every default filled in. */
-export type Invocation = RestoreInvocation | PlanInvocation | ShowInvocation | HelpInvocation | VersionInvocation;
+export type Invocation =
+  | RestoreInvocation
+  | PlanInvocation
+  | ShowInvocation
+  | SwrkInvocation
+  | HelpInvocation
+  | VersionInvocation;
 
 /** What every command that reads a checkpoint has. */
 interface ReadingInvocation {
@@ -32,6 +38,8 @@ export interface RestoreInvocation extends ReadingInvocation {
   readonly actionScripts: readonly string[];
   readonly leaveStopped: boolean;
   readonly rehearse: boolean;
+  /** Whether a container runtime takes the masters of pseudoterminals that were not dumped. */
+  readonly givesMasters?: boolean;
   readonly planOptions: PlanOptions;
 }
 
@@ -43,6 +51,12 @@ export interface PlanInvocation extends ReadingInvocation {
 
 export interface ShowInvocation extends ReadingInvocation {
   readonly command: "show";
+}
+
+export interface SwrkInvocation {
+  readonly command: "swrk";
+  /** The socket that the requests come on. */
+  readonly descriptor: number;
 }
 
 export interface HelpInvocation {

@@ -30,6 +30,12 @@ export const COMMANDS = [
     ],
   },
   {
+    name: "swrk",
+    argument: "FD",
+    summary: "Serve a container runtime on the socket FD, as CRIU does: restores only",
+    examples: [["cgrestore swrk 3", 'what a runtime runs: "runc --criu /usr/bin/cgrestore restore web"']],
+  },
+  {
     name: "help",
     summary: 'Show help, or that of one command: "cgrestore help plan"',
     examples: [["cgrestore help restore", "help about restoring"]],
@@ -37,6 +43,8 @@ export const COMMANDS = [
   { name: "version", summary: "Show the version", examples: [["cgrestore version", "show the version"]] },
 ] as const satisfies readonly {
   readonly name: string;
+  /** What follows its name. */
+  readonly argument?: string;
   readonly summary: string;
   /** Command line, and what it does. */
   readonly examples: readonly (readonly [string, string])[];

@@ -1,6 +1,7 @@
 import { printable } from "../report/printable.ts";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
+import type { Action } from "./action_scripts.ts";
 
 /** Where a command writes; a plain object. Texts come with their final line end. */
 export interface Output {
@@ -12,6 +13,17 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Whether the environment asks for texts without colour (`NO_COLOR`). */
   readonly noColor: boolean;
+  /** Whom a restore tells of its stages, besides the user's scripts; returns why that has failed, if it has. */
+  readonly notify?: (stage: Stage) => string | undefined;
+}
+
+/** A stage of a restore. */
+export interface Stage {
+  readonly action: Action;
+  /** Pid of the root task, when there is one. */
+  readonly rootPid?: number | undefined;
+  /** With `orphan-pts-master`: the master of a terminal, which stays open until the call returns. */
+  readonly master?: number;
 }
 
 /** What `restore` writes to. */

@@ -44,8 +44,9 @@ export function parseArgs(argv: readonly string[]): Invocation {
 }
 
 function buildInvocation(command: CommandName, reader: Reader): Invocation {
-  if (command === "help") return helpAbout(reader.topic);
+  if (command === "help") return helpAbout(reader.argument);
   if (command === "version") return { command };
+  if (command === "swrk") return { command, descriptor: Number(reader.argument) };
   const reading = readingOptions(reader);
   if (command === "show") return { command, ...reading };
   const planOptions = readPlanOptions(reader);
@@ -211,8 +212,8 @@ class Reader {
     this.#problems = problems;
   }
 
-  /** The command that `help` was asked about. */
-  get topic(): string | undefined {
+  /** What follows the command. */
+  get argument(): string | undefined {
     return this.#tokens.positionals[1];
   }
 
@@ -309,10 +310,13 @@ function findCommandIn(tokens: Tokens): { command: CommandName; problems: string
   if (command === "help" && rest[0] !== undefined && findCommand(rest[0]) === undefined) {
     return { command, problems: [`Cannot explain "${rest[0]}": the commands are ${names.join(", ")}`] };
   }
-  const extra = command === "help" ? rest.slice(1) : rest;
+  const extra = command === "help" || command === "swrk" ? rest.slice(1) : rest;
   const problems = extra.map((text) =>
     spacedMode(tokens, text) ?? `Cannot use "${text}": "${command}" takes no such argument`
   );
+  if (command === "swrk" && !/^\d{1,9}$/.test(rest[0] ?? "")) {
+    problems.push(`Cannot serve "${rest[0] ?? ""}": the number of a descriptor is needed, as in "swrk 3"`);
+  }
   return { command, problems };
 }
 

@@ -289,7 +289,7 @@ Deno.test("parseArgs() refuses", async (t) => {
     ["dir/images", 'Cannot run "dir/images": there is no such command; images are given as "-D DIR"'],
     ["plan x", 'Cannot use "x": "plan" takes no such argument'],
     ["plan -- --json", 'Cannot use "--json": "plan" takes no such argument'],
-    ["help bogus", 'Cannot explain "bogus": the commands are restore, plan, show, help, version'],
+    ["help bogus", 'Cannot explain "bogus": the commands are restore, plan, show, swrk, help, version'],
     ["help plan show", 'Cannot use "show": "help" takes no such argument'],
     ["plan -d", 'Cannot use "--restore-detached" with "plan": it is an option of "restore"'],
     ["plan -W x", 'Cannot use "--work-dir" with "plan": it is an option of "restore"'],

@@ -1,4 +1,5 @@
 import { readImages } from "../image/read_images.ts";
+import { addMasters } from "../model/add_masters.ts";
 import { buildCheckpoint } from "../model/build_checkpoint.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import type { Sys } from "../sys/sys.ts";
@@ -6,8 +7,16 @@ import type { Sys } from "../sys/sys.ts";
 /**
  * The checkpoint in a directory of images, with what its tasks hold unless they are to be placeholders.
  *
+ * With `givesMasters`, pseudoterminals get the masters that were not dumped.
+ *
  * @throws {ImageError} with everything that is wrong with it; {SysError} when it cannot be read
  */
-export function readCheckpoint(sys: Sys, images: string, { placeholders = false } = {}): Checkpoint {
-  return buildCheckpoint(readImages(sys, images, { contents: !placeholders }));
+export function readCheckpoint(
+  sys: Sys,
+  images: string,
+  { placeholders = false, givesMasters = false } = {},
+): Checkpoint {
+  const checkpoint = buildCheckpoint(readImages(sys, images, { contents: !placeholders }));
+  const { contents } = checkpoint;
+  return contents === undefined || !givesMasters ? checkpoint : { ...checkpoint, contents: addMasters(contents) };
 }

@@ -2,12 +2,13 @@ import { describeError, exitStatusOf, renderError } from "../report/render_error
 import { renderJson } from "../report/render_json.ts";
 import type { Sys } from "../sys/sys.ts";
 import { renderHelp, renderVersion } from "./help.ts";
-import { type Invocation, inWorkDir, type RestoreInvocation } from "./invocation.ts";
-import { Log, LogFile, type Output, wantsColor } from "./output.ts";
+import type { Invocation } from "./invocation.ts";
+import { type Output, wantsColor } from "./output.ts";
 import { parseArgs } from "./parse_args.ts";
+import { runLogged } from "./run_logged.ts";
 import { runPlan } from "./run_plan.ts";
-import { runRestore } from "./run_restore.ts";
 import { runShow } from "./run_show.ts";
+import { runSwrk } from "./swrk/run_swrk.ts";
 import { VERSION } from "./version.ts";
 
 /** Opens the kernel; called once, and only by commands that need it. */
@@ -42,27 +43,8 @@ function runInvocation(invocation: Invocation, { openSys, output }: Surroundings
       return runPlan(invocation, sys, output);
     case "restore":
       return runLogged(invocation, sys, output);
-  }
-}
-
-const STDOUT = 1;
-const STDERR = 2;
-
-/** Restores, with the log open before anything else, and the error in it when that fails. */
-function runLogged(invocation: RestoreInvocation, sys: Sys, output: Output): number {
-  const { logFile, verbosity } = invocation;
-  if (logFile === undefined) {
-    const log = new Log((text) => output.err(text), verbosity);
-    return runRestore(invocation, sys, { ...output, log, logDescriptor: STDERR });
-  }
-  using file = logFile === "-" ? undefined : new LogFile(sys, inWorkDir(invocation, logFile));
-  const log = new Log((text) => file === undefined ? output.out(text) : file.write(text), verbosity);
-  try {
-    return runRestore(invocation, sys, { ...output, log, logDescriptor: file?.descriptor ?? STDOUT });
-  } catch (error) {
-    const text = renderError(error, { color: false, verbosity });
-    for (const line of text.trimEnd().split("\n")) log.error(line.replace(/^Error: /, ""));
-    throw error;
+    case "swrk":
+      return runSwrk(invocation, sys, output);
   }
 }
 

@@ -27,7 +27,8 @@ const PIDFILE_MODE = 0o600;
 export function runRestore(invocation: RestoreInvocation, sys: Sys, output: LoggedOutput): number {
   sys.catchSignals();
   const begin = performance.now();
-  const checkpoint = readCheckpoint(sys, invocation.images, invocation.planOptions);
+  const { images, planOptions: { placeholders }, givesMasters = false } = invocation;
+  const checkpoint = readCheckpoint(sys, images, { placeholders, givesMasters });
   const read = performance.now();
   output.log.info(`Read ${checkpoint.tasks.length} tasks and ${checkpoint.sets.size} cgroup sets`);
   const { plan, host } = planForHost(sys, checkpoint, invocation.planOptions);
@@ -53,8 +54,8 @@ export function runRestore(invocation: RestoreInvocation, sys: Sys, output: Logg
 
 /** A rehearsal runs none: what they do is not undone. */
 function actionScripts({ actionScripts, images, rehearse }: RestoreInvocation, sys: Sys, output: LoggedOutput) {
-  const { log, logDescriptor } = output;
-  return new ActionScripts(sys, { scripts: rehearse ? [] : actionScripts, images, output: logDescriptor, log });
+  const { log, logDescriptor, notify } = output;
+  return new ActionScripts(sys, { scripts: rehearse ? [] : actionScripts, images, output: logDescriptor, log, notify });
 }
 
 /** Restores with a yard that is there only as long. */
@@ -96,8 +97,9 @@ function restoreWithYard(context: RestoreContext, firstPlan: Plan): Omit<Restore
     rehearse: invocation.rehearse,
     leaveStopped: invocation.leaveStopped,
     onNamespaces: (action, rootPid) => scripts.run(action, rootPid),
-    onVerified: (rootPid) => {
+    onVerified: (rootPid, masters) => {
       output.log.info("Verified every task, thread and cgroup");
+      for (const master of masters) scripts.giveMaster(master);
       scripts.run("post-restore", rootPid);
       writePidfile(invocation, sys, rootPid);
       scripts.run("pre-resume", rootPid);

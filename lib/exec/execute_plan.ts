@@ -28,8 +28,11 @@ export interface ExecuteOptions {
    * have what they had; a throw undoes everything.
    */
   readonly onNamespaces: (action: NamespaceAction, rootPid: number) => void;
-  /** Called when all is verified and nothing has been let go; a throw undoes everything. */
-  readonly onVerified: (rootPid: number) => void;
+  /**
+   * Called when all is verified and nothing has been let go, with the masters of terminals that the caller gets, which
+   * are closed behind it; a throw undoes everything.
+   */
+  readonly onVerified: (rootPid: number, masters: readonly number[]) => void;
 }
 
 /** What came of a plan that was followed to its end. */
@@ -54,7 +57,7 @@ export function executePlan(sys: Sys, plan: Plan, options: ExecuteOptions & { re
     run.followPlan();
     run.verify();
     run.checkpoint();
-    options.onVerified(run.rootPid);
+    run.tellVerified();
     if (!options.rehearse) return run.commit();
   } catch (error) {
     run.undo(error);
@@ -114,6 +117,15 @@ class PlanRun {
       }),
     ];
     if (problems.length > 0) throw new VerifyError("Cannot verify what was restored", problems);
+  }
+
+  tellVerified(): void {
+    const masters = this.#tree?.takeMasters() ?? [];
+    try {
+      this.#options.onVerified(this.#rootPid, masters);
+    } finally {
+      for (const fd of masters) this.#sys.close(fd);
+    }
   }
 
   #verifyContents(contents: Plan["contents"]): Problem[] {

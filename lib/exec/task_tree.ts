@@ -191,6 +191,11 @@ export class TaskTree {
     return this.#contents?.observeNamespaces();
   }
 
+  /** Descriptors of ours for the masters of terminals that the caller gets; closed by whoever gets them. */
+  takeMasters(): readonly number[] {
+    return this.#contents?.takeMasters() ?? [];
+  }
+
   /** Removes the names that were made in the file system for what the tasks hold; before `kill`. */
   removeNames(): void {
     this.#contents?.removeNames();

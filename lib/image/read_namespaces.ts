@@ -53,15 +53,20 @@ export function readNamespaces(source: ImageSource, tree: Tree): NamespaceImages
   };
 }
 
+/** `fstype` of images/mnt.proto. */
+const TMPFS = 5;
+
 function readClocks(source: ImageSource, number: number | undefined): TimensEntry | undefined {
   if (number !== undefined) return source.single(readTimensEntry, image("timens", number));
   return source.optionalSingle(readTimensEntry, image("timens", HOST));
 }
 
+/** In directories that are used again, the number of another file system may be that of a tmpfs of an earlier dump. */
 function readMounts(source: ImageSource, number: number): MountImages {
   const mounts = source.entries(readMntEntry, image("mountpoints", number));
   const trees = new Map<number, readonly ArchivedFile[]>();
-  for (const { rootDev, mntId } of mounts) {
+  for (const { fstype, rootDev, mntId } of mounts) {
+    if (fstype !== TMPFS) continue;
     // The second name is that of old dumps.
     for (const file of [`tmpfs-dev-${rootDev}.tar.gz.img`, `tmpfs-${mntId}.tar.gz.img`]) {
       if (trees.has(rootDev)) continue;

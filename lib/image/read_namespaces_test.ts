@@ -8,6 +8,7 @@ import {
   ipc_shm_entrySchema,
   ipc_var_entrySchema,
 } from "../../tests/gen/ipc_pb.ts";
+import { mnt_entrySchema } from "../../tests/gen/mnt_pb.ts";
 import { timens_entrySchema, utsns_entrySchema } from "../../tests/gen/namespaces_pb.ts";
 import { net_device_entrySchema, netns_entrySchema } from "../../tests/gen/net_pb.ts";
 import { buildImages, frameEntries, type IdsDescription } from "../../tests/support/build_images.ts";
@@ -60,6 +61,7 @@ const VARIABLES = {
   ...{ shmCtlmni: 1, shmRmidForced: 0, mqQueuesMax: 1, mqMsgMax: 1, mqMsgsizeMax: 1 },
 };
 const DEVICE = { type: 1, ifindex: 1, mtu: 65536, flags: 8, name: "lo" };
+const PLACE = { root: "/", mountpoint: "/a", source: "a", options: "" };
 const DESC = { key: 1, uid: 2, gid: 3, cuid: 4, cgid: 5, mode: 6, id: 7 };
 
 Deno.test("readNamespaces() reads those that CRIU was not in", async (t) => {
@@ -109,6 +111,19 @@ Deno.test("readNamespaces() reads net namespaces", async (t) => {
       problems: [],
     });
   });
+});
+
+Deno.test("readNamespaces() reads files of tmpfs only, although others may have the number of one of an earlier dump", () => {
+  const mount = (fstype: number, rootDev: number) => (
+    entry(mnt_entrySchema, { fstype, rootDev, mntId: rootDev, parentMntId: 1, flags: 0, ...PLACE })
+  );
+  const { found, problems } = read({
+    "mountpoints-34.img": file("mountpoints", mount(2, 50), mount(5, 51)),
+    "tmpfs-dev-50.tar.gz.img": Uint8Array.of(1),
+    "tmpfs-dev-51.tar.gz.img": Uint8Array.of(1),
+  }, { ids: { mnt: 34 } });
+  assert.deepEqual(found.mnt?.trees, new Map());
+  assert.deepEqual(problems.map((problem) => problem.split(":")[0]), ["tmpfs-dev-51.tar.gz.img"]);
 });
 
 Deno.test("readNamespaces() reads System V objects", async (t) => {

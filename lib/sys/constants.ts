@@ -63,6 +63,9 @@ export const NSFS_MAGIC = 0x6e736673;
 export const AF_UNIX = 1;
 export const UNIX_PATH_MAX = 108;
 export const SOCK_DGRAM = 2;
+export const SOL_SOCKET = 1;
+export const SCM_RIGHTS = 1;
+export const MSG_NOSIGNAL = 0x4000;
 
 // linux/mount.h; MNT_DETACH and UMOUNT_NOFOLLOW: include/linux/fs.h
 export const MS_RDONLY = 0x1;
@@ -190,6 +193,7 @@ export const SYS_TIMER_CREATE = ARM ? 107n : 222n;
 export const SYS_TIMER_SETTIME = ARM ? 110n : 223n;
 export const SYS_TIMER_DELETE = ARM ? 111n : 226n;
 export const SYS_PIDFD_OPEN = 434n;
+export const SYS_PIDFD_GETFD = 438n;
 export const SYS_OPENAT2 = 437n;
 
 // asm-generic/ioctls.h; TIOCGPTPEER and those beside it are made with _IO, _IOR and _IOW

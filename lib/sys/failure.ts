@@ -10,6 +10,7 @@ const PRIVILEGE: Readonly<Record<string, string>> = {
   fchown: "needs CAP_CHOWN",
   fchmod: "needs CAP_FOWNER",
   kill: "needs CAP_KILL",
+  pidfd_getfd: "needs CAP_SYS_PTRACE, and the sysctl kernel.yama.ptrace_scope below 3",
   process_vm_writev: "needs CAP_SYS_PTRACE",
   "ptrace(PTRACE_SET_THREAD_AREA)": "needs a kernel with CONFIG_IA32_EMULATION",
   "ptrace(PTRACE_SEIZE)": "needs CAP_SYS_PTRACE, and a task that nothing else traces",

@@ -138,6 +138,15 @@ const FUNCTIONS = {
     parameters: ["i64", /* SYS_pidfd_open */ "i32", /* pid_t pid */ "u32"],
     result: "i32",
   },
+  pidfd_getfd: {
+    name: "syscall",
+    parameters: ["i64", /* SYS_pidfd_getfd */ "i32", /* int pidfd */ "i32", /* int targetfd */ "u32" /* flags */],
+    result: "i32",
+  },
+  sendmsg: {
+    parameters: ["i32", /* int sockfd */ "buffer", /* const struct msghdr *msg */ "i32" /* int flags */],
+    result: "i32", /* ssize_t */
+  },
   pipe2: { parameters: ["buffer", /* int pipefd[2] */ "i32" /* int flags */], result: "i32" },
   getpid: { parameters: [], result: "i32" },
   gettid: { parameters: [], result: "i32" },

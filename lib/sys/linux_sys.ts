@@ -22,6 +22,10 @@ const PATH_SCRATCH = 8192;
 /** Enough for some 1,500 directory entries in one call. */
 const TRANSFER_SCRATCH = 65536;
 const TRANSFER_SIZE = BigInt(TRANSFER_SCRATCH);
+/** Where the parts of a message lie: a struct msghdr, a struct iovec, a struct cmsghdr with a descriptor, and data. */
+const MESSAGE_VECTOR = 56;
+const MESSAGE_CONTROL = 72;
+const MESSAGE_DATA = 96;
 /** `sizeof(struct open_how)`: flags, mode, resolve. */
 const OPEN_HOW_SIZE = 24n;
 /** How often a wait that blocks looks at its deadline and at caught signals, in milliseconds. */
@@ -407,6 +411,28 @@ export class LinuxSys implements Sys, Disposable {
     const fd = this.#c.pidfd_open(k.SYS_PIDFD_OPEN, requirePositive(pid), 0);
     if (fd < 0) throw failure("pidfd_open", fd, `Cannot open task ${pid}`);
     return fd;
+  }
+
+  pidfdGetfd(pidfd: number, fd: number): number {
+    const result = this.#c.pidfd_getfd(k.SYS_PIDFD_GETFD, pidfd, fd, 0);
+    if (result >= 0) return result;
+    throw failure("pidfd_getfd", result, `Cannot take descriptor ${fd} of a task`);
+  }
+
+  sendDescriptor(socket: number, data: Uint8Array, passed: number): void {
+    const memory = bytes(MESSAGE_DATA + data.length);
+    const address = addressOf(memory);
+    const header = new BigUint64Array(memory.buffer, 0, MESSAGE_DATA / 8);
+    // struct msghdr: neither name nor flags; then the struct iovec that it leads to.
+    header.set([0n, 0n, address + BigInt(MESSAGE_VECTOR), 1n, address + BigInt(MESSAGE_CONTROL), 24n, 0n]);
+    header.set([address + BigInt(MESSAGE_DATA), BigInt(data.length)], MESSAGE_VECTOR / 8);
+    // struct cmsghdr: its length, level and type; then the descriptor.
+    header.set([20n, BigInt(k.SOL_SOCKET) | BigInt(k.SCM_RIGHTS) << 32n, BigInt(passed)], MESSAGE_CONTROL / 8);
+    memory.set(data, MESSAGE_DATA);
+    const result = this.#c.sendmsg(socket, memory, k.MSG_NOSIGNAL);
+    if (result < 0) {
+      throw failure("sendmsg", result, `Cannot pass descriptor ${passed} through ${this.#nameOf(socket)}`);
+    }
   }
 
   pipe(): readonly [number, number] {

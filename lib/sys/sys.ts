@@ -83,6 +83,10 @@ export interface Sys {
   spawnSibling(executable: number, options: { readonly pid: number; readonly newPidNamespace: boolean }): number;
   /** pidfd_open(2) */
   pidfdOpen(pid: number): number;
+  /** pidfd_getfd(2): a duplicate of a descriptor of the task behind `pidfd`. */
+  pidfdGetfd(pidfd: number, fd: number): number;
+  /** sendmsg(2) of `data` and a duplicate of the descriptor `passed`, over a socket of unix(7). */
+  sendDescriptor(socket: number, data: Uint8Array, passed: number): void;
   /** pipe2(2): the end to read from, and the one to write to. */
   pipe(): readonly [number, number];
   /**

@@ -464,6 +464,14 @@ export class FakeSys implements Sys {
     onlyForContents("pidfd_open");
   }
 
+  pidfdGetfd(_pidfd: number, _fd: number): number {
+    onlyForContents("pidfd_getfd");
+  }
+
+  sendDescriptor(_socket: number, _data: Uint8Array, _passed: number): void {
+    onlyForContents("sendmsg");
+  }
+
   pipe(): readonly [number, number] {
     onlyForContents("pipe2");
   }

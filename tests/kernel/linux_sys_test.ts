@@ -55,6 +55,35 @@ function lasts(ms: number, action: () => void): void {
   assert(times.filter((time) => time < ms + 80).length >= 2, message);
 }
 
+/** Descriptors of two sockets that are connected. */
+async function socketPair(path: string): Promise<Disposable & { readonly ends: readonly [number, number] }> {
+  const stack = new DisposableStack();
+  const added = async <T extends Disposable>(make: () => Promise<T>) => {
+    const before = new Set(socketsOpen());
+    stack.use(await make());
+    const [fd] = socketsOpen().filter((fd) => !before.has(fd));
+    assert(fd !== undefined);
+    return fd;
+  };
+  const listener = stack.use(Deno.listen({ transport: "unix", path }));
+  const one = await added(() => Deno.connect({ transport: "unix", path }));
+  const other = await added(() => listener.accept());
+  return { ends: [one, other], [Symbol.dispose]: () => stack.dispose() };
+}
+
+function socketsOpen(): number[] {
+  const all = [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => Number(name));
+  return all.filter((fd) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
+    } catch (error) {
+      // The directory itself, which has been read.
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  });
+}
+
 function readText(sys: LinuxSys, path: string): string {
   const fd = sys.open(path, k.O_RDONLY);
   try {
@@ -291,6 +320,27 @@ test("tells whether a unix socket answers", (sys, directory) => {
   listener.close();
   fails(() => sys.connectDatagram(`${path}-left`), "ECONNREFUSED", /Cannot connect/);
   fails(() => sys.connectDatagram("x".repeat(108)), "EINVAL", /Cannot connect/);
+});
+
+test("takes descriptors of tasks, and passes them on", async (sys, directory) => {
+  const path = `${directory}/passed`;
+  Deno.writeTextFileSync(path, "kept");
+  const file = sys.open(path, k.O_RDONLY);
+  const task = sys.pidfdOpen(Deno.pid);
+  const taken = sys.pidfdGetfd(task, file);
+  assert.notEqual(taken, file);
+  assert.equal(sys.readLink(`/proc/self/fd/${taken}`), path);
+  fails(() => sys.pidfdGetfd(task, 999_999), "EBADF", /^Cannot take descriptor 999999 of a task/);
+  using pair = await socketPair(`${directory}/socket`);
+  const { ends } = pair;
+  sys.sendDescriptor(ends[0], new TextEncoder().encode("hello"), taken);
+  assert.match(Deno.readTextFileSync(`/proc/self/fdinfo/${ends[1]}`), /scm_fds: 1/);
+  const received = new Uint8Array(8);
+  assert.equal(sys.read(ends[1], received), 5);
+  assert.equal(new TextDecoder().decode(received.subarray(0, 5)), "hello");
+  fails(() => sys.sendDescriptor(file, Uint8Array.of(1), taken), "ENOTSOCK", /^Cannot pass descriptor \d+ through /);
+  fails(() => sys.sendDescriptor(ends[0], Uint8Array.of(1), 999_999), "EBADF", /^Cannot pass descriptor 999999/);
+  for (const fd of [file, task, taken]) sys.close(fd);
 });
 
 test("makes every descriptor close-on-exec", (sys, directory) => {

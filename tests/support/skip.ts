@@ -11,6 +11,7 @@ export type Requirement =
   | "node"
   | "python3"
   | "redis"
+  | "runc"
   | "sqlite3"
   | "vm"
   | "v1"
@@ -71,6 +72,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   node: () => (runs("node", ["--version"]) ? undefined : "no node"),
   python3: () => (runs("python3", ["--version"]) ? undefined : "no python3"),
   redis: () => (runs("redis-cli", ["--version"]) ? undefined : "no redis"),
+  runc: () => (runs("runc", ["--version"]) ? undefined : "no runc"),
   sqlite3: () => (runs("sqlite3", ["--version"]) ? undefined : "no sqlite3"),
   vm: () => (Deno.env.get("CGRESTORE_VM") ? undefined : "not in a VM"),
   resources: () => (hasCapability(CAP_SYS_RESOURCE) ? undefined : "no CAP_SYS_RESOURCE"),

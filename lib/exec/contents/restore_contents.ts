@@ -16,10 +16,11 @@ import { compileRing, compileRingSetup } from "./compile_rings.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
 import { Departure } from "./departure.ts";
-import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
+import { type ContentsContext, descriptorOf, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
 import { fillNamespaces, removeSegments } from "./namespaces/fill_namespaces.ts";
+import { makePtyMounts } from "./namespaces/make_mounts.ts";
 import { fillNet } from "./namespaces/net_contents.ts";
 import { joinNamespaces, makeNamespaces, type NamespacesContext } from "./namespaces/make_namespaces.ts";
 import type { Observation } from "./namespaces/observation.ts";
@@ -165,7 +166,29 @@ export class ContentsRun {
     const coordinator = this.#options.coordinator();
     if (this.#plan.obsoleteNames.length > 0) this.#tables.openRoot(coordinator);
     openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
+    this.#mountPtys();
     this.#makeFiles(this.#plan.earlyFiles, taken);
+  }
+
+  #mountPtys(): void {
+    const { coordinator, taken } = this.#options;
+    const { mounts } = this.#plan.namespaces;
+    if (mounts === undefined) return;
+    const calls = makePtyMounts({ ...this.#context, lowest: new LowestDescriptors(taken) }, mounts);
+    if (calls.length > 0) coordinator().run(calls);
+  }
+
+  /** Descriptors of ours for the masters that the caller gets; closed by whoever gets them. */
+  takeMasters(): number[] {
+    const { coordinator, context: { sys } } = this.#options;
+    const { given } = this.#plan.terminals;
+    if (given.length === 0) return [];
+    const task = sys.pidfdOpen(coordinator().pid);
+    try {
+      return given.map((handle) => sys.pidfdGetfd(task, descriptorOf(this.#context, handle)));
+    } finally {
+      sys.close(task);
+    }
   }
 
   /** Looks at the namespaces that were made, when all has been restored. */

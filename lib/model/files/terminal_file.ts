@@ -26,6 +26,8 @@ export interface Terminal {
   readonly isExclusive: boolean;
   /** Of masters: whether the slave cannot be opened (TIOCSPTLCK). */
   readonly isLocked: boolean;
+  /** Of masters: whether it was not dumped, because whoever looks at the terminal has it. */
+  readonly isOutside?: true;
   /** Of masters: TIOCPKT. */
   readonly isPacket: boolean;
   /** Absent when it was hung up. */

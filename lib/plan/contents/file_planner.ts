@@ -28,6 +28,8 @@ export interface TerminalsDraft {
   readonly masters: MasterOpening[];
   readonly sessionSteps: SessionStep[];
   readonly adoptions: TerminalAdoption[];
+  /** Masters that the caller gets. */
+  readonly given: Handle[];
   /** Descriptors of cgrestore that the coordinator is born with. */
   readonly kept: Set<number>;
 }
@@ -53,7 +55,7 @@ export class FilePlanner {
   readonly actions = new Map<number, DescriptorAction[]>();
   /** What the user should know. */
   readonly notes: string[] = [];
-  readonly terminals: TerminalsDraft = { masters: [], sessionSteps: [], adoptions: [], kept: new Set() };
+  readonly terminals: TerminalsDraft = { masters: [], sessionSteps: [], adoptions: [], given: [], kept: new Set() };
   readonly #handles = new Map<string, Handle>();
   readonly #deferred: (() => void)[] = [];
   readonly #usedKeys = new Set<string>();

@@ -2,12 +2,14 @@ import type { TerminalFile } from "../../model/files/terminal_file.ts";
 import type { Handle } from "./contents_plan.ts";
 import { fileKey, type FilePlanner } from "./file_planner.ts";
 import { slaveDevice } from "./files/plan_pty.ts";
+import { whereOf } from "./namespaces/mount_places.ts";
 import { controllingTerminals, isTerminal } from "./session_terminals.ts";
 import type { ExpectedTerminal, SessionStep, TerminalsPlan } from "./terminals_plan.ts";
 
 /** Plans what is done about terminals as a whole; all open files have been planned. */
 export function planTerminals(planner: FilePlanner): TerminalsPlan {
   checkInstances(planner);
+  checkMounts(planner);
   const controlling = new Map<number, Handle>();
   const steps: SessionStep[] = [];
   for (const [session, file] of controllingTerminals(planner.contents)) {
@@ -18,12 +20,13 @@ export function planTerminals(planner: FilePlanner): TerminalsPlan {
     const { foreground: group } = file.terminal;
     if (group !== session) steps.push({ kind: "set-foreground", pid: session, handle, group });
   }
-  const { masters, sessionSteps, adoptions } = planner.terminals;
+  const { masters, sessionSteps, adoptions, given } = planner.terminals;
   return {
     masters: masters.toSorted((a, b) => a.index - b.index),
     controlling,
     sessionSteps: [...steps, ...sessionSteps],
     adoptions,
+    given,
     expected: expectTerminals(planner),
   };
 }
@@ -37,6 +40,15 @@ function checkInstances({ contents, problems }: FilePlanner): void {
     where: "pseudoterminals",
     what: `they are of ${instances.size} instances of devpts, instead of one`,
   });
+}
+
+/** A mount that shows a pseudoterminal can only be made while that has a master. */
+function checkMounts({ options: { places }, problems, terminals }: FilePlanner): void {
+  for (const mount of places?.mounts ?? []) {
+    const pty = places?.ptyOf(mount);
+    if (pty === undefined || terminals.masters.some(({ index }) => index === pty)) continue;
+    problems.push({ where: whereOf(mount), what: `no task has the pseudoterminal ${pty} open, which it shows` });
+  }
 }
 
 /** Only the leader of a session can take a terminal, and only groups of the session can be in its foreground. */

@@ -11,6 +11,8 @@ export interface TerminalsPlan {
   readonly sessionSteps: readonly SessionStep[];
   /** Terminals that are not made here. */
   readonly adoptions: readonly TerminalAdoption[];
+  /** Masters that the caller gets. */
+  readonly given: readonly Handle[];
   /** What /proc/PID/stat must say, by pid; tasks that are not among them are not looked at. */
   readonly expected: ReadonlyMap<number, ExpectedTerminal>;
 }

@@ -21,8 +21,7 @@ static pid_t start(int master, char **command)
 	exit(127);
 }
 
-/* What comes from one is written to the other; returns whether there may be more. */
-static bool pass_on(int from, int to)
+bool pass_on(int from, int to)
 {
 	char text[4096];
 	ssize_t length = read(from, text, sizeof(text));

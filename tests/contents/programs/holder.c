@@ -1,7 +1,8 @@
 /*
  * `holder spawn PID PROGRAM DIRECTORY` starts a program as a session leader with the pid PID, `holder start PID
  * DIRECTORY COMMAND...` any other command; `holder job PID PROGRAM DIRECTORY` runs one in the foreground of its own
- * terminal, as a shell does, and waits for its end; `holder terminal COMMAND...` provides a terminal.
+ * terminal, as a shell does, and waits for its end; `holder terminal COMMAND...` provides a terminal, and `holder console
+ * SOCKET` is the user of one that others provide.
  *
  * `holder PROGRAM DIRECTORY` is a program. It writes DIRECTORY/ready, waits for DIRECTORY/go, and writes
  * DIRECTORY/result: "ok", or a line for each check that failed.
@@ -255,9 +256,11 @@ int main(int argc, char **argv)
 	}
 	if (argc >= 3 && strcmp(argv[1], "terminal") == 0)
 		return emulate_terminal(argv + 2);
+	if (argc == 3 && strcmp(argv[1], "console") == 0)
+		return serve_console(argv[2]);
 	if (argc != 3) {
 		fprintf(stderr, "usage: holder [spawn PID | job PID] PROGRAM DIRECTORY, holder start PID DIRECTORY "
-				"COMMAND..., or holder terminal COMMAND...\n");
+				"COMMAND..., holder terminal COMMAND..., or holder console SOCKET\n");
 		return 2;
 	}
 	directory = argv[2];

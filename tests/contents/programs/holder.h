@@ -47,6 +47,12 @@ extern int exit_status;
 /* The path of a file in it; static memory, of which the last eight answers stay valid. */
 const char *path_of(const char *name);
 
+/* What comes from one descriptor is written to the other; returns whether there may be more. */
+bool pass_on(int from, int to);
+
+/* Takes the terminal that a container runtime passes through a new socket, and is its user; returns 0. */
+int serve_console(const char *socket);
+
 /* Runs a command with a terminal of its own, to which standard input and output lead; returns its exit status. */
 int emulate_terminal(char **command);
 

@@ -5,6 +5,7 @@ import type {
   ConnectionStep,
   ResumeConnectionStep,
 } from "../../../plan/contents/files/plan_connection.ts";
+import { MSG_NOSIGNAL } from "../../../sys/constants.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, descriptorOf, integers, type Purpose, remoteCall } from "../remote.ts";
 import { create, type FilesContext } from "./file_calls.ts";
@@ -24,7 +25,6 @@ const SOCK_STREAM = 1;
 const IPPROTO_TCP = 6;
 const SHUT_WR = 1;
 const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
 const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
 const FIONBIO = 0x5421;

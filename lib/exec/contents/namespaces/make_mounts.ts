@@ -93,6 +93,15 @@ export function makeMounts(context: NamespacesContext, plan: MountsPlan): Remote
   return new MountMaker(context, plan).make();
 }
 
+/** Makes the mounts that show pseudoterminals, when everything else is there, and the masters are open. */
+export function makePtyMounts(context: NamespacesContext, plan: MountsPlan): RemoteCall[] {
+  return new MountMaker(context, plan).makePtys();
+}
+
+function isPty({ source }: MountStep): boolean {
+  return source.kind === "part" && source.pty !== undefined;
+}
+
 class MountMaker {
   readonly #context: NamespacesContext;
   readonly #plan: MountsPlan;
@@ -111,6 +120,7 @@ class MountMaker {
       source.kind === "here" ? [this.#openTree(index, { fd: AT_FDCWD, path: source.path })] : []
     ));
     for (const [index, step] of steps.entries()) {
+      if (isPty(step)) continue;
       if (step.source.kind === "new") calls.push(...this.#makeNew(index, step.source));
       calls.push(
         this.#setFlags(step, index),
@@ -118,12 +128,28 @@ class MountMaker {
       );
       // Nothing is on it yet, so that it shows all that it has.
       for (const [part, { source }] of steps.entries()) {
-        if (source.kind === "part" && source.of === index) calls.push(this.#takePart(part, source));
+        if (source.kind === "part" && source.of === index && source.pty === undefined) {
+          calls.push(this.#takePart(part, source));
+        }
       }
     }
     calls.push(...sharing.map((step) => this.#share(step)));
-    for (const index of steps.keys()) calls.push(this.#close(this.#fd(index), steps[index]));
+    for (const [index, fd] of this.#opened) calls.push(this.#close(fd, steps[index]));
     return calls;
+  }
+
+  /** Those that show a pseudoterminal; the others are there, and the masters of these are open. */
+  makePtys(): RemoteCall[] {
+    return this.#plan.steps.flatMap((step, index) => {
+      const { source, mountPoint } = step;
+      if (source.kind !== "part" || source.pty === undefined) return [];
+      const path = `${this.#step(source.of).mountPoint}/${source.path}`;
+      const open = this.#openTree(index, { fd: AT_FDCWD, path });
+      const fd = this.#fd(index);
+      const args = [fd, cString(""), AT_FDCWD, cString(mountPoint), MOVE_MOUNT_F_EMPTY_PATH];
+      const attach = remoteCall(this.#context, "move_mount", args, purposeOf(step));
+      return [open, this.#setFlags(step, index), attach, this.#close(fd, step)];
+    });
   }
 
   #takePart(index: number, { of, path }: Extract<MountSource, { readonly kind: "part" }>): RemoteCall {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { filesContext, renderCall } from "../../../../tests/support/compiled_calls.ts";
 import type { MountsPlan } from "../../../plan/contents/namespaces/mounts_plan.ts";
 import { joinNamespaces, makeNamespaces } from "./make_namespaces.ts";
-import { makeMounts } from "./make_mounts.ts";
+import { makeMounts, makePtyMounts } from "./make_mounts.ts";
 
 const MS_RELATIME = 1 << 21;
 const ALL = "ff00200000000000";
@@ -61,6 +61,37 @@ Deno.test("makeMounts() makes each mount apart, and puts it where it belongs", (
     "close 0",
     "close 2",
     "close 1",
+  ]);
+  assert.equal(context.lowest.peek(), 0);
+});
+
+Deno.test("makePtyMounts() makes what shows pseudoterminals, which makeMounts() leaves out", () => {
+  const [root] = PLAN.steps;
+  assert.ok(root);
+  const place = { flags: 0x8, followsHost: false, on: 0 };
+  const pts = { kind: "new", type: "devpts", source: "", options: [], lateOptions: [], files: [] } as const;
+  const plan: MountsPlan = {
+    steps: [
+      root,
+      { ...place, mountPoint: "/dev/pts", at: "dev/pts", source: pts },
+      { ...place, mountPoint: "/dev/console", at: "dev/console", source: { kind: "part", of: 1, path: "7", pty: 7 } },
+    ],
+    sharing: [],
+  };
+  const calls = makeMounts(filesContext(), plan).map(renderCall);
+  assert.deepEqual(calls.filter((call) => /console|open_tree|^close/.test(call)), [
+    'open_tree -100 "/srv" 1 = 0',
+    "close 1",
+    "close 1",
+    "close 0",
+    "close 2",
+  ]);
+  const context = filesContext();
+  assert.deepEqual(makePtyMounts(context, plan).map(renderCall), [
+    'open_tree -100 "/dev/pts/7" 1 = 0',
+    `mount_setattr 0 "" 4096 2800000000000000${ALL}${PRIVATE}${NOTHING} 32`,
+    'move_mount 0 "" -100 "/dev/console" 4',
+    "close 0",
   ]);
   assert.equal(context.lowest.peek(), 0);
 });

@@ -80,6 +80,7 @@ function planMaster(planner: FilePlanner, { index, master, slaves }: Pty): Handl
   const { path = "/dev/ptmx", flags } = master;
   const handle = planner.fileHandle(master.id, { link: path, flags, position: 0, lines: [`tty-index: ${index}`] });
   planner.terminals.masters.push({ handle, index, path, flags });
+  if (master.terminal.isOutside === true) planner.terminals.given.push(handle);
   return handle;
 }
 

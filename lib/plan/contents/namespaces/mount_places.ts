@@ -118,6 +118,13 @@ export class MountPlaces {
     ))?.mountPoint;
   }
 
+  /** The number of the pseudoterminal that a mount shows, and nothing else; its file is there when its master is open. */
+  ptyOf(mount: Mount): number | undefined {
+    const { type, root } = mount;
+    const isFile = type === "devpts" && /^\/\d+$/.test(root);
+    return isFile && this.#isMade(mount) ? Number(root.slice(1)) : undefined;
+  }
+
   #isBefore(one: Mount, other: Mount): boolean {
     return this.mounts.indexOf(one) < this.mounts.indexOf(other);
   }

@@ -29,7 +29,13 @@ export type MountSource =
   /** A copy of what this host has at a path. */
   | { readonly kind: "here"; readonly path: string }
   /** A part of another mount; empty: all that it shows. */
-  | { readonly kind: "part"; readonly of: number; readonly path: string }
+  | {
+    readonly kind: "part";
+    readonly of: number;
+    readonly path: string;
+    /** The number of the pseudoterminal that it shows, whose file is there as long as its master is open. */
+    readonly pty?: number;
+  }
   | NewFileSystem;
 
 export interface NewFileSystem {

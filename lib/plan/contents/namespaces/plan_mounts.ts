@@ -92,7 +92,8 @@ function mountProblem(mount: Mount, questions: MountQuestions): string | undefin
   const isTwin = places.mounts.some((other) => (
     other !== mount && other.parent === mount.parent && other.mountPoint === mount.mountPoint
   ));
-  return isTwin ? "another mount is at the same place" : pointProblem(mount, questions);
+  if (isTwin) return "another mount is at the same place";
+  return ptyProblem(mount, places) ?? pointProblem(mount, questions);
 }
 
 function placeProblem({ external, source }: Mount): string {
@@ -113,6 +114,18 @@ function madeProblem(mount: Mount, questions: MountQuestions): string | undefine
     return `it shows only ${JSON.stringify(root)} of its file system, and no other mount shows all of it`;
   }
   return type === "tmpfs" && mount.tree === undefined ? "the images do not have its files" : undefined;
+}
+
+/** Made when all others are there and share what they are to share, it is one by itself. */
+function ptyProblem(mount: Mount, places: MountPlaces): string | undefined {
+  if (places.ptyOf(mount) === undefined) return undefined;
+  const { peers, master, isUnbindable } = mount;
+  if (peers !== undefined || master !== undefined || isUnbindable) {
+    return "it shows a pseudoterminal, and shares with others or is unbindable";
+  }
+  return places.mounts.some(({ parent }) => parent === mount.id)
+    ? "it shows a pseudoterminal, and has a mount on it"
+    : undefined;
 }
 
 function pointProblem(mount: Mount, { places, host: { files } }: MountQuestions): string | undefined {
@@ -208,7 +221,9 @@ function planSource(mount: Mount, { questions, indices }: StepContext): MountSou
   const { places } = questions;
   const base = places.baseOf(mount);
   if (base !== undefined) {
-    return { kind: "part", of: indices.get(base.id) ?? 0, path: pathBelow(base.root, mount.root).slice(1) };
+    const path = pathBelow(base.root, mount.root).slice(1);
+    const pty = places.ptyOf(mount);
+    return { kind: "part", of: indices.get(base.id) ?? 0, path, ...pty === undefined ? {} : { pty } };
   }
   const place = places.placeOf(mount);
   if (place?.kind === "here") return place;

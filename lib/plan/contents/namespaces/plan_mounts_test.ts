@@ -42,7 +42,10 @@ function describePoint({ on, at, mountPoint }: MountStep, steps: readonly MountS
 
 function describeSource({ source }: MountStep, steps: readonly MountStep[]): string {
   if (source.kind === "here") return source.path;
-  if (source.kind === "part") return `${source.path || "all"} of ${steps[source.of]?.mountPoint}`;
+  if (source.kind === "part") {
+    const pty = source.pty === undefined ? "" : `, pseudoterminal ${source.pty}`;
+    return `${source.path || "all"} of ${steps[source.of]?.mountPoint}${pty}`;
+  }
   const options = [
     ...source.options,
     ...source.lateOptions.map(({ name }) => ({ name: `late ${name}`, value: undefined })),
@@ -77,6 +80,14 @@ Deno.test("planMounts() plans what is mounted, and in which order", async (t) =>
         "data on /: /srv/data",
         "again on /: all of /data",
       ],
+    },
+    {
+      name: "a pseudoterminal, which is there later",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/dev/pts", type: "devpts" }),
+        aMount({ id: 3, mountPoint: "/dev/console", device: 102, type: "devpts", root: "/7" }),
+      ],
+      want: ["/: /", "dev/pts on /: devpts", "dev/console on /: 7 of /dev/pts, pseudoterminal 7"],
     },
     {
       name: "what covers others comes behind them",
@@ -244,6 +255,23 @@ Deno.test("planMounts() refuses what cannot be made again", async (t) => {
       name: "one that receives from nobody in sight",
       mounts: [aMount({ id: 2, mountPoint: "/a", master: 77 })],
       want: 'mount "/a" of type tmpfs: it receives mounts from one outside of the checkpoint (it is a slave)',
+    },
+    {
+      name: "a pseudoterminal that shares",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/pts", type: "devpts" }),
+        aMount({ id: 3, mountPoint: "/a", device: 102, type: "devpts", root: "/7", peers: 5 }),
+      ],
+      want: 'mount "/a" of type devpts: it shows a pseudoterminal, and shares with others or is unbindable',
+    },
+    {
+      name: "a pseudoterminal with something on it",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/pts", type: "devpts" }),
+        aMount({ id: 3, mountPoint: "/a", device: 102, type: "devpts", root: "/7" }),
+        aMount({ id: 4, mountPoint: "/a", parent: 3, external: "data" }),
+      ],
+      want: 'mount "/a" of type devpts: it shows a pseudoterminal, and has a mount on it',
     },
     {
       name: "one that is in what is made of it",

@@ -1,13 +1,12 @@
 import type { SendPackets, SentPacket } from "../../../../plan/contents/files/unix/unix_step.ts";
+import { MSG_NOSIGNAL, SCM_RIGHTS } from "../../../../sys/constants.ts";
 import type { RemoteCall, StructReference } from "../../../../tracee/remote_call.ts";
 import { descriptorOf, integers, type Purpose, remoteCall, words } from "../../remote.ts";
 import type { FilesContext } from "../file_calls.ts";
 import { compileLargestBuffers, SOL_SOCKET } from "../socket_options.ts";
 import { encodeAddress } from "./unix_address.ts";
 
-const SCM_RIGHTS = 1;
 const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
 const FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
 
 const HINTS = {
