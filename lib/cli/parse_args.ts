@@ -19,6 +19,8 @@ const DEFAULT_VERBOSITY = 2;
 const MAX_VERBOSITY = 4;
 const ON_MISSING = ["fail", "skip"] as const;
 const EMPTY_NAMESPACES = ["net"] as const;
+/** How values of `--external` begin that are about devices, and not about mounts. */
+const VETH = "veth[";
 
 /**
  * Understands a command line, without the program's name.
@@ -146,8 +148,6 @@ function readMounts(reader: Reader): MountOptions {
   if (root !== undefined && !root.startsWith("/")) reader.refuse("root", root, "an absolute path is needed");
   return { ...optional("root", root?.replace(/(?<=.)\/+$/, "")), external, takesDetected };
 }
-
-const VETH = "veth[";
 
 /** `--external veth[INNER]:NAME@BRIDGE` and its older form, `--veth-pair INNER=NAME@BRIDGE`; the bridge may be left out. */
 function readOuterEnds(reader: Reader): OuterEnd[] {

@@ -1,10 +1,13 @@
-import type { NetDevice } from "./namespaces.ts";
+import type { NetDevice, NetDeviceKind } from "./namespaces.ts";
 
 /** Flags of a device that can be set (`__dev_change_flags`): the others follow from its kind, and from its surroundings. */
 export const CHANGEABLE_FLAGS = 0xf3a5;
 /** IFF_UP and IFF_LOWER_UP (linux/if.h). */
 export const IFF_UP = 1;
 export const IFF_LOWER_UP = 0x1_0000;
+
+/** Kinds that can be made again, which the kernel calls the same; masters before what becomes a part of them. */
+export const MADE_KINDS: readonly NetDeviceKind[] = ["bridge", "veth"];
 
 /** Whether a device can have that name (`dev_valid_name`); the kernel makes another one of a name with a percent sign. */
 export function isDeviceName(name: string): boolean {

@@ -1,5 +1,6 @@
 import { describeAddress, describeRoute } from "../../../model/describe_route.ts";
 import type { NetDevice, NetDeviceKind } from "../../../model/namespaces.ts";
+import { MADE_KINDS } from "../../../model/net_device.ts";
 import {
   IFLA_ADDRESS,
   IFLA_IFNAME,
@@ -28,8 +29,6 @@ import { writeSysctl } from "./write_sysctl.ts";
 const RTM_GETADDR = 22;
 const RTM_GETROUTE = 26;
 const RTA_TABLE = 15;
-/** Kinds of devices that are made, as the kernel calls them. */
-const KINDS: readonly NetDeviceKind[] = ["bridge", "veth"];
 /** Families of addresses: routes of others are for multicast. */
 const FAMILIES: readonly number[] = [2, 10];
 
@@ -102,7 +101,7 @@ function buildDevice({ header, attributes }: RouteMessage): NetDevice {
 
 function kindOf(info: Uint8Array | undefined): NetDeviceKind {
   const text = textOf(parseAttributes(info ?? new Uint8Array(), 0).get(IFLA_INFO_KIND));
-  return KINDS.find((kind) => kind === text) ?? "other";
+  return MADE_KINDS.find((kind) => kind === text) ?? "other";
 }
 
 function textOf(bytes: Uint8Array | undefined): string {

@@ -1,7 +1,7 @@
 import type { HostNetwork } from "../../../host/host.ts";
-import type { NetContents, NetDevice, NetDeviceKind, NetNamespace } from "../../../model/namespaces.ts";
+import type { NetContents, NetDevice, NetNamespace } from "../../../model/namespaces.ts";
 import { addressDevice, IFA_ADDRESS } from "../../../model/describe_route.ts";
-import { CHANGEABLE_FLAGS, IFF_LOWER_UP, IFF_UP, nameDevice } from "../../../model/net_device.ts";
+import { CHANGEABLE_FLAGS, IFF_LOWER_UP, IFF_UP, MADE_KINDS, nameDevice } from "../../../model/net_device.ts";
 import {
   encodeAttributes,
   encodeRouteBody,
@@ -38,9 +38,6 @@ export const LOOPBACK: NetDevice = { kind: "loopback", name: "lo", index: 1, mtu
 
 /** What a new device has (`ETH_DATA_LEN`). */
 const DEFAULT_MTU = 1500;
-
-/** Kinds that can be made again; masters before what becomes a part of them. */
-const MADE_KINDS: readonly NetDeviceKind[] = ["bridge", "veth"];
 
 /** How the kernel makes a link-local address for a device that has just been connected. */
 const IN6_ADDR_GEN_MODE_EUI64 = 0;
