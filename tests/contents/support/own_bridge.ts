@@ -2,7 +2,11 @@ import { runProgram } from "./live_tree.ts";
 
 /** A bridge of this host for a test, with nothing in it; its name begins with `cgrv`, as those of all our devices. */
 export class OwnBridge implements AsyncDisposable {
-  private constructor(readonly name: string) {}
+  readonly #name: string;
+
+  private constructor(name: string) {
+    this.#name = name;
+  }
 
   static async create(name: string): Promise<OwnBridge> {
     await runIp(["link", "add", name, "type", "bridge"]);
@@ -17,7 +21,7 @@ export class OwnBridge implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await runIp(["link", "del", this.name]);
+    await runIp(["link", "del", this.#name]);
   }
 }
 
