@@ -8,6 +8,7 @@ import {
   MANAGE_MODES,
   type MountOptions,
   type OuterEnd,
+  type OuterParent,
   type PlanOptions,
 } from "../plan/plan.ts";
 import type { Invocation } from "./invocation.ts";
@@ -21,6 +22,7 @@ const ON_MISSING = ["fail", "skip"] as const;
 const EMPTY_NAMESPACES = ["net"] as const;
 /** How values of `--external` begin that are about devices, and not about mounts. */
 const VETH = "veth[";
+const MACVLAN = "macvlan[";
 
 /**
  * Understands a command line, without the program's name.
@@ -102,6 +104,7 @@ function readPlanOptions(reader: Reader): PlanOptions {
     inheritedFiles: readInheritedFiles(reader),
     mounts: readMounts(reader),
     outerEnds: readOuterEnds(reader),
+    parents: readParents(reader),
     leavesNetEmpty: reader.choice("empty-ns", EMPTY_NAMESPACES) !== undefined,
     externalUnixSockets: reader.has("ext-unix-sk"),
     connections: readConnections(reader),
@@ -126,7 +129,7 @@ function readInheritedFiles(reader: Reader): InheritedFile[] {
 function readMounts(reader: Reader): MountOptions {
   const root = reader.value("root");
   const given = [
-    ...reader.values("external").filter((text) => !text.startsWith(VETH)).map((text) => (
+    ...reader.values("external").filter((text) => !isOfDevice(text)).map((text) => (
       [text, "external", /^mnt\[([^\]]*)\](?::(.*))?$/s.exec(text)] as const
     )),
     ...reader.values("ext-mount-map").map((text) => (
@@ -170,6 +173,24 @@ function readOuterEnds(reader: Reader): OuterEnd[] {
     } else ends.push({ inner, name, ...optional("bridge", bridge) });
   }
   return ends;
+}
+
+function isOfDevice(text: string): boolean {
+  return text.startsWith(VETH) || text.startsWith(MACVLAN);
+}
+
+/** `--external macvlan[INNER]:PARENT` */
+function readParents(reader: Reader): OuterParent[] {
+  const parents: OuterParent[] = [];
+  for (const text of reader.values("external").filter((text) => text.startsWith(MACVLAN))) {
+    const [, inner = "", parent = ""] = /^macvlan\[([^\]]*)\]:(.*)$/s.exec(text) ?? [];
+    if (![inner, parent].every(isDeviceName)) {
+      reader.refuse("external", text, 'names of devices are needed, as in "macvlan[eth0]:PARENT"');
+    } else if (parents.some((other) => other.inner === inner)) {
+      reader.refuse("external", text, "there is another parent for the same device");
+    } else parents.push({ inner, parent });
+  }
+  return parents;
 }
 
 /** CRIU closes connections when it is told to do both. */

@@ -16,6 +16,7 @@ const PLAN_OPTIONS = {
   inheritedFiles: [],
   mounts: { external: [], takesDetected: false },
   outerEnds: [],
+  parents: [],
   leavesNetEmpty: false,
   externalUnixSockets: false,
   connections: "refuse",
@@ -93,6 +94,7 @@ Deno.test("parseArgs() understands", async (t) => {
         ],
       }),
     ],
+    ["--external macvlan[a]:b", planOptions({ parents: [{ inner: "a", parent: "b" }] })],
     ["--external mnt[]:ms", withMounts({ takesDetected: true })],
     ["--file-locks", RESTORE],
     ["-l", RESTORE],
@@ -256,6 +258,13 @@ Deno.test("parseArgs() refuses", async (t) => {
           `Cannot use "--external=${text}": names of devices are needed, as in "veth[eth0]:NAME@BRIDGE"`
         )),
         'Cannot use "--veth-pair=a": names of devices are needed, as in "eth0=NAME@BRIDGE"',
+      ].join("\n  "),
+    ],
+    [
+      "--external macvlan[a] --external macvlan[b]:c --external macvlan[b]:d",
+      [
+        'Cannot use "--external=macvlan[a]": names of devices are needed, as in "macvlan[eth0]:PARENT"',
+        'Cannot use "--external=macvlan[b]:d": there is another parent for the same device',
       ].join("\n  "),
     ],
     [

@@ -99,6 +99,7 @@ Deno.test("buildNetNamespace() tells of a device whether its other end is within
       aNetDeviceEntry({ ...veth, ifindex: 2, name: "a", peerIfindex: 3, peerNsid: 9, master: 5 }),
       aNetDeviceEntry({ ...veth, ifindex: 3, name: "b", peerIfindex: 2, peerNsid: 9 }),
       aNetDeviceEntry({ ...veth, ifindex: 4, name: "c", peerIfindex: 2 }),
+      aNetDeviceEntry({ ...veth, type: 7, ifindex: 6, name: "e", peerIfindex: 5, peerNsid: 9, macvlan: { mode: 4 } }),
       aNetDeviceEntry({ type: 6, mtu: 1500, flags: 1, ifindex: 5, name: "d", peerIfindex: 5, peerNsid: 9 }),
     ],
   });
@@ -108,6 +109,7 @@ Deno.test("buildNetNamespace() tells of a device whether its other end is within
     { ...same, index: 2, name: "a", peer: 3, master: 5 },
     { ...same, index: 3, name: "b", peer: 2 },
     { ...same, index: 4, name: "c" },
+    { ...same, kind: "macvlan", index: 6, name: "e", peer: 5, macvlan: { mode: 4, flags: 0 } },
     { kind: "bridge", mtu: 1500, flags: 1, index: 5, name: "d" },
   ]);
 });
@@ -140,7 +142,7 @@ Deno.test("buildNetNamespace() finds what cannot be", async (t) => {
     {
       name: "an end of which there is no other",
       given: { devices: [aNetDeviceEntry({ type: 2, name: "a", ifindex: 2, peerIfindex: 3, peerNsid: 9 })] },
-      want: 'netdev-9.img: the other end of the veth device "a" is device 3, which is no such',
+      want: 'netdev-9.img: the veth device "a" is connected to device 3, which is no such',
     },
     {
       name: "something else",

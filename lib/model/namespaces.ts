@@ -120,8 +120,17 @@ export interface NetDevice {
   readonly address?: Uint8Array;
   /** Index of the device that it is a part of, as of a bridge. */
   readonly master?: number;
-  /** Index of the other end of a veth device; absent when that is in another namespace. */
+  /** Index of the other end of a veth device, or of the parent of a macvlan one; absent when in another namespace. */
   readonly peer?: number;
+  readonly macvlan?: Macvlan;
+}
+
+/** How a macvlan device uses its parent. */
+export interface Macvlan {
+  /** MACVLAN_MODE_* (linux/if_link.h) */
+  readonly mode: number;
+  /** MACVLAN_FLAG_* */
+  readonly flags: number;
 }
 
 /** `other`: of a type that is unknown here. */

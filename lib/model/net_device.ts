@@ -7,7 +7,10 @@ export const IFF_UP = 1;
 export const IFF_LOWER_UP = 0x1_0000;
 
 /** Kinds that can be made again, which the kernel calls the same; masters before what becomes a part of them. */
-export const MADE_KINDS: readonly NetDeviceKind[] = ["bridge", "veth"];
+export const MADE_KINDS: readonly NetDeviceKind[] = ["bridge", "veth", "macvlan"];
+
+/** Kinds of devices that are connected to another one; of other kinds, they are connected to themselves in images. */
+export const CONNECTED_KINDS: readonly NetDeviceKind[] = ["veth", "macvlan"];
 
 /** Whether a device can have that name (`dev_valid_name`); the kernel makes another one of a name with a percent sign. */
 export function isDeviceName(name: string): boolean {

@@ -229,6 +229,8 @@ export interface PlanOptions {
   readonly mounts: MountOptions;
   /** Other ends of veth devices. */
   readonly outerEnds: readonly OuterEnd[];
+  /** Parents of macvlan devices. */
+  readonly parents: readonly OuterParent[];
   /** `--empty-ns net`: a net namespace of the tasks is made, and left to others. */
   readonly leavesNetEmpty: boolean;
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
@@ -266,6 +268,13 @@ export interface OuterEnd {
   readonly name: string;
   /** The bridge there that it becomes a part of; absent: it is left to others to set up. */
   readonly bridge?: string;
+}
+
+/** `--external macvlan[INNER]:PARENT`: what a macvlan device of the tasks' net namespace uses. */
+export interface OuterParent {
+  readonly inner: string;
+  /** A device in cgrestore's own net namespace. */
+  readonly parent: string;
 }
 
 export interface CgroupRoot {

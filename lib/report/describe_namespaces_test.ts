@@ -86,7 +86,7 @@ Deno.test("describeMadeNamespaces() tells what becomes of a net namespace", asyn
     [
       {
         kind: "fill",
-        ...{ setUp: [], sysctls: [], requests: [], addresses: [], routes: ["10.0.0.0/8"] },
+        ...{ setUp: [], connections: [], sysctls: [], requests: [], addresses: [], routes: ["10.0.0.0/8"] },
         devices: [LOOPBACK_DEVICE, { ...LOOPBACK_DEVICE, flags: 0, name: "a" }, { ...LOOPBACK_DEVICE, name: "b" }],
         outerEnds: [{ inner: "a", name: "c" }, { inner: "b", name: "d", bridge: "br0" }],
       },

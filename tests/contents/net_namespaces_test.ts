@@ -66,6 +66,18 @@ testNet({
 });
 testNet({ program: "net_bridge", what: "bridges, and a pair of devices within", ...BRIDGED });
 
+testNet({
+  program: "net_macvlan",
+  what: "a device that uses another one outside",
+  bridge: "cgrvbr",
+  restore: ["--external", "macvlan[mv0]:cgrvbr"],
+});
+testNet({
+  program: "net_macvlan_within",
+  what: "a device that uses another one of the namespace",
+  criuFails: "it wants all parents to be outside",
+});
+
 const CONNECTED = "net_veth_connection: a connection to who is outside goes on";
 
 Deno.test({

@@ -191,4 +191,5 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   inheritedFiles: [],
   mounts: { external: [], takesDetected: false },
   outerEnds: [],
+  parents: [],
 };

@@ -1,7 +1,7 @@
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
+import type { FillNet } from "../../plan/contents/namespaces/net_plan.ts";
 import type { NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
-import type { OuterEnd } from "../../plan/plan.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee } from "../../tracee/tracee.ts";
 import type { ObservedNamespaces } from "../../verify/contents/verify_namespaces.ts";
@@ -26,7 +26,7 @@ import { joinNamespaces, makeNamespaces, type NamespacesContext } from "./namesp
 import type { Observation } from "./namespaces/observation.ts";
 import { observeNamespaces } from "./namespaces/observe_namespaces.ts";
 import { awaitGone, connectOuterEnd, findBridge, takenNames } from "./namespaces/outer_ends.ts";
-import type { RouteContext } from "./namespaces/route_requests.ts";
+import { askForRoutes, type RouteContext } from "./namespaces/route_requests.ts";
 import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { TableRunner, type TableRunnerOptions } from "./table_runner.ts";
@@ -242,16 +242,19 @@ export class ContentsRun {
   /** Lets connections go on. Others see that, so it comes when everything else has been done. */
   resumeConnections(): void {
     const { networkUnlock, finalFiles, namespaces: { net } } = this.#plan;
-    for (const end of net?.kind === "fill" ? net.outerEnds : []) this.#connectOuterEnd(end);
+    if (net?.kind === "fill") this.#connectNet(net);
     if (networkUnlock !== undefined) this.#unlockNetwork(networkUnlock);
     this.#hasResumed = true;
     this.#makeFiles(finalFiles, []);
   }
 
-  #connectOuterEnd(end: OuterEnd): void {
-    if (end.bridge === undefined) return;
+  #connectNet({ connections, outerEnds }: FillNet): void {
     const context = this.#routeContext({ ...this.#context, lowest: new LowestDescriptors([]) });
-    this.#observe(connectOuterEnd(context, end, this.#observe(findBridge(context, end.bridge))));
+    if (connections.length > 0) this.#observe(askForRoutes(context, connections));
+    for (const end of outerEnds) {
+      if (end.bridge === undefined) continue;
+      this.#observe(connectOuterEnd(context, end, this.#observe(findBridge(context, end.bridge))));
+    }
   }
 
   /** Waits until nothing is left of devices that were made outside of the tasks' net namespace; these are gone then. */

@@ -20,7 +20,7 @@ import { Inheritance } from "./inheritance.ts";
 import type { SystemSegments } from "./memory/plan_attachments.ts";
 import type { MountPlaces } from "./namespaces/mount_places.ts";
 import { withOwnNetwork } from "./namespaces/own_network.ts";
-import { notesOnOuterEnds } from "./namespaces/plan_devices.ts";
+import { notesOnOptions } from "./namespaces/plan_devices.ts";
 import { notesOnMounts } from "./namespaces/plan_mounts.ts";
 import { planNamespaces } from "./namespaces/plan_namespaces.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
@@ -53,7 +53,7 @@ export interface ContentsQuestions {
   readonly tasks: readonly ExpectedTask[];
   readonly options:
     & Omit<FilePlannerOptions, "tasks" | "places">
-    & Pick<PlanOptions, "leavesNetEmpty" | "mounts" | "outerEnds">;
+    & Pick<PlanOptions, "leavesNetEmpty" | "mounts" | "outerEnds" | "parents">;
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
   /** As for tasks: where the root unshares its cgroup namespace. */
@@ -103,7 +103,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     ...{ checkpoint, host, places, rootIsSibling, namespaceRoot, problems, notes },
     contents: net === undefined ? contents.namespaces : { ...contents.namespaces, net },
     inherited: (key) => files.inherited(key),
-    outerEnds: options.outerEnds,
+    ...{ outerEnds: options.outerEnds, parents: options.parents },
     scratch: free.kept,
   });
   const quietTasks = programs.flatMap((program) => planTask(draft, program));
@@ -144,7 +144,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       ...files.notes,
       ...notesOnInheritedFiles(files),
       ...notesOnMounts(contents.namespaces.mounts ?? [], options.mounts),
-      ...notesOnOuterEnds(net, options.outerEnds),
+      ...notesOnOptions(net, options),
     ],
   };
 }

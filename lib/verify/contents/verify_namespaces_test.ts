@@ -76,6 +76,7 @@ const FILL: FillNet = {
   setUp: [],
   sysctls: [{ path: "net/unix/max_dgram_qlen", value: "10" }],
   requests: [],
+  connections: [],
   outerEnds: [],
   devices: [LOOPBACK_DEVICE, VETH_DEVICE],
   addresses: ["127.0.0.1/8", "::1/128"],

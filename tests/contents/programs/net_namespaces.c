@@ -334,6 +334,29 @@ PROGRAM(net_bridge)
 	ready_with_network();
 }
 
+/* A device that uses another one outside, the bridge cgrvbr. */
+PROGRAM(net_macvlan)
+{
+	char command[200];
+	int host = MUST(open("/proc/self/ns/net", O_RDONLY));
+	enter_network();
+	snprintf(command, sizeof(command),
+	         "ip link add link cgrvbr name mv0 index 5 mtu 1400 netns %d type macvlan mode private", getpid());
+	run_in(host, command);
+	MUST(close(host));
+	run("ip link set lo up && ip link set mv0 up && ip addr add 10.4.0.2/24 dev mv0");
+	ready_with_network();
+}
+
+/* The same within. */
+PROGRAM(net_macvlan_within)
+{
+	enter_network();
+	run("ip link add br0 address 02:00:00:00:00:20 type bridge && ip link set br0 up &&"
+	    "ip link add link br0 name mv1 type macvlan mode vepa");
+	ready_with_network();
+}
+
 /* A little of everything, in a tree; for calls that fail. */
 PROGRAM(net_several)
 {

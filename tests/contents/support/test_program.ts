@@ -6,6 +6,7 @@ import { compileHolder } from "./compile_holder.ts";
 import { describeImages } from "./describe_images.ts";
 import { compareTrees } from "./describe_tree.ts";
 import { LiveTree } from "./live_tree.ts";
+import { OwnBridge } from "./own_bridge.ts";
 import { OwnNetwork } from "./own_network.ts";
 import { SharedMounts } from "./shared_mounts.ts";
 
@@ -51,6 +52,8 @@ export interface ProgramTest {
   readonly networkSetup?: string;
   /** Devices that its end takes away from that network, some time later. */
   readonly outerDevices?: readonly string[];
+  /** A bridge that is made for it on this host. */
+  readonly bridge?: string;
   /** It is in a mount namespace in which everything is shared. */
   readonly sharesMounts?: boolean;
 }
@@ -77,6 +80,7 @@ export function testProgram(test: ProgramTest): void {
       await using network = test.network === undefined ? undefined : await OwnNetwork.create(test.network);
       await network?.setUp(test.networkSetup ?? "true");
       const awaitOuterDevices = async () => await network?.awaitGone(test.outerDevices ?? []);
+      await using __ = test.bridge === undefined ? undefined : await OwnBridge.create(test.bridge);
       await using mounts = test.sharesMounts === true ? await SharedMounts.create() : undefined;
       await using tree = await LiveTree.create({ home: network ?? mounts });
       await tree.start(commandOf(test, { holder, tree }));

@@ -1,6 +1,6 @@
 import { describeAddress, describeRoute } from "../../../model/describe_route.ts";
 import type { NetDevice, NetDeviceKind } from "../../../model/namespaces.ts";
-import { MADE_KINDS } from "../../../model/net_device.ts";
+import { CONNECTED_KINDS, MADE_KINDS } from "../../../model/net_device.ts";
 import {
   IFLA_ADDRESS,
   IFLA_IFNAME,
@@ -95,7 +95,7 @@ function buildDevice({ header, attributes }: RouteMessage): NetDevice {
     flags: numberAt(header, FLAGS) ?? 0,
     ...address === undefined ? {} : { address },
     ...master === undefined ? {} : { master },
-    ...kind !== "veth" || peer === undefined ? {} : { peer },
+    ...!CONNECTED_KINDS.includes(kind) || peer === undefined ? {} : { peer },
   };
 }
 

@@ -25,7 +25,9 @@ export interface FillNet {
   readonly setUp: readonly RouteRequest[];
   readonly sysctls: readonly Sysctl[];
   readonly requests: readonly RouteRequest[];
-  /** Ends of its devices that are outside, in cgrestore's own; they get into their bridges last of all. */
+  /** Last of all: have devices take packets that are for them. */
+  readonly connections: readonly RouteRequest[];
+  /** Ends of its devices that are outside, in cgrestore's own; they get into their bridges after that. */
   readonly outerEnds: readonly OuterEnd[];
   /** What there is in the end. */
   readonly devices: readonly NetDevice[];

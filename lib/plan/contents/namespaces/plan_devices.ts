@@ -8,6 +8,8 @@ import {
   IFLA_ADDRESS,
   IFLA_IFNAME,
   IFLA_INFO_KIND,
+  IFLA_LINK,
+  IFLA_LINK_NETNSID,
   IFLA_LINKINFO,
   IFLA_MASTER,
   IFLA_MTU,
@@ -17,17 +19,22 @@ import {
   RTM_SETLINK,
   textValue,
 } from "../../../model/route_message.ts";
-import type { OuterEnd } from "../../plan.ts";
+import type { OuterEnd, PlanOptions } from "../../plan.ts";
 import type { RouteRequest } from "./net_plan.ts";
 
-/** Facts of rtnetlink(7) (linux/netlink.h, linux/if_link.h, linux/veth.h). */
+/** Facts of rtnetlink(7) (linux/netlink.h, linux/if_link.h, linux/veth.h, linux/net_namespace.h). */
 const NLM_F_EXCL = 0x200;
 const NLM_F_CREATE = 0x400;
 const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
+const IFLA_MACVLAN_MODE = 1;
+const IFLA_MACVLAN_FLAGS = 2;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
+const RTM_NEWNSID = 88;
+const NETNSA_NSID = 1;
+const NETNSA_FD = 3;
 const AF_INET6 = 10;
 
 /** IFF_BROADCAST, IFF_LOOPBACK and IFF_POINTOPOINT tell the kind, IFF_RUNNING, IFF_LOWER_UP and IFF_DORMANT the state. */
@@ -43,10 +50,11 @@ const DEFAULT_MTU = 1500;
 const IN6_ADDR_GEN_MODE_EUI64 = 0;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 
+/** What the user has told of devices outside. */
+type DeviceOptions = Pick<PlanOptions, "outerEnds" | "parents">;
+
 /** What planning devices has to know. */
-export interface DeviceQuestions {
-  /** What the user has told of ends outside. */
-  readonly outerEnds: readonly OuterEnd[];
+export interface DeviceQuestions extends DeviceOptions {
   readonly network: HostNetwork | undefined;
 }
 
@@ -60,13 +68,23 @@ function isHalfOutside({ kind, peer }: NetDevice): boolean {
   return kind === "veth" && peer === undefined;
 }
 
+function hasOuterParent({ kind, peer }: NetDevice): boolean {
+  return kind === "macvlan" && peer === undefined;
+}
+
 /** What the user has told of devices that are not there. */
-export function notesOnOuterEnds(net: NetNamespace | undefined, outerEnds: readonly OuterEnd[]): string[] {
+export function notesOnOptions(net: NetNamespace | undefined, { outerEnds, parents }: DeviceOptions): string[] {
   const devices = net?.kind === "own" ? net.devices : [];
   const used = outerEndsOf(devices, outerEnds);
-  return outerEnds.filter((end) => !used.includes(end)).map(({ inner }) => (
-    `nothing in the checkpoint is the veth device "${inner}" with its other end outside: that is not made`
-  ));
+  const children = new Set(devices.filter(hasOuterParent).map(({ name }) => name));
+  return [
+    ...outerEnds.filter((end) => !used.includes(end)).map(({ inner }) => (
+      `nothing in the checkpoint is the veth device "${inner}" with its other end outside: that is not made`
+    )),
+    ...parents.filter(({ inner }) => !children.has(inner)).map(({ inner }) => (
+      `nothing in the checkpoint is the macvlan device "${inner}" with its parent outside: that is not used`
+    )),
+  ];
 }
 
 /** What is lost of devices. */
@@ -82,6 +100,7 @@ export function findDeviceObstacles(devices: readonly NetDevice[], questions: De
     ...devices.flatMap((device) => deviceObstacle(device, devices)),
     ...devices.filter(isHalfOutside).flatMap((device) => outsideObstacle(device, questions)),
     ...outerEndsOf(devices, questions.outerEnds).flatMap((end) => outerEndObstacles(end, questions)),
+    ...devices.filter(({ kind }) => kind === "macvlan").flatMap((device) => macvlanObstacles(device, questions)),
   ];
 }
 
@@ -109,6 +128,34 @@ function outsideObstacle({ name }: NetDevice, { outerEnds }: DeviceQuestions): s
   ];
 }
 
+/** The addresses that a device in the mode for sources takes packets of are not in images. */
+const MACVLAN_MODE_SOURCE = 16;
+/** For private devices, for VEPA and for bridges: one can become the other, so packets can be taken later. */
+const MACVLAN_MODES: readonly number[] = [1, 2, 4];
+
+function macvlanObstacles(device: NetDevice, questions: DeviceQuestions): string[] {
+  const { name, macvlan } = device;
+  const parent = questions.parents.find(({ inner }) => inner === name)?.parent;
+  if (macvlan === undefined || !MACVLAN_MODES.includes(macvlan.mode)) {
+    return [`${nameDevice(device)} cannot be restored: its mode is ${macvlan?.mode ?? "not told"}`];
+  }
+  if (!hasOuterParent(device)) return [];
+  if (parent === undefined) {
+    return [
+      `${nameDevice(device)} has its parent outside, which has to be named: --external "macvlan[${name}]:PARENT"`,
+    ];
+  }
+  return parentOf(device, questions) === undefined
+    ? [`"${parent}", the parent of ${nameDevice(device)}, is not there, or not shown by sysfs`]
+    : [];
+}
+
+/** The index of the device outside that a macvlan device uses. */
+function parentOf({ name }: NetDevice, { parents, network }: DeviceQuestions): number | undefined {
+  const parent = parents.find(({ inner }) => inner === name)?.parent;
+  return [...network?.devices ?? []].find(([, other]) => other === parent)?.[0];
+}
+
 /** Nothing is said of what could not be found out. */
 function outerEndObstacles({ inner, name, bridge }: OuterEnd, { network }: DeviceQuestions): string[] {
   if (network === undefined) return [];
@@ -129,13 +176,14 @@ function bridgeObstacle(
 }
 
 /** Makes the devices that the namespace is not born with, and sets all of them up. */
-export function makeDevices({ devices }: NetContents, outerEnds: readonly OuterEnd[]): RouteRequest[] {
+export function makeDevices(devices: readonly NetDevice[], questions: DeviceQuestions): RouteRequest[] {
   const others = devices.filter(isMade);
   const ordered = others.toSorted((a, b) => MADE_KINDS.indexOf(a.kind) - MADE_KINDS.indexOf(b.kind));
   const loopback = devices.find(({ kind }) => kind === "loopback") ?? LOOPBACK;
   return [
     setUpDevice(loopback),
-    ...ordered.flatMap((device) => makeDevice(device, { devices, outerEnds })),
+    ...devices.some(hasOuterParent) ? [nameHostNetwork()] : [],
+    ...ordered.flatMap((device) => makeDevice(device, { devices, questions })),
     ...others.map((device) => setAddressMode(device, IN6_ADDR_GEN_MODE_NONE)),
     // A bridge takes the size of packets of its parts, until it gets its own.
     ...ordered.toReversed().map(setUpDevice),
@@ -173,25 +221,24 @@ function linkLocalOf({ address = new Uint8Array() }: NetDevice): string {
 
 interface MakeContext {
   readonly devices: readonly NetDevice[];
-  readonly outerEnds: readonly OuterEnd[];
+  readonly questions: DeviceQuestions;
 }
 
 /** Of a pair, the first one makes the other. */
-function makeDevice(device: NetDevice, { devices, outerEnds }: MakeContext): RouteRequest[] {
+function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
   const { index, kind, peer } = device;
-  if (peer !== undefined && peer < index) return [];
-  const outer = outerEndsOf(devices, outerEnds).find(({ inner }) => inner === device.name);
-  const other = devices.find((other) => other.index === peer);
-  const data = kind !== "veth"
-    ? undefined
-    : other !== undefined
-    ? otherEnd(other.index, describingAttributes(other))
-    : otherEnd(0, outerAttributes(device, outer));
+  if (kind === "veth" && peer !== undefined && peer < index) return [];
+  const outer = outerEndsOf([device], context.questions.outerEnds)[0];
+  const data = infoOf(device, context);
   const info = new Map([
     [IFLA_INFO_KIND, textValue(kind)],
     ...data === undefined ? [] : [[IFLA_INFO_DATA, data] as const],
   ]);
-  const attributes = new Map([...describingAttributes(device), [IFLA_LINKINFO, encodeAttributes(info)] as const]);
+  const attributes = new Map([
+    ...describingAttributes(device),
+    ...kind === "macvlan" ? parentAttributes(device, context.questions) : [],
+    [IFLA_LINKINFO, encodeAttributes(info)] as const,
+  ]);
   return [{
     attempt: `Cannot make ${nameDevice(device)}${outer === undefined ? "" : ` with the other end "${outer.name}"`}`,
     type: RTM_NEWLINK,
@@ -200,6 +247,74 @@ function makeDevice(device: NetDevice, { devices, outerEnds }: MakeContext): Rou
     ...outer === undefined ? {} : { endsWithHostNetwork: true },
     tolerated: [],
   }];
+}
+
+/** What a device of its kind has besides. */
+function infoOf(device: NetDevice, { devices, questions }: MakeContext): Uint8Array | undefined {
+  const { kind, macvlan, peer } = device;
+  if (kind === "macvlan") return macvlanInfo(MACVLAN_MODE_SOURCE, macvlan?.flags ?? 0);
+  if (kind !== "veth") return undefined;
+  const other = devices.find(({ index }) => index === peer);
+  return other === undefined
+    ? otherEnd(0, outerAttributes(device, outerEndsOf([device], questions.outerEnds)[0]))
+    : otherEnd(other.index, describingAttributes(other));
+}
+
+function macvlanInfo(mode: number, flags: number): Uint8Array {
+  return encodeAttributes(
+    new Map([
+      [IFLA_MACVLAN_MODE, numberValue(mode)],
+      [IFLA_MACVLAN_FLAGS, new Uint8Array(Uint16Array.of(flags).buffer)],
+    ]),
+  );
+}
+
+/** The parent is told by its index in its own namespace. */
+function parentAttributes(device: NetDevice, questions: DeviceQuestions): [number, Uint8Array][] {
+  if (device.peer !== undefined) return [[IFLA_LINK, numberValue(device.peer)]];
+  return [
+    [IFLA_LINK, numberValue(parentOf(device, questions) ?? 0)],
+    [IFLA_LINK_NETNSID, numberValue(HOST_ID)],
+  ];
+}
+
+/** The id that the net namespace of cgrestore has in the new one: the kernel would choose the same. */
+const HOST_ID = 0;
+
+function nameHostNetwork(): RouteRequest {
+  return {
+    attempt: "Cannot give the net namespace of this host a number in that of the tasks",
+    type: RTM_NEWNSID,
+    flags: 0,
+    body: encodeRouteBody({
+      header: new Uint8Array(4),
+      attributes: new Map([[NETNSA_NSID, numberValue(HOST_ID)], [NETNSA_FD, numberValue(0)]]),
+    }),
+    endsWithHostNetwork: true,
+    tolerated: [],
+  };
+}
+
+/** A macvlan device is made to take packets of nobody, since its parent may be connected to others. */
+export function connectDevices(devices: readonly NetDevice[]): RouteRequest[] {
+  return devices.flatMap((device) => {
+    const { index, kind, macvlan } = device;
+    if (macvlan === undefined) return [];
+    const info = new Map([
+      [IFLA_INFO_KIND, textValue(kind)],
+      [IFLA_INFO_DATA, macvlanInfo(macvlan.mode, macvlan.flags)],
+    ]);
+    return [{
+      attempt: `Cannot connect ${nameDevice(device)}`,
+      type: RTM_NEWLINK,
+      flags: 0,
+      body: encodeRouteBody({
+        header: linkHeader(index),
+        attributes: new Map([[IFLA_LINKINFO, encodeAttributes(info)]]),
+      }),
+      tolerated: [],
+    }];
+  });
 }
 
 function otherEnd(index: number, attributes: ReadonlyMap<number, Uint8Array>): Uint8Array {

@@ -3,10 +3,11 @@ import { anAddress, aNet, LOOPBACK_DEVICE, VETH_DEVICE } from "../../../../tests
 import { IDLE_NETWORK } from "../../../../tests/support/sockets.ts";
 import type { NetContents, NetDevice } from "../../../model/namespaces.ts";
 import {
+  connectDevices,
   type DeviceQuestions,
   findDeviceObstacles,
   makeDevices,
-  notesOnOuterEnds,
+  notesOnOptions,
   restoreAddressModes,
 } from "./plan_devices.ts";
 
@@ -15,10 +16,11 @@ const PAIR: readonly NetDevice[] = [
   { ...VETH_DEVICE, name: "b", index: 9, peer: 8, master: 4 },
   { ...VETH_DEVICE, name: "a", index: 8, peer: 9 },
 ];
+const MACVLAN: NetDevice = { ...VETH_DEVICE, kind: "macvlan", name: "mv0", macvlan: { mode: 4, flags: 1 } };
 const OUT = { inner: "eth0", name: "out" };
 
 function ask(questions: Partial<DeviceQuestions> = {}): DeviceQuestions {
-  return { outerEnds: [], network: IDLE_NETWORK, ...questions };
+  return { outerEnds: [], parents: [], network: IDLE_NETWORK, ...questions };
 }
 
 Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
@@ -47,6 +49,35 @@ Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
         name: "a part of what is not there",
         devices: PAIR,
         want: ['the veth device "b" cannot be restored: it is a part of device 4, which is no bridge in the images'],
+      },
+      {
+        name: "parents",
+        devices: [LOOPBACK_DEVICE, { ...MACVLAN, peer: 1 }],
+        want: [],
+      },
+      {
+        name: "a parent without a name",
+        devices: [MACVLAN],
+        want: [
+          'the macvlan device "mv0" has its parent outside, which has to be named: --external "macvlan[mv0]:PARENT"',
+        ],
+      },
+      {
+        name: "a parent that is not there",
+        devices: [MACVLAN],
+        questions: { parents: [{ inner: "mv0", parent: "p" }] },
+        want: ['"p", the parent of the macvlan device "mv0", is not there, or not shown by sysfs'],
+      },
+      {
+        name: "a parent that is there",
+        devices: [MACVLAN],
+        questions: { parents: [{ inner: "mv0", parent: "lo" }] },
+        want: [],
+      },
+      {
+        name: "a mode that depends on what images do not have",
+        devices: [{ ...MACVLAN, macvlan: { mode: 16, flags: 0 } }],
+        want: ['the macvlan device "mv0" cannot be restored: its mode is 16'],
       },
       { name: "an end without a name", devices: [VETH_DEVICE], want: [unnamed] },
       { name: "an end with a name", devices: [VETH_DEVICE], questions: { outerEnds: [OUT] }, want: [] },
@@ -83,17 +114,21 @@ Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
   }
 });
 
-Deno.test("notesOnOuterEnds() tells what the user has said of devices that are not there", () => {
+Deno.test("notesOnOptions() tells what the user has said of devices that are not there", () => {
   const outerEnds = [OUT, { inner: "a", name: "c" }];
   const note = (name: string) =>
     `nothing in the checkpoint is the veth device "${name}" with its other end outside: that is not made`;
-  assert.deepEqual(notesOnOuterEnds(aNet({ devices: [VETH_DEVICE, ...PAIR] }), outerEnds), [note("a")]);
-  assert.deepEqual(notesOnOuterEnds({ kind: "empty" }, outerEnds), [note("eth0"), note("a")]);
+  assert.deepEqual(notesOnOptions(aNet({ devices: [VETH_DEVICE, ...PAIR] }), { outerEnds, parents: [] }), [note("a")]);
+  assert.deepEqual(notesOnOptions({ kind: "empty" }, { outerEnds, parents: [{ inner: "m", parent: "p" }] }), [
+    note("eth0"),
+    note("a"),
+    'nothing in the checkpoint is the macvlan device "m" with its parent outside: that is not used',
+  ]);
 });
 
 Deno.test("makeDevices() makes bridges, then pairs, and sets up bridges last", () => {
-  const net = aNet({ devices: [...PAIR, LOOPBACK_DEVICE, VETH_DEVICE, BRIDGE] });
-  const requests = makeDevices(net, [OUT]);
+  const devices = [...PAIR, LOOPBACK_DEVICE, VETH_DEVICE, BRIDGE];
+  const requests = makeDevices(devices, ask({ outerEnds: [OUT] }));
   assert.deepEqual(requests.map(({ attempt }) => attempt), [
     'Cannot set up the loopback device "lo"',
     'Cannot make the bridge device "br0"',
@@ -117,9 +152,11 @@ const NAME_ETH0 = "0900030065746830" + "00000000";
 const NAME_OUT = "080003006f757400";
 const KIND_VETH = "0900010076657468" + "00000000";
 
+const PARENTS = new Map([[7, "p"]]);
+
 Deno.test("makeDevices() encodes what the kernel takes", async (t) => {
   const bodies = (devices: readonly NetDevice[]) => (
-    makeDevices(aNet({ devices }), [OUT]).map(({ body }) => body.toHex())
+    makeDevices(devices, ask({ outerEnds: [OUT] })).map(({ body }) => body.toHex())
   );
   await t.step("the flags and the size of packets of the loopback device", () => {
     assert.equal(bodies([LOOPBACK_DEVICE])[0], "00000000" + "01000000" + "01000000" + "a5f30000" + "0800040000000100");
@@ -137,6 +174,22 @@ Deno.test("makeDevices() encodes what the kernel takes", async (t) => {
   await t.step("a pair", () => {
     const peer = `${header("09")}0600030062000000${MTU_1500}${ADDRESS}`;
     assert.ok(bodies(PAIR)[1]?.endsWith(peer));
+  });
+  await t.step("a device with its parent outside, which takes no packets yet", () => {
+    const devices = [MACVLAN];
+    const questions = ask({ parents: [{ inner: "mv0", parent: "p" }], network: { ...IDLE_NETWORK, devices: PARENTS } });
+    const [, named, made] = makeDevices(devices, questions);
+    assert.equal(named?.body.toHex(), "00000000" + "0800010000000000" + "0800030000000000");
+    assert.equal(named?.endsWithHostNetwork, true);
+    const parent = "0800050007000000" + "0800250000000000";
+    assert.ok(made?.body.toHex().includes(parent));
+    assert.ok(made?.body.toHex().endsWith("0800010010000000" + "0600020001000000"));
+    assert.ok(connectDevices(devices)[0]?.body.toHex().endsWith("0800010004000000" + "0600020001000000"));
+  });
+  await t.step("a device with its parent within", () => {
+    const requests = makeDevices([{ ...MACVLAN, peer: 4 }, BRIDGE], ask());
+    assert.equal(requests.some(({ endsWithHostNetwork }) => endsWithHostNetwork), false);
+    assert.ok(requests.some(({ attempt, body }) => /"mv0"/.test(attempt) && body.toHex().includes("0800050004000000")));
   });
   await t.step("a part of a bridge", () => {
     assert.equal(bodies(PAIR).at(-1), `00000000${"09000000"}01100000a5f30000${MTU_1500}08000a0004000000`);

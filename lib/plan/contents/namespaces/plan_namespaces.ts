@@ -26,8 +26,9 @@ export interface NamespaceQuestions {
   readonly rootIsSibling: boolean;
   /** The descriptor of cgrestore's own that the user wants to be used for what a key names (`--inherit-fd`). */
   readonly inherited: (key: string) => number | undefined;
-  /** What the user has told of ends of devices outside. */
+  /** What the user has told of devices outside. */
   readonly outerEnds: PlanOptions["outerEnds"];
+  readonly parents: PlanOptions["parents"];
   /** Behind this address, the root task can attach segments for a while: it has nothing there yet. */
   readonly scratch: number;
   readonly problems: Problem[];

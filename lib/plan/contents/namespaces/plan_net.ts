@@ -6,6 +6,7 @@ import type { Sysctl } from "./namespaces_plan.ts";
 import type { FillNet, JoinNet, NetPlan } from "./net_plan.ts";
 import { addAddresses, findAddressObstacles } from "./plan_addresses.ts";
 import {
+  connectDevices,
   type DeviceQuestions,
   findDeviceObstacles,
   LOOPBACK,
@@ -48,16 +49,18 @@ function planJoin(key: string, { inherited, host, problems }: NamespaceQuestions
 }
 
 function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
-  const { outerEnds, host: { network }, problems, notes } = questions;
+  const { outerEnds, parents, host: { network }, problems, notes } = questions;
   const { devices, addresses, routes } = net;
-  problems.push(...findObstacles(net, { outerEnds, network }).map((what) => ({ where: WHERE, what })));
+  const outside = { outerEnds, parents, network };
+  problems.push(...findObstacles(net, outside).map((what) => ({ where: WHERE, what })));
   if (net.tracksConnections) notes.push("What the kernel knew of connections of the net namespace is not restored");
   notes.push(...notesOnDevices(devices));
   return {
     kind: "fill",
-    setUp: makeDevices(net, outerEnds),
+    setUp: makeDevices(devices, outside),
     sysctls: planSettings(net, questions),
     requests: addAddresses(net),
+    connections: connectDevices(devices),
     outerEnds: outerEndsOf(devices, outerEnds),
     devices: devices.length === 0 ? [LOOPBACK] : devices,
     addresses: addresses.map(describeAddress).sort(),
