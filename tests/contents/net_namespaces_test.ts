@@ -69,8 +69,8 @@ testNet({ program: "net_bridge", what: "bridges, and a pair of devices within", 
 testNet({
   program: "net_macvlan",
   what: "a device that uses another one outside",
-  bridge: "cgrvbr",
-  restore: ["--external", "macvlan[mv0]:cgrvbr"],
+  bridge: "cgrvpar",
+  restore: ["--external", "macvlan[mv0]:cgrvpar"],
 });
 testNet({
   program: "net_macvlan_within",

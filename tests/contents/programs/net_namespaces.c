@@ -250,6 +250,12 @@ static void run_in(int descriptor, const char *commands)
 	run(text);
 }
 
+/* The kernel asks whether anybody else has an address, once a device has been found to be connected. */
+static void await_addresses(void)
+{
+	run("while ip addr | grep -q -e tentative -e NO-CARRIER; do sleep 0.1; done");
+}
+
 /*
  * A new network with the device eth0, whose other end cgrv0 is in the one before, in a bridge if there is one. Its
  * addresses can be used when this returns.
@@ -266,7 +272,7 @@ static void enter_network_with_veth(const char *setup)
 	run(command);
 	run_in(host, "ip link set cgrv0 up && if ip link show cgrvbr; then ip link set cgrv0 master cgrvbr; fi >&2");
 	run(setup);
-	run("while ip addr | grep -q -e tentative -e NO-CARRIER; do sleep 0.1; done");
+	await_addresses();
 	MUST(close(host));
 }
 
@@ -334,17 +340,18 @@ PROGRAM(net_bridge)
 	ready_with_network();
 }
 
-/* A device that uses another one outside, the bridge cgrvbr. */
+/* A device that uses another one outside, the bridge cgrvpar. */
 PROGRAM(net_macvlan)
 {
 	char command[200];
 	int host = MUST(open("/proc/self/ns/net", O_RDONLY));
 	enter_network();
 	snprintf(command, sizeof(command),
-	         "ip link add link cgrvbr name mv0 index 5 mtu 1400 netns %d type macvlan mode private", getpid());
+	         "ip link add link cgrvpar name mv0 index 5 mtu 1400 netns %d type macvlan mode private", getpid());
 	run_in(host, command);
 	MUST(close(host));
 	run("ip link set lo up && ip link set mv0 up && ip addr add 10.4.0.2/24 dev mv0");
+	await_addresses();
 	ready_with_network();
 }
 
@@ -352,7 +359,7 @@ PROGRAM(net_macvlan)
 PROGRAM(net_macvlan_within)
 {
 	enter_network();
-	run("ip link add br0 address 02:00:00:00:00:20 type bridge && ip link set br0 up &&"
+	run("ip link add br0 address 02:00:00:00:00:20 type bridge &&"
 	    "ip link add link br0 name mv1 type macvlan mode vepa");
 	ready_with_network();
 }
