@@ -554,7 +554,8 @@ function runEnd(actor: Actor, start: number): number {
 }
 
 function isZombie(sys: Sys, pid: number): boolean {
-  const stat = ignoring("ENOENT", () => readText(sys, `/proc/${pid}/stat`)) ?? "";
+  // Its parent may take its end at any time: then there is no such file, or it cannot be read any more.
+  const stat = ignoring("ESRCH", () => ignoring("ENOENT", () => readText(sys, `/proc/${pid}/stat`))) ?? "";
   return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
 }
 

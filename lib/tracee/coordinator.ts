@@ -129,8 +129,10 @@ function startSibling(context: TraceeContext, parts: SiblingParts): Sibling {
   const { sys, architecture } = context;
   const { memory, options, slot, pid, newPidNamespace } = parts;
   const coordinatorDescriptor = sys.pidfdOpen(parts.tracee.pid);
-  const [end, ours] = sys.pipe();
+  const opened = [coordinatorDescriptor];
   try {
+    const [end, ours] = sys.pipe();
+    opened.push(end, ours);
     for (const fd of [coordinatorDescriptor, end]) sys.setCloseOnExec(fd, false);
     const tracee = takeOver(context, {
       ...{ memory, options, slot, keep: [...options.keep, coordinatorDescriptor].sort((a, b) => a - b) },
@@ -143,7 +145,7 @@ function startSibling(context: TraceeContext, parts: SiblingParts): Sibling {
     });
     return { tracee, coordinatorDescriptor };
   } finally {
-    forEachAlways([coordinatorDescriptor, end, ours], (fd) => sys.close(fd));
+    forEachAlways(opened, (fd) => sys.close(fd));
   }
 }
 

@@ -3,14 +3,12 @@
  * it is, nothing is left.
  */
 import { deepEqual as assertEquals, equal as assertEqual, ok } from "node:assert/strict";
-import { run } from "../../lib/cli/run.ts";
-import { parseDeviceNames } from "../../lib/host/parse_proc_net.ts";
-import { openLinuxSys } from "../../lib/sys/linux_sys.ts";
 import { waitUntil } from "../support/kernel_state.ts";
-import { type Faults, FaultySys } from "../support/faulty_sys.ts";
+import type { Faults } from "../support/faulty_sys.ts";
 import { type Requirement, requires } from "../support/skip.ts";
-import { LiveTree } from "./support/live_tree.ts";
-import { OwnBridge } from "./support/own_bridge.ts";
+import { type Attempt, restoreAsChild, restoreHere, type Restorer } from "./support/attempt_restore.ts";
+import { LiveTree, reap } from "./support/live_tree.ts";
+import { OwnBridge, ownDevices } from "./support/own_bridge.ts";
 
 interface FaultTest {
   /** It has a child. */
@@ -18,6 +16,8 @@ interface FaultTest {
   /** Further options. */
   readonly dump?: readonly string[];
   readonly restore?: readonly string[];
+  /** The root becomes our child, and so a sibling of whoever restores it. */
+  readonly isSibling?: boolean;
   /** Of so many remote calls one fails: most of them are alike. */
   readonly stride?: number;
   readonly needs?: readonly Requirement[];
@@ -27,6 +27,7 @@ interface FaultTest {
 
 const TESTS: readonly FaultTest[] = [
   { program: "several" },
+  { program: "several", isSibling: true },
   { program: "unix_several" },
   { program: "several_events", dump: ["--file-locks"] },
   { program: "several_terminals" },
@@ -39,6 +40,7 @@ const TESTS: readonly FaultTest[] = [
   },
   { program: "namespaces_several" },
   { program: "mounts_several" },
+  { program: "mounts_several", isSibling: true },
   {
     program: "net_several",
     dump: ["--network-lock", "skip"],
@@ -49,16 +51,20 @@ const TESTS: readonly FaultTest[] = [
   },
 ];
 
-for (const { program, dump, restore = [], bridge, stride = 1, needs = [] } of TESTS) {
-  const name = `restore of "${program}" leaves nothing when a call fails`;
+for (const { program, dump, restore = [], isSibling = false, bridge, stride = 1, needs = [] } of TESTS) {
+  const name = `restore of "${program}" ${isSibling ? "as a sibling " : ""}leaves nothing when a call fails`;
   Deno.test({
     name,
     ...requires(name, "root", "cc", "criu", ...needs),
     async fn(t) {
       await using _ = bridge === undefined ? undefined : await OwnBridge.create(bridge);
+      // Before the tasks: some of them make the next pids those behind their own.
+      await using child = isSibling ? await restoreAsChild() : undefined;
       await using tree = await LiveTree.ofProgram(program);
       const tasks = tree.listTasks();
-      await failEachCall(t, { tree, tasks, images: await tree.dump(dump), options: restore, stride });
+      const options = isSibling ? [...restore, "--restore-sibling"] : restore;
+      const images = await tree.dump(dump);
+      await failEachCall(t, { tree, tasks, images, options, stride, restorer: child ?? restoreHere });
     },
   });
 }
@@ -71,16 +77,17 @@ interface Dumped {
   /** Of the restore. */
   readonly options: readonly string[];
   readonly stride: number;
+  readonly restorer: Restorer;
 }
 
 async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> {
   const { tree } = dumped;
-  const whole = restoreWith({}, dumped);
+  const whole = await restoreWith({}, dumped);
   assertEqual(whole.output, "");
   assertEqual(whole.status, 0);
   assertEqual(await tree.finish(), "ok");
   await end(dumped);
-  const { calls, remoteCalls } = whole.faulty;
+  const { calls, remoteCalls } = whole;
   // Before the first tracee, nothing has an effect: those calls have tests of their own.
   const first = calls.indexOf("memfdCreate") + 1;
   const step = (name: string, count: number, faultOf: (n: number) => Faults, { first = 1, stride = 1 } = {}) =>
@@ -101,21 +108,14 @@ async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> 
   });
 }
 
-interface Attempt {
-  readonly status: number;
-  /** What was told on standard error. */
-  readonly output: string;
-  readonly faulty: FaultySys;
-}
-
-function restoreWith(faults: Faults, { images, options }: Pick<Dumped, "images" | "options">): Attempt {
-  let output = "";
-  const faulty = new FaultySys(openLinuxSys(), faults);
-  const status = run(["restore", "-D", images, "-v1", ...options], {
-    openSys: () => faulty.sys,
-    output: { out: () => {}, err: (text) => output += text, isTerminal: false, noColor: true },
-  });
-  return { status, output, faulty };
+/** Who is to reap the root may have to do it before whoever restores goes on. */
+async function restoreWith(faults: Faults, { tasks, restorer, images, options }: Dumped): Promise<Attempt> {
+  const timer = setInterval(() => tasks.forEach(reap), 5);
+  try {
+    return await restorer.attempt(faults, ["-D", images, "-v1", ...options]);
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** From the first detach on, the tasks run. */
@@ -126,18 +126,19 @@ function lastBeforeCommit(calls: readonly string[]): number {
 async function failOnce(dumped: Dumped, faults: Faults): Promise<void> {
   const { tree, tasks } = dumped;
   await tree.putDirectoryBack();
-  const before = traces();
+  const before = await dumped.restorer.traces();
   const names = namesIn(tree.directory);
-  const { status, output, faulty } = restoreWith(faults, dumped);
-  const what = `${JSON.stringify(faults)} ${faulty.calls[(faults.failCall ?? 0) - 1] ?? ""}: ${status} ${output}`;
+  const { status, output, calls } = await restoreWith(faults, dumped);
+  const what = `${JSON.stringify(faults)} ${calls[(faults.failCall ?? 0) - 1] ?? ""}: ${status} ${output}`;
   if (status === 0) {
     assertEquals(tree.listTasks(), tasks, `${what}: it says that all is well`);
     await end(dumped);
   } else {
+    tasks.forEach(reap);
     assertEquals(tree.listTasks(), [], `${what}: tasks are left`);
     assertEquals(namesIn(tree.directory), names, `${what}: names are left, or missing`);
   }
-  assertEquals(traces(), before, what);
+  assertEquals({ ...await dumped.restorer.traces(), what }, { ...before, what });
   ok(!output.includes("    at "), `${what}: a stack trace`);
   ok(!output.includes("the same connection already"), `${what}: a connection is left of the attempt before`);
 }
@@ -146,23 +147,6 @@ async function failOnce(dumped: Dumped, faults: Faults): Promise<void> {
 async function end({ tree }: Dumped): Promise<void> {
   await tree.kill();
   await waitUntil(() => !ownDevices().some((name) => name !== "cgrvbr"), "devices are left of tasks that have ended");
-}
-
-/** Devices of this host that tests have made. */
-function ownDevices(): string[] {
-  const names = parseDeviceNames(Deno.readTextFileSync("/proc/net/dev"));
-  return [...names].filter((name) => name.startsWith("cgrv")).sort();
-}
-
-/** What could be left of an attempt in this process and around it. */
-function traces() {
-  return {
-    devices: ownDevices(),
-    terminals: [...Deno.readDirSync("/dev/pts")].map(({ name }) => name).sort(),
-    descriptors: [...Deno.readDirSync("/proc/self/fd")].length,
-    mounts: Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) => line.includes("cgyard")).length,
-    children: Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`),
-  };
 }
 
 /** All names in a directory and below it, with the files that have them. */

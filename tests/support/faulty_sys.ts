@@ -1,5 +1,6 @@
 import { SysError } from "../../lib/errors.ts";
 import type { SharedMemory, Sys } from "../../lib/sys/sys.ts";
+import { PROGRAM_BASE } from "../../lib/tracee/elf.ts";
 import {
   CLONE3_SLOT_ARGUMENT,
   ENTRY_ARGUMENTS,
@@ -21,6 +22,9 @@ const NO_CALL = 9999;
 /** Registers of x86-64 in `struct user_regs_struct`, as the agent uses them. */
 const SLOT_REGISTER = 0;
 const ENTRY_REGISTER = 2;
+const INSTRUCTION_REGISTER = 16;
+/** More than the program has that they are born with. */
+const PROGRAM_SIZE = 4096;
 
 export interface Faults {
   /** The call that fails, counted from 1. */
@@ -87,8 +91,8 @@ export class FaultySys {
     const isNew = !this.#known.has(pid);
     this.#known.add(pid);
     const address = Number(registers[SLOT_REGISTER]);
-    // Before it has its slot, the coordinator makes calls without a table.
-    if (this.#base === undefined && address === 0) return void this.#known.delete(pid);
+    // Before they have their slots, the coordinator and its sibling make calls without a table.
+    if (Number(registers[INSTRUCTION_REGISTER]) < Number(PROGRAM_BASE) + PROGRAM_SIZE) return;
     if (this.#base === undefined) {
       this.#base = address;
       return;

@@ -254,7 +254,9 @@ export class LiveTree implements AsyncDisposable {
   /** The pids are reserved, but somebody else may have got one by chance. */
   #isOurs(pid: number): boolean {
     const parent = parentOf(pid);
-    return parent === Deno.pid || this.#others.has(parent) || this.#pidRange().includes(parent);
+    // The kernel may have given it to a thread of another child of ours.
+    if (parent === Deno.pid) return isLeader(pid);
+    return this.#others.has(parent) || this.#pidRange().includes(parent);
   }
 
   /** Makes the directory's state of now what it is before each restore; `dump` does it by itself. */
@@ -270,6 +272,15 @@ export class LiveTree implements AsyncDisposable {
   }
 }
 
+function isLeader(pid: number): boolean {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/status`).includes(`\nTgid:\t${pid}\n`);
+  } catch {
+    // It is gone, whatever the error is called.
+    return false;
+  }
+}
+
 function killTask(pid: number): void {
   try {
     Deno.kill(pid, "SIGKILL");
@@ -279,7 +290,7 @@ function killTask(pid: number): void {
 }
 
 /** Takes the end of a child of ours, if it has ended. */
-function reap(pid: number): void {
+export function reap(pid: number): void {
   try {
     sys.wait(pid, 0);
   } catch (error) {

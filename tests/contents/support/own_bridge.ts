@@ -1,3 +1,4 @@
+import { parseDeviceNames } from "../../../lib/host/parse_proc_net.ts";
 import { runProgram } from "./live_tree.ts";
 
 /** A bridge of this host for a test, with nothing in it; its name begins with `cgrv`, as those of all our devices. */
@@ -23,6 +24,12 @@ export class OwnBridge implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await runIp(["link", "del", this.#name]);
   }
+}
+
+/** Devices of this host that tests have made. */
+export function ownDevices(): string[] {
+  const names = parseDeviceNames(Deno.readTextFileSync("/proc/net/dev"));
+  return [...names].filter((name) => name.startsWith("cgrv")).sort();
 }
 
 async function runIp(args: readonly string[]): Promise<void> {

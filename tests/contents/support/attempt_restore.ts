@@ -1,0 +1,116 @@
+/**
+ * Restores in which something fails, in this process or, with `restoreAsChild`, in one that this starts: as a program,
+ * this reads a question from each line of its input, and answers with a line.
+ */
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { run } from "../../../lib/cli/run.ts";
+import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
+import { type Faults, FaultySys } from "../../support/faulty_sys.ts";
+import { ownDevices } from "./own_bridge.ts";
+
+export interface Attempt {
+  readonly status: number;
+  /** What was told on standard error. */
+  readonly output: string;
+  /** Names of the calls made. */
+  readonly calls: readonly string[];
+  /** How many remote system calls there were. */
+  readonly remoteCalls: number;
+}
+
+/** What could be left of an attempt in the process that has made it, and around that. */
+export interface Traces {
+  readonly devices: readonly string[];
+  readonly terminals: readonly string[];
+  /** What they lead to. */
+  readonly descriptors: readonly string[];
+  readonly mounts: number;
+  readonly children: string;
+}
+
+/** Who restores. */
+export interface Restorer {
+  /** With the options `args`. */
+  attempt(faults: Faults, args: readonly string[]): Promise<Attempt>;
+  traces(): Promise<Traces>;
+}
+
+/** Restores in this process. */
+export const restoreHere: Restorer = {
+  attempt: (faults, args) => Promise.resolve(attemptRestore(faults, args)),
+  traces: () => Promise.resolve(findTraces()),
+};
+
+/** Restores in a child of this process, whose siblings are children of this one as well; ends when it is disposed. */
+export async function restoreAsChild(): Promise<Restorer & AsyncDisposable> {
+  const args = ["run", "-A", "--no-check", new URL(import.meta.url).pathname];
+  const child = spawn(Deno.execPath(), args, { stdio: ["pipe", "pipe", "inherit"] });
+  const ended = new Promise<string>((resolve) => child.on("exit", (code, signal) => resolve(`${code} ${signal}`)));
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ask = async (question: Question) => {
+    child.stdin.write(`${JSON.stringify(question)}\n`);
+    const { value, done } = await answers.next();
+    if (done === true) throw new Error(`Who restores has ended at ${JSON.stringify(question)}: ${await ended}`);
+    return JSON.parse(value);
+  };
+  // It has its pid now.
+  await ask({});
+  return {
+    attempt: (faults, args) => ask({ faults, args }),
+    traces: () => ask({}),
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+/** Without `args`, a question for traces. */
+interface Question {
+  readonly faults?: Faults;
+  readonly args?: readonly string[];
+}
+
+function attemptRestore(faults: Faults, args: readonly string[]): Attempt {
+  let output = "";
+  const faulty = new FaultySys(openLinuxSys(), faults);
+  const status = run(["restore", ...args], {
+    openSys: () => faulty.sys,
+    output: { out: () => {}, err: (text) => output += text, isTerminal: false, noColor: true },
+  });
+  return { status, output, calls: faulty.calls, remoteCalls: faulty.remoteCalls };
+}
+
+function findTraces(): Traces {
+  return {
+    devices: ownDevices(),
+    terminals: [...Deno.readDirSync("/dev/pts")].map(({ name }) => name).sort(),
+    descriptors: linksOf("/proc/self/fd").filter((link) => !CACHE.test(link)),
+    mounts: Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) => line.includes("cgyard")).length,
+    children: Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`),
+  };
+}
+
+/** Deno opens and closes its caches when it likes. */
+const CACHE = /_cache_v\d+(-wal|-shm)?$/;
+
+function linksOf(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].flatMap(({ name }) => {
+    try {
+      return [Deno.readLinkSync(`${directory}/${name}`)];
+    } catch (error) {
+      // The directory itself, which has been read.
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }).sort();
+}
+
+if (import.meta.main) {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { faults = {}, args }: Question = JSON.parse(line);
+    console.log(JSON.stringify(args === undefined ? findTraces() : attemptRestore(faults, args)));
+  }
+}
