@@ -246,7 +246,17 @@ export const OPTIONS: readonly OptionSpec[] = [
     commands: PLANNING,
     help:
       "Use PATH, which is absolute, for the mount that was dumped as the external one KEY; mnt[] takes those that " +
-      "CRIU has found by itself from where they were; may be repeated",
+      "CRIU has found by itself from where they were. veth[INNER]:NAME@BRIDGE calls the other end of the veth device " +
+      "INNER, which is in cgrestore's own net namespace, NAME, and makes it a part of BRIDGE if that is given; " +
+      "macvlan[INNER]:PARENT has INNER use the device PARENT there; may be repeated",
+  },
+  {
+    name: "veth-pair",
+    kind: "value",
+    value: "INNER=NAME@BRIDGE",
+    repeatable: true,
+    commands: PLANNING,
+    help: "The older form of --external veth[INNER]:NAME@BRIDGE; may be repeated",
   },
   {
     name: "ext-mount-map",

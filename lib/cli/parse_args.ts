@@ -1,11 +1,14 @@
 import { UsageError } from "../errors.ts";
 import { cgroupPathProblem } from "../model/cgroup_path.ts";
+import { isDeviceName } from "../model/net_device.ts";
 import {
   type CgroupRoot,
   FILE_VALIDATIONS,
   type InheritedFile,
   MANAGE_MODES,
   type MountOptions,
+  type OuterEnd,
+  type OuterParent,
   type PlanOptions,
 } from "../plan/plan.ts";
 import type { Invocation } from "./invocation.ts";
@@ -17,6 +20,9 @@ const DEFAULT_VERBOSITY = 2;
 const MAX_VERBOSITY = 4;
 const ON_MISSING = ["fail", "skip"] as const;
 const EMPTY_NAMESPACES = ["net"] as const;
+/** How values of `--external` begin that are about devices, and not about mounts. */
+const VETH = "veth[";
+const MACVLAN = "macvlan[";
 
 /**
  * Understands a command line, without the program's name.
@@ -97,6 +103,8 @@ function readPlanOptions(reader: Reader): PlanOptions {
     skipFileRwxCheck: reader.flag("skip-file-rwx-check") ?? false,
     inheritedFiles: readInheritedFiles(reader),
     mounts: readMounts(reader),
+    outerEnds: readOuterEnds(reader),
+    parents: readParents(reader),
     leavesNetEmpty: reader.choice("empty-ns", EMPTY_NAMESPACES) !== undefined,
     externalUnixSockets: reader.has("ext-unix-sk"),
     connections: readConnections(reader),
@@ -121,7 +129,9 @@ function readInheritedFiles(reader: Reader): InheritedFile[] {
 function readMounts(reader: Reader): MountOptions {
   const root = reader.value("root");
   const given = [
-    ...reader.values("external").map((text) => [text, "external", /^mnt\[([^\]]*)\](?::(.*))?$/s.exec(text)] as const),
+    ...reader.values("external").filter((text) => !isOfDevice(text)).map((text) => (
+      [text, "external", /^mnt\[([^\]]*)\](?::(.*))?$/s.exec(text)] as const
+    )),
     ...reader.values("ext-mount-map").map((text) => (
       [text, "ext-mount-map", text === "auto" ? ["", "", undefined] : /^([^:]+):(.*)$/s.exec(text)] as const
     )),
@@ -140,6 +150,47 @@ function readMounts(reader: Reader): MountOptions {
   }
   if (root !== undefined && !root.startsWith("/")) reader.refuse("root", root, "an absolute path is needed");
   return { ...optional("root", root?.replace(/(?<=.)\/+$/, "")), external, takesDetected };
+}
+
+/** `--external veth[INNER]:NAME@BRIDGE` and its older form, `--veth-pair INNER=NAME@BRIDGE`; the bridge may be left out. */
+function readOuterEnds(reader: Reader): OuterEnd[] {
+  const given = [
+    ...reader.values("external").filter((text) => text.startsWith(VETH)).map((text) => (
+      [text, "external", /^veth\[([^\]]*)\]:([^@]*)(?:@(.*))?$/s.exec(text)] as const
+    )),
+    ...reader.values("veth-pair").map((text) => (
+      [text, "veth-pair", /^([^=]*)=([^@]*)(?:@(.*))?$/s.exec(text)] as const
+    )),
+  ];
+  const ends: OuterEnd[] = [];
+  for (const [text, option, match] of given) {
+    const [, inner = "", name = "", bridge] = match ?? [];
+    if (![inner, name, bridge ?? name].every(isDeviceName)) {
+      const example = option === "external" ? "veth[eth0]:NAME@BRIDGE" : "eth0=NAME@BRIDGE";
+      reader.refuse(option, text, `names of devices are needed, as in "${example}"`);
+    } else if (ends.some((other) => other.inner === inner || other.name === name)) {
+      reader.refuse(option, text, "there is another end for the same device, or with the same name");
+    } else ends.push({ inner, name, ...optional("bridge", bridge) });
+  }
+  return ends;
+}
+
+function isOfDevice(text: string): boolean {
+  return text.startsWith(VETH) || text.startsWith(MACVLAN);
+}
+
+/** `--external macvlan[INNER]:PARENT` */
+function readParents(reader: Reader): OuterParent[] {
+  const parents: OuterParent[] = [];
+  for (const text of reader.values("external").filter((text) => text.startsWith(MACVLAN))) {
+    const [, inner = "", parent = ""] = /^macvlan\[([^\]]*)\]:(.*)$/s.exec(text) ?? [];
+    if (![inner, parent].every(isDeviceName)) {
+      reader.refuse("external", text, 'names of devices are needed, as in "macvlan[eth0]:PARENT"');
+    } else if (parents.some((other) => other.inner === inner)) {
+      reader.refuse("external", text, "there is another parent for the same device");
+    } else parents.push({ inner, parent });
+  }
+  return parents;
 }
 
 /** CRIU closes connections when it is told to do both. */

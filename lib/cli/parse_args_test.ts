@@ -15,6 +15,8 @@ const PLAN_OPTIONS = {
   skipFileRwxCheck: false,
   inheritedFiles: [],
   mounts: { external: [], takesDetected: false },
+  outerEnds: [],
+  parents: [],
   leavesNetEmpty: false,
   externalUnixSockets: false,
   connections: "refuse",
@@ -81,6 +83,18 @@ Deno.test("parseArgs() understands", async (t) => {
       }),
     ],
     ["-M auto", withMounts({ takesDetected: true })],
+    [
+      "--external veth[eth0]:out --external=veth[eth1]:b@br0 --veth-pair c=d@br1 --veth-pair=e=f",
+      planOptions({
+        outerEnds: [
+          { inner: "eth0", name: "out" },
+          { inner: "eth1", name: "b", bridge: "br0" },
+          { inner: "c", name: "d", bridge: "br1" },
+          { inner: "e", name: "f" },
+        ],
+      }),
+    ],
+    ["--external macvlan[a]:b", planOptions({ parents: [{ inner: "a", parent: "b" }] })],
     ["--external mnt[]:ms", withMounts({ takesDetected: true })],
     ["--file-locks", RESTORE],
     ["-l", RESTORE],
@@ -236,6 +250,28 @@ Deno.test("parseArgs() refuses", async (t) => {
         )),
         'Cannot use "--ext-mount-map=a": the name of a mount and an absolute path are needed, as in "KEY:/PATH"',
       ].join("\n  "),
+    ],
+    [
+      "--external veth[a] --external veth[]:b --external veth[a]:b/c --external veth[a]:b@ --veth-pair a",
+      [
+        ...["veth[a]", "veth[]:b", "veth[a]:b/c", "veth[a]:b@"].map((text) => (
+          `Cannot use "--external=${text}": names of devices are needed, as in "veth[eth0]:NAME@BRIDGE"`
+        )),
+        'Cannot use "--veth-pair=a": names of devices are needed, as in "eth0=NAME@BRIDGE"',
+      ].join("\n  "),
+    ],
+    [
+      "--external macvlan[a] --external macvlan[b]:c --external macvlan[b]:d",
+      [
+        'Cannot use "--external=macvlan[a]": names of devices are needed, as in "macvlan[eth0]:PARENT"',
+        'Cannot use "--external=macvlan[b]:d": there is another parent for the same device',
+      ].join("\n  "),
+    ],
+    [
+      "--external veth[a]:b --veth-pair a=c --veth-pair c=b",
+      ["a=c", "c=b"].map((text) => (
+        `Cannot use "--veth-pair=${text}": there is another end for the same device, or with the same name`
+      )).join("\n  "),
     ],
     [
       "--external mnt[a]:/b -M a:/c",

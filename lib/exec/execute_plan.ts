@@ -212,6 +212,7 @@ class PlanRun {
       });
       this.#tree = tree;
       this.#guard?.armWaitForTasks();
+      this.#journal.add("the devices outside of the net namespace", () => tree.awaitOuterEnds());
       this.#journal.add("the tasks", () => tree.kill());
       this.#journal.add("the names of open files", () => tree.removeNames());
       this.#journal.add("the going on of connections", () => tree.suspendConnections());

@@ -206,6 +206,11 @@ export class TaskTree {
     this.#contents?.keepNames();
   }
 
+  /** Comes after `kill`: waits until nothing is left of devices that were made outside of the tasks' net namespace. */
+  awaitOuterEnds(): void {
+    this.#contents?.awaitOuterEnds();
+  }
+
   /** Ends all that has been made, and waits until it is gone. */
   kill(): void {
     try {

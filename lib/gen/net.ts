@@ -255,6 +255,10 @@ export interface NetDeviceEntry {
    */
   readonly conf6: readonly SysctlEntry[];
   /**
+   * @generated from field: optional cgrestore.images.macvlan_link_entry macvlan = 11;
+   */
+  readonly macvlan: MacvlanLinkEntry | undefined;
+  /**
    * @generated from field: optional uint32 peer_ifindex = 12;
    */
   readonly peerIfindex: number | undefined;
@@ -281,6 +285,7 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
   let conf4At = 0;
   const conf6: SysctlEntry[] = [];
   let conf6At = 0;
+  let macvlan: MacvlanLinkEntry | undefined;
   let peerIfindex: number | undefined;
   let peerNsid: number | undefined;
   let master: number | undefined;
@@ -316,6 +321,9 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
       case 82:
         conf6At = reader.nextMessage(readSysctlEntry, conf6, conf6At);
         break;
+      case 90:
+        macvlan = reader.message(readMacvlanLinkEntry);
+        break;
       case 96:
         peerIfindex = reader.uint32();
         break;
@@ -344,9 +352,47 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
     conf,
     conf4,
     conf6,
+    macvlan,
     peerIfindex,
     peerNsid,
     master,
+  };
+}
+
+/**
+ * @generated from message cgrestore.images.macvlan_link_entry
+ */
+export interface MacvlanLinkEntry {
+  /**
+   * @generated from field: required uint32 mode = 1;
+   */
+  readonly mode: number;
+  /**
+   * @generated from field: optional uint32 flags = 2;
+   */
+  readonly flags: number | undefined;
+}
+
+/** Reads a `macvlan_link_entry`. */
+export function readMacvlanLinkEntry(reader: MessageReader): MacvlanLinkEntry {
+  let mode: number | undefined;
+  let flags: number | undefined;
+  for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
+    switch (tag) {
+      case 8:
+        mode = reader.uint32();
+        break;
+      case 16:
+        flags = reader.uint32();
+        break;
+      default:
+        reader.skipField(tag);
+    }
+  }
+  if (mode === undefined) throw missingField("macvlan_link_entry.mode");
+  return {
+    mode,
+    flags,
   };
 }
 

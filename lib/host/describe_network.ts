@@ -33,7 +33,7 @@ export function describeNetwork(sys: Sys): HostNetwork {
       ...parseFibTrie(read("/proc/net/fib_trie")),
       ...parseInet6Addresses(read("/proc/net/if_inet6")),
     ],
-    devices: describeDevices(sys),
+    ...describeDevices(sys),
     bindsFreely: {
       ipv4: setting("ipv4/ip_nonlocal_bind") === "1",
       ipv6: setting("ipv6/ip_nonlocal_bind") === "1",
@@ -54,11 +54,15 @@ function readIfThere(sys: Sys, path: string): string {
 }
 
 /** sysfs shows the network of whoever mounted it, which may be another one. */
-function describeDevices(sys: Sys): Map<number, string> {
-  const shown = readDevices(sys);
-  const names = parseDeviceNames(readIfThere(sys, "/proc/net/dev"));
-  const isOwn = new Set(shown.values()).symmetricDifference(names).size === 0;
-  return isOwn ? shown : new Map();
+function describeDevices(sys: Sys): Pick<HostNetwork, "devices" | "deviceNames" | "bridges"> {
+  const devices = readDevices(sys);
+  const deviceNames = parseDeviceNames(readIfThere(sys, "/proc/net/dev"));
+  const isOwn = new Set(devices.values()).symmetricDifference(deviceNames).size === 0;
+  if (!isOwn) return { devices: new Map(), deviceNames };
+  const isBridge = (name: string) => (
+    orUndefined(["ENOENT", "ENOTDIR"], () => sys.stat(`${DEVICES}/${name}/bridge`)) !== undefined
+  );
+  return { devices, deviceNames, bridges: new Set([...deviceNames].filter(isBridge)) };
 }
 
 const DEVICES = "/sys/class/net";

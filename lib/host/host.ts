@@ -69,6 +69,10 @@ export interface HostNetwork {
   readonly ownNetworks: readonly { readonly address: Uint8Array; readonly prefix: number }[];
   /** Names of the network devices by index; empty where sysfs does not show those of this network. */
   readonly devices: ReadonlyMap<number, string>;
+  /** Names of all network devices. */
+  readonly deviceNames: ReadonlySet<string>;
+  /** Those that are bridges; absent where sysfs does not show it. */
+  readonly bridges?: ReadonlySet<string>;
   /** Whether sockets can be bound to any address (`ip_nonlocal_bind`). */
   readonly bindsFreely: { readonly ipv4: boolean; readonly ipv6: boolean };
   /** Longer ones are cut (`net.core.somaxconn`). */

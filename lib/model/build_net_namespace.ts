@@ -3,6 +3,7 @@ import type { NetDeviceEntry } from "../gen/net.ts";
 import type { ForeignNetImage, NetImages } from "../image/content_images.ts";
 import { decodeText } from "../text.ts";
 import type { NetDevice, NetDeviceKind, NetNamespace } from "./namespaces.ts";
+import { CONNECTED_KINDS, isDeviceName, nameDevice } from "./net_device.ts";
 import {
   IPV4_SETTINGS,
   IPV6_SETTINGS,
@@ -58,7 +59,7 @@ export function buildNetNamespace(images: NetImages, context: NetContext): NetNa
   return {
     kind: "own",
     sysctls: buildSettings(images, context.problems),
-    devices: devices.map(buildDevice),
+    devices: buildDevices(images, context.problems),
     addresses: saved("ifaddr"),
     routes: [...saved("route"), ...saved("route6")],
     rules: saved("rule"),
@@ -98,8 +99,33 @@ function buildSettings(images: NetImages, problems: Problem[]): Map<string, stri
   return new Map(lists.flatMap(nameSettings));
 }
 
-function buildDevice({ type, name, ifindex, mtu, flags }: NetDeviceEntry): NetDevice {
-  return { kind: DEVICE_KINDS.get(type) ?? "other", name, index: ifindex, mtu, flags };
+function buildDevices({ number, devices }: NetImages, problems: Problem[]): NetDevice[] {
+  const built = devices.map((device) => buildDevice(device, number));
+  const complain = (what: string) => problems.push({ where: `netdev-${number}.img`, what });
+  for (const device of built) {
+    const { kind, name, index, peer } = device;
+    if (!isDeviceName(name)) complain(`no device can have the name ${JSON.stringify(name.slice(0, 80))}`);
+    const isTwin = built.some((other) => other !== device && (other.name === name || other.index === index));
+    if (isTwin) complain(`another device has the name or the number of ${nameDevice(device)}`);
+    const isPeer = (other: NetDevice) => other.index === peer && (kind === "macvlan" || other.peer === index);
+    if (peer === undefined || built.some(isPeer)) continue;
+    complain(`${nameDevice(device)} is connected to device ${peer}, which is no such`);
+  }
+  return built;
+}
+
+/** The namespace itself has the number of its image as the one of the other end. */
+function buildDevice(entry: NetDeviceEntry, namespace: number): NetDevice {
+  const { type, name, ifindex, mtu, flags, address, master, macvlan, peerIfindex, peerNsid } = entry;
+  const kind = DEVICE_KINDS.get(type) ?? "other";
+  const hasPeer = CONNECTED_KINDS.includes(kind) && peerNsid === namespace && peerIfindex !== undefined;
+  return {
+    ...{ kind, name, index: ifindex, mtu, flags },
+    ...address === undefined ? {} : { address },
+    ...master === undefined ? {} : { master },
+    ...hasPeer ? { peer: peerIfindex } : {},
+    ...macvlan === undefined ? {} : { macvlan: { mode: macvlan.mode, flags: macvlan.flags ?? 0 } },
+  };
 }
 
 function readSaved({ number, foreign }: NetImages, type: keyof typeof SAVED, problems: Problem[]): RouteMessage[] {

@@ -91,6 +91,29 @@ Deno.test("buildNetNamespace() names settings, and leaves out those that the ker
   ]);
 });
 
+Deno.test("buildNetNamespace() tells of a device whether its other end is within", () => {
+  const address = Uint8Array.of(2, 0, 0, 0, 0, 2);
+  const veth = { type: 2, mtu: 1500, flags: 1, address };
+  const { net, problems } = build({
+    devices: [
+      aNetDeviceEntry({ ...veth, ifindex: 2, name: "a", peerIfindex: 3, peerNsid: 9, master: 5 }),
+      aNetDeviceEntry({ ...veth, ifindex: 3, name: "b", peerIfindex: 2, peerNsid: 9 }),
+      aNetDeviceEntry({ ...veth, ifindex: 4, name: "c", peerIfindex: 2 }),
+      aNetDeviceEntry({ ...veth, type: 7, ifindex: 6, name: "e", peerIfindex: 5, peerNsid: 9, macvlan: { mode: 4 } }),
+      aNetDeviceEntry({ type: 6, mtu: 1500, flags: 1, ifindex: 5, name: "d", peerIfindex: 5, peerNsid: 9 }),
+    ],
+  });
+  assert.deepEqual(problems, []);
+  const same = { kind: "veth", mtu: 1500, flags: 1, address } as const;
+  assert.deepEqual(net.kind === "own" && net.devices, [
+    { ...same, index: 2, name: "a", peer: 3, master: 5 },
+    { ...same, index: 3, name: "b", peer: 2 },
+    { ...same, index: 4, name: "c" },
+    { ...same, kind: "macvlan", index: 6, name: "e", peer: 5, macvlan: { mode: 4, flags: 0 } },
+    { kind: "bridge", mtu: 1500, flags: 1, index: 5, name: "d" },
+  ]);
+});
+
 Deno.test("buildNetNamespace() has a setting last that follows from another", () => {
   const { net } = build({ netns: aNetnsEntry({ allConf4: new Array(13).fill({ type: CTL_32, iarg: 1 }) }) });
   assert.deepEqual(net.kind === "own" && [...net.sysctls.keys()].slice(-2), [
@@ -112,6 +135,16 @@ Deno.test("buildNetNamespace() finds what cannot be", async (t) => {
       want: "netns-9.img: it has 2 settings of net/unix, of which 1 are known",
     },
     {
+      name: "a device with a name that leads elsewhere",
+      given: { devices: [aNetDeviceEntry({ name: "../x" })] },
+      want: 'netdev-9.img: no device can have the name "../x"',
+    },
+    {
+      name: "an end of which there is no other",
+      given: { devices: [aNetDeviceEntry({ type: 2, name: "a", ifindex: 2, peerIfindex: 3, peerNsid: 9 })] },
+      want: 'netdev-9.img: the veth device "a" is connected to device 3, which is no such',
+    },
+    {
       name: "something else",
       given: { foreign: { ifaddr: saved(ROUTE, []) } },
       want: "ifaddr-9.img: it is not what ip(8) saves",
@@ -128,4 +161,12 @@ Deno.test("buildNetNamespace() finds what cannot be", async (t) => {
     },
   ];
   for (const { name, given, want } of rows) await t.step(name, () => assert.deepEqual(build(given).problems, [want]));
+});
+
+Deno.test("buildNetNamespace() finds devices that are the same", () => {
+  const devices = [aNetDeviceEntry(), aNetDeviceEntry({ ifindex: 2 }), aNetDeviceEntry({ name: "a", ifindex: 3 })];
+  assert.deepEqual(build({ devices }).problems, [
+    'netdev-9.img: another device has the name or the number of the loopback device "lo"',
+    'netdev-9.img: another device has the name or the number of the loopback device "lo"',
+  ]);
 });

@@ -5,6 +5,7 @@ import { numberAt, type RouteMessage } from "./route_message.ts";
 export const IFA_ADDRESS = 1;
 export const IFA_LOCAL = 2;
 const IFA_CACHEINFO = 6;
+export const IFA_FLAGS = 8;
 const IFA_PROTO = 11;
 /** Attributes of routes (linux/rtnetlink.h). */
 export const RTA_DST = 1;
@@ -35,26 +36,63 @@ export function nameRoute({ header, attributes }: RouteMessage): string {
   return `${type}${renderAddress(attributes.get(RTA_DST) ?? any)}/${header[1]}`;
 }
 
+/** The flags of an address (IFA_F_*); old kernels have only a byte for them. */
+export function addressFlags({ header, attributes }: RouteMessage): number {
+  return numberAt(attributes.get(IFA_FLAGS)) ?? header[2] ?? 0;
+}
+
+/** The index of the device of an address, in its `struct ifaddrmsg`. */
+export function addressDevice({ header }: RouteMessage): number {
+  return numberAt(header, 4) ?? 0;
+}
+
 /**
- * All that matters of an address, for comparing: not when it was made, how long a limited time it has left, and whether
- * the kernel has made it, which only new ones tell (Linux 5.18).
+ * All that matters of an address, for comparing: not when it was made, how long a limited time it has left, whether the
+ * kernel has made it, which only new ones tell (Linux 5.18), and whether it has found out yet that nobody else has it.
  */
 export function describeAddress(message: RouteMessage): string {
   const lifetimes = message.attributes.get(IFA_CACHEINFO);
   const [preferred, valid] = [0, 4].map((offset) =>
     numberAt(lifetimes, offset) === FOREVER ? "forever" : "for a while"
   );
-  const header = message.header.subarray(2).toHex();
+  const ignored = message.header[0] === AF_INET6 ? DETECTED : 0;
+  const flags = (addressFlags(message) & ~ignored).toString(16);
+  const header = `0x${flags} ${message.header.subarray(3).toHex()}`;
   return `${nameAddress(message)} ${header} ${
-    describeAttributes(message, [IFA_CACHEINFO, IFA_PROTO])
+    describeAttributes(message, [IFA_CACHEINFO, IFA_FLAGS, IFA_PROTO])
   } ${preferred} ${valid}`;
 }
 
+const AF_INET6 = 10;
+/** IFA_F_DADFAILED, IFA_F_TENTATIVE and IFA_F_STABLE_PRIVACY (linux/if_addr.h). */
+const DETECTED = 0x848;
 const FOREVER = 0xffff_ffff;
 
-/** All that matters of a route, for comparing. */
+/** Place in `struct rtmsg`, and RTNH_F_ONLINK: of its flags, only that one can be chosen. */
+const ROUTE_FLAGS = 8;
+const RTNH_F_ONLINK = 4;
+
+/** The header of a route without what the kernel derives, as whether its device is connected. */
+export function plainRouteHeader({ header }: Pick<RouteMessage, "header">): Uint8Array {
+  const plain = new Uint8Array(header);
+  const flags = (numberAt(header, ROUTE_FLAGS) ?? 0) & RTNH_F_ONLINK;
+  new DataView(plain.buffer).setUint32(ROUTE_FLAGS, flags, true);
+  return plain;
+}
+
+/** Place in `struct rta_cacheinfo`. */
+const EXPIRES = 8;
+
+/** How long a route is there, in ticks of 10 ms; 0: for ever, and below 0 for one that is about to go. */
+export function routeTimeLeft({ attributes }: RouteMessage): number {
+  return (numberAt(attributes.get(RTA_CACHEINFO), EXPIRES) ?? 0) | 0;
+}
+
+/** All that matters of a route, for comparing; of one that ends, not when. */
 export function describeRoute(message: RouteMessage): string {
-  return `${nameRoute(message)} ${message.header.subarray(2).toHex()} ${describeAttributes(message, [RTA_CACHEINFO])}`;
+  const header = plainRouteHeader(message).subarray(2).toHex();
+  const time = routeTimeLeft(message) === 0 ? "" : " for a while";
+  return `${nameRoute(message)} ${header} ${describeAttributes(message, [RTA_CACHEINFO])}${time}`;
 }
 
 function describeAttributes({ attributes }: RouteMessage, without: readonly number[]): string {

@@ -21,9 +21,22 @@ Deno.test("describeAddress() tells what matters", () => {
   const forever = new Array(8).fill(255);
   const times = (...lifetimes: readonly number[]) =>
     describeAddress(withAttributes(address, { 6: lifetimes, 11: [1] }));
-  assert.equal(times(...forever, 1, 2, 3, 4, 5, 6, 7, 8), "10.0.0.1/8 80fe01000000 2:0a000001 forever forever");
+  assert.equal(times(...forever, 1, 2, 3, 4, 5, 6, 7, 8), "10.0.0.1/8 0x80 fe01000000 2:0a000001 forever forever");
   assert.equal(times(9, 0, 0, 0, 8, 0, 0, 0), times(3, 0, 0, 0, 2, 0, 0, 0));
   assert.notEqual(times(...forever), times(...forever.slice(4), 9, 0, 0, 0));
+});
+
+Deno.test("describeAddress() leaves out what the kernel finds out about an address of IPv6", () => {
+  const flags = (address: RouteMessage, value: number) =>
+    describeAddress(withAttributes(address, { 8: [value, 8, 0, 0] }));
+  assert.equal(
+    flags(LOCAL_ADDRESS_6, 0x80),
+    "::1/128 0x80 fe01000000 1:00000000000000000000000000000001 for a while for a while",
+  );
+  assert.equal(flags(LOCAL_ADDRESS_6, 0xc8), flags(LOCAL_ADDRESS_6, 0x80));
+  assert.notEqual(flags(LOCAL_ADDRESS_6, 0x82), flags(LOCAL_ADDRESS_6, 0x80));
+  const four = anAddress([10, 0, 0, 1], 8);
+  assert.notEqual(flags(four, 0xc8), flags(four, 0x80));
 });
 
 Deno.test("describeRoute() tells what matters, whatever its order", () => {
@@ -31,4 +44,13 @@ Deno.test("describeRoute() tells what matters, whatever its order", () => {
   const other = aRoute([10, 0, 0, 0], 8);
   assert.equal(describeRoute(withAttributes(other, { 12: [1], 4: [1, 0, 0, 0] })), describeRoute(route));
   assert.notEqual(describeRoute(other), describeRoute(route));
+});
+
+Deno.test("describeRoute() leaves out whether a device is connected, but not what a gateway is thought to be", () => {
+  const withFlags = (flags: number) => {
+    const route = aRoute([10, 0, 0, 0], 8);
+    return describeRoute({ ...route, header: Uint8Array.of(...route.header.subarray(0, 8), flags, 0, 0, 0) });
+  };
+  assert.equal(withFlags(0x11), withFlags(0));
+  assert.notEqual(withFlags(4), withFlags(0));
 });

@@ -116,6 +116,21 @@ export interface NetDevice {
   readonly mtu: number;
   /** IFF_* */
   readonly flags: number;
+  /** That of the hardware; absent for the loopback device. */
+  readonly address?: Uint8Array;
+  /** Index of the device that it is a part of, as of a bridge. */
+  readonly master?: number;
+  /** Index of the other end of a veth device, or of the parent of a macvlan one; absent when in another namespace. */
+  readonly peer?: number;
+  readonly macvlan?: Macvlan;
+}
+
+/** How a macvlan device uses its parent. */
+export interface Macvlan {
+  /** MACVLAN_MODE_* (linux/if_link.h) */
+  readonly mode: number;
+  /** MACVLAN_FLAG_* */
+  readonly flags: number;
 }
 
 /** `other`: of a type that is unknown here. */

@@ -1,3 +1,5 @@
+import { encodeText } from "../text.ts";
+
 /** A message of rtnetlink(7) that tells of a device, an address, a route or a rule. */
 export interface RouteMessage {
   /** RTM_* */
@@ -16,8 +18,19 @@ export const RTM_NEWADDR = 20;
 export const RTM_NEWROUTE = 24;
 export const RTM_NEWRULE = 32;
 
-/** The attribute of a device that tells the size of packets (linux/if_link.h). */
+/** Attributes of a device (linux/if_link.h). */
+export const IFLA_ADDRESS = 1;
+export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
+export const IFLA_LINK = 5;
+export const IFLA_MASTER = 10;
+export const IFLA_LINKINFO = 18;
+export const IFLA_LINK_NETNSID = 37;
+/** The kind of a device, in its IFLA_LINKINFO. */
+export const IFLA_INFO_KIND = 1;
+/** Ask for a device to be described or set up (linux/rtnetlink.h). */
+export const RTM_GETLINK = 18;
+export const RTM_SETLINK = 19;
 /** The table of routes that is used where none is named (linux/rtnetlink.h). */
 export const RT_TABLE_MAIN = 254;
 
@@ -60,7 +73,12 @@ function parseMessage(type: number, payload: Uint8Array, at: number): RouteMessa
   return { type, header: payload.subarray(0, size), attributes: parseAttributes(payload.subarray(aligned(size)), at) };
 }
 
-function parseAttributes(bytes: Uint8Array, at: number): Map<number, Uint8Array> {
+/**
+ * Reads attributes; `at` is where their message begins, for errors.
+ *
+ * @throws {RangeError} when the bytes are none
+ */
+export function parseAttributes(bytes: Uint8Array, at: number): Map<number, Uint8Array> {
   const attributes = new Map<number, Uint8Array>();
   for (let start = 0; start < bytes.length;) {
     const view = new DataView(bytes.buffer, bytes.byteOffset + start, bytes.length - start);
@@ -76,6 +94,11 @@ function parseAttributes(bytes: Uint8Array, at: number): Map<number, Uint8Array>
 
 /** What follows the header of the message, as bytes. */
 export function encodeRouteBody({ header, attributes }: Omit<RouteMessage, "type">): Uint8Array {
+  return Uint8Array.from([...header, ...encodeAttributes(attributes)]);
+}
+
+/** Attributes behind each other; they may be the value of another one. */
+export function encodeAttributes(attributes: RouteMessage["attributes"]): Uint8Array {
   const parts = [...attributes].map(([type, value]) => {
     const bytes = new Uint8Array(aligned(ATTRIBUTE_HEADER_SIZE + value.length));
     const view = new DataView(bytes.buffer);
@@ -84,7 +107,26 @@ export function encodeRouteBody({ header, attributes }: Omit<RouteMessage, "type
     bytes.set(value, ATTRIBUTE_HEADER_SIZE);
     return bytes;
   });
-  return Uint8Array.from([header, ...parts].flatMap((part) => [...part]));
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
+}
+
+/** A number of 32 bits as the value of an attribute. */
+export function numberValue(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer);
+}
+
+/** A text with its NUL as the value of an attribute. */
+export function textValue(text: string): Uint8Array {
+  return encodeText(`${text}\0`);
+}
+
+/** `struct ifinfomsg`, of the device with this index, or any with 0; which flags are changed, and to what. */
+export function linkHeader(index: number, flags = { value: 0, mask: 0 }): Uint8Array {
+  const view = new DataView(new ArrayBuffer(16));
+  view.setInt32(4, index, true);
+  view.setUint32(8, flags.value, true);
+  view.setUint32(12, flags.mask, true);
+  return new Uint8Array(view.buffer);
 }
 
 /** Everything begins at a multiple of 4 (`NLMSG_ALIGN`, `RTA_ALIGN`). */

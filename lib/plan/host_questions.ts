@@ -17,7 +17,10 @@ const SPARE_HELPERS = 8;
 export function hostQuestions(
   checkpoint: Checkpoint,
   hierarchies: readonly Hierarchy[],
-  options: Pick<PlanOptions, "mode" | "roots" | "onMissing" | "shellJob" | "inheritedFiles" | "mounts">,
+  options: Pick<
+    PlanOptions,
+    "mode" | "roots" | "onMissing" | "shellJob" | "inheritedFiles" | "mounts" | "outerEnds" | "parents"
+  >,
 ): HostQuestions {
   const tasks = new Set(checkpoint.tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
   const leaders = new Set(checkpoint.tasks.flatMap(({ group, session }) => [group, session]));
@@ -34,7 +37,7 @@ export function hostQuestions(
     devices: devicesOfInterest(checkpoint),
     outsiders: outsidersOfInterest(checkpoint, pids),
     unix: hasUnixSockets(checkpoint),
-    network: isNetworkOfInterest(checkpoint),
+    network: isNetworkOfInterest(checkpoint) || options.outerEnds.length + options.parents.length > 0,
     terminal: options.shellJob && hasTerminals(checkpoint),
     clocks: checkpoint.contents?.namespaces.clocks !== undefined,
   };

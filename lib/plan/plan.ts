@@ -227,6 +227,10 @@ export interface PlanOptions {
   readonly inheritedFiles: readonly InheritedFile[];
   /** What becomes of mounts. */
   readonly mounts: MountOptions;
+  /** Other ends of veth devices. */
+  readonly outerEnds: readonly OuterEnd[];
+  /** Parents of macvlan devices. */
+  readonly parents: readonly OuterParent[];
   /** `--empty-ns net`: a net namespace of the tasks is made, and left to others. */
   readonly leavesNetEmpty: boolean;
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
@@ -254,6 +258,23 @@ export interface MountOptions {
   readonly external: readonly { readonly key: string; readonly path: string }[];
   /** `--external mnt[]`: what CRIU has found by itself is taken from the same path. */
   readonly takesDetected: boolean;
+}
+
+/** `--external veth[INNER]:NAME@BRIDGE`: what becomes of the end outside of a veth device of the tasks' net namespace. */
+export interface OuterEnd {
+  /** The name of the device in the namespace. */
+  readonly inner: string;
+  /** That of its other end, in cgrestore's own net namespace. */
+  readonly name: string;
+  /** The bridge there that it becomes a part of; absent: it is left to others to set up. */
+  readonly bridge?: string;
+}
+
+/** `--external macvlan[INNER]:PARENT`: what a macvlan device of the tasks' net namespace uses. */
+export interface OuterParent {
+  readonly inner: string;
+  /** A device in cgrestore's own net namespace. */
+  readonly parent: string;
 }
 
 export interface CgroupRoot {

@@ -1,8 +1,10 @@
 import type { Mount } from "../model/mounts.ts";
 import type { Clocks, IpcNamespace, NetContents, NetDevice, NetNamespace, UtsNamespace } from "../model/namespaces.ts";
+import { IFF_UP } from "../model/net_device.ts";
 import type { MountsPlan, MountStep } from "../plan/contents/namespaces/mounts_plan.ts";
 import type { NamespacesPlan } from "../plan/contents/namespaces/namespaces_plan.ts";
 import type { NetPlan } from "../plan/contents/namespaces/net_plan.ts";
+import type { OuterEnd } from "../plan/plan.ts";
 import { count, printable } from "./printable.ts";
 
 const SECOND = 1e9;
@@ -39,9 +41,13 @@ function describeNet(net: NetNamespace): string {
   return [...net.devices.map(describeDevice), describeRoutes(net), ...filters].join(", ");
 }
 
-/** IFF_UP */
 function describeDevice({ name, kind, flags }: NetDevice): string {
-  return `${kind} device ${quote(name)} ${(flags & 1) === 0 ? "down" : "up"}`;
+  return `${kind} device ${quote(name)} ${(flags & IFF_UP) === 0 ? "down" : "up"}`;
+}
+
+function describeOuterEnd({ name, bridge }: OuterEnd): string {
+  const place = bridge === undefined ? "" : ` in bridge ${quote(bridge)}`;
+  return `its other end ${quote(name)} here${place}`;
 }
 
 function describeRoutes(
@@ -53,7 +59,9 @@ function describeRoutes(
 function describeMadeNet(net: NetPlan): string {
   if (net.kind === "leave") return EMPTY;
   if (net.kind === "join") return `that behind descriptor ${net.fd}, for ${quote(net.key)}`;
-  return [`loopback device ${(net.loopback.flags & 1) === 0 ? "down" : "up"}`, describeRoutes(net)].join(", ");
+  const outside = ({ name }: NetDevice) => net.outerEnds.filter(({ inner }) => inner === name).map(describeOuterEnd);
+  return [...net.devices.flatMap((device) => [describeDevice(device), ...outside(device)]), describeRoutes(net)]
+    .join(", ");
 }
 
 /** What namespaces are made, a line for each. */

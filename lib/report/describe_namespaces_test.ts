@@ -86,11 +86,12 @@ Deno.test("describeMadeNamespaces() tells what becomes of a net namespace", asyn
     [
       {
         kind: "fill",
-        setUp: { attempt: "", type: 19, flags: 0, body: new Uint8Array(), tolerated: [] },
-        ...{ sysctls: [], requests: [], addresses: [], routes: ["10.0.0.0/8"] },
-        loopback: { mtu: 65536, flags: 8 },
+        ...{ setUp: [], connections: [], sysctls: [], requests: [], addresses: [], routes: ["10.0.0.0/8"] },
+        devices: [LOOPBACK_DEVICE, { ...LOOPBACK_DEVICE, flags: 0, name: "a" }, { ...LOOPBACK_DEVICE, name: "b" }],
+        outerEnds: [{ inner: "a", name: "c" }, { inner: "b", name: "d", bridge: "br0" }],
       },
-      "loopback device down, 0 addresses, 1 route",
+      'loopback device "lo" up, loopback device "a" down, its other end "c" here, ' +
+      'loopback device "b" up, its other end "d" here in bridge "br0", 0 addresses, 1 route',
     ],
   ];
   for (const [net, want] of rows) {

@@ -3,10 +3,12 @@
  * it is, nothing is left.
  */
 import { deepEqual as assertEquals, equal as assertEqual, ok } from "node:assert/strict";
+import { waitUntil } from "../support/kernel_state.ts";
 import type { Faults } from "../support/faulty_sys.ts";
 import { type Requirement, requires } from "../support/skip.ts";
 import { type Attempt, restoreAsChild, restoreHere, type Restorer } from "./support/attempt_restore.ts";
 import { LiveTree, reap } from "./support/live_tree.ts";
+import { OwnBridge, ownDevices } from "./support/own_bridge.ts";
 
 interface FaultTest {
   /** It has a child. */
@@ -19,6 +21,8 @@ interface FaultTest {
   /** Of so many remote calls one fails: most of them are alike. */
   readonly stride?: number;
   readonly needs?: readonly Requirement[];
+  /** A bridge that is made for it on this host. */
+  readonly bridge?: string;
 }
 
 const TESTS: readonly FaultTest[] = [
@@ -37,15 +41,23 @@ const TESTS: readonly FaultTest[] = [
   { program: "namespaces_several" },
   { program: "mounts_several" },
   { program: "mounts_several", isSibling: true },
-  { program: "net_several", dump: ["--network-lock", "skip"], stride: 29, needs: ["iproute2"] },
+  {
+    program: "net_several",
+    dump: ["--network-lock", "skip"],
+    restore: ["--external", "veth[eth0]:cgrvout@cgrvbr"],
+    bridge: "cgrvbr",
+    stride: 43,
+    needs: ["iproute2"],
+  },
 ];
 
-for (const { program, dump, restore = [], isSibling = false, stride = 1, needs = [] } of TESTS) {
+for (const { program, dump, restore = [], isSibling = false, bridge, stride = 1, needs = [] } of TESTS) {
   const name = `restore of "${program}" ${isSibling ? "as a sibling " : ""}leaves nothing when a call fails`;
   Deno.test({
     name,
     ...requires(name, "root", "cc", "criu", ...needs),
     async fn(t) {
+      await using _ = bridge === undefined ? undefined : await OwnBridge.create(bridge);
       // Before the tasks: some of them make the next pids those behind their own.
       await using child = isSibling ? await restoreAsChild() : undefined;
       await using tree = await LiveTree.ofProgram(program);
@@ -74,7 +86,7 @@ async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> 
   assertEqual(whole.output, "");
   assertEqual(whole.status, 0);
   assertEqual(await tree.finish(), "ok");
-  await tree.kill();
+  await end(dumped);
   const { calls, remoteCalls } = whole;
   // Before the first tracee, nothing has an effect: those calls have tests of their own.
   const first = calls.indexOf("memfdCreate") + 1;
@@ -83,7 +95,7 @@ async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> 
       try {
         for (let n = first; n <= count; n += stride) await failOnce(dumped, faultOf(n));
       } finally {
-        await tree.kill();
+        await end(dumped);
       }
     });
   await step(`each of ${calls.length - first + 1} calls`, calls.length, (n) => ({ failCall: n }), { first });
@@ -120,7 +132,7 @@ async function failOnce(dumped: Dumped, faults: Faults): Promise<void> {
   const what = `${JSON.stringify(faults)} ${calls[(faults.failCall ?? 0) - 1] ?? ""}: ${status} ${output}`;
   if (status === 0) {
     assertEquals(tree.listTasks(), tasks, `${what}: it says that all is well`);
-    await tree.kill();
+    await end(dumped);
   } else {
     tasks.forEach(reap);
     assertEquals(tree.listTasks(), [], `${what}: tasks are left`);
@@ -129,6 +141,12 @@ async function failOnce(dumped: Dumped, faults: Faults): Promise<void> {
   assertEquals({ ...await dumped.restorer.traces(), what }, { ...before, what });
   ok(!output.includes("    at "), `${what}: a stack trace`);
   ok(!output.includes("the same connection already"), `${what}: a connection is left of the attempt before`);
+}
+
+/** Ends the tasks; the kernel takes devices away with them, but some time later. */
+async function end({ tree }: Dumped): Promise<void> {
+  await tree.kill();
+  await waitUntil(() => !ownDevices().some((name) => name !== "cgrvbr"), "devices are left of tasks that have ended");
 }
 
 /** All names in a directory and below it, with the files that have them. */

@@ -20,8 +20,8 @@ const NEW_FIELDS = /; eventfd-semaphore: \d/;
 const IN_VM = ["posix_timers", "server", "sessions"];
 
 for (const fixture of readFixtures()) {
-  if (Deno.env.has("CGRESTORE_VM") && !IN_VM.includes(fixture.program)) continue;
-  const name = `the fixture of ${fixture.program} is what it was`;
+  if (Deno.env.has("CGRESTORE_VM") && !IN_VM.includes(fixture.name)) continue;
+  const name = `the fixture of ${fixture.name} is what it was`;
   const lacks = requires(name, "root", "pid-namespaces");
   Deno.test({
     name,
@@ -36,8 +36,8 @@ for (const fixture of readFixtures()) {
   });
 }
 
-async function restore({ program }: Fixture): Promise<RestoredFixture> {
-  return await runInNamespaces("restore_fixture.ts", program) as RestoredFixture;
+async function restore({ name }: Fixture): Promise<RestoredFixture> {
+  return await runInNamespaces("restore_fixture.ts", name) as RestoredFixture;
 }
 
 /** What is different now, and was not when CRIU had restored the fixture where it was made. */

@@ -2,7 +2,9 @@
 import { equal as assertEqual, match as assertMatch } from "node:assert/strict";
 import { requires } from "../support/skip.ts";
 import { ExternalNetwork, networkOf, providing } from "./support/external_network.ts";
+import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
+import { OwnNetwork } from "./support/own_network.ts";
 import { testEdited } from "./support/test_edited.ts";
 import { type ProgramTest, testProgram } from "./support/test_program.ts";
 
@@ -32,6 +34,115 @@ testNet({
   program: "net_sockets",
   what: "a net namespace that the root joins",
   cgrestore: ["--restore-sibling"],
+});
+
+/** A bridge that devices of the tasks are connected to, and what is made for the program and for those restored. */
+const BRIDGED = {
+  network: {},
+  networkSetup: "ip link add cgrvbr type bridge && ip link set cgrvbr up && ip addr add 10.4.0.1/24 dev cgrvbr",
+  outerDevices: ["cgrv0", "cgrvout"],
+  restore: ["--external", "veth[eth0]:cgrvout@cgrvbr"],
+} as const;
+
+testNet({
+  program: "net_veth",
+  what: "a device with its other end outside",
+  ...BRIDGED,
+  criuLoses: "it leaves the route that the kernel makes",
+});
+testNet({
+  program: "net_veth",
+  what: "a device of which the root joins the namespace, in the older form",
+  ...BRIDGED,
+  restore: ["--veth-pair", "eth0=cgrvout@cgrvbr"],
+  cgrestore: ["--restore-sibling"],
+  criuLoses: "it leaves the route that the kernel makes",
+});
+testNet({
+  program: "net_veth_down",
+  what: "devices that are down, and without an address that the kernel makes",
+  ...BRIDGED,
+  criuLoses: "the kernel makes that address",
+});
+testNet({ program: "net_bridge", what: "bridges, and a pair of devices within", ...BRIDGED });
+
+testNet({
+  program: "net_macvlan",
+  what: "a device that uses another one outside",
+  bridge: "cgrvpar",
+  restore: ["--external", "macvlan[mv0]:cgrvpar"],
+});
+testNet({
+  program: "net_macvlan_within",
+  what: "a device that uses another one of the namespace",
+  criuFails: "it wants all parents to be outside",
+});
+
+const CONNECTED = "net_veth_connection: a connection to who is outside goes on";
+
+Deno.test({
+  name: CONNECTED,
+  ...requires(CONNECTED, ...NEEDS),
+  async fn() {
+    const { outerDevices, restore } = BRIDGED;
+    await using network = await OwnNetwork.create();
+    await network.setUp(BRIDGED.networkSetup);
+    const holder = await compileHolder();
+    await using server = await LiveTree.create({ home: network });
+    await server.start([holder, "spawn", String(server.root), "net_veth_server", server.directory]);
+    await server.ready();
+    await using tree = await LiveTree.create({ home: network });
+    await tree.start([holder, "spawn", String(tree.root), "net_veth_connection", tree.directory]);
+    await tree.ready();
+    const images = await tree.dump([...UNLOCKED, "--tcp-established"]);
+    await network.awaitGone(outerDevices);
+    await server.letGo();
+    const rehearsed = await tree.restore(images, [...restore, "--tcp-established", "--rehearse"]);
+    assertEqual(rehearsed.err, "");
+    assertEqual(network.devices().has("cgrvout"), false);
+    const { code, err } = await tree.restore(images, [...restore, "--tcp-established"]);
+    assertEqual(err, "");
+    assertEqual(code, 0);
+    assertEqual(await tree.finish(), "ok");
+    assertEqual(await server.result(), "ok");
+  },
+});
+
+const REFUSED = "net_veth: what is needed of the host is told while planning";
+
+Deno.test({
+  name: REFUSED,
+  ...requires(REFUSED, ...NEEDS),
+  async fn(t) {
+    await using network = await OwnNetwork.create();
+    const holder = await compileHolder();
+    await using tree = await LiveTree.create({ home: network });
+    await tree.start([holder, "spawn", String(tree.root), "net_veth", tree.directory]);
+    await tree.ready();
+    const images = await tree.dump(UNLOCKED);
+    await network.awaitGone(BRIDGED.outerDevices);
+    const rows: readonly (readonly [options: readonly string[], code: number, want: RegExp])[] = [
+      [[], 4, /"eth0" has its other end outside, which needs a name: --external "veth\[eth0\]:NAME"/],
+      [["--external", "veth[eth0]:lo"], 4, /the veth device "eth0" cannot be "lo": this host has such a device/],
+      [["--external", "veth[eth0]:cgrvout@cgrvbr"], 4, /the bridge "cgrvbr", .* is not there/],
+      [["--external", "veth[eth0]:cgrvout@lo"], 5, /Cannot connect the device "cgrvout" to the bridge "lo"/],
+    ];
+    for (const [options, status, want] of rows) {
+      await t.step(options.join(" "), async () => {
+        const { code, err } = await tree.restore(images, options);
+        assertMatch(err, want);
+        assertEqual(code, status);
+        assertEqual(network.devices().has("cgrvout"), false);
+      });
+    }
+    await t.step("an end that is left to others", async () => {
+      const { code, err } = await tree.restore(images, ["--external", "veth[eth0]:cgrvout"]);
+      assertEqual(err, "");
+      assertEqual(code, 0);
+      await network.setUp("ip link set cgrvout up");
+      assertEqual(await tree.finish(), "ok");
+    });
+  },
 });
 
 const TAKEN = "net_sockets: a port that is taken on the host";
@@ -118,7 +229,7 @@ externalTest("a net namespace has to be provided, and be one", UNLOCKED, async (
 
 testEdited({
   program: "net_foreign",
-  what: "what a net namespace has besides the loopback device is refused",
+  what: "what cannot be made again is refused",
   dump: UNLOCKED,
   needs: NEEDS,
   edit: (images) => {
@@ -131,8 +242,8 @@ testEdited({
   },
   refused: new RegExp(
     [
-      'net namespace: the bridge device "bridge0" cannot be restored',
-      "net namespace: the route 10.5.0.0/16 cannot be restored: it goes through device 2",
+      'net namespace: the tun device "cgrvtun" cannot be restored',
+      "net namespace: the route 10.5.0.0/16 cannot be restored: it has attributes 9",
       "net namespace: the rule for routes 32765 with conditions cannot be restored",
       'net namespace: the rule of iptables ":INPUT DROP \\[0:0\\]" cannot be restored',
       'net namespace: the rule of iptables "-A INPUT -j ACCEPT" cannot be restored',

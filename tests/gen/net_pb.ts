@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file net.proto.
  */
 export const file_net: GenFile = /*@__PURE__*/
-  fileDesc("CgluZXQucHJvdG8SEGNncmVzdG9yZS5pbWFnZXMioQMKC25ldG5zX2VudHJ5EhAKCGRlZl9jb25mGAEgAygFEhAKCGFsbF9jb25mGAIgAygFEjEKCWRlZl9jb25mNBgDIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjEKCWFsbF9jb25mNBgEIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjEKCWRlZl9jb25mNhgFIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjEKCWFsbF9jb25mNhgGIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EikKBW5zaWRzGAcgAygLMhouY2dyZXN0b3JlLmltYWdlcy5uZXRuc19pZBIPCgdleHRfa2V5GAggASgJEjEKCXVuaXhfY29uZhgJIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjMKC2lwdjRfc3lzY3RsGAogAygLMh4uY2dyZXN0b3JlLmltYWdlcy5zeXNjdGxfZW50cnkiOAoMc3lzY3RsX2VudHJ5EgwKBHR5cGUYASACKA0SDAoEaWFyZxgCIAEoBRIMCgRzYXJnGAMgASgJIjcKCG5ldG5zX2lkEhQKDHRhcmdldF9uc19pZBgBIAIoDRIVCg1uZXRuc2lkX3ZhbHVlGAIgAigFIpECChBuZXRfZGV2aWNlX2VudHJ5EgwKBHR5cGUYASACKA0SDwoHaWZpbmRleBgCIAIoDRILCgNtdHUYAyACKA0SDQoFZmxhZ3MYBCACKA0SDAoEbmFtZRgFIAIoCRIPCgdhZGRyZXNzGAcgASgMEgwKBGNvbmYYCCADKAUSLQoFY29uZjQYCSADKAsyHi5jZ3Jlc3RvcmUuaW1hZ2VzLnN5c2N0bF9lbnRyeRItCgVjb25mNhgKIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EhQKDHBlZXJfaWZpbmRleBgMIAEoDRIRCglwZWVyX25zaWQYDSABKA0SDgoGbWFzdGVyGA4gASgN");
+  fileDesc("CgluZXQucHJvdG8SEGNncmVzdG9yZS5pbWFnZXMioQMKC25ldG5zX2VudHJ5EhAKCGRlZl9jb25mGAEgAygFEhAKCGFsbF9jb25mGAIgAygFEjEKCWRlZl9jb25mNBgDIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjEKCWFsbF9jb25mNBgEIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjEKCWRlZl9jb25mNhgFIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjEKCWFsbF9jb25mNhgGIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EikKBW5zaWRzGAcgAygLMhouY2dyZXN0b3JlLmltYWdlcy5uZXRuc19pZBIPCgdleHRfa2V5GAggASgJEjEKCXVuaXhfY29uZhgJIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjMKC2lwdjRfc3lzY3RsGAogAygLMh4uY2dyZXN0b3JlLmltYWdlcy5zeXNjdGxfZW50cnkiOAoMc3lzY3RsX2VudHJ5EgwKBHR5cGUYASACKA0SDAoEaWFyZxgCIAEoBRIMCgRzYXJnGAMgASgJIjcKCG5ldG5zX2lkEhQKDHRhcmdldF9uc19pZBgBIAIoDRIVCg1uZXRuc2lkX3ZhbHVlGAIgAigFIsgCChBuZXRfZGV2aWNlX2VudHJ5EgwKBHR5cGUYASACKA0SDwoHaWZpbmRleBgCIAIoDRILCgNtdHUYAyACKA0SDQoFZmxhZ3MYBCACKA0SDAoEbmFtZRgFIAIoCRIPCgdhZGRyZXNzGAcgASgMEgwKBGNvbmYYCCADKAUSLQoFY29uZjQYCSADKAsyHi5jZ3Jlc3RvcmUuaW1hZ2VzLnN5c2N0bF9lbnRyeRItCgVjb25mNhgKIAMoCzIeLmNncmVzdG9yZS5pbWFnZXMuc3lzY3RsX2VudHJ5EjUKB21hY3ZsYW4YCyABKAsyJC5jZ3Jlc3RvcmUuaW1hZ2VzLm1hY3ZsYW5fbGlua19lbnRyeRIUCgxwZWVyX2lmaW5kZXgYDCABKA0SEQoJcGVlcl9uc2lkGA0gASgNEg4KBm1hc3RlchgOIAEoDSIxChJtYWN2bGFuX2xpbmtfZW50cnkSDAoEbW9kZRgBIAIoDRINCgVmbGFncxgCIAEoDQ");
 
 /**
  * @generated from message cgrestore.images.netns_entry
@@ -177,6 +177,11 @@ export type net_device_entry = Message<"cgrestore.images.net_device_entry"> & {
   conf6: sysctl_entry[];
 
   /**
+   * @generated from field: optional cgrestore.images.macvlan_link_entry macvlan = 11;
+   */
+  macvlan?: macvlan_link_entry | undefined;
+
+  /**
    * @generated from field: optional uint32 peer_ifindex = 12;
    */
   peerIfindex: number;
@@ -198,4 +203,26 @@ export type net_device_entry = Message<"cgrestore.images.net_device_entry"> & {
  */
 export const net_device_entrySchema: GenMessage<net_device_entry> = /*@__PURE__*/
   messageDesc(file_net, 3);
+
+/**
+ * @generated from message cgrestore.images.macvlan_link_entry
+ */
+export type macvlan_link_entry = Message<"cgrestore.images.macvlan_link_entry"> & {
+  /**
+   * @generated from field: required uint32 mode = 1;
+   */
+  mode: number;
+
+  /**
+   * @generated from field: optional uint32 flags = 2;
+   */
+  flags: number;
+};
+
+/**
+ * Describes the message cgrestore.images.macvlan_link_entry.
+ * Use `create(macvlan_link_entrySchema)` to create a new message.
+ */
+export const macvlan_link_entrySchema: GenMessage<macvlan_link_entry> = /*@__PURE__*/
+  messageDesc(file_net, 4);
 

@@ -1,11 +1,17 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type NetDeviceEntry, type NetnsEntry, readNetDeviceEntry, readNetnsEntry } from "../../lib/gen/net.ts";
-import type { NetContents } from "../../lib/model/namespaces.ts";
+import type { NetContents, NetDevice } from "../../lib/model/namespaces.ts";
 import { encodeRouteBody, type RouteMessage, RTM_NEWADDR, RTM_NEWROUTE } from "../../lib/model/route_message.ts";
 import { MessageReader } from "../../lib/wire/message_reader.ts";
 import { net_device_entrySchema, netns_entrySchema } from "../gen/net_pb.ts";
 
 export const LOOPBACK_DEVICE = { kind: "loopback", name: "lo", index: 1, mtu: 65536, flags: 0x10049 } as const;
+
+/** Its other end is outside. */
+export const VETH_DEVICE: NetDevice = {
+  ...{ kind: "veth", name: "eth0", index: 2, mtu: 1500, flags: 0x1_1043 },
+  address: Uint8Array.of(2, 0, 0, 0, 0, 2),
+};
 
 /** What a net namespace has in which the loopback device was set up. */
 export function aNet(parts: Partial<NetContents> = {}): NetContents {
@@ -23,10 +29,10 @@ export function aNet(parts: Partial<NetContents> = {}): NetContents {
   };
 }
 
-/** An address of the loopback device. */
-export function anAddress(address: readonly number[], prefix: number): RouteMessage {
+/** An address of a device, by its index: of the loopback device. */
+export function anAddress(address: readonly number[], prefix: number, device = 1): RouteMessage {
   const bytes = Uint8Array.from(address);
-  const header = Uint8Array.of(bytes.length === 4 ? 2 : 10, prefix, 0x80, 254, 1, 0, 0, 0);
+  const header = Uint8Array.of(bytes.length === 4 ? 2 : 10, prefix, 0x80, 254, device, 0, 0, 0);
   return { type: RTM_NEWADDR, header, attributes: new Map([[bytes.length === 4 ? 2 : 1, bytes]]) };
 }
 

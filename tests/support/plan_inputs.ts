@@ -190,4 +190,6 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   skipFileRwxCheck: false,
   inheritedFiles: [],
   mounts: { external: [], takesDetected: false },
+  outerEnds: [],
+  parents: [],
 };

@@ -51,6 +51,11 @@ Deno.test("buildInvocation() asks for what a command line can ask for", async (t
       "--external=mnt[/etc/x]:/y",
       "--external=mnt[]",
     ]],
+    ["ends of devices outside", { ...IMAGES, veths: [{ ifIn: "eth0", ifOut: "out@br0" }] }, [
+      "-D/proc/42/fd/7",
+      log,
+      "--external=veth[eth0]:out@br0",
+    ]],
     ["what is named twice", {
       ...IMAGES,
       extMnt: [{ key: "a", val: "/1" }, { key: "a", val: "/2" }],

@@ -1,5 +1,6 @@
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
+import type { FillNet } from "../../plan/contents/namespaces/net_plan.ts";
 import type { NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee } from "../../tracee/tracee.ts";
@@ -22,7 +23,10 @@ import { fillNamespaces, removeSegments } from "./namespaces/fill_namespaces.ts"
 import { makePtyMounts } from "./namespaces/make_mounts.ts";
 import { fillNet } from "./namespaces/net_contents.ts";
 import { joinNamespaces, makeNamespaces, type NamespacesContext } from "./namespaces/make_namespaces.ts";
+import type { Observation } from "./namespaces/observation.ts";
 import { observeNamespaces } from "./namespaces/observe_namespaces.ts";
+import { awaitGone, connectOuterEnd, findBridge, takenNames } from "./namespaces/outer_ends.ts";
+import { askForRoutes, type RouteContext } from "./namespaces/route_requests.ts";
 import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { TableRunner, type TableRunnerOptions } from "./table_runner.ts";
@@ -60,6 +64,8 @@ export class ContentsRun {
   readonly #toCompile: Iterator<TaskContents>;
   /** Whether connections may go on. */
   #hasResumed = false;
+  /** Names of the devices that are made, or may be, outside of the tasks' net namespace. */
+  #outerEnds: readonly string[] = [];
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
@@ -143,11 +149,24 @@ export class ContentsRun {
   /** Before there is any socket in it. */
   #fillNet(context: NamespacesContext): void {
     const { net } = this.#plan.namespaces;
-    const { context: { sys }, coordinator } = this.#options;
+    const { sys } = this.#options.context;
     if (net?.kind !== "fill") return;
-    const { calls, read } = fillNet({ ...context, errnoName: (errno) => sys.errnoName(errno) }, net);
-    this.#tables.runInPieces(coordinator(), calls);
-    read();
+    const names = net.outerEnds.map(({ name }) => name);
+    const taken = names.length === 0 ? [] : takenNames(sys, names);
+    this.#outerEnds = names.filter((name) => !taken.includes(name));
+    for (const step of fillNet(this.#routeContext(context), net)) this.#observe(step);
+  }
+
+  /** With the lowest descriptors of the coordinator. */
+  #routeContext(context: NamespacesContext): RouteContext {
+    const { sys } = this.#options.context;
+    return { ...context, errnoName: (errno) => sys.errnoName(errno), hostNetwork: `/proc/${sys.getpid()}/ns/net` };
+  }
+
+  /** In the coordinator. */
+  #observe<T>({ calls, read }: Observation<T>): T {
+    this.#tables.runInPieces(this.#options.coordinator(), calls);
+    return read();
   }
 
   /** Gives the other namespaces what they had, through the root task, which has not done anything yet. */
@@ -192,10 +211,9 @@ export class ContentsRun {
     const { kinds } = this.#plan.namespaces;
     const { context: { sys }, coordinator } = this.#options;
     const context = { ...this.#context, lowest: new LowestDescriptors([]) };
-    const { calls, read } = observeNamespaces(context, this.#plan.namespaces);
-    this.#tables.runInPieces(coordinator(), calls);
+    const observed = this.#observe(observeNamespaces(context, this.#plan.namespaces));
     const links = new Map(kinds.map((kind) => [kind, sys.readLink(`/proc/${coordinator().pid}/ns/${kind}`)]));
-    return { links, ...read() };
+    return { links, ...observed };
   }
 
   /** Opens files of tasks that have ended, while helpers stand in for these. */
@@ -238,10 +256,25 @@ export class ContentsRun {
 
   /** Lets connections go on. Others see that, so it comes when everything else has been done. */
   resumeConnections(): void {
-    const { networkUnlock, finalFiles } = this.#plan;
+    const { networkUnlock, finalFiles, namespaces: { net } } = this.#plan;
+    if (net?.kind === "fill") this.#connectNet(net);
     if (networkUnlock !== undefined) this.#unlockNetwork(networkUnlock);
     this.#hasResumed = true;
     this.#makeFiles(finalFiles, []);
+  }
+
+  #connectNet({ connections, outerEnds }: FillNet): void {
+    const context = this.#routeContext({ ...this.#context, lowest: new LowestDescriptors([]) });
+    if (connections.length > 0) this.#observe(askForRoutes(context, connections));
+    for (const end of outerEnds) {
+      if (end.bridge === undefined) continue;
+      this.#observe(connectOuterEnd(context, end, this.#observe(findBridge(context, end.bridge))));
+    }
+  }
+
+  /** Waits until nothing is left of devices that were made outside of the tasks' net namespace; these are gone then. */
+  awaitOuterEnds(): void {
+    if (this.#outerEnds.length > 0) awaitGone(this.#options.context.sys, this.#outerEnds);
   }
 
   /** Holds them again if they may go on: so that their other sides are not told when they are closed. */

@@ -20,6 +20,7 @@ import { Inheritance } from "./inheritance.ts";
 import type { SystemSegments } from "./memory/plan_attachments.ts";
 import type { MountPlaces } from "./namespaces/mount_places.ts";
 import { withOwnNetwork } from "./namespaces/own_network.ts";
+import { notesOnOptions } from "./namespaces/plan_devices.ts";
 import { notesOnMounts } from "./namespaces/plan_mounts.ts";
 import { planNamespaces } from "./namespaces/plan_namespaces.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
@@ -50,7 +51,9 @@ export interface ContentsQuestions {
   readonly programs: readonly TaskProgram[];
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
-  readonly options: Omit<FilePlannerOptions, "tasks" | "places"> & Pick<PlanOptions, "leavesNetEmpty" | "mounts">;
+  readonly options:
+    & Omit<FilePlannerOptions, "tasks" | "places">
+    & Pick<PlanOptions, "leavesNetEmpty" | "mounts" | "outerEnds" | "parents">;
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
   /** As for tasks: where the root unshares its cgroup namespace. */
@@ -100,6 +103,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     ...{ checkpoint, host, places, rootIsSibling, namespaceRoot, problems, notes },
     contents: net === undefined ? contents.namespaces : { ...contents.namespaces, net },
     inherited: (key) => files.inherited(key),
+    ...{ outerEnds: options.outerEnds, parents: options.parents },
     scratch: free.kept,
   });
   const quietTasks = programs.flatMap((program) => planTask(draft, program));
@@ -140,6 +144,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       ...files.notes,
       ...notesOnInheritedFiles(files),
       ...notesOnMounts(contents.namespaces.mounts ?? [], options.mounts),
+      ...notesOnOptions(net, options),
     ],
   };
 }

@@ -2,8 +2,9 @@ import type { Problem } from "../../errors.ts";
 import { parseTimeOffsets } from "../../host/describe_clocks.ts";
 import { parseMounts } from "../../host/parse_mounts.ts";
 import type { IpcObject, IpcSegment, MessageQueue, SemaphoreSet, UtsNamespace } from "../../model/namespaces.ts";
+import { describeDevice } from "../../model/net_device.ts";
 import type { MadeNamespace, NamespacesPlan } from "../../plan/contents/namespaces/namespaces_plan.ts";
-import type { FillNet, Loopback, NetPlan } from "../../plan/contents/namespaces/net_plan.ts";
+import type { FillNet, NetPlan } from "../../plan/contents/namespaces/net_plan.ts";
 import { readText } from "../../sys/files.ts";
 import { reading, type TaskObserver } from "../verify_tasks.ts";
 import { compareMounts } from "./compare_mounts.ts";
@@ -21,7 +22,7 @@ export interface ObservedNamespaces {
   readonly semaphores: readonly SemaphoreSet[];
 }
 
-export type ObservedNet = Pick<FillNet, "loopback" | "addresses" | "routes">;
+export type ObservedNet = Pick<FillNet, "devices" | "addresses" | "routes">;
 
 export type ObservedSegment = IpcObject & Pick<IpcSegment, "size" | "isLocked">;
 
@@ -106,10 +107,13 @@ export function compareNamespaces({ uts, ipc, net }: NamespacesPlan, observed: O
   ];
 }
 
-function compareNetContents({ loopback, addresses, routes }: FillNet, observed: ObservedNet | undefined): string[] {
-  const describe = ({ mtu, flags }: Loopback) => `flags 0x${flags.toString(16)}, mtu ${mtu}`;
+/** Some kernels give each namespace further devices. */
+function compareNetContents({ devices, addresses, routes }: FillNet, observed: ObservedNet | undefined): string[] {
+  const found = new Map(observed?.devices.map((device) => [device.name, describeDevice(device)]));
   return [
-    ...difference("the loopback device", describe(loopback), observed && describe(observed.loopback)),
+    ...devices.flatMap((device) => (
+      difference(`the device "${device.name}"`, describeDevice(device), found.get(device.name))
+    )),
     ...compareLists("address", addresses, observed?.addresses ?? []),
     ...compareLists("route", routes, observed?.routes ?? []),
   ];

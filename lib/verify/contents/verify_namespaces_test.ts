@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { NamespacesPlan } from "../../plan/contents/namespaces/namespaces_plan.ts";
 import type { FillNet, NetPlan } from "../../plan/contents/namespaces/net_plan.ts";
 import { AN_OBJECT, aSegment } from "../../../tests/support/ipc_objects.ts";
+import { LOOPBACK_DEVICE, VETH_DEVICE } from "../../../tests/support/net_contents.ts";
 import { compareNamespaces, compareNet, type ObservedNamespaces } from "./verify_namespaces.ts";
 
 const PLAN: NamespacesPlan = {
@@ -72,17 +73,19 @@ Deno.test("compareNamespaces() finds what differs", async (t) => {
 
 const FILL: FillNet = {
   kind: "fill",
-  setUp: { attempt: "", type: 19, flags: 0, body: new Uint8Array(), tolerated: [] },
+  setUp: [],
   sysctls: [{ path: "net/unix/max_dgram_qlen", value: "10" }],
   requests: [],
-  loopback: { mtu: 65536, flags: 0x10049 },
+  connections: [],
+  outerEnds: [],
+  devices: [LOOPBACK_DEVICE, VETH_DEVICE],
   addresses: ["127.0.0.1/8", "::1/128"],
   routes: ["10.0.0.0/8"],
 };
 
 Deno.test("compareNamespaces() finds what differs in a net namespace", async (t) => {
-  const { loopback, addresses, routes } = FILL;
-  const net = { loopback, addresses, routes };
+  const { devices, addresses, routes } = FILL;
+  const net = { devices, addresses, routes };
   const rows: { name: string; found: Partial<ObservedNamespaces>; want: string[] }[] = [
     { name: "nothing", found: {}, want: [] },
     {
@@ -91,9 +94,28 @@ Deno.test("compareNamespaces() finds what differs in a net namespace", async (t)
       want: ['the sysctl net.unix.max_dgram_qlen is "11", and should be "10"'],
     },
     {
-      name: "the device",
-      found: { net: { ...net, loopback: { mtu: 1400, flags: 8 } } },
-      want: ['the loopback device is "flags 0x8, mtu 1400", and should be "flags 0x10049, mtu 65536"'],
+      name: "devices, but not whether they are connected, nor others",
+      found: {
+        net: {
+          ...net,
+          devices: [{ ...LOOPBACK_DEVICE, mtu: 1400, flags: 8 }, { ...VETH_DEVICE, flags: 0x1003 }, {
+            ...VETH_DEVICE,
+            name: "other",
+          }],
+        },
+      },
+      want: [
+        'the device "lo" is "loopback, number 1, mtu 1400, flags 0x0", ' +
+        'and should be "loopback, number 1, mtu 65536, flags 0x1"',
+      ],
+    },
+    {
+      name: "a device that is missing",
+      found: { net: { ...net, devices: [LOOPBACK_DEVICE] } },
+      want: [
+        'the device "eth0" is missing, and should be ' +
+        '"veth, number 2, mtu 1500, flags 0x1001, address 020000000002"',
+      ],
     },
     {
       name: "addresses and routes",

@@ -37,8 +37,11 @@ static void output_of(const char *command, struct text *text)
 	pclose(pipe);
 }
 
+/* Without the numbers that the kernel gives to other ends and to ports of bridges, and without what goes on by itself. */
 static const char *const NETWORK =
-	"ip -details link; ip addr; ip route show table all; ip -6 route show table all; ip rule;"
+	"ip -details link | sed -E 's/@if[0-9]+/@if/; s/(_timer|port_id|port_no|designated_port) +[^ ]+/\\1/g';"
+	"ip addr | sed -E 's/@if[0-9]+/@if/; s/_lft [0-9]+/_lft/g';"
+	"ip route show table all | sed 's/expires [0-9]*/expires/' | sort; ip rule;"
 	"cd /proc/sys/net && for file in ipv[46]/conf/*/* unix/* ipv4/ping_group_range; do"
 	" echo \"$file $(cat $file 2>&1)\"; done";
 
@@ -48,8 +51,13 @@ static void ready_with_network(void)
 	static struct text before, after;
 	output_of(NETWORK, &before);
 	ready_and_wait();
-	output_of(NETWORK, &after);
-	bool is_same = strcmp(before.bytes, after.bytes) == 0;
+	bool is_same = false;
+	/* It takes the kernel a while to find that a device has been connected. */
+	for (int tries = 0; tries < 8 && !is_same; tries++) {
+		sleep_ms(tries == 0 ? 0 : 200);
+		output_of(NETWORK, &after);
+		is_same = strcmp(before.bytes, after.bytes) == 0;
+	}
 	if (!is_same)
 		fprintf(stderr, "before:\n%s\nafter:\n%s\n", before.bytes, after.bytes);
 	CHECK(is_same);
@@ -220,24 +228,6 @@ PROGRAM(net_without_ipv6)
 	ready_with_network();
 }
 
-/* A little of everything, in a tree; for calls that fail. */
-PROGRAM(net_several)
-{
-	enter_network();
-	run("ip link set lo up && ip addr add 10.9.8.7/24 dev lo && ip route add 10.77.0.0/16 dev lo");
-	int tcp = bound(SOCK_STREAM, "10.9.8.7", TCP_PORT);
-	MUST(listen(tcp, 5));
-	pid_t child = fork_as(1);
-	if (child == 0) {
-		while (!may_go())
-			sleep_ms(5);
-		CHECK(can_connect(tcp));
-		end_child();
-	}
-	ready_with_network();
-	join_child(child);
-}
-
 /* Of others, who set it up. */
 PROGRAM(net_of_others)
 {
@@ -252,11 +242,151 @@ PROGRAM(net_of_others)
 	CHECK(can_connect(tcp));
 }
 
+/* Runs commands in a network: `descriptor` is open on it. */
+static void run_in(int descriptor, const char *commands)
+{
+	char text[600];
+	snprintf(text, sizeof(text), "nsenter --net=/proc/%d/fd/%d sh -c '%s'", getpid(), descriptor, commands);
+	run(text);
+}
+
+/* The kernel asks whether anybody else has an address, once a device has been found to be connected. */
+static void await_addresses(void)
+{
+	run("while ip addr | grep -q -e tentative -e NO-CARRIER; do sleep 0.1; done");
+}
+
+/*
+ * A new network with the device eth0, whose other end cgrv0 is in the one before, in a bridge if there is one. Its
+ * addresses can be used when this returns.
+ */
+static void enter_network_with_veth(const char *setup)
+{
+	char command[400];
+	int host = MUST(open("/proc/self/ns/net", O_RDONLY));
+	enter_network();
+	snprintf(command, sizeof(command),
+	         "ip link set lo up && ip link add eth0 index 7 address 02:00:00:00:00:07 mtu 1400 type veth"
+	         " peer name cgrv0 netns /proc/%d/fd/%d",
+	         getpid(), host);
+	run(command);
+	run_in(host, "ip link set cgrv0 up && if ip link show cgrvbr; then ip link set cgrv0 master cgrvbr; fi >&2");
+	run(setup);
+	await_addresses();
+	MUST(close(host));
+}
+
+/* A device whose other end is outside, with addresses, and routes through it. */
+PROGRAM(net_veth)
+{
+	enter_network_with_veth(
+		"ip link set eth0 up && ip addr add 10.4.0.2/24 dev eth0 && ip addr add 10.4.0.3/24 dev eth0 &&"
+		"ip addr add 10.6.0.1/24 dev eth0 && ip route del 10.6.0.0/24 && ip route add default via 10.4.0.1 &&"
+		"ip route add 10.7.0.0/16 dev eth0 src 10.4.0.3 metric 5 && ip addr add fd04::2/64 dev eth0 &&"
+		"ip -6 route add default via fd04::1 && ip -6 route add fd05::/32 via fe80::1 dev eth0 &&"
+		"ip -6 route add fd06::/32 via fd04::7 expires 1000 && ip addr add 10.8.0.1/24 dev eth0 valid_lft 1000 preferred_lft 900 &&"
+		"echo 2 >/proc/sys/net/ipv4/conf/eth0/rp_filter && echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_ra");
+	int tcp = bound(SOCK_STREAM, "10.4.0.3", TCP_PORT), tcp6 = bound(SOCK_STREAM, "fd04::2", TCP_PORT);
+	MUST(listen(tcp, 5));
+	MUST(listen(tcp6, 5));
+
+	ready_with_network();
+
+	CHECK(can_connect(tcp) && can_connect(tcp6));
+}
+
+/* A connection to who is outside. */
+PROGRAM(net_veth_connection)
+{
+	enter_network_with_veth("ip link set eth0 up && ip addr add 10.4.0.2/24 dev eth0");
+	union address server = address_of("10.4.0.1", 7777);
+	int fd = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	MUST(connect(fd, &server.any, size_of(&server)));
+	ready_and_wait();
+	CHECK(send(fd, "hello", 5, 0) == 5);
+	char answer[10] = "";
+	CHECK(recv(fd, answer, sizeof(answer), 0) == 5 && strcmp(answer, "hello") == 0);
+}
+
+/* Who is outside; it says so itself when it is let go. */
+PROGRAM(net_veth_server)
+{
+	int listener = bound(SOCK_STREAM, "10.4.0.1", 7777);
+	MUST(listen(listener, 5));
+	ready_and_wait();
+	int fd = MUST(accept(listener, NULL, NULL));
+	char text[10] = "";
+	CHECK(recv(fd, text, sizeof(text), 0) == 5);
+	CHECK(send(fd, text, 5, 0) == 5);
+}
+
+/* A pair of devices that is down, and a device without a link-local address. */
+PROGRAM(net_veth_down)
+{
+	enter_network_with_veth(
+		"ip link set eth0 addrgenmode none && ip link set eth0 up && ip addr add 10.4.0.2/24 dev eth0 &&"
+		"ip link add down0 type veth peer name down1 && ip addr add 10.5.0.2/24 dev down0");
+	ready_with_network();
+}
+
+/* Bridges with devices in them, and a pair of devices that is in the namespace with both ends. */
+PROGRAM(net_bridge)
+{
+	enter_network_with_veth(
+		"ip link add br0 index 20 type bridge && ip link add in0 index 31 type veth peer name in1 index 30 &&"
+		"ip link set in0 master br0 && ip link set eth0 master br0 && ip link set in0 up && ip link set eth0 up &&"
+		"ip link set br0 up && ip link set in1 mtu 1300 && ip link set in1 up && ip addr add 10.4.0.2/24 dev br0 &&"
+		"ip addr add 10.4.0.9/24 dev in1 && ip link add br1 address 02:00:00:00:00:21 type bridge && ip route add default via 10.4.0.1 dev br0");
+	ready_with_network();
+}
+
+/* A device that uses another one outside, the bridge cgrvpar. */
+PROGRAM(net_macvlan)
+{
+	char command[200];
+	int host = MUST(open("/proc/self/ns/net", O_RDONLY));
+	enter_network();
+	snprintf(command, sizeof(command),
+	         "ip link add link cgrvpar name mv0 index 5 mtu 1400 netns %d type macvlan mode private", getpid());
+	run_in(host, command);
+	MUST(close(host));
+	run("ip link set lo up && ip link set mv0 up && ip addr add 10.4.0.2/24 dev mv0");
+	await_addresses();
+	ready_with_network();
+}
+
+/* The same within. */
+PROGRAM(net_macvlan_within)
+{
+	enter_network();
+	run("ip link add br0 address 02:00:00:00:00:20 type bridge &&"
+	    "ip link add link br0 name mv1 type macvlan mode vepa");
+	ready_with_network();
+}
+
+/* A little of everything, in a tree; for calls that fail. */
+PROGRAM(net_several)
+{
+	enter_network_with_veth("ip addr add 10.9.8.7/24 dev lo && ip route add 10.77.0.0/16 dev lo &&"
+	                        "ip link set eth0 up && ip addr add 10.4.0.2/24 dev eth0");
+	int tcp = bound(SOCK_STREAM, "10.9.8.7", TCP_PORT);
+	MUST(listen(tcp, 5));
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(can_connect(tcp));
+		end_child();
+	}
+	ready_with_network();
+	join_child(child);
+}
+
 /* What cannot be made again. */
 PROGRAM(net_foreign)
 {
 	enter_network();
-	run("ip link set lo up && ip link add bridge0 type bridge && ip link set bridge0 up &&"
-	    "ip route add 10.5.0.0/16 dev bridge0 && ip rule add from 10.0.0.0/8 table 7");
+	run("ip link set lo up && ip tuntap add cgrvtun mode tun && ip link set cgrvtun up &&"
+	    "ip route add 10.5.0.0/16 nexthop via 127.0.0.5 nexthop via 127.0.0.6 && ip rule add from 10.0.0.0/8 table 7");
 	ready_and_wait();
 }

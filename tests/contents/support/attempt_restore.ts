@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { run } from "../../../lib/cli/run.ts";
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import { type Faults, FaultySys } from "../../support/faulty_sys.ts";
+import { ownDevices } from "./own_bridge.ts";
 
 export interface Attempt {
   readonly status: number;
@@ -21,6 +22,7 @@ export interface Attempt {
 
 /** What could be left of an attempt in the process that has made it, and around that. */
 export interface Traces {
+  readonly devices: readonly string[];
   readonly terminals: readonly string[];
   /** What they lead to. */
   readonly descriptors: readonly string[];
@@ -83,6 +85,7 @@ function attemptRestore(faults: Faults, args: readonly string[]): Attempt {
 
 function findTraces(): Traces {
   return {
+    devices: ownDevices(),
     terminals: [...Deno.readDirSync("/dev/pts")].map(({ name }) => name).sort(),
     descriptors: linksOf("/proc/self/fd").filter((link) => !CACHE.test(link)),
     mounts: Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) => line.includes("cgyard")).length,

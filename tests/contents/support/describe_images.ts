@@ -8,6 +8,7 @@ import type { FileContent } from "../../../lib/model/files/path_file.ts";
 import { describeAddress, describeRoute } from "../../../lib/model/describe_route.ts";
 import type { Mount } from "../../../lib/model/mounts.ts";
 import type { NamespaceContents, NetContents } from "../../../lib/model/namespaces.ts";
+import { describeDevice } from "../../../lib/model/net_device.ts";
 import type { OpenFile } from "../../../lib/model/open_file.ts";
 import type { Registers, TaskState, ThreadState } from "../../../lib/model/task_state.ts";
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
@@ -193,8 +194,14 @@ class ImageDescriber {
 }
 
 /** Without what tells when addresses were made. */
-function describeNet({ addresses, routes, ...others }: NetContents): unknown {
-  return { ...others, addresses: addresses.map(describeAddress), routes: routes.map(describeRoute) };
+/** The kernel lists routes of several devices to the same place in the order in which these were connected. */
+function describeNet({ devices, addresses, routes, ...others }: NetContents): unknown {
+  return {
+    ...others,
+    devices: devices.map((device) => `${device.name}: ${describeDevice(device)}`),
+    addresses: addresses.map(describeAddress),
+    routes: routes.map(describeRoute).sort(),
+  };
 }
 
 /**

@@ -6,9 +6,10 @@ import { describeComponents } from "../../../lib/host/describe_components.ts";
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import { LiveTree } from "./live_tree.ts";
 
-/** What is known of a fixture, `PROGRAM.json`; `PROGRAM.tar.gz` has its `images` and the tasks' `files`. */
+/** What is known of a fixture, `NAME.json`; `NAME.tar.gz` has its `images` and the tasks' `files`. */
 export interface Fixture {
-  readonly program: string;
+  /** As of `settingOf`. */
+  readonly name: string;
   /** Release of the kernel on which it was dumped. */
   readonly kernel: string;
   /** Components of the processor's state that the threads used, by number (Intel SDM, volume 1, chapter 13). */
@@ -17,6 +18,43 @@ export interface Fixture {
   readonly before: Readonly<Record<string, string>>;
   /** Keys of what was different when CRIU had restored them. */
   readonly differsAfterCriu: readonly string[];
+}
+
+/** How a fixture is made and restored. */
+export interface FixtureSetting {
+  readonly program: string;
+  /** Options of unshare(1), and what a shell does in the namespaces before it becomes the program. */
+  readonly namespaces: readonly string[];
+  readonly setup: string;
+  /** Further options of CRIU, and of both restores. */
+  readonly dump: readonly string[];
+  readonly restore: readonly string[];
+}
+
+/** Those in namespaces of their own, by name. */
+const IN_NAMESPACES: ReadonlyMap<string, FixtureSetting> = new Map([
+  ["server_in_net", {
+    program: "server",
+    namespaces: ["--net"],
+    setup: "ip link set lo mtu 16384 up && ip addr add 10.9.8.7/24 dev lo && ip -6 addr add fd00::7/64 dev lo && " +
+      "ip route add 10.77.0.0/16 dev lo src 10.9.8.7 && echo 20 >/proc/sys/net/unix/max_dgram_qlen",
+    dump: ["--network-lock", "skip"],
+    restore: [],
+  }],
+  ["path_files_in_mnt", {
+    program: "path_files",
+    namespaces: ["--mount", "--propagation", "private"],
+    // CRIU does not know all file systems that a machine may have.
+    setup: "while read -r _ _ _ _ point _; do case $point in /|/proc|/dev|/tmp|/tmp/cgr-fixture) ;; " +
+      "*) umount -l $point ;; esac; done </proc/self/mountinfo",
+    dump: ["--external", "mnt[/tmp/cgr-fixture]:fixture"],
+    restore: ["--root", "/", "--external", "mnt[fixture]:/tmp/cgr-fixture"],
+  }],
+]);
+
+/** How the fixture with this name is made: most have the name of their program. */
+export function settingOf(name: string): FixtureSetting {
+  return IN_NAMESPACES.get(name) ?? { program: name, namespaces: [], setup: "true", dump: [], restore: [] };
 }
 
 /** The directory of the fixtures. */
@@ -32,8 +70,11 @@ const FILES = `${FIXTURE_ROOT}/files`;
 
 /** Reads what is known of all fixtures. */
 export function readFixtures(): Fixture[] {
-  const names = [...Deno.readDirSync(FIXTURES)].map(({ name }) => name).filter((name) => name.endsWith(".json"));
-  return names.sort().map((name) => JSON.parse(Deno.readTextFileSync(FIXTURES + name)));
+  const files = [...Deno.readDirSync(FIXTURES)].map(({ name }) => name).filter((name) => name.endsWith(".json"));
+  return files.sort().map((file) => ({
+    name: file.replace(/\.json$/, ""),
+    ...JSON.parse(Deno.readTextFileSync(FIXTURES + file)),
+  }));
 }
 
 /** Why this machine cannot restore a fixture, if so. */

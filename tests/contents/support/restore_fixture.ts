@@ -1,8 +1,8 @@
 /**
- * Restores a fixture with cgrestore, in namespaces of its own: `restore_fixture.ts PROGRAM` prints a `RestoredFixture`.
+ * Restores a fixture with cgrestore, in namespaces of its own: `restore_fixture.ts NAME` prints a `RestoredFixture`.
  */
 import type { Run } from "../../support/run_cgrestore.ts";
-import { createFixtureTree, FIXTURE_ROOT, FIXTURES, HOLDER, HOLDER_ARCHIVE } from "./fixture.ts";
+import { createFixtureTree, FIXTURE_ROOT, FIXTURES, HOLDER, HOLDER_ARCHIVE, settingOf } from "./fixture.ts";
 import { runProgram } from "./live_tree.ts";
 
 /** How the restore of a fixture went. */
@@ -13,13 +13,13 @@ export interface RestoredFixture extends Run {
   readonly found: string;
 }
 
-async function restoreFixture(program: string): Promise<RestoredFixture> {
+async function restoreFixture(name: string): Promise<RestoredFixture> {
   await using tree = await createFixtureTree();
   await unpackHolder();
-  const { code, err } = await runProgram(["tar", "-xpzf", `${FIXTURES}${program}.tar.gz`, "-C", FIXTURE_ROOT]);
+  const { code, err } = await runProgram(["tar", "-xpzf", `${FIXTURES}${name}.tar.gz`, "-C", FIXTURE_ROOT]);
   if (code !== 0) throw new Error(`Cannot unpack the fixture: ${err}`);
   await tree.saveDirectory();
-  const run = await tree.restore(`${FIXTURE_ROOT}/images`, ["--file-locks"]);
+  const run = await tree.restore(`${FIXTURE_ROOT}/images`, ["--file-locks", ...settingOf(name).restore]);
   if (run.code !== 0) return { ...run, after: {}, found: "" };
   return { ...run, after: Object.fromEntries(tree.describe()), found: await tree.finish() };
 }

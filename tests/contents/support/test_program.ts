@@ -6,6 +6,7 @@ import { compileHolder } from "./compile_holder.ts";
 import { describeImages } from "./describe_images.ts";
 import { compareTrees } from "./describe_tree.ts";
 import { LiveTree } from "./live_tree.ts";
+import { OwnBridge } from "./own_bridge.ts";
 import { OwnNetwork } from "./own_network.ts";
 import { SharedMounts } from "./shared_mounts.ts";
 
@@ -47,6 +48,12 @@ export interface ProgramTest {
   readonly hugePages?: number;
   /** It gets a network of its own, with these settings of the kernel, by their path below /proc/sys/net. */
   readonly network?: Readonly<Record<string, string>>;
+  /** Commands that set up that network further. */
+  readonly networkSetup?: string;
+  /** Devices that its end takes away from that network, some time later. */
+  readonly outerDevices?: readonly string[];
+  /** A bridge that is made for it on this host. */
+  readonly bridge?: string;
   /** It is in a mount namespace in which everything is shared. */
   readonly sharesMounts?: boolean;
 }
@@ -71,6 +78,9 @@ export function testProgram(test: ProgramTest): void {
       const holder = await compileHolder();
       using _ = test.hugePages === undefined ? undefined : reserveHugePages(test.hugePages);
       await using network = test.network === undefined ? undefined : await OwnNetwork.create(test.network);
+      await network?.setUp(test.networkSetup ?? "true");
+      const awaitOuterDevices = async () => await network?.awaitGone(test.outerDevices ?? []);
+      await using __ = test.bridge === undefined ? undefined : await OwnBridge.create(test.bridge);
       await using mounts = test.sharesMounts === true ? await SharedMounts.create() : undefined;
       await using tree = await LiveTree.create({ home: network ?? mounts });
       await tree.start(commandOf(test, { holder, tree }));
@@ -81,9 +91,11 @@ export function testProgram(test: ProgramTest): void {
       const inDirectory = test.inDirectory?.(tree.directory);
       const dumpOptions = [...test.dump ?? [], ...inDirectory?.dump ?? []];
       const images = await tree.dump([...tracking, ...dumpOptions]);
+      await awaitOuterDevices();
       test.change?.(images, tree.root);
       // Whatever has failed, the next step finds the pids free.
-      const step = (name: string, run: () => Promise<void>) => t.step(name, () => run().finally(() => tree.kill()));
+      const step = (name: string, run: () => Promise<void>) =>
+        t.step(name, () => run().finally(() => tree.kill()).finally(awaitOuterDevices));
       const common = [...test.restore ?? [], ...inDirectory?.restore ?? []];
       const options = [...common, ...test.cgrestore ?? []];
       const restore = (options: readonly string[]) => (

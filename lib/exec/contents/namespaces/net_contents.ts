@@ -1,6 +1,24 @@
 import { describeAddress, describeRoute } from "../../../model/describe_route.ts";
-import { IFLA_MTU, numberAt, type RouteMessage, RT_TABLE_MAIN, RTM_NEWROUTE } from "../../../model/route_message.ts";
-import type { FillNet, Loopback } from "../../../plan/contents/namespaces/net_plan.ts";
+import type { NetDevice, NetDeviceKind } from "../../../model/namespaces.ts";
+import { CONNECTED_KINDS, MADE_KINDS } from "../../../model/net_device.ts";
+import {
+  IFLA_ADDRESS,
+  IFLA_IFNAME,
+  IFLA_INFO_KIND,
+  IFLA_LINK,
+  IFLA_LINK_NETNSID,
+  IFLA_LINKINFO,
+  IFLA_MASTER,
+  IFLA_MTU,
+  numberAt,
+  parseAttributes,
+  type RouteMessage,
+  RT_TABLE_MAIN,
+  RTM_GETLINK,
+  RTM_NEWROUTE,
+} from "../../../model/route_message.ts";
+import { decodeText } from "../../../text.ts";
+import type { FillNet } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { ObservedNet } from "../../../verify/contents/verify_namespaces.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import type { Observation } from "./observation.ts";
@@ -8,7 +26,6 @@ import { askForRoutes, listRoutes, type RouteContext } from "./route_requests.ts
 import { writeSysctl } from "./write_sysctl.ts";
 
 /** RTM_GET* (linux/rtnetlink.h), and attributes of what they list. */
-const RTM_GETLINK = 18;
 const RTM_GETADDR = 22;
 const RTM_GETROUTE = 26;
 const RTA_TABLE = 15;
@@ -17,46 +34,78 @@ const FAMILIES: readonly number[] = [2, 10];
 
 /** Most bytes of what is listed: the kernel makes up to five further routes for each address. */
 const LINK_SIZE = 4096;
+/** Those that some kernels give each namespace. */
+const OTHER_DEVICES = 8;
 const ADDRESS_SIZE = 128;
 const ROUTE_SIZE = 256;
 const LOCAL_ROUTES_SIZE = 5 * ROUTE_SIZE;
 
-/** Gives the net namespace that the caller is in what it had; `read` throws a `SysError` when something was refused. */
-export function fillNet(context: RouteContext, net: FillNet): Observation<void> {
-  const [setUp, requests] = [[net.setUp], net.requests].map((some) => askForRoutes(context, some));
-  return {
-    calls: [
-      ...setUp?.calls ?? [],
-      ...net.sysctls.flatMap((sysctl) => writeSysctl(context, sysctl)),
-      ...requests?.calls ?? [],
-    ],
-    read() {
-      setUp?.read();
-      requests?.read();
+/**
+ * Gives the net namespace that the caller is in what it had, in steps: the next one needs what the one before has made.
+ * `read` throws a `SysError` when something was refused.
+ */
+export function fillNet(context: RouteContext, net: FillNet): Observation<void>[] {
+  const requests = askForRoutes(context, net.requests);
+  return [
+    askForRoutes(context, net.setUp),
+    {
+      calls: [...net.sysctls.flatMap((sysctl) => writeSysctl(context, sysctl)), ...requests.calls],
+      read: requests.read,
     },
-  };
+  ];
 }
 
 /** Looks at what the net namespace has that the caller is in. */
-export function observeNet(context: NamespacesContext, { addresses, routes }: FillNet): Observation<ObservedNet> {
+export function observeNet(
+  context: NamespacesContext,
+  { devices, addresses, routes }: FillNet,
+): Observation<ObservedNet> {
   const count = addresses.length;
   const list = (type: number, what: string, size: number) => listRoutes(context, { type, what, size });
-  const links = list(RTM_GETLINK, "devices", LINK_SIZE);
+  const links = list(RTM_GETLINK, "devices", (devices.length + OTHER_DEVICES) * LINK_SIZE);
   const listed = list(RTM_GETADDR, "addresses", count * ADDRESS_SIZE);
   const routed = list(RTM_GETROUTE, "routes", routes.length * ROUTE_SIZE + count * LOCAL_ROUTES_SIZE);
   return {
     calls: [...links.calls, ...listed.calls, ...routed.calls],
     read: () => ({
-      loopback: describeLoopback(links.read()),
+      devices: links.read().map(buildDevice),
       addresses: listed.read().map(describeAddress).sort(),
       routes: routed.read().filter(isOfMainTable).map(describeRoute).sort(),
     }),
   };
 }
 
-/** `struct ifinfomsg` has the index and the flags at these places; the loopback device is the only one. */
-function describeLoopback([loopback]: readonly RouteMessage[]): Loopback {
-  return { mtu: numberAt(loopback?.attributes.get(IFLA_MTU)) ?? 0, flags: numberAt(loopback?.header, 8) ?? 0 };
+/** `struct ifinfomsg` has the type, the index and the flags at these places. */
+const TYPE = 2;
+const INDEX = 4;
+const FLAGS = 8;
+const ARPHRD_LOOPBACK = 772;
+
+function buildDevice({ header, attributes }: RouteMessage): NetDevice {
+  const isLoopback = (numberAt(header, 0) ?? 0) >>> 8 * TYPE === ARPHRD_LOOPBACK;
+  const kind = isLoopback ? "loopback" : kindOf(attributes.get(IFLA_LINKINFO));
+  const address = isLoopback ? undefined : attributes.get(IFLA_ADDRESS);
+  const master = numberAt(attributes.get(IFLA_MASTER));
+  const peer = attributes.has(IFLA_LINK_NETNSID) ? undefined : numberAt(attributes.get(IFLA_LINK));
+  return {
+    kind,
+    name: textOf(attributes.get(IFLA_IFNAME)),
+    index: numberAt(header, INDEX) ?? 0,
+    mtu: numberAt(attributes.get(IFLA_MTU)) ?? 0,
+    flags: numberAt(header, FLAGS) ?? 0,
+    ...address === undefined ? {} : { address },
+    ...master === undefined ? {} : { master },
+    ...!CONNECTED_KINDS.includes(kind) || peer === undefined ? {} : { peer },
+  };
+}
+
+function kindOf(info: Uint8Array | undefined): NetDeviceKind {
+  const text = textOf(parseAttributes(info ?? new Uint8Array(), 0).get(IFLA_INFO_KIND));
+  return MADE_KINDS.find((kind) => kind === text) ?? "other";
+}
+
+function textOf(bytes: Uint8Array | undefined): string {
+  return decodeText(bytes ?? new Uint8Array()).replace(/\0$/, "");
 }
 
 function isOfMainTable({ type, header, attributes }: RouteMessage): boolean {

@@ -1,12 +1,26 @@
 import assert from "node:assert/strict";
 import { filesContext, renderCall } from "../../../../tests/support/compiled_calls.ts";
-import { anAddress, aRoute, LOCAL_ADDRESS, saved } from "../../../../tests/support/net_contents.ts";
+import {
+  anAddress,
+  aRoute,
+  LOCAL_ADDRESS,
+  LOOPBACK_DEVICE,
+  saved,
+  VETH_DEVICE,
+} from "../../../../tests/support/net_contents.ts";
 import { SysError } from "../../../errors.ts";
 import { describeAddress, describeRoute } from "../../../model/describe_route.ts";
-import { encodeRouteBody, type RouteMessage } from "../../../model/route_message.ts";
+import {
+  encodeAttributes,
+  encodeRouteBody,
+  numberValue,
+  type RouteMessage,
+  textValue,
+} from "../../../model/route_message.ts";
 import type { FillNet, RouteRequest } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { fillNet, observeNet } from "./net_contents.ts";
+import type { RouteContext } from "./route_requests.ts";
 
 function aRequest(parts: Partial<RouteRequest> = {}): RouteRequest {
   return { attempt: "Cannot do it", type: 20, flags: 0x400, body: Uint8Array.of(1, 2, 3, 4), tolerated: [], ...parts };
@@ -14,10 +28,10 @@ function aRequest(parts: Partial<RouteRequest> = {}): RouteRequest {
 
 const FILL: FillNet = {
   kind: "fill",
-  setUp: aRequest({ type: 19, flags: 0 }),
+  setUp: [aRequest({ type: 19, flags: 0 }), aRequest({ type: 16, endsWithHostNetwork: true })],
   sysctls: [{ path: "net/unix/a", value: "7" }],
   requests: [aRequest({ tolerated: ["EEXIST"] })],
-  ...{ loopback: { mtu: 1400, flags: 8 }, addresses: [], routes: [] },
+  ...{ connections: [], outerEnds: [], devices: [LOOPBACK_DEVICE], addresses: [], routes: [] },
 };
 
 /** Where the call of that name, the n-th from 0, writes. */
@@ -37,13 +51,27 @@ function answer(output: Uint8Array, error: number): void {
 
 const ERRNOS: Readonly<Record<number, string>> = { 1: "EPERM", 17: "EEXIST" };
 
-Deno.test("fillNet() sets up the device, then writes settings, then asks for the rest", () => {
-  const calls = fillNet({ ...filesContext(), errnoName: String }, FILL).calls.map(renderCall);
-  assert.deepEqual(calls.map((call) => call.split(" ").slice(0, 3).join(" ")), [
+const CONTEXT: RouteContext = {
+  ...filesContext(),
+  errnoName: (errno) => ERRNOS[errno] ?? "",
+  hostNetwork: "/proc/9/ns/net",
+};
+
+Deno.test("fillNet() makes and sets up devices, then writes settings, then asks for the rest", () => {
+  const steps = fillNet(CONTEXT, FILL).map(({ calls }) => (
+    calls.map((call) => renderCall(call).split(" ").slice(0, 3).join(" "))
+  ));
+  assert.deepEqual(steps[0], [
+    'openat -100 "/proc/9/ns/net"',
     "socket 16 3",
-    `sendto 0 ${"14000000" + "13000500" + "00".repeat(8) + "01020304"}`,
-    "recvfrom 0 [1024]",
+    `sendto 1 ${"14000000" + "13000500" + "00".repeat(8) + "01020304"}`,
+    "recvfrom 1 [1024]",
+    `sendto 1 ${"14000000" + "10000504" + "00".repeat(8) + "00000000"}`,
+    "recvfrom 1 [1024]",
+    "close 1",
     "close 0",
+  ]);
+  assert.deepEqual(steps[1], [
     'openat -100 "/proc/sys/net/unix/a"',
     "write 0 37",
     "close 0",
@@ -55,15 +83,16 @@ Deno.test("fillNet() sets up the device, then writes settings, then asks for the
 });
 
 Deno.test("fillNet() tells what was refused", async (t) => {
-  const rows: readonly (readonly [string, readonly [number, number], string | undefined])[] = [
-    ["nothing", [0, 0], undefined],
-    ["the first", [1, 0], "EPERM"],
-    ["the second", [0, 1], "EPERM"],
-    ["what may be refused", [0, 17], undefined],
+  const rows: readonly (readonly [string, readonly [step: number, errors: readonly number[]], string | undefined])[] = [
+    ["nothing", [0, [0, 0]], undefined],
+    ["the first device", [0, [1, 0]], "EPERM"],
+    ["the second device", [0, [0, 17]], "EEXIST"],
+    ["something else", [1, [1]], "EPERM"],
+    ["what may be refused", [1, [17]], undefined],
   ];
-  for (const [name, errors, want] of rows) {
+  for (const [name, [step, errors], want] of rows) {
     await t.step(name, () => {
-      const { calls, read } = fillNet({ ...filesContext(), errnoName: (errno) => ERRNOS[errno] ?? "" }, FILL);
+      const { calls = [], read = () => {} } = fillNet(CONTEXT, FILL)[step] ?? {};
       errors.forEach((error, index) => answer(outputOf(calls, index), error));
       if (want === undefined) read();
       else assert.throws(read, (error) => error instanceof SysError && error.code === want);
@@ -77,19 +106,52 @@ function list(output: Uint8Array, messages: readonly RouteMessage[]): void {
   output.set(saved(0, [...messages, end]).subarray(4));
 }
 
-Deno.test("observeNet() looks at the device, addresses, and routes of the main table", () => {
+/** The loopback device, one whose other end is outside, and one of a kind that is not known. */
+const LINKS: readonly RouteMessage[] = [
+  { type: 16, header: linkOf(772, 1, 0x10049), attributes: new Map([[3, textValue("lo")], [4, numberValue(65536)]]) },
+  {
+    type: 16,
+    header: linkOf(1, 2, 0x11043),
+    attributes: new Map([
+      ...[[1, Uint8Array.of(2, 0, 0, 0, 0, 2)], [3, textValue("eth0")], [4, numberValue(1500)]] as const,
+      ...[[5, numberValue(9)], [37, numberValue(0)], [18, kindValue("veth")]] as const,
+    ]),
+  },
+  {
+    type: 16,
+    header: linkOf(1, 3, 0),
+    attributes: new Map([
+      ...[[1, Uint8Array.of(2, 0, 0, 0, 0, 2)], [3, textValue("in0")], [4, numberValue(1500)]] as const,
+      ...[[5, numberValue(4)], [10, numberValue(7)], [18, kindValue("veth")]] as const,
+    ]),
+  },
+  { type: 16, header: linkOf(1, 5, 0), attributes: new Map([[3, textValue("x")], [18, kindValue("new")]]) },
+];
+
+function linkOf(type: number, index: number, flags: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(type << 16, index, flags, 0).buffer);
+}
+
+function kindValue(kind: string): Uint8Array {
+  return encodeAttributes(new Map([[1, textValue(kind)]]));
+}
+
+Deno.test("observeNet() looks at devices, addresses, and routes of the main table", () => {
   const { calls, read } = observeNet(filesContext(), FILL);
   const parts = calls.map(renderCall).filter((call) => call.startsWith("recvfrom")).length;
-  const header = new Uint8Array(Uint32Array.of(0, 1, 8, 0).buffer);
-  const link = { type: 16, header, attributes: new Map([[4, new Uint8Array(Uint32Array.of(1400).buffer)]]) };
   const main = aRoute([10, 0, 0, 0], 8, { 15: [254, 0, 0, 0] });
   const multicast = { ...main, header: Uint8Array.of(128, ...main.header.subarray(1)) };
-  list(outputOf(calls, 0), [link]);
+  list(outputOf(calls, 0), LINKS);
   // Addresses and routes come in up to two parts each.
   list(outputOf(calls, parts - 4), [anAddress([10, 0, 0, 1], 8), LOCAL_ADDRESS]);
   list(outputOf(calls, parts - 2), [aRoute([127, 0, 0, 0], 8, { 15: [255, 0, 0, 0] }), main, multicast]);
   assert.deepEqual(read(), {
-    loopback: { mtu: 1400, flags: 8 },
+    devices: [
+      LOOPBACK_DEVICE,
+      VETH_DEVICE,
+      { ...VETH_DEVICE, name: "in0", index: 3, flags: 0, master: 7, peer: 4 },
+      { kind: "other", name: "x", index: 5, mtu: 0, flags: 0 },
+    ],
     addresses: [anAddress([10, 0, 0, 1], 8), LOCAL_ADDRESS].map(describeAddress).sort(),
     routes: [describeRoute(main)],
   });

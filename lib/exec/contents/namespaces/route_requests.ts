@@ -1,8 +1,20 @@
 import { SysError } from "../../../errors.ts";
-import { NLMSG_DONE, parseRouteMessages, type RouteMessage } from "../../../model/route_message.ts";
+import {
+  encodeRouteBody,
+  IFLA_IFNAME,
+  linkHeader,
+  NLMSG_DONE,
+  numberValue,
+  parseRouteMessages,
+  type RouteMessage,
+  RTM_GETLINK,
+  RTM_NEWLINK,
+  textValue,
+} from "../../../model/route_message.ts";
 import type { RouteRequest } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { Sys } from "../../../sys/sys.ts";
-import type { RemoteCall } from "../../../tracee/remote_call.ts";
+import { AT_FDCWD, CLONE_NEWNET, O_RDONLY } from "../../../sys/constants.ts";
+import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
 import {
   AF_NETLINK,
   ANSWER_SIZE,
@@ -26,6 +38,7 @@ const LEAST_PART = 2048;
 const MOST_PART = 32768;
 
 const HINTS: ReadonlyMap<string, string> = new Map([
+  ["EEXIST", "there is one already"],
   ["EPERM", "that needs CAP_NET_ADMIN"],
   ["EAFNOSUPPORT", "this kernel does not have that family of addresses"],
 ]);
@@ -33,18 +46,41 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 /** What asking for changes has to know. */
 export interface RouteContext extends NamespacesContext {
   readonly errnoName: Sys["errnoName"];
+  /** A file of /proc that is cgrestore's own net namespace. */
+  readonly hostNetwork: string;
 }
 
 /** Asks for changes of the net namespace that the caller is in; `read` throws a `SysError` when one was refused. */
 export function askForRoutes(context: RouteContext, requests: readonly RouteRequest[]): Observation<void> {
+  const needsHost = requests.some(({ endsWithHostNetwork }) => endsWithHostNetwork === true);
+  const asking = askThrough(context, requests);
+  return {
+    calls: needsHost
+      ? withFile(context, context.hostNetwork, (host) => withSocket(context, (fd) => asking.calls(fd, host)))
+      : withSocket(context, (fd) => asking.calls(fd)),
+    read: asking.read,
+  };
+}
+
+/** Calls that need a socket, and perhaps a descriptor of cgrestore's own net namespace. */
+interface Asking<T> {
+  readonly calls: (fd: number, host?: number) => readonly RemoteCall[];
+  readonly read: () => T;
+}
+
+/** Asks through a socket of the net namespace that is to be changed. */
+export function askThrough(context: RouteContext, requests: readonly RouteRequest[]): Asking<void> {
   const asked = requests.map((request) => ({ request, answer: new Uint8Array(ANSWER_SIZE) }));
   return {
-    calls: withSocket(context, (fd) => (
-      asked.flatMap(({ request: { attempt, type, flags, body }, answer }) => [
-        send(context, fd, { attempt, type, flags: NLM_F_REQUEST | NLM_F_ACK | flags, body }),
-        remoteCall(context, "recvfrom", [fd, { output: answer }, ANSWER_SIZE, MSG_DONTWAIT, 0, 0], { attempt }),
-      ])
-    )),
+    calls: (fd, host) => (
+      asked.flatMap(({ request, answer }) => {
+        const { attempt, type, flags } = request;
+        return [
+          send(context, fd, { attempt, type, flags: NLM_F_REQUEST | NLM_F_ACK | flags, body: bodyOf(request, host) }),
+          remoteCall(context, "recvfrom", [fd, { output: answer }, ANSWER_SIZE, MSG_DONTWAIT, 0, 0], { attempt }),
+        ];
+      })
+    ),
     read() {
       for (const { request: { attempt, tolerated }, answer } of asked) {
         const error = errorOf(answer);
@@ -52,6 +88,28 @@ export function askForRoutes(context: RouteContext, requests: readonly RouteRequ
         if (code === undefined || tolerated.includes(code)) continue;
         throw new SysError("rtnetlink", code, attempt, HINTS.get(code));
       }
+    },
+  };
+}
+
+function bodyOf({ body, endsWithHostNetwork }: RouteRequest, host = 0): Uint8Array {
+  return endsWithHostNetwork === true ? Uint8Array.from([...body.subarray(0, -4), ...numberValue(host)]) : body;
+}
+
+/** Looks at a device, through a socket of the net namespace that it is in. */
+export function lookAtDevice(context: RouteContext, name: string): Asking<RouteMessage> {
+  const attempt = `Cannot look at the device "${name}"`;
+  const output = new Uint8Array(MOST_PART);
+  const body = encodeRouteBody({ header: linkHeader(0), attributes: new Map([[IFLA_IFNAME, textValue(name)]]) });
+  return {
+    calls: (fd) => [
+      send(context, fd, { attempt, type: RTM_GETLINK, flags: NLM_F_REQUEST, body }),
+      remoteCall(context, "recvfrom", [fd, { output }, MOST_PART, MSG_DONTWAIT, 0, 0], { attempt }),
+    ],
+    read() {
+      const [message] = parseRouteMessages(output);
+      if (message?.type === RTM_NEWLINK) return message;
+      throw new SysError("rtnetlink", context.errnoName(errorOf(output)), attempt);
     },
   };
 }
@@ -93,12 +151,48 @@ export function listRoutes(context: NamespacesContext, { type, what, size }: Rou
 
 function withSocket(context: NamespacesContext, use: (fd: number) => readonly RemoteCall[]): RemoteCall[] {
   const fd = context.lowest.peek();
-  const purpose = { attempt: "Cannot talk to the net namespace" };
-  return [
-    remoteCall(context, "socket", [AF_NETLINK, SOCK_RAW, NETLINK_ROUTE], { ...purpose, expected: fd }),
+  return [openSocket(context, fd), ...use(fd), remoteCall(context, "close", [fd], TALK)];
+}
+
+const TALK = { attempt: "Cannot talk to the net namespace" };
+
+function openSocket(context: NamespacesContext, fd: number): RemoteCall {
+  return remoteCall(context, "socket", [AF_NETLINK, SOCK_RAW, NETLINK_ROUTE], { ...TALK, expected: fd });
+}
+
+/** As `withSocket`, with one of cgrestore's own net namespace, which the caller is in only while the socket is made. */
+export function withHostSocket(context: RouteContext, use: (fd: number) => readonly RemoteCall[]): RemoteCall[] {
+  const purpose = { attempt: "Cannot enter a net namespace", hints: { EPERM: "that needs CAP_SYS_ADMIN" } };
+  const enter = (fd: number) => remoteCall(context, "setns", [fd, CLONE_NEWNET], purpose);
+  return withFile(context, "/proc/self/ns/net", (own) => (
+    withFile(context, context.hostNetwork, (host) => {
+      const fd = context.lowest.peek();
+      return [
+        enter(host),
+        openSocket(context, fd),
+        enter(own),
+        ...use(fd),
+        remoteCall(context, "close", [fd], TALK),
+      ];
+    })
+  ));
+}
+
+/** Has a file of the host's /proc open while calls are made. */
+function withFile(
+  context: NamespacesContext,
+  path: string,
+  use: (fd: number) => readonly RemoteCall[],
+): RemoteCall[] {
+  const fd = context.lowest.take();
+  const purpose = { attempt: `Cannot open "${path}"` };
+  const calls = [
+    remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(path)), O_RDONLY], { ...purpose, expected: fd }),
     ...use(fd),
     remoteCall(context, "close", [fd], purpose),
   ];
+  context.lowest.release(fd);
+  return calls;
 }
 
 function send(

@@ -1,3 +1,5 @@
+import type { NetDevice } from "../../../model/namespaces.ts";
+import type { OuterEnd } from "../../plan.ts";
 import type { Sysctl } from "./namespaces_plan.ts";
 
 /** What becomes of a net namespace; `leave`: it is made, and others set it up. */
@@ -19,21 +21,19 @@ export interface JoinNet {
 /** What a new one gets, in this order. */
 export interface FillNet {
   readonly kind: "fill";
-  readonly setUp: RouteRequest;
+  /** Makes its devices, and sets them up. */
+  readonly setUp: readonly RouteRequest[];
   readonly sysctls: readonly Sysctl[];
   readonly requests: readonly RouteRequest[];
+  /** Last of all: have devices take packets that are for them. */
+  readonly connections: readonly RouteRequest[];
+  /** Ends of its devices that are outside, in cgrestore's own; they get into their bridges after that. */
+  readonly outerEnds: readonly OuterEnd[];
   /** What there is in the end. */
-  readonly loopback: Loopback;
+  readonly devices: readonly NetDevice[];
   /** All of them, as `describeAddress` and `describeRoute` tell it; sorted. */
   readonly addresses: readonly string[];
   readonly routes: readonly string[];
-}
-
-/** The loopback device. */
-export interface Loopback {
-  readonly mtu: number;
-  /** IFF_* */
-  readonly flags: number;
 }
 
 /** A message of rtnetlink(7) that asks for a change. */
@@ -46,6 +46,11 @@ export interface RouteRequest {
   readonly flags: number;
   /** What follows the header of the message. */
   readonly body: Uint8Array;
+  /**
+   * Whether the last four bytes are to be a descriptor of cgrestore's own net namespace, which only whoever makes the
+   * request can know.
+   */
+  readonly endsWithHostNetwork?: boolean;
   /** Errors that are as good as success. */
   readonly tolerated: readonly string[];
 }

@@ -1,8 +1,9 @@
 import type { Host, HostNetwork } from "../../../host/host.ts";
-import { IFA_ADDRESS, IFA_LOCAL } from "../../../model/describe_route.ts";
+import { addressDevice, IFA_ADDRESS, IFA_LOCAL } from "../../../model/describe_route.ts";
 import type { NetContents, NetNamespace } from "../../../model/namespaces.ts";
 import type { RouteMessage } from "../../../model/route_message.ts";
 import { isAtLeast } from "../kernel_version.ts";
+import { LOOPBACK } from "./plan_devices.ts";
 
 /** `net.core.somaxconn` of a new namespace (`SOMAXCONN`, linux/socket.h), and the first kernel with the larger one. */
 const BACKLOG = 4096;
@@ -37,6 +38,7 @@ function describeOwnNetwork(net: NetContents, { kernel }: Pick<Host, "kernel">):
     netlinkPorts: [],
     ownNetworks: net.addresses.map(networkOf),
     devices: new Map(net.devices.map(({ index, name }) => [index, name])),
+    deviceNames: new Set(net.devices.map(({ name }) => name)),
     bindsFreely: { ipv4: false, ipv6: false },
     largestBacklog: isAtLeast(kernel, LARGER_BACKLOG) ? BACKLOG : OLD_BACKLOG,
     pingGroups: [firstGroup, lastGroup],
@@ -48,7 +50,9 @@ function settingOf({ sysctls }: NetContents, name: string, otherwise: string): s
 }
 
 /** On the loopback device, all addresses of a network of IPv4 are the host's own. */
-function networkOf({ header, attributes }: RouteMessage): HostNetwork["ownNetworks"][number] {
+function networkOf(message: RouteMessage): HostNetwork["ownNetworks"][number] {
+  const { header, attributes } = message;
   const address = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS) ?? new Uint8Array();
-  return { address, prefix: address.length === 4 ? header[1] ?? 32 : 128 };
+  const isWhole = address.length === 4 && addressDevice(message) === LOOPBACK.index;
+  return { address, prefix: isWhole ? header[1] ?? 32 : 8 * address.length };
 }

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { anAddress, aNet, LOCAL_ADDRESS_6 } from "../../../../tests/support/net_contents.ts";
+import {
+  anAddress,
+  aNet,
+  LOCAL_ADDRESS_6,
+  LOOPBACK_DEVICE,
+  VETH_DEVICE,
+} from "../../../../tests/support/net_contents.ts";
 import { buildHost } from "../../../../tests/support/plan_inputs.ts";
 import { withOwnNetwork } from "./own_network.ts";
 
@@ -7,7 +13,11 @@ const UNIX = { abstractNames: new Set(["1 @taken"]), longestQueue: 500 };
 
 Deno.test("withOwnNetwork() has nothing taken, and what the namespace has", () => {
   const sysctls = new Map([["net/unix/max_dgram_qlen", "20"], ["net/ipv4/ping_group_range", "0 5"]]);
-  const net = aNet({ sysctls, addresses: [anAddress([10, 0, 0, 1], 24), LOCAL_ADDRESS_6] });
+  const net = aNet({
+    sysctls,
+    addresses: [anAddress([10, 0, 0, 1], 24), anAddress([10, 0, 1, 1], 24, 2), LOCAL_ADDRESS_6],
+    devices: [LOOPBACK_DEVICE, VETH_DEVICE],
+  });
   const { network, unix } = withOwnNetwork(buildHost({ unix: UNIX, kernel: [5, 4] }), net);
   assert.deepEqual(unix, { abstractNames: new Set(), longestQueue: 21 });
   assert.deepEqual(network, {
@@ -15,9 +25,11 @@ Deno.test("withOwnNetwork() has nothing taken, and what the namespace has", () =
     netlinkPorts: [],
     ownNetworks: [
       { address: Uint8Array.of(10, 0, 0, 1), prefix: 24 },
+      { address: Uint8Array.of(10, 0, 1, 1), prefix: 32 },
       { address: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), prefix: 128 },
     ],
-    devices: new Map([[1, "lo"]]),
+    devices: new Map([[1, "lo"], [2, "eth0"]]),
+    deviceNames: new Set(["lo", "eth0"]),
     bindsFreely: { ipv4: false, ipv6: false },
     largestBacklog: 4096,
     pingGroups: [0, 5],

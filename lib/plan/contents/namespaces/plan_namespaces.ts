@@ -2,6 +2,7 @@ import type { Problem } from "../../../errors.ts";
 import type { Host } from "../../../host/host.ts";
 import type { Checkpoint } from "../../../model/checkpoint.ts";
 import type { Clocks, NamespaceContents } from "../../../model/namespaces.ts";
+import type { PlanOptions } from "../../plan.ts";
 import { canEnter, checkNamespaces, kernelFiles } from "./check_namespaces.ts";
 import type { MadeNamespace, NamespacesPlan } from "./namespaces_plan.ts";
 import type { MountPlaces } from "./mount_places.ts";
@@ -13,7 +14,10 @@ import { type MountQuestions, planMounts } from "./plan_mounts.ts";
 export interface NamespaceQuestions {
   readonly checkpoint: Pick<Checkpoint, "namespaces" | "strangers">;
   readonly contents: NamespaceContents;
-  readonly host: Pick<Host, "files" | "clocks" | "capabilities" | "inherited" | "own" | "kernel" | "hierarchies">;
+  readonly host: Pick<
+    Host,
+    "files" | "clocks" | "capabilities" | "inherited" | "own" | "kernel" | "hierarchies" | "network"
+  >;
   /** Of the mounts of the tasks' own. */
   readonly places?: MountPlaces | undefined;
   /** Where the root unshares its cgroup namespace, if it does. */
@@ -22,6 +26,9 @@ export interface NamespaceQuestions {
   readonly rootIsSibling: boolean;
   /** The descriptor of cgrestore's own that the user wants to be used for what a key names (`--inherit-fd`). */
   readonly inherited: (key: string) => number | undefined;
+  /** What the user has told of devices outside. */
+  readonly outerEnds: PlanOptions["outerEnds"];
+  readonly parents: PlanOptions["parents"];
   /** Behind this address, the root task can attach segments for a while: it has nothing there yet. */
   readonly scratch: number;
   readonly problems: Problem[];

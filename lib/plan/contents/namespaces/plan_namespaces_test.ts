@@ -29,6 +29,7 @@ function plan(setting: Setting) {
     checkpoint: { namespaces: new Set(namespaces), strangers },
     contents,
     host: buildHost({ files: new Map(files.map((path) => [path, FILE])), ...host }),
+    ...{ outerEnds: [], parents: [] },
     rootIsSibling: rootIsSibling ?? false,
     inherited: (key) => inherited?.[key],
     scratch: 0x10000,

@@ -6,10 +6,11 @@ import {
   LOCAL_ADDRESS,
   LOCAL_ADDRESS_6,
   LOOPBACK_DEVICE,
+  VETH_DEVICE,
 } from "../../../../tests/support/net_contents.ts";
 import { buildHost } from "../../../../tests/support/plan_inputs.ts";
 import type { HostDescriptor } from "../../../host/host.ts";
-import type { NetNamespace } from "../../../model/namespaces.ts";
+import type { NetContents, NetNamespace } from "../../../model/namespaces.ts";
 import { type RouteMessage, RTM_NEWRULE } from "../../../model/route_message.ts";
 import { planNet } from "./plan_net.ts";
 
@@ -31,6 +32,7 @@ function plan(net: NetNamespace, { files = [], link, keys = {} }: Setting = {}) 
     checkpoint: { namespaces: new Set(["net"]), strangers: new Map() },
     contents: { net },
     host: buildHost({ files: new Map(files.map((path) => [path, FILE])), inherited }),
+    ...{ outerEnds: [], parents: [] },
     rootIsSibling: false,
     inherited: (key) => keys[key],
     scratch: 0,
@@ -130,34 +132,54 @@ Deno.test("planNet() gives the kernel back only what it takes", () => {
   const { planned } = plan(aNet({ routes: [aRoute([10, 0, 0, 0], 8, { 12: new Array(32).fill(0) })] }));
   if (planned?.kind !== "fill") throw new Error("It is not filled");
   assert.equal(planned.requests.at(-1)?.body.toHex(), "02080000fe03fd01" + "00000000" + "08000100" + "0a000000");
-  assert.deepEqual(planned.routes, ["10.0.0.0/8 0000fe03fd0110000000 1:0a000000"]);
-  // Number 1, IFF_UP of all that can be set, and the size of packets.
-  assert.equal(planned.setUp.body.toHex(), "00000000" + "01000000" + "01000000" + "a5f30000" + "08000400" + "00000100");
-  assert.deepEqual(planned.loopback, { mtu: 65536, flags: 0x10049 });
+  assert.deepEqual(planned.routes, ["10.0.0.0/8 0000fe03fd0100000000 1:0a000000"]);
+  assert.deepEqual(planned.devices, [LOOPBACK_DEVICE]);
+});
+
+Deno.test("planNet() gives a route as many seconds as are left", async (t) => {
+  const rows: readonly (readonly [name: string, ticks: number, want: string])[] = [
+    ["seconds", 0x2ff, "08001700" + "07000000"],
+    ["less than one", 1, "08001700" + "01000000"],
+    ["it was about to go", -5, "08001700" + "01000000"],
+    ["for ever", 0, "08000100" + "0a000000"],
+  ];
+  for (const [name, ticks, want] of rows) {
+    await t.step(name, () => {
+      const left = [...new Uint8Array(Int32Array.of(0, 0, ticks).buffer)];
+      const { planned } = plan(aNet({ routes: [aRoute([10, 0, 0, 0], 8, { 12: left })] }));
+      assert.ok(planned?.kind === "fill" && planned.requests.at(-1)?.body.toHex().endsWith(want));
+      assert.equal(planned.routes[0]?.endsWith("for a while"), ticks !== 0);
+    });
+  }
 });
 
 Deno.test("planNet() refuses what cannot be restored", async (t) => {
   const rows: { name: string; net: NetNamespace; want: string[] }[] = [
     {
-      name: "devices",
+      name: "what needs devices that are not there",
       net: aNet({
-        devices: [LOOPBACK_DEVICE, { kind: "veth", name: "eth0", index: 2, mtu: 1500, flags: 0x11043 }],
+        addresses: [LOCAL_ADDRESS, LOCAL_ADDRESS_6, anAddress([10, 0, 0, 1], 24, 3)],
         routes: [aRoute([10, 0, 0, 0], 8, { 4: [2, 0, 0, 0] })],
       }),
       want: [
-        'the veth device "eth0" cannot be restored',
-        "the route 10.0.0.0/8 cannot be restored: it goes through device 2",
+        "the address 10.0.0.1/24 cannot be restored: it is one of device 3, which is not there",
+        "the route 10.0.0.0/8 cannot be restored: it goes through device 2, which is not there",
       ],
     },
     {
-      name: "a loopback device with another name",
-      net: aNet({ devices: [{ ...LOOPBACK_DEVICE, name: "loop" }] }),
-      want: ['the loopback device "loop" cannot be restored: it has number 1, and "lo" with number 1 is made'],
+      name: "a device that needs to be named outside",
+      net: aNet({ devices: [LOOPBACK_DEVICE, VETH_DEVICE] }),
+      want: [
+        'the veth device "eth0" has its other end outside, which needs a name: ' +
+        '--external "veth[eth0]:NAME", or "veth[eth0]:NAME@BRIDGE" to make it a part of a bridge',
+      ],
     },
     {
-      name: "flags",
-      net: aNet({ devices: [{ ...LOOPBACK_DEVICE, flags: 0x10449 }] }),
-      want: ['the flags 0x400 of the loopback device "lo" cannot be restored'],
+      name: "an address that only the kernel makes",
+      net: aNet({
+        addresses: [LOCAL_ADDRESS, LOCAL_ADDRESS_6, { ...SIX, header: Uint8Array.of(10, 64, 1, 0, 1, 0, 0, 0) }],
+      }),
+      want: ["the address fd00::7/64 cannot be restored: it is temporary, and only the kernel makes such"],
     },
     {
       name: "attributes",
@@ -172,11 +194,6 @@ Deno.test("planNet() refuses what cannot be restored", async (t) => {
         "the address 127.0.0.1/8 cannot be restored: it has attributes 10",
         "the route 10.0.0.0/8 cannot be restored: it has attributes 30",
       ],
-    },
-    {
-      name: "a route that ends",
-      net: aNet({ routes: [aRoute([10, 0, 0, 0], 8, { 12: [0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0] })] }),
-      want: ["the route 10.0.0.0/8 cannot be restored: it is for a limited time"],
     },
     {
       name: "rules",
@@ -218,9 +235,63 @@ Deno.test("planNet() refuses what cannot be restored", async (t) => {
 });
 
 Deno.test("planNet() tells what is not restored, and does not matter", () => {
-  const { problems, notes } = plan(aNet({ tracksConnections: true }));
+  const bridge = { kind: "bridge", name: "br0", index: 3, mtu: 1500, flags: 1 } as const;
+  const path = "net/ipv6/conf/br0/mtu";
+  const { planned, problems, notes } = plan(
+    aNet({ devices: [LOOPBACK_DEVICE, bridge], tracksConnections: true, sysctls: new Map([[path, "1400"]]) }),
+    { files: ["/proc/sys/net/ipv6/conf/default/mtu"] },
+  );
   assert.deepEqual(problems, []);
-  assert.deepEqual(notes, ["What the kernel knew of connections of the net namespace is not restored"]);
+  assert.deepEqual(notes, [
+    "What the kernel knew of connections of the net namespace is not restored",
+    'The settings of the bridge device "br0" are those of a new one: images have none of it',
+    'The packets of IPv6 of the bridge device "br0" have up to 1500 bytes, not 1400',
+  ]);
+  assert.deepEqual(planned?.kind === "fill" && planned.sysctls, []);
+});
+
+Deno.test("planNet() gives other devices their addresses and routes", async (t) => {
+  const devices = [LOOPBACK_DEVICE, { ...VETH_DEVICE, peer: 3 }, { ...VETH_DEVICE, name: "b", index: 3, peer: 2 }];
+  const own = [LOCAL_ADDRESS, LOCAL_ADDRESS_6];
+  const four = anAddress([10, 0, 0, 1], 24, 2);
+  const six = anAddress([0xfd, ...new Array(14).fill(0), 7], 64, 2);
+  const kernelRoute = (device: number) => ({
+    ...aRoute([10, 0, 0, 0], 24, { 4: [device, 0, 0, 0] }),
+    header: Uint8Array.of(2, 24, 0, 0, 254, 2, 253, 1, 0, 0, 0, 0),
+  });
+  const rows: { name: string; net: Partial<NetContents>; want: string[] }[] = [
+    {
+      name: "without a route that the kernel makes",
+      net: { addresses: [four], routes: [kernelRoute(3)] },
+      want: [
+        "Cannot add the address 10.0.0.1/24",
+        "Cannot remove the route 10.0.0.0/24 ESRCH",
+        "Cannot add the route 10.0.0.0/24 EEXIST",
+      ],
+    },
+    {
+      name: "with it",
+      net: { addresses: [four], routes: [kernelRoute(2)] },
+      want: ["Cannot add the address 10.0.0.1/24", "Cannot add the route 10.0.0.0/24 EEXIST"],
+    },
+    {
+      name: "an address of IPv6, which can be used at once",
+      net: { addresses: [{ ...six, attributes: new Map([...six.attributes, [8, Uint8Array.of(0x80, 2, 0, 0)]]) }] },
+      want: ["Cannot add the address fd00::7/64", "Cannot add the address fd00::7/64"],
+    },
+    {
+      name: "one that is still asked for",
+      net: { addresses: [{ ...six, attributes: new Map([...six.attributes, [8, Uint8Array.of(0xc0, 2, 0, 0)]]) }] },
+      want: ["Cannot add the address fd00::7/64"],
+    },
+  ];
+  for (const { name, net, want } of rows) {
+    await t.step(name, () => {
+      const asked = requestsOf(aNet({ devices, ...net, addresses: [...own, ...net.addresses ?? []] }));
+      const isNew = (line: string) => !/::1\/|127|how the/.test(line);
+      assert.deepEqual(asked.filter(isNew), want);
+    });
+  }
 });
 
 Deno.test("planNet() has the tasks join what the user provides", async (t) => {

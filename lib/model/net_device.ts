@@ -1,0 +1,33 @@
+import type { NetDevice, NetDeviceKind } from "./namespaces.ts";
+
+/** Flags of a device that can be set (`__dev_change_flags`): the others follow from its kind, and from its surroundings. */
+export const CHANGEABLE_FLAGS = 0xf3a5;
+/** IFF_UP and IFF_LOWER_UP (linux/if.h). */
+export const IFF_UP = 1;
+export const IFF_LOWER_UP = 0x1_0000;
+
+/** Kinds that can be made again, which the kernel calls the same; masters before what becomes a part of them. */
+export const MADE_KINDS: readonly NetDeviceKind[] = ["bridge", "veth", "macvlan"];
+
+/** Kinds of devices that are connected to another one; of other kinds, they are connected to themselves in images. */
+export const CONNECTED_KINDS: readonly NetDeviceKind[] = ["veth", "macvlan"];
+
+/** Whether a device can have that name (`dev_valid_name`); the kernel makes another one of a name with a percent sign. */
+export function isDeviceName(name: string): boolean {
+  return /^[^\s/:%]{1,15}$/.test(name) && name !== "." && name !== "..";
+}
+
+/** `the veth device "eth0"` */
+export function nameDevice({ kind, name }: Pick<NetDevice, "kind" | "name">): string {
+  return `the ${kind} device ${JSON.stringify(name)}`;
+}
+
+/** All that matters of a device, for comparing. */
+export function describeDevice({ kind, index, mtu, flags, address, master, peer }: NetDevice): string {
+  return [
+    `${kind}, number ${index}, mtu ${mtu}, flags 0x${(flags & CHANGEABLE_FLAGS).toString(16)}`,
+    ...address === undefined ? [] : [`address ${address.toHex()}`],
+    ...master === undefined ? [] : [`part of device ${master}`],
+    ...peer === undefined ? [] : [`connected to device ${peer}`],
+  ].join(", ");
+}

@@ -1,0 +1,371 @@
+import type { HostNetwork } from "../../../host/host.ts";
+import type { NetContents, NetDevice, NetNamespace } from "../../../model/namespaces.ts";
+import { addressDevice, IFA_ADDRESS } from "../../../model/describe_route.ts";
+import { CHANGEABLE_FLAGS, IFF_LOWER_UP, IFF_UP, MADE_KINDS, nameDevice } from "../../../model/net_device.ts";
+import {
+  encodeAttributes,
+  encodeRouteBody,
+  IFLA_ADDRESS,
+  IFLA_IFNAME,
+  IFLA_INFO_KIND,
+  IFLA_LINK,
+  IFLA_LINK_NETNSID,
+  IFLA_LINKINFO,
+  IFLA_MASTER,
+  IFLA_MTU,
+  linkHeader,
+  numberValue,
+  RTM_NEWLINK,
+  RTM_SETLINK,
+  textValue,
+} from "../../../model/route_message.ts";
+import type { OuterEnd, PlanOptions } from "../../plan.ts";
+import type { RouteRequest } from "./net_plan.ts";
+
+/** Facts of rtnetlink(7) (linux/netlink.h, linux/if_link.h, linux/veth.h, linux/net_namespace.h). */
+const NLM_F_EXCL = 0x200;
+const NLM_F_CREATE = 0x400;
+const IFLA_AF_SPEC = 26;
+const IFLA_NET_NS_FD = 28;
+const IFLA_INFO_DATA = 2;
+const VETH_INFO_PEER = 1;
+const IFLA_MACVLAN_MODE = 1;
+const IFLA_MACVLAN_FLAGS = 2;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const RTM_NEWNSID = 88;
+const NETNSA_NSID = 1;
+const NETNSA_FD = 3;
+const AF_INET6 = 10;
+
+/** IFF_BROADCAST, IFF_LOOPBACK and IFF_POINTOPOINT tell the kind, IFF_RUNNING, IFF_LOWER_UP and IFF_DORMANT the state. */
+const DERIVED_FLAGS = 0x3_005a;
+
+/** The loopback device is the first of every namespace (LOOPBACK_IFINDEX), with IFF_LOOPBACK alone. */
+export const LOOPBACK: NetDevice = { kind: "loopback", name: "lo", index: 1, mtu: 65536, flags: 8 };
+
+/** What a new device has (`ETH_DATA_LEN`). */
+const DEFAULT_MTU = 1500;
+
+/** How the kernel makes a link-local address for a device that has just been connected. */
+const IN6_ADDR_GEN_MODE_EUI64 = 0;
+const IN6_ADDR_GEN_MODE_NONE = 1;
+
+/** What the user has told of devices outside. */
+type DeviceOptions = Pick<PlanOptions, "outerEnds" | "parents">;
+
+/** What planning devices has to know. */
+export interface DeviceQuestions extends DeviceOptions {
+  readonly network: HostNetwork | undefined;
+}
+
+/** The ends outside that the devices of a namespace have. */
+export function outerEndsOf(devices: readonly NetDevice[], outerEnds: readonly OuterEnd[]): OuterEnd[] {
+  const inner = new Set(devices.filter(isHalfOutside).map(({ name }) => name));
+  return outerEnds.filter((end) => inner.has(end.inner));
+}
+
+function isHalfOutside({ kind, peer }: NetDevice): boolean {
+  return kind === "veth" && peer === undefined;
+}
+
+function hasOuterParent({ kind, peer }: NetDevice): boolean {
+  return kind === "macvlan" && peer === undefined;
+}
+
+/** What the user has told of devices that are not there. */
+export function notesOnOptions(net: NetNamespace | undefined, { outerEnds, parents }: DeviceOptions): string[] {
+  const devices = net?.kind === "own" ? net.devices : [];
+  const used = outerEndsOf(devices, outerEnds);
+  const children = new Set(devices.filter(hasOuterParent).map(({ name }) => name));
+  return [
+    ...outerEnds.filter((end) => !used.includes(end)).map(({ inner }) => (
+      `nothing in the checkpoint is the veth device "${inner}" with its other end outside: that is not made`
+    )),
+    ...parents.filter(({ inner }) => !children.has(inner)).map(({ inner }) => (
+      `nothing in the checkpoint is the macvlan device "${inner}" with its parent outside: that is not used`
+    )),
+  ];
+}
+
+/** What is lost of devices. */
+export function notesOnDevices(devices: readonly NetDevice[]): string[] {
+  return devices.filter(({ kind }) => kind === "bridge").map((bridge) => (
+    `The settings of ${nameDevice(bridge)} are those of a new one: images have none of it`
+  ));
+}
+
+/** Why devices cannot be restored. */
+export function findDeviceObstacles(devices: readonly NetDevice[], questions: DeviceQuestions): string[] {
+  return [
+    ...devices.flatMap((device) => deviceObstacle(device, devices)),
+    ...devices.filter(isHalfOutside).flatMap((device) => outsideObstacle(device, questions)),
+    ...outerEndsOf(devices, questions.outerEnds).flatMap((end) => outerEndObstacles(end, questions)),
+    ...devices.filter(({ kind }) => kind === "macvlan").flatMap((device) => macvlanObstacles(device, questions)),
+  ];
+}
+
+function deviceObstacle(device: NetDevice, devices: readonly NetDevice[]): string[] {
+  const { kind, name, index, flags, master } = device;
+  const what = nameDevice(device);
+  if (kind === "loopback") {
+    if (name !== LOOPBACK.name || index !== LOOPBACK.index) {
+      return [`${what} cannot be restored: it has number ${index}, and "lo" with number 1 is made`];
+    }
+  } else if (!MADE_KINDS.includes(kind)) return [`${what} cannot be restored`];
+  const unknown = flags & ~(CHANGEABLE_FLAGS | DERIVED_FLAGS);
+  if (unknown !== 0) return [`the flags 0x${unknown.toString(16)} of ${what} cannot be restored`];
+  const isPart = master === undefined || devices.some((other) => other.index === master && other.kind === "bridge");
+  return isPart
+    ? []
+    : [`${what} cannot be restored: it is a part of device ${master}, which is no bridge in the images`];
+}
+
+function outsideObstacle({ name }: NetDevice, { outerEnds }: DeviceQuestions): string[] {
+  if (outerEnds.some(({ inner }) => inner === name)) return [];
+  return [
+    `the veth device "${name}" has its other end outside, which needs a name: ` +
+    `--external "veth[${name}]:NAME", or "veth[${name}]:NAME@BRIDGE" to make it a part of a bridge`,
+  ];
+}
+
+/** The addresses that a device in the mode for sources takes packets of are not in images. */
+const MACVLAN_MODE_SOURCE = 16;
+/** For private devices, for VEPA and for bridges: one can become the other, so packets can be taken later. */
+const MACVLAN_MODES: readonly number[] = [1, 2, 4];
+
+function macvlanObstacles(device: NetDevice, questions: DeviceQuestions): string[] {
+  const { name, macvlan } = device;
+  const parent = questions.parents.find(({ inner }) => inner === name)?.parent;
+  if (macvlan === undefined || !MACVLAN_MODES.includes(macvlan.mode)) {
+    return [`${nameDevice(device)} cannot be restored: its mode is ${macvlan?.mode ?? "not told"}`];
+  }
+  if (!hasOuterParent(device)) return [];
+  if (parent === undefined) {
+    return [
+      `${nameDevice(device)} has its parent outside, which has to be named: --external "macvlan[${name}]:PARENT"`,
+    ];
+  }
+  return parentOf(device, questions) === undefined
+    ? [`"${parent}", the parent of ${nameDevice(device)}, is not there, or not shown by sysfs`]
+    : [];
+}
+
+/** The index of the device outside that a macvlan device uses. */
+function parentOf({ name }: NetDevice, { parents, network }: DeviceQuestions): number | undefined {
+  const parent = parents.find(({ inner }) => inner === name)?.parent;
+  return [...network?.devices ?? []].find(([, other]) => other === parent)?.[0];
+}
+
+/** Nothing is said of what could not be found out. */
+function outerEndObstacles({ inner, name, bridge }: OuterEnd, { network }: DeviceQuestions): string[] {
+  if (network === undefined) return [];
+  const { deviceNames, bridges } = network;
+  const isTaken = deviceNames.has(name);
+  return [
+    ...isTaken ? [`the other end of the veth device "${inner}" cannot be "${name}": this host has such a device`] : [],
+    ...bridge === undefined ? [] : bridgeObstacle(bridge, { exists: deviceNames.has(bridge), bridges }),
+  ];
+}
+
+function bridgeObstacle(
+  bridge: string,
+  { exists, bridges }: { readonly exists: boolean; readonly bridges: HostNetwork["bridges"] },
+): string[] {
+  if (!exists) return [`the bridge "${bridge}", which a veth device is to be connected to, is not there`];
+  return bridges?.has(bridge) === false ? [`"${bridge}", which a veth device is to be connected to, is no bridge`] : [];
+}
+
+/** Makes the devices that the namespace is not born with, and sets all of them up. */
+export function makeDevices(devices: readonly NetDevice[], questions: DeviceQuestions): RouteRequest[] {
+  const others = devices.filter(isMade);
+  const ordered = others.toSorted((a, b) => MADE_KINDS.indexOf(a.kind) - MADE_KINDS.indexOf(b.kind));
+  const loopback = devices.find(({ kind }) => kind === "loopback") ?? LOOPBACK;
+  return [
+    setUpDevice(loopback),
+    ...devices.some(hasOuterParent) ? [nameHostNetwork()] : [],
+    ...ordered.flatMap((device) => makeDevice(device, { devices, questions })),
+    ...others.map((device) => setAddressMode(device, IN6_ADDR_GEN_MODE_NONE)),
+    // A bridge takes the size of packets of its parts, until it gets its own.
+    ...ordered.toReversed().map(setUpDevice),
+  ];
+}
+
+/** The kernel makes link-local addresses again, unless it has made none before; comes when the addresses are there. */
+export function restoreAddressModes({ devices, addresses, sysctls }: NetContents): RouteRequest[] {
+  const isLinkLocal = (device: NetDevice) => {
+    const wanted = linkLocalOf(device);
+    return addresses.some((address) => (
+      addressDevice(address) === device.index && address.attributes.get(IFA_ADDRESS)?.toHex() === wanted
+    ));
+  };
+  const restored = devices.filter((device) => {
+    const isConnected = (device.flags & IFF_UP) !== 0 && (device.flags & IFF_LOWER_UP) !== 0;
+    const settings = `net/ipv6/conf/${device.name}`;
+    // With a secret, the kernel makes another address, and the setting has told it so.
+    if (!isMade(device) || sysctls.has(`${settings}/stable_secret`)) return false;
+    return !isConnected || sysctls.get(`${settings}/disable_ipv6`) !== "0" || isLinkLocal(device);
+  });
+  return restored.map((device) => setAddressMode(device, IN6_ADDR_GEN_MODE_EUI64));
+}
+
+function isMade({ kind }: NetDevice): boolean {
+  return MADE_KINDS.includes(kind);
+}
+
+/** The address of IPv6, as digits, that the kernel makes of one of Ethernet (`addrconf_ifid_eui48`). */
+function linkLocalOf({ address = new Uint8Array() }: NetDevice): string {
+  const [first = 0, ...rest] = address;
+  const bytes = [first ^ 2, ...rest.slice(0, 2), 0xff, 0xfe, ...rest.slice(2)];
+  return Uint8Array.from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, ...bytes]).toHex();
+}
+
+interface MakeContext {
+  readonly devices: readonly NetDevice[];
+  readonly questions: DeviceQuestions;
+}
+
+/** Of a pair, the first one makes the other. */
+function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
+  const { index, kind, peer } = device;
+  if (kind === "veth" && peer !== undefined && peer < index) return [];
+  const outer = outerEndsOf([device], context.questions.outerEnds)[0];
+  const data = infoOf(device, context);
+  const info = new Map([
+    [IFLA_INFO_KIND, textValue(kind)],
+    ...data === undefined ? [] : [[IFLA_INFO_DATA, data] as const],
+  ]);
+  const attributes = new Map([
+    ...describingAttributes(device),
+    ...kind === "macvlan" ? parentAttributes(device, context.questions) : [],
+    [IFLA_LINKINFO, encodeAttributes(info)] as const,
+  ]);
+  return [{
+    attempt: `Cannot make ${nameDevice(device)}${outer === undefined ? "" : ` with the other end "${outer.name}"`}`,
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    body: encodeRouteBody({ header: linkHeader(index), attributes }),
+    ...outer === undefined ? {} : { endsWithHostNetwork: true },
+    tolerated: [],
+  }];
+}
+
+/** What a device of its kind has besides. */
+function infoOf(device: NetDevice, { devices, questions }: MakeContext): Uint8Array | undefined {
+  const { kind, macvlan, peer } = device;
+  if (kind === "macvlan") return macvlanInfo(MACVLAN_MODE_SOURCE, macvlan?.flags ?? 0);
+  if (kind !== "veth") return undefined;
+  const other = devices.find(({ index }) => index === peer);
+  return other === undefined
+    ? otherEnd(0, outerAttributes(device, outerEndsOf([device], questions.outerEnds)[0]))
+    : otherEnd(other.index, describingAttributes(other));
+}
+
+function macvlanInfo(mode: number, flags: number): Uint8Array {
+  return encodeAttributes(
+    new Map([
+      [IFLA_MACVLAN_MODE, numberValue(mode)],
+      [IFLA_MACVLAN_FLAGS, new Uint8Array(Uint16Array.of(flags).buffer)],
+    ]),
+  );
+}
+
+/** The parent is told by its index in its own namespace. */
+function parentAttributes(device: NetDevice, questions: DeviceQuestions): [number, Uint8Array][] {
+  if (device.peer !== undefined) return [[IFLA_LINK, numberValue(device.peer)]];
+  return [
+    [IFLA_LINK, numberValue(parentOf(device, questions) ?? 0)],
+    [IFLA_LINK_NETNSID, numberValue(HOST_ID)],
+  ];
+}
+
+/** The id that the net namespace of cgrestore has in the new one: the kernel would choose the same. */
+const HOST_ID = 0;
+
+function nameHostNetwork(): RouteRequest {
+  return {
+    attempt: "Cannot give the net namespace of this host a number in that of the tasks",
+    type: RTM_NEWNSID,
+    flags: 0,
+    body: encodeRouteBody({
+      header: new Uint8Array(4),
+      attributes: new Map([[NETNSA_NSID, numberValue(HOST_ID)], [NETNSA_FD, numberValue(0)]]),
+    }),
+    endsWithHostNetwork: true,
+    tolerated: [],
+  };
+}
+
+/** A macvlan device is made to take packets of nobody, since its parent may be connected to others. */
+export function connectDevices(devices: readonly NetDevice[]): RouteRequest[] {
+  return devices.flatMap((device) => {
+    const { index, kind, macvlan } = device;
+    if (macvlan === undefined) return [];
+    const info = new Map([
+      [IFLA_INFO_KIND, textValue(kind)],
+      [IFLA_INFO_DATA, macvlanInfo(macvlan.mode, macvlan.flags)],
+    ]);
+    return [{
+      attempt: `Cannot connect ${nameDevice(device)}`,
+      type: RTM_NEWLINK,
+      flags: 0,
+      body: encodeRouteBody({
+        header: linkHeader(index),
+        attributes: new Map([[IFLA_LINKINFO, encodeAttributes(info)]]),
+      }),
+      tolerated: [],
+    }];
+  });
+}
+
+function otherEnd(index: number, attributes: ReadonlyMap<number, Uint8Array>): Uint8Array {
+  const end = encodeRouteBody({ header: linkHeader(index), attributes });
+  return encodeAttributes(new Map([[VETH_INFO_PEER, end]]));
+}
+
+function describingAttributes({ name, mtu, address }: NetDevice): Map<number, Uint8Array> {
+  return new Map([
+    [IFLA_IFNAME, textValue(name)],
+    [IFLA_MTU, numberValue(mtu)],
+    ...address === undefined ? [] : [[IFLA_ADDRESS, address] as const],
+  ]);
+}
+
+/** It has to take the packets of the device, and need not be smaller than others: a bridge would become as small. */
+function outerAttributes({ mtu }: NetDevice, outer: OuterEnd | undefined): Map<number, Uint8Array> {
+  return new Map([
+    [IFLA_IFNAME, textValue(outer?.name ?? "")],
+    [IFLA_MTU, numberValue(Math.max(mtu, DEFAULT_MTU))],
+    [IFLA_NET_NS_FD, numberValue(0)],
+  ]);
+}
+
+/** The size of packets is set before settings: the kernel derives some from it. */
+function setUpDevice(device: NetDevice): RouteRequest {
+  const { index, flags, mtu, master } = device;
+  return {
+    attempt: `Cannot set up ${nameDevice(device)}`,
+    type: RTM_SETLINK,
+    flags: 0,
+    body: encodeRouteBody({
+      header: linkHeader(index, { value: flags & CHANGEABLE_FLAGS, mask: CHANGEABLE_FLAGS }),
+      attributes: new Map([
+        [IFLA_MTU, numberValue(mtu)],
+        ...master === undefined ? [] : [[IFLA_MASTER, numberValue(master)] as const],
+      ]),
+    }),
+    tolerated: [],
+  };
+}
+
+/** A device without IPv6 has none. */
+function setAddressMode(device: NetDevice, mode: number): RouteRequest {
+  const ofIpv6 = encodeAttributes(new Map([[IFLA_INET6_ADDR_GEN_MODE, Uint8Array.of(mode)]]));
+  const families = encodeAttributes(new Map([[AF_INET6, ofIpv6]]));
+  return {
+    attempt: `Cannot choose how ${nameDevice(device)} gets its addresses of IPv6`,
+    type: RTM_SETLINK,
+    flags: 0,
+    body: encodeRouteBody({ header: linkHeader(device.index), attributes: new Map([[IFLA_AF_SPEC, families]]) }),
+    tolerated: ["EAFNOSUPPORT"],
+  };
+}

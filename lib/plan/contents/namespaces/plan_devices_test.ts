@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { anAddress, aNet, LOOPBACK_DEVICE, VETH_DEVICE } from "../../../../tests/support/net_contents.ts";
+import { IDLE_NETWORK } from "../../../../tests/support/sockets.ts";
+import type { NetContents, NetDevice } from "../../../model/namespaces.ts";
+import {
+  connectDevices,
+  type DeviceQuestions,
+  findDeviceObstacles,
+  makeDevices,
+  notesOnOptions,
+  restoreAddressModes,
+} from "./plan_devices.ts";
+
+const BRIDGE: NetDevice = { ...VETH_DEVICE, kind: "bridge", name: "br0", index: 4 };
+const PAIR: readonly NetDevice[] = [
+  { ...VETH_DEVICE, name: "b", index: 9, peer: 8, master: 4 },
+  { ...VETH_DEVICE, name: "a", index: 8, peer: 9 },
+];
+const MACVLAN: NetDevice = { ...VETH_DEVICE, kind: "macvlan", name: "mv0", macvlan: { mode: 4, flags: 1 } };
+const OUT = { inner: "eth0", name: "out" };
+
+function ask(questions: Partial<DeviceQuestions> = {}): DeviceQuestions {
+  return { outerEnds: [], parents: [], network: IDLE_NETWORK, ...questions };
+}
+
+Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
+  const host = { ...IDLE_NETWORK, deviceNames: new Set(["lo", "out", "br0"]), bridges: new Set(["br0"]) };
+  const unnamed = 'the veth device "eth0" has its other end outside, which needs a name: ' +
+    '--external "veth[eth0]:NAME", or "veth[eth0]:NAME@BRIDGE" to make it a part of a bridge';
+  const rows: { name: string; devices: readonly NetDevice[]; questions?: Partial<DeviceQuestions>; want: string[] }[] =
+    [
+      { name: "nothing", devices: [LOOPBACK_DEVICE, BRIDGE, ...PAIR], want: [] },
+      {
+        name: "kinds",
+        devices: [{ ...VETH_DEVICE, kind: "tun", name: "tun0" }, { ...VETH_DEVICE, kind: "other", name: "x" }],
+        want: ['the tun device "tun0" cannot be restored', 'the other device "x" cannot be restored'],
+      },
+      {
+        name: "a loopback device with another name",
+        devices: [{ ...LOOPBACK_DEVICE, name: "loop" }],
+        want: ['the loopback device "loop" cannot be restored: it has number 1, and "lo" with number 1 is made'],
+      },
+      {
+        name: "flags",
+        devices: [{ ...LOOPBACK_DEVICE, flags: 0x10449 }],
+        want: ['the flags 0x400 of the loopback device "lo" cannot be restored'],
+      },
+      {
+        name: "a part of what is not there",
+        devices: PAIR,
+        want: ['the veth device "b" cannot be restored: it is a part of device 4, which is no bridge in the images'],
+      },
+      {
+        name: "parents",
+        devices: [LOOPBACK_DEVICE, { ...MACVLAN, peer: 1 }],
+        want: [],
+      },
+      {
+        name: "a parent without a name",
+        devices: [MACVLAN],
+        want: [
+          'the macvlan device "mv0" has its parent outside, which has to be named: --external "macvlan[mv0]:PARENT"',
+        ],
+      },
+      {
+        name: "a parent that is not there",
+        devices: [MACVLAN],
+        questions: { parents: [{ inner: "mv0", parent: "p" }] },
+        want: ['"p", the parent of the macvlan device "mv0", is not there, or not shown by sysfs'],
+      },
+      {
+        name: "a parent that is there",
+        devices: [MACVLAN],
+        questions: { parents: [{ inner: "mv0", parent: "lo" }] },
+        want: [],
+      },
+      {
+        name: "a mode that depends on what images do not have",
+        devices: [{ ...MACVLAN, macvlan: { mode: 16, flags: 0 } }],
+        want: ['the macvlan device "mv0" cannot be restored: its mode is 16'],
+      },
+      { name: "an end without a name", devices: [VETH_DEVICE], want: [unnamed] },
+      { name: "an end with a name", devices: [VETH_DEVICE], questions: { outerEnds: [OUT] }, want: [] },
+      {
+        name: "an end with the name of another device, and a bridge that is none",
+        devices: [VETH_DEVICE],
+        questions: { outerEnds: [{ ...OUT, bridge: "lo" }], network: host },
+        want: [
+          'the other end of the veth device "eth0" cannot be "out": this host has such a device',
+          '"lo", which a veth device is to be connected to, is no bridge',
+        ],
+      },
+      {
+        name: "a bridge that is not there",
+        devices: [VETH_DEVICE],
+        questions: { outerEnds: [{ ...OUT, bridge: "br0" }] },
+        want: ['the bridge "br0", which a veth device is to be connected to, is not there'],
+      },
+      {
+        name: "a bridge",
+        devices: [VETH_DEVICE],
+        questions: { outerEnds: [{ ...OUT, name: "new", bridge: "br0" }], network: host },
+        want: [],
+      },
+      {
+        name: "a host that cannot be looked at",
+        devices: [VETH_DEVICE],
+        questions: { outerEnds: [{ ...OUT, bridge: "br0" }], network: undefined },
+        want: [],
+      },
+    ];
+  for (const { name, devices, questions, want } of rows) {
+    await t.step(name, () => assert.deepEqual(findDeviceObstacles(devices, ask(questions)), want));
+  }
+});
+
+Deno.test("notesOnOptions() tells what the user has said of devices that are not there", () => {
+  const outerEnds = [OUT, { inner: "a", name: "c" }];
+  const note = (name: string) =>
+    `nothing in the checkpoint is the veth device "${name}" with its other end outside: that is not made`;
+  assert.deepEqual(notesOnOptions(aNet({ devices: [VETH_DEVICE, ...PAIR] }), { outerEnds, parents: [] }), [note("a")]);
+  assert.deepEqual(notesOnOptions({ kind: "empty" }, { outerEnds, parents: [{ inner: "m", parent: "p" }] }), [
+    note("eth0"),
+    note("a"),
+    'nothing in the checkpoint is the macvlan device "m" with its parent outside: that is not used',
+  ]);
+});
+
+Deno.test("makeDevices() makes bridges, then pairs, and sets up bridges last", () => {
+  const devices = [...PAIR, LOOPBACK_DEVICE, VETH_DEVICE, BRIDGE];
+  const requests = makeDevices(devices, ask({ outerEnds: [OUT] }));
+  assert.deepEqual(requests.map(({ attempt }) => attempt), [
+    'Cannot set up the loopback device "lo"',
+    'Cannot make the bridge device "br0"',
+    'Cannot make the veth device "a"',
+    'Cannot make the veth device "eth0" with the other end "out"',
+    ...["b", "a", "eth0"].map((name) => `Cannot choose how the veth device "${name}" gets its addresses of IPv6`),
+    'Cannot choose how the bridge device "br0" gets its addresses of IPv6',
+    ...["eth0", "a", "b"].map((name) => `Cannot set up the veth device "${name}"`),
+    'Cannot set up the bridge device "br0"',
+  ]);
+  assert.deepEqual(requests.flatMap(({ endsWithHostNetwork }, index) => endsWithHostNetwork ? [index] : []), [3]);
+});
+
+/** `struct ifinfomsg` with an index alone. */
+const header = (index: string) => `00000000${index}000000${"00".repeat(8)}`;
+/** Attributes: a size of packets, an address, names. */
+const MTU_1500 = "08000400dc050000";
+const MTU_9000 = "0800040028230000";
+const ADDRESS = "0a0001000200000000020000";
+const NAME_ETH0 = "0900030065746830" + "00000000";
+const NAME_OUT = "080003006f757400";
+const KIND_VETH = "0900010076657468" + "00000000";
+
+const PARENTS = new Map([[7, "p"]]);
+
+Deno.test("makeDevices() encodes what the kernel takes", async (t) => {
+  const bodies = (devices: readonly NetDevice[]) => (
+    makeDevices(devices, ask({ outerEnds: [OUT] })).map(({ body }) => body.toHex())
+  );
+  await t.step("the flags and the size of packets of the loopback device", () => {
+    assert.equal(bodies([LOOPBACK_DEVICE])[0], "00000000" + "01000000" + "01000000" + "a5f30000" + "0800040000000100");
+    assert.deepEqual(bodies([])[0], "00000000" + "01000000" + "00000000" + "a5f30000" + "0800040000000100");
+  });
+  await t.step("a device with its other end outside", () => {
+    const peer = `${header("00")}${NAME_OUT}${MTU_1500}08001c0000000000`;
+    const info = `40001200${KIND_VETH}30000200${"2c000100"}${peer}`;
+    assert.equal(bodies([VETH_DEVICE])[1], `${header("02")}${NAME_ETH0}${MTU_1500}${ADDRESS}${info}`);
+  });
+  await t.step("an end outside that takes packets as large", () => {
+    assert.ok(bodies([{ ...VETH_DEVICE, mtu: 9000 }])[1]?.includes(`${NAME_OUT}${MTU_9000}`));
+    assert.ok(bodies([{ ...VETH_DEVICE, mtu: 1400 }])[1]?.includes(`${NAME_OUT}${MTU_1500}`));
+  });
+  await t.step("a pair", () => {
+    const peer = `${header("09")}0600030062000000${MTU_1500}${ADDRESS}`;
+    assert.ok(bodies(PAIR)[1]?.endsWith(peer));
+  });
+  await t.step("a device with its parent outside, which takes no packets yet", () => {
+    const devices = [MACVLAN];
+    const questions = ask({ parents: [{ inner: "mv0", parent: "p" }], network: { ...IDLE_NETWORK, devices: PARENTS } });
+    const [, named, made] = makeDevices(devices, questions);
+    assert.equal(named?.body.toHex(), "00000000" + "0800010000000000" + "0800030000000000");
+    assert.equal(named?.endsWithHostNetwork, true);
+    const parent = "0800050007000000" + "0800250000000000";
+    assert.ok(made?.body.toHex().includes(parent));
+    assert.ok(made?.body.toHex().endsWith("0800010010000000" + "0600020001000000"));
+    assert.ok(connectDevices(devices)[0]?.body.toHex().endsWith("0800010004000000" + "0600020001000000"));
+  });
+  await t.step("a device with its parent within", () => {
+    const requests = makeDevices([{ ...MACVLAN, peer: 4 }, BRIDGE], ask());
+    assert.equal(requests.some(({ endsWithHostNetwork }) => endsWithHostNetwork), false);
+    assert.ok(requests.some(({ attempt, body }) => /"mv0"/.test(attempt) && body.toHex().includes("0800050004000000")));
+  });
+  await t.step("a part of a bridge", () => {
+    assert.equal(bodies(PAIR).at(-1), `00000000${"09000000"}01100000a5f30000${MTU_1500}08000a0004000000`);
+  });
+  await t.step("no address that the kernel makes", () => {
+    assert.equal(bodies(PAIR)[2], `${header("09")}10001a000c000a00${"05000800"}01000000`);
+  });
+});
+
+Deno.test("restoreAddressModes() lets the kernel make an address if it has made one", async (t) => {
+  const linkLocal = anAddress([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 2], 64, 2);
+  const on = ["net/ipv6/conf/eth0/disable_ipv6", "0"] as const;
+  const rows: { name: string; net: Partial<NetContents>; want: boolean }[] = [
+    { name: "it has", net: { addresses: [linkLocal] }, want: true },
+    { name: "it has not", net: {}, want: false },
+    { name: "another device has it", net: { addresses: [anAddress([0xfe, 0x80], 64, 3)] }, want: false },
+    { name: "it was not connected", net: { devices: [{ ...VETH_DEVICE, flags: 0x1003 }] }, want: true },
+    { name: "without IPv6", net: { sysctls: new Map([[on[0], "1"]]) }, want: true },
+    {
+      name: "with a secret",
+      net: { sysctls: new Map([on, ["net/ipv6/conf/eth0/stable_secret", "::1"]]) },
+      want: false,
+    },
+    { name: "the loopback device", net: { devices: [LOOPBACK_DEVICE] }, want: false },
+  ];
+  for (const { name, net, want } of rows) {
+    await t.step(name, () => {
+      const all = aNet({ devices: [VETH_DEVICE], addresses: [], sysctls: new Map([on]), ...net });
+      assert.equal(restoreAddressModes(all).length, want ? 1 : 0);
+    });
+  }
+});
