@@ -92,6 +92,10 @@ export class TaskTree {
   readonly #contents: ContentsRun | undefined;
   /** Pids of those that have the descriptors of their maker. */
   readonly #sharers: ReadonlySet<number>;
+  /** Pids on this host of those in the new pid namespace that have told of their birth, by their pids inside. */
+  readonly #byInnerPid = new Map<number, number>();
+  /** Those pids on this host: each is looked up once. */
+  readonly #withInnerPid = new Set<number>();
   #coordinatorPid: number | undefined;
   /** The root's, where it is no child of ours. */
   #siblingPid: number | undefined;
@@ -407,11 +411,19 @@ export class TaskTree {
   #pidOf(id: number, maker: Actor, result: number): number {
     if (!this.#plan.newPidNamespace || maker.id === COORDINATOR) return result;
     for (;;) {
-      for (const pid of this.#context.pending.keys()) if (innerPid(this.#sys, pid) === id) return pid;
+      for (const pid of this.#context.pending.keys()) this.#noteInnerPid(pid);
+      const found = this.#byInnerPid.get(id);
+      if (found !== undefined) return found;
       const event = this.#sys.wait(-1, REAP_TIMEOUT_MS);
       if (event === undefined) throw new SysError("waitpid", "ECHILD", `Cannot find task ${id} after its birth`);
       this.#context.pending.set(event.pid, event.status);
     }
+  }
+
+  #noteInnerPid(pid: number): void {
+    if (this.#withInnerPid.has(pid)) return;
+    this.#withInnerPid.add(pid);
+    this.#byInnerPid.set(innerPid(this.#sys, pid), pid);
   }
 
   #end(ending: Ending): void {
