@@ -1,4 +1,14 @@
-import { O_CLOEXEC } from "../sys/constants.ts";
+import {
+  CLONE_NEWIPC,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  CLONE_NEWTIME,
+  CLONE_NEWUTS,
+  NS_GET_NSTYPE,
+  NSFS_MAGIC,
+  O_CLOEXEC,
+} from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { orUndefined } from "./describe_cgroups.ts";
@@ -15,12 +25,30 @@ export function describeDescriptors(sys: Sys, wanted: readonly number[]): Map<nu
     const flags = orUndefined(["ENOENT"], () => parseFlags(readText(sys, `/proc/self/fdinfo/${fd}`)));
     if (flags === undefined || (flags & O_CLOEXEC) !== 0) continue;
     const { mode, size } = sys.fstat(fd);
-    const name = sys.readLink(`/proc/self/fd/${fd}`);
+    const name = describeNamespace(sys, fd) ?? sys.readLink(`/proc/self/fd/${fd}`);
     const buildId = describeBuildId(sys, `/proc/self/fd/${fd}`);
     found.set(fd, { name, flags, mode, size, ...buildId === undefined ? {} : { buildId } });
   }
   return found;
 }
+
+/** What /proc calls a namespace, `net:[4026532176]`, although the descriptor is of a file that it is mounted on. */
+function describeNamespace(sys: Sys, fd: number): string | undefined {
+  if (sys.fileSystemType(fd) !== NSFS_MAGIC) return undefined;
+  const kind = NAMESPACES.get(sys.ioctl(fd, NS_GET_NSTYPE, new Uint8Array()));
+  const [inode] = sys.identity(`/proc/self/fd/${fd}`).split(":").slice(-1);
+  return kind === undefined ? undefined : `${kind}:[${inode}]`;
+}
+
+/** By CLONE_NEW*, names of namespaces in /proc/PID/ns (namespaces(7)). */
+const NAMESPACES: ReadonlyMap<number, string> = new Map([
+  [CLONE_NEWNET, "net"],
+  [CLONE_NEWNS, "mnt"],
+  [CLONE_NEWPID, "pid"],
+  [CLONE_NEWUTS, "uts"],
+  [CLONE_NEWIPC, "ipc"],
+  [CLONE_NEWTIME, "time"],
+]);
 
 /** Flags in the text of /proc/PID/fdinfo/FD are octal (proc_pid_fdinfo(5)). */
 function parseFlags(text: string): number {

@@ -210,6 +210,9 @@ export const TIOCSWINSZ = 0x5414;
 export const TIOCPKT = 0x5420;
 export const TIOCGSID = 0x5429;
 export const TIOCGPTN = 0x80045430;
+
+// linux/nsfs.h
+export const NS_GET_NSTYPE = 0xb703;
 export const TIOCSPTLCK = 0x40045431;
 export const TIOCGEXCL = 0x80045440;
 export const TIOCGPTPEER = 0x5441;

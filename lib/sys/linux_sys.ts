@@ -257,9 +257,9 @@ export class LinuxSys implements Sys, Disposable {
     if (result !== 0) throw failure("fcntl", result, `Cannot set close-on-exec of ${this.#nameOf(fd)}`);
   }
 
-  ioctl(fd: number, request: number, data: Uint8Array): void {
+  ioctl(fd: number, request: number, data: Uint8Array): number {
     const result = this.#c.ioctl(fd, BigInt(request), unshared(data));
-    if (result >= 0) return;
+    if (result >= 0) return result;
     throw failure("ioctl", result, `Cannot make request 0x${request.toString(16)} of ${this.#nameOf(fd)}`);
   }
 

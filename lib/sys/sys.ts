@@ -39,8 +39,8 @@ export interface Sys {
   fchmod(fd: number, mode: number): void;
   /** Sets or clears close-on-exec. */
   setCloseOnExec(fd: number, on: boolean): void;
-  /** ioctl(2) with a pointer to `data`, which the kernel reads or writes. */
-  ioctl(fd: number, request: number, data: Uint8Array): void;
+  /** ioctl(2) with a pointer to `data`, which the kernel reads or writes. Returns what it does: mostly 0. */
+  ioctl(fd: number, request: number, data: Uint8Array): number;
   /**
    * connect(2) of a new datagram socket of unix(7), which is closed again, to the one whose file is at `path` (107
    * bytes at most). ECONNREFUSED: there is none; EPROTOTYPE: it is of another type.

@@ -218,6 +218,15 @@ externalTest(
   },
 );
 
+externalTest("a net namespace that is provided by a name, as ip-netns(8) gives it one", UNLOCKED, async (external) => {
+  const { tree, images, options } = external;
+  const { code, err } = await tree.restoreThrough(external.provideByName(), images, options);
+  assertEqual(err, "");
+  assertEqual(code, 0);
+  assertEqual(networkOf(tree.root), external.link);
+  assertEqual(await tree.finish(), "ok");
+});
+
 externalTest("a net namespace has to be provided, and be one", UNLOCKED, async ({ tree, images, options }) => {
   const missing = await tree.restore(images);
   assertMatch(missing.err, /net namespace: the external namespace "outer" is needed: --inherit-fd "fd\[N\]:outer"/);

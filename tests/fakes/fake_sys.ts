@@ -199,8 +199,8 @@ export class FakeSys implements Sys {
   }
 
   /** There are no terminals. */
-  ioctl(fd: number, _request: number, _data: Uint8Array): void {
-    this.#call("ioctl", `Cannot make a request of ${fd}`, () => fail("ENOTTY"));
+  ioctl(fd: number, _request: number, _data: Uint8Array): number {
+    return this.#call("ioctl", `Cannot make a request of ${fd}`, () => fail("ENOTTY"));
   }
 
   connectDatagram(path: string): void {

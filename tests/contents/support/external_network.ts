@@ -41,6 +41,14 @@ export class ExternalNetwork implements AsyncDisposable {
     return providing(`/proc/${this.#keeper.pid}/ns/net`);
   }
 
+  /** The same, which has been opened by a file that it is mounted on. */
+  provideByName(): readonly string[] {
+    const file = `${this.images}/network`;
+    const script =
+      `touch ${file} && mount --bind /proc/${this.#keeper.pid}/ns/net ${file} && exec 30<${file} && exec "$@"`;
+    return ["unshare", "--mount", "bash", "-c", script, "bash"];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await endKeeper(this.#keeper);
     await this.tree[Symbol.asyncDispose]();
