@@ -11,7 +11,8 @@ const PATIENCE = 60_000;
 interface Configuration {
   readonly process: object;
   readonly root: { readonly: boolean };
-  readonly linux: { cgroupsPath: string };
+  readonly linux: { cgroupsPath: string; readonly namespaces: { readonly type: string; path?: string }[] };
+  annotations?: Readonly<Record<string, string>>;
   hooks?: { readonly prestart: readonly { readonly path: string }[] };
 }
 
@@ -22,13 +23,6 @@ export interface RuncRun {
   readonly err: string;
 }
 
-/** What is different from one container to the next. */
-export interface ContainerOptions {
-  readonly hasTerminal: boolean;
-  /** Whether the dump has what is in its net namespace, and the restore makes that. */
-  readonly hasNetwork: boolean;
-}
-
 /**
  * A container of runc, with a net namespace of its own, in which the program `container` runs; ended and removed when
  * this is disposed. Its cgroups are called after it.
@@ -36,20 +30,20 @@ export interface ContainerOptions {
 export class RuncContainer implements AsyncDisposable {
   readonly id = `cgr-runc-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
   readonly directory: string;
-  readonly #options: ContainerOptions;
+  readonly #hasTerminal: boolean;
   readonly #readings: Promise<void>[] = [];
   #console: Deno.ChildProcess | undefined;
   #output = "";
 
-  private constructor(directory: string, options: ContainerOptions) {
+  private constructor(directory: string, hasTerminal: boolean) {
     this.directory = directory;
-    this.#options = options;
+    this.#hasTerminal = hasTerminal;
   }
 
   /** One that has not been started. */
-  static async create(options: ContainerOptions): Promise<RuncContainer> {
+  static async create({ hasTerminal }: { readonly hasTerminal: boolean }): Promise<RuncContainer> {
     const directory = await Deno.makeTempDir({ prefix: "cgr-runc-" });
-    const container = new RuncContainer(directory, options);
+    const container = new RuncContainer(directory, hasTerminal);
     try {
       await container.#prepare();
       return container;
@@ -85,10 +79,7 @@ export class RuncContainer implements AsyncDisposable {
 
   /** Has CRIU dump it; it is gone then. */
   async checkpoint(): Promise<void> {
-    const configuration = `${this.directory}/criu.conf`;
-    await Deno.writeTextFile(configuration, "network-lock skip\n");
-    const args = ["--criu", criuPath(), "checkpoint", ...this.#imageOptions("dump"), this.id];
-    const run = await this.#run(args, { CRIU_CONFIG_FILE: configuration });
+    const run = await this.#run(["--criu", criuPath(), "checkpoint", ...this.#imageOptions("dump"), this.id]);
     if (run.code !== 0) throw new Error(`Cannot dump a container: ${run.err}\n${this.log("dump")}`);
   }
 
@@ -152,10 +143,14 @@ export class RuncContainer implements AsyncDisposable {
     for (const name of ["proc", "sys", "dev", "work"]) await Deno.mkdir(`${root}/${name}`, { recursive: true });
     await Deno.copyFile(await compileHolder(), `${root}/holder`);
     await this.#run(["spec"]);
+    // The lock that CRIU sets up otherwise needs iptables.
+    const configuration = `${this.directory}/criu.conf`;
+    await Deno.writeTextFile(configuration, "network-lock skip\n");
     await this.edit((config) => {
-      Object.assign(config.process, { terminal: this.#options.hasTerminal, args: ["/holder", "container", "/work"] });
+      Object.assign(config.process, { terminal: this.#hasTerminal, args: ["/holder", "container", "/work"] });
       config.root.readonly = false;
       config.linux.cgroupsPath = `/${this.id}`;
+      config.annotations = { "org.criu.config": configuration };
     });
   }
 
@@ -164,13 +159,12 @@ export class RuncContainer implements AsyncDisposable {
   }
 
   #imageOptions(work: string): string[] {
-    const network = this.#options.hasNetwork ? [] : ["--empty-ns", "network"];
-    return ["--image-path", `${this.directory}/images`, "--work-path", `${this.directory}/${work}`, ...network];
+    return ["--image-path", `${this.directory}/images`, "--work-path", `${this.directory}/${work}`];
   }
 
-  async #run(args: readonly string[], env: Record<string, string> = {}): Promise<RuncRun & { readonly out: string }> {
+  async #run(args: readonly string[]): Promise<RuncRun & { readonly out: string }> {
     const all = ["--root", `${this.directory}/state`, ...args];
-    const options = { args: all, cwd: this.directory, env, stdin: "null", stdout: "piped", stderr: "piped" } as const;
+    const options = { args: all, cwd: this.directory, stdin: "null", stdout: "piped", stderr: "piped" } as const;
     const { code, stdout, stderr } = await new Deno.Command("runc", options).output();
     const text = new TextDecoder();
     return { code, out: text.decode(stdout), err: text.decode(stderr) };
@@ -178,7 +172,7 @@ export class RuncContainer implements AsyncDisposable {
 
   /** The container keeps the pipes, so they are read until it ends. */
   async #runDetached(args: readonly string[]): Promise<RuncRun> {
-    const socket = this.#options.hasTerminal ? ["--console-socket", await this.#openConsole()] : [];
+    const socket = this.#hasTerminal ? ["--console-socket", await this.#openConsole()] : [];
     const log = `${this.directory}/runc.log`;
     await Deno.writeTextFile(log, "");
     const all = ["--root", `${this.directory}/state`, "--log", log, ...args, "--detach", ...socket, this.id];
@@ -186,10 +180,10 @@ export class RuncContainer implements AsyncDisposable {
       args: all,
       cwd: this.directory,
       stdin: "null",
-      stdout: this.#options.hasTerminal ? "null" : "piped",
-      stderr: this.#options.hasTerminal ? "null" : "piped",
+      stdout: this.#hasTerminal ? "null" : "piped",
+      stderr: this.#hasTerminal ? "null" : "piped",
     }).spawn();
-    if (!this.#options.hasTerminal) this.#readings.push(this.#read(child.stdout), this.#read(child.stderr));
+    if (!this.#hasTerminal) this.#readings.push(this.#read(child.stdout), this.#read(child.stderr));
     const { code } = await child.status;
     return { code, err: (await Deno.readTextFile(log)) + (code === 0 ? "" : this.#output) };
   }

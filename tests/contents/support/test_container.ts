@@ -1,26 +1,21 @@
 /** Tests with a container of runc. */
 import { equal as assertEqual } from "node:assert/strict";
 import { waitUntil } from "../../support/kernel_state.ts";
-import { type Requirement, requires } from "../../support/skip.ts";
-import { type ContainerOptions, RuncContainer } from "./runc_container.ts";
+import { requires } from "../../support/skip.ts";
+import { RuncContainer } from "./runc_container.ts";
 
-export interface ContainerTest extends ContainerOptions {
-  readonly needs?: readonly Requirement[];
-}
-
-/** What is in their net namespaces is left to others: not every kernel lets CRIU dump it. */
-export const WITH_PIPES: ContainerTest = { hasTerminal: false, hasNetwork: false };
-export const WITH_TERMINAL: ContainerTest = { hasTerminal: true, hasNetwork: false };
+export const WITH_PIPES = { hasTerminal: false };
+export const WITH_TERMINAL = { hasTerminal: true };
 
 /** A test that gets a container which has been dumped. */
 export function testContainer(
   what: string,
-  { needs = [], ...options }: ContainerTest,
+  options: { readonly hasTerminal: boolean },
   check: (container: RuncContainer) => Promise<void>,
 ): void {
   Deno.test({
     name: what,
-    ...requires(what, "root", "cc", "criu", "runc", "pid-namespaces", ...needs),
+    ...requires(what, "root", "cc", "criu", "runc", "pid-namespaces"),
     async fn() {
       await using container = await RuncContainer.create(options);
       await container.start();
