@@ -178,7 +178,7 @@ export class TaskTree {
   release(): void {
     if (this.#contents !== undefined) this.#contents.release();
     else this.#releasePlaceholders();
-    if (this.#coordinatorPid !== undefined) this.#killAndReap([this.#coordinatorPid]);
+    if (this.#coordinatorPid !== undefined) this.#killAndReap([this.#coordinatorPid], { all: false });
     this.#coordinator?.release();
   }
 
@@ -218,7 +218,7 @@ export class TaskTree {
   /** Ends all that has been made, and waits until it is gone. */
   kill(): void {
     try {
-      this.#killAndReap(this.#everyPid());
+      this.#killAndReap(this.#everyPid(), { all: true });
       this.#killUnknown();
     } finally {
       this.#coordinator?.release();
@@ -489,7 +489,8 @@ export class TaskTree {
     }
   }
 
-  #killAndReap(pids: readonly number[]): void {
+  /** `all`: whether these are all that there are, but for those of which no table tells. */
+  #killAndReap(pids: readonly number[], { all }: { readonly all: boolean }): void {
     const killed: number[] = [];
     try {
       forEachAlways(pids, (pid) => {
@@ -497,35 +498,43 @@ export class TaskTree {
         killed.push(pid);
       });
     } finally {
-      this.#reap(killed);
+      this.#reap(killed, all);
+    }
+  }
+
+  /** Ends those of which no table tells. A guard is our child too, and reports nothing: some quiet has to do for an end. */
+  #killUnknown(): void {
+    for (let quiet = 0; quiet < QUIET_ROUNDS; quiet++) {
+      const count = this.#takeAny();
+      if (count === undefined) return;
+      if (count > 0) quiet = 0;
+      else this.#sys.sleep(REAP_PAUSE_MS);
     }
   }
 
   /**
-   * Ends the tasks that a maker made in the moment in which it was killed: no table tells of them. Their makers are
-   * gone, so they are our children and tracees, and report their first stop. A guard is our child too, and reports
-   * nothing: then some quiet has to do for an end.
+   * Takes all that there is to tell of any task; returns how much that was, or nothing when no task is left.
+   *
+   * What a maker has made in the moment in which it was killed is ended: no table tells of it. It is our tracee, and
+   * reports its first stop.
    */
-  #killUnknown(): void {
-    for (let quiet = 0; quiet < QUIET_ROUNDS; quiet++) {
+  #takeAny(): number | undefined {
+    for (let count = 0;; count++) {
       let isAlone = false;
       const event = ignoring("ECHILD", () => this.#sys.wait(ANY, 0), () => isAlone = true);
-      if (isAlone) return;
-      if (event === undefined) {
-        this.#sys.sleep(REAP_PAUSE_MS);
-      } else {
-        quiet = 0;
-        if (stopped(event.status)) ignoring("ESRCH", () => this.#sys.kill(event.pid, SIGKILL));
-      }
+      if (isAlone) return undefined;
+      if (event === undefined) return count;
+      if (stopped(event.status)) ignoring("ESRCH", () => this.#sys.kill(event.pid, SIGKILL));
     }
   }
 
-  #reap(pids: readonly number[]): void {
+  #reap(pids: readonly number[], all: boolean): void {
     let left = [...pids];
     const deadline = REAP_TIMEOUT_MS / REAP_PAUSE_MS;
     for (let round = 0; left.length > 0; round++) {
-      // The first task of a pid namespace ends after all others in it, and of those not taken over no pid is known.
-      if (this.#plan.newPidNamespace) this.#isWaitable(ANY);
+      // A task ends after all of its threads, and the first one of a pid namespace after all others in it: we may not
+      // know them, and have to take their ends.
+      if (all) this.#takeAny();
       // A task may be reported twice: to us as its tracer, and once its parent is gone, to us as the subreaper.
       left = left.filter((pid) => !this.#isGone(pid));
       if (left.length === 0) return;
@@ -540,7 +549,7 @@ export class TaskTree {
     return !this.#sys.taskExists(pid) || this.#plan.rootIsSibling && isZombie(this.#sys, pid);
   }
 
-  /** Takes all that there is to tell of a task, or of any with -1; returns whether there may be more to come. */
+  /** Takes all that there is to tell of a task; returns whether there may be more to come. */
   #isWaitable(pid: number): boolean {
     for (;;) {
       let gone = false;

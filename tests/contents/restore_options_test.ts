@@ -113,7 +113,7 @@ optionTest(
 optionTest("a script that fails too late is told of", "idle", async ({ tree, images, work, script }) => {
   await Deno.writeTextFile(`${work}/fail`, "pre-resume");
   const { code, err } = await tree.restore(images, ["--action-script", script, "-v2"]);
-  assertMatch(err, /Warn: The script .* has ended with status 3 at pre-resume/);
+  assertMatch(err, /Warn: At pre-resume, the script ".*" has ended with status 3/);
   assertEqual(code, 0);
 });
 

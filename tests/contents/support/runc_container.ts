@@ -24,7 +24,7 @@ export interface RuncRun {
 }
 
 /**
- * A container of runc, with a net namespace of its own, in which the program `container` runs; ended and removed when
+ * A container of runc, with a net namespace of its own, in which the program `contained` runs; ended and removed when
  * this is disposed. Its cgroups are called after it.
  */
 export class RuncContainer implements AsyncDisposable {
@@ -147,7 +147,7 @@ export class RuncContainer implements AsyncDisposable {
     const configuration = `${this.directory}/criu.conf`;
     await Deno.writeTextFile(configuration, "network-lock skip\n");
     await this.edit((config) => {
-      Object.assign(config.process, { terminal: this.#hasTerminal, args: ["/holder", "container", "/work"] });
+      Object.assign(config.process, { terminal: this.#hasTerminal, args: ["/holder", "contained", "/work"] });
       config.root.readonly = false;
       config.linux.cgroupsPath = `/${this.id}`;
       config.annotations = { "org.criu.config": configuration };

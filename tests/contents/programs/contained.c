@@ -67,7 +67,7 @@ static void say(const char *text)
 }
 
 /* The first process of a container. */
-PROGRAM(container)
+PROGRAM(contained)
 {
 	static char mounts[16384], found[16384];
 	struct utsname before, after;
