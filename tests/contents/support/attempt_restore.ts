@@ -20,14 +20,17 @@ export interface Attempt {
   readonly remoteCalls: number;
 }
 
-/** What could be left of an attempt in the process that has made it, and around that. */
-export interface Traces {
-  readonly devices: readonly string[];
-  readonly terminals: readonly string[];
-  /** What they lead to. */
-  readonly descriptors: readonly string[];
-  readonly mounts: number;
-  readonly children: string;
+/** What could be left of an attempt in the process that has made it, and around that: a line for each thing. */
+export type Traces = readonly string[];
+
+/** What there is beyond what there was: the runtime closes descriptors of programs that it has run at any time. */
+export function whatIsNew(before: Traces, after: Traces): string[] {
+  const left = [...before];
+  return after.filter((trace) => {
+    const index = left.indexOf(trace);
+    if (index !== -1) left.splice(index, 1);
+    return index === -1;
+  });
 }
 
 /** Who restores. */
@@ -84,13 +87,15 @@ function attemptRestore(faults: Faults, args: readonly string[]): Attempt {
 }
 
 function findTraces(): Traces {
-  return {
-    devices: ownDevices(),
-    terminals: [...Deno.readDirSync("/dev/pts")].map(({ name }) => name).sort(),
-    descriptors: linksOf("/proc/self/fd").filter((link) => !CACHE.test(link)),
-    mounts: Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) => line.includes("cgyard")).length,
-    children: Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`),
-  };
+  const mounts = Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) => line.includes("cgyard"));
+  const children = Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`).split(" ").filter((pid) => pid !== "");
+  return [
+    ...ownDevices().map((name) => `device ${name}`),
+    ...[...Deno.readDirSync("/dev/pts")].map(({ name }) => `terminal ${name}`),
+    ...linksOf("/proc/self/fd").filter((link) => !CACHE.test(link)).map((link) => `descriptor ${link}`),
+    ...mounts,
+    ...children.map((pid) => `child ${pid}`),
+  ];
 }
 
 /** Deno opens and closes its caches when it likes. */
@@ -105,7 +110,7 @@ function linksOf(directory: string): string[] {
       if (error instanceof Deno.errors.NotFound) return [];
       throw error;
     }
-  }).sort();
+  });
 }
 
 if (import.meta.main) {
