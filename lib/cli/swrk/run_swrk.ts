@@ -20,8 +20,8 @@ const PLAIN = { color: false, verbosity: 0 };
 
 /**
  * Serves the caller at the other end of a socket, as `criu swrk` does (criu/cr-service.c): one request, or several, if
- * the caller says that more follow. Nothing is written to the standard streams, which are the container's. Returns the
- * exit status.
+ * the caller says that more follow. Nothing is written to the standard streams, which are the container's, but why a
+ * request is refused before there is a log. Returns the exit status.
  *
  * @throws {UsageError} when what comes is no request
  */
