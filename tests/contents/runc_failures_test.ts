@@ -22,6 +22,13 @@ testContainer("a container of runc whose hook fails", WITH_TERMINAL, async (cont
   await restoreAndFinish(container, await container.cgrestore());
 });
 
+testContainer("a container of runc whose terminal nobody takes", WITH_TERMINAL, async (container) => {
+  const { code, err } = await container.restoreWithoutConsole(await container.cgrestore());
+  assertEqual(code, 1, err);
+  assertMatch(container.log("restore"), /Error: Cannot go on after orphan-pts-master: the caller has gone/);
+  await restoreAndFinish(container, await container.cgrestore());
+});
+
 testContainer("a container of runc that cannot be restored", WITH_PIPES, async (container) => {
   await Deno.rename(`${container.directory}/rootfs/holder`, `${container.directory}/rootfs/other`);
   const { code, err } = await container.restore(await container.cgrestore());

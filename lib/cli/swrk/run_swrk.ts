@@ -1,6 +1,8 @@
 import { SysError, UsageError } from "../../errors.ts";
 import type { CriuReq } from "../../gen/rpc.ts";
+import { describeDescriptors } from "../../host/describe_descriptors.ts";
 import { exitStatusOf, renderError } from "../../report/render_error.ts";
+import { S_IFMT, S_IFSOCK } from "../../sys/constants.ts";
 import { readText } from "../../sys/files.ts";
 import type { Sys } from "../../sys/sys.ts";
 import type { SwrkInvocation } from "../invocation.ts";
@@ -23,9 +25,10 @@ const PLAIN = { color: false, verbosity: 0 };
  * the caller says that more follow. Nothing is written to the standard streams, which are the container's, but why a
  * request is refused before there is a log. Returns the exit status.
  *
- * @throws {UsageError} when what comes is no request
+ * @throws {UsageError} when cgrestore was not started with such a socket, and when what comes is no request
  */
 export function runSwrk({ descriptor }: SwrkInvocation, sys: Sys, output: Output): number {
+  refuseUnlessSocket(sys, descriptor);
   const caller = new Caller(sys, descriptor);
   for (;;) {
     const request = caller.receive();
@@ -33,6 +36,13 @@ export function runSwrk({ descriptor }: SwrkInvocation, sys: Sys, output: Output
     const status = answer(request, caller, { sys, output });
     if (status !== 0 || request.keepOpen !== true) return status;
   }
+}
+
+/** Any other descriptor is the runtime's own. */
+function refuseUnlessSocket(sys: Sys, fd: number): void {
+  const given = describeDescriptors(sys, [fd]).get(fd);
+  if (given !== undefined && (given.mode & S_IFMT) === S_IFSOCK) return;
+  throw new UsageError(`Cannot serve descriptor ${fd}: cgrestore was not started with a socket there`);
 }
 
 interface Context {

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { create, fromBinary, type MessageInitShape, toBinary, toJson } from "@bufbuild/protobuf";
 import { criu_reqSchema, criu_respSchema } from "../../../tests/gen/rpc_pb.ts";
 import { SysError } from "../../errors.ts";
@@ -7,22 +7,27 @@ import { run } from "../run.ts";
 
 type Request = MessageInitShape<typeof criu_reqSchema>;
 
-/** Descriptor of the configuration file. */
+/** Descriptors of the configuration file, and of what /proc says of the socket. */
 const CONFIG = 6;
+const FDINFO = 7;
 
 /** Sends requests, and then goes; a read of anything but the socket fails. */
-function serve(requests: readonly (Request | Uint8Array)[], { args = "swrk 3", config = "" } = {}) {
+function serve(requests: readonly (Request | Uint8Array)[], { args = "swrk 3", config = "", mode = 0o140777 } = {}) {
   const waiting = requests.map((one) =>
     one instanceof Uint8Array ? one : toBinary(criu_reqSchema, create(criu_reqSchema, one))
   );
+  const flags = [...new TextEncoder().encode("flags:\t02\n")];
   const text = [...new TextEncoder().encode(config)];
   const answers: unknown[] = [];
   const calls: string[] = [];
   const texts = { out: "", err: "" };
   const known: Record<string, (...args: never[]) => unknown> = {
     getppid: () => 42,
+    fstat: () => ({ mode, size: 0 }),
+    readLink: () => "socket:[77]",
+    fileSystemType: () => 0,
     read: (fd: number, buffer: Uint8Array) => {
-      const next = fd === CONFIG ? text.splice(0) : waiting.shift() ?? [];
+      const next = fd === FDINFO ? flags.splice(0) : fd === CONFIG ? text.splice(0) : waiting.shift() ?? [];
       buffer.set(next);
       return next.length;
     },
@@ -32,6 +37,7 @@ function serve(requests: readonly (Request | Uint8Array)[], { args = "swrk 3", c
     },
     open: (path: string) => {
       if (path.endsWith(".log")) return 5;
+      if (path === "/proc/self/fdinfo/3") return FDINFO;
       if (path.endsWith(".conf") && config !== "") return CONFIG;
       throw new SysError("open", "ENOENT", `Cannot open "${path}"`);
     },
@@ -62,7 +68,7 @@ Deno.test("swrk tells its version, and what it can, as long as the caller asks",
     features: { memTrack: false, lazyPages: false, pidfdStore: false },
   });
   equal(answers.length, 2);
-  equal(calls[0], "setCloseOnExec 3 true");
+  ok(calls.includes("setCloseOnExec 3 true"));
 });
 
 Deno.test("swrk ends with the caller", () => {
@@ -123,6 +129,14 @@ Deno.test("swrk refuses a restore without options, and what is no request", asyn
   await t.step("longer than any", () => {
     match(serve([new Uint8Array(1 << 20)]).err, /it has 1048576 bytes or more/);
   });
+});
+
+Deno.test("swrk refuses a descriptor that is no socket, or not one that it was started with", () => {
+  for (const { status, err, answers } of [serve([{ type: 10 }], { mode: 0o020666 }), serve([], { args: "swrk 4" })]) {
+    equal(status, 2);
+    match(err, /Cannot serve descriptor \d: cgrestore was not started with a socket there/);
+    deepEqual(answers, []);
+  }
 });
 
 Deno.test("swrk needs the number of a descriptor", async (t) => {

@@ -193,8 +193,10 @@ class ImageDescriber {
   }
 }
 
-/** Without what tells when addresses were made. */
-/** The kernel lists routes of several devices to the same place in the order in which these were connected. */
+/**
+ * Without what tells when addresses were made. Routes are sorted: of those to one place, the kernel lists first what was
+ * connected first.
+ */
 function describeNet({ devices, addresses, routes, ...others }: NetContents): unknown {
   return {
     ...others,

@@ -4,9 +4,6 @@ import { waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
 import { compileHolder } from "./compile_holder.ts";
 
-/** The first process of a container waits for as long, and no longer, as the tests do. */
-const PATIENCE = 60_000;
-
 /** What tests change of a container's configuration. */
 interface Configuration {
   readonly process: object;
@@ -72,7 +69,7 @@ export class RuncContainer implements AsyncDisposable {
 
   /** Starts it, and waits until the program is ready. */
   async start(): Promise<void> {
-    const run = await this.#runDetached(["run"]);
+    const run = await this.#runDetached(["run"], await this.#consoleOptions());
     if (run.code !== 0) throw new Error(`Cannot start a container: ${run.err}`);
     await waitUntil(() => exists(this.#file("ready")), `the container is not ready: ${this.#output}`);
   }
@@ -85,9 +82,27 @@ export class RuncContainer implements AsyncDisposable {
 
   /** Restores it by what runc takes for CRIU; the program runs when this returns. */
   async restore(criu: string): Promise<RuncRun> {
+    return await this.#runRestore(criu, await this.#consoleOptions());
+  }
+
+  async #runRestore(criu: string, consoleOptions: readonly string[]): Promise<RuncRun> {
     for (const name of ["go", "result"]) if (exists(this.#file(name))) await Deno.remove(this.#file(name));
-    const run = await this.#runDetached(["--criu", criu, "restore", ...this.#imageOptions("restore")]);
+    const args = ["--criu", criu, "restore", ...this.#imageOptions("restore")];
+    const run = await this.#runDetached(args, consoleOptions);
     return run.code === 0 ? run : { ...run, err: `${run.err}\n${this.log("restore")}` };
+  }
+
+  /** The same with a console that nobody is at: who has waited for its terminal is gone when it comes. */
+  async restoreWithoutConsole(criu: string): Promise<RuncRun> {
+    await this.#closeConsole();
+    const path = `${this.directory}/console`;
+    using listener = Deno.listen({ transport: "unix", path });
+    const gone = listener.accept().then((connection) => connection.close());
+    try {
+      return await this.#runRestore(criu, ["--console-socket", path]);
+    } finally {
+      await gone;
+    }
   }
 
   /** An executable that is cgrestore. */
@@ -171,11 +186,10 @@ export class RuncContainer implements AsyncDisposable {
   }
 
   /** The container keeps the pipes, so they are read until it ends. */
-  async #runDetached(args: readonly string[]): Promise<RuncRun> {
-    const socket = this.#hasTerminal ? ["--console-socket", await this.#openConsole()] : [];
+  async #runDetached(args: readonly string[], consoleOptions: readonly string[]): Promise<RuncRun> {
     const log = `${this.directory}/runc.log`;
     await Deno.writeTextFile(log, "");
-    const all = ["--root", `${this.directory}/state`, "--log", log, ...args, "--detach", ...socket, this.id];
+    const all = ["--root", `${this.directory}/state`, "--log", log, ...args, "--detach", ...consoleOptions, this.id];
     const child = new Deno.Command("runc", {
       args: all,
       cwd: this.directory,
@@ -186,6 +200,10 @@ export class RuncContainer implements AsyncDisposable {
     if (!this.#hasTerminal) this.#readings.push(this.#read(child.stdout), this.#read(child.stderr));
     const { code } = await child.status;
     return { code, err: (await Deno.readTextFile(log)) + (code === 0 ? "" : this.#output) };
+  }
+
+  async #consoleOptions(): Promise<string[]> {
+    return this.#hasTerminal ? ["--console-socket", await this.#openConsole()] : [];
   }
 
   /** A user of the terminal, who is there before the container. */
@@ -204,7 +222,6 @@ export class RuncContainer implements AsyncDisposable {
     const child = this.#console;
     if (child === undefined) return;
     this.#console = undefined;
-    const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
     await child.stdin.close().catch(() => {});
     try {
       child.kill("SIGKILL");
@@ -213,7 +230,6 @@ export class RuncContainer implements AsyncDisposable {
       if (!(error instanceof TypeError)) throw error;
     }
     await child.status;
-    clearTimeout(timer);
     await Deno.remove(`${this.directory}/console`);
   }
 
