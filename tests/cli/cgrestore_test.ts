@@ -51,6 +51,13 @@ Deno.test({ name: "the executable", ...requires("the executable", "root") }, asy
     match(err, /--imges/);
     match(err, /sotf/);
   });
+  await t.step("2: serves nothing but a socket that it was started with", () => {
+    for (const fd of ["0", "3", "9", "99"]) {
+      const { status, out, err } = cgrestore("swrk", fd);
+      deepEqual([status, out], [2, ""]);
+      match(err, /cgrestore was not started with a socket there/);
+    }
+  });
   await t.step("3: tells every damage of the images", () => {
     const directory = makeImages("damaged", { tasks: [{ pid: 24_001 }, { pid: 24_002 }] });
     Deno.truncateSync(join(directory, "pstree.img"), 11);
