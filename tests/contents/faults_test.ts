@@ -138,7 +138,8 @@ async function failOnce(dumped: Dumped, faults: Faults): Promise<void> {
     assertEquals(tree.listTasks(), [], `${what}: tasks are left`);
     assertEquals(namesIn(tree.directory), names, `${what}: names are left, or missing`);
   }
-  assertEquals(whatIsNew(before, await dumped.restorer.traces()), [], what);
+  const left = whatIsNew(before, await dumped.restorer.traces());
+  assertEquals(left, [], `${what}: left is ${left.join(", ")}`);
   ok(!output.includes("    at "), `${what}: a stack trace`);
   ok(!output.includes("the same connection already"), `${what}: a connection is left of the attempt before`);
 }

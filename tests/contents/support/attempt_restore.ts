@@ -49,7 +49,8 @@ export const restoreHere: Restorer = {
 /** Restores in a child of this process, whose siblings are children of this one as well; ends when it is disposed. */
 export async function restoreAsChild(): Promise<Restorer & AsyncDisposable> {
   const args = ["run", "-A", "--no-check", new URL(import.meta.url).pathname];
-  const child = spawn(Deno.execPath(), args, { stdio: ["pipe", "pipe", "inherit"] });
+  const env = { ...Deno.env.toObject(), DENO_NO_UPDATE_CHECK: "1" };
+  const child = spawn(Deno.execPath(), args, { env, stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise<string>((resolve) => child.on("exit", (code, signal) => resolve(`${code} ${signal}`)));
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ask = async (question: Question) => {
@@ -114,6 +115,8 @@ function linksOf(directory: string): string[] {
 }
 
 if (import.meta.main) {
+  // The runtime's thread for signals has sockets, and would start some time later: no trace of an attempt.
+  Deno.addSignalListener("SIGWINCH", () => {});
   for await (const line of createInterface({ input: process.stdin })) {
     const { faults = {}, args }: Question = JSON.parse(line);
     console.log(JSON.stringify(args === undefined ? findTraces() : attemptRestore(faults, args)));
