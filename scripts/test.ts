@@ -15,6 +15,7 @@ import { type Counts, countTests, runStep, type Step } from "./steps.ts";
 
 /** Reasons that are no fault of the machine: the VM modes make up for the layouts this kernel does not have. */
 const EXPECTED = [
+  "no AppArmor",
   "no denort",
   "no cgroup v1 hierarchy",
   "no cgroup v1 hierarchy with cpu alone",
@@ -56,6 +57,8 @@ const VM_CONTENTS = ["tests/contents/incremental_test.ts", "tests/contents/memor
 /** Further ones that one mode shows for all: checkpoints of a newer kernel, what needs capabilities, and containers. */
 const FIRST_VM_CONTENTS = [
   "tests/contents/fixtures_test.ts",
+  "tests/contents/profiles_test.ts",
+  "tests/contents/runc_profile_test.ts",
   "tests/contents/runc_test.ts",
   "tests/contents/users_test.ts",
 ];

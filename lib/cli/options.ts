@@ -289,6 +289,14 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "Restore TCP sockets that were connected closed; goes before --tcp-established",
   },
   {
+    name: "lsm-profile",
+    kind: "value",
+    value: "apparmor:NAME|none",
+    commands: PLANNING,
+    help: "Put tasks that were under a profile of a security module under the profile NAME of AppArmor instead, or " +
+      "leave them as cgrestore is: none",
+  },
+  {
     name: "rehearse",
     kind: "flag",
     commands: RESTORING,

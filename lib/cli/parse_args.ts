@@ -107,6 +107,7 @@ function readPlanOptions(reader: Reader): PlanOptions {
     parents: readParents(reader),
     leavesNetEmpty: reader.choice("empty-ns", EMPTY_NAMESPACES) !== undefined,
     externalUnixSockets: reader.has("ext-unix-sk"),
+    ...readProfile(reader),
     connections: readConnections(reader),
   };
 }
@@ -191,6 +192,17 @@ function readParents(reader: Reader): OuterParent[] {
     } else parents.push({ inner, parent });
   }
   return parents;
+}
+
+/** `apparmor:NAME` or `none`; names may have colons themselves. */
+function readProfile(reader: Reader): Pick<PlanOptions, "profile"> {
+  const text = reader.value("lsm-profile");
+  if (text === undefined) return {};
+  if (text === "none") return { profile: "none" };
+  const [, appArmor] = /^apparmor:(.+)$/s.exec(text) ?? [];
+  if (appArmor !== undefined) return { profile: { appArmor } };
+  reader.refuse("lsm-profile", text, 'a profile of AppArmor is needed, as in "apparmor:docker-default", or "none"');
+  return {};
 }
 
 /** CRIU closes connections when it is told to do both. */

@@ -106,6 +106,8 @@ Deno.test("parseArgs() understands", async (t) => {
     } as Invocation],
     ["--pid-namespace", planOptions({ pidNamespace: true })],
     ["--tcp-established", planOptions({ connections: "restore" })],
+    ["--lsm-profile apparmor::ns:web", planOptions({ profile: { appArmor: ":ns:web" } })],
+    ["--lsm-profile none", planOptions({ profile: "none" })],
     ["--empty-ns net", planOptions({ leavesNetEmpty: true })],
     ["--tcp-close", planOptions({ connections: "close" })],
     ["--tcp-close --tcp-established", planOptions({ connections: "close" })],
@@ -194,6 +196,11 @@ Deno.test("parseArgs() refuses", async (t) => {
     ["-D", 'Cannot use "-D": it needs a value, as in "-D DIR"'],
     ["--images", 'Cannot use "--images": it needs a value, as in "--images=DIR"'],
     ["--images-dir -d", 'Cannot use "--images-dir": it needs a value, as in "--images-dir=DIR"'],
+    [
+      "--lsm-profile selinux:u:r:t",
+      'Cannot use "--lsm-profile=selinux:u:r:t": a profile of AppArmor is needed, as in "apparmor:docker-default", or ' +
+      '"none"',
+    ],
     ["--images=", 'Cannot use "--images=": the value is empty'],
     [
       "--pidfile -- x",

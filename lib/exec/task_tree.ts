@@ -494,12 +494,19 @@ export class TaskTree {
     const killed: number[] = [];
     try {
       forEachAlways(pids, (pid) => {
-        ignoring("ESRCH", () => this.#sys.kill(pid, SIGKILL));
+        this.#killOne(pid);
         killed.push(pid);
       });
     } finally {
       this.#reap(killed, all);
     }
+  }
+
+  /** A profile of AppArmor may forbid signals from us, but not what we do as the task's tracer (`aa_may_signal`). */
+  #killOne(pid: number): void {
+    ignoring("ESRCH", () => (
+      ignoring("EACCES", () => this.#sys.kill(pid, SIGKILL), () => this.#sys.ptraceKill(pid))
+    ));
   }
 
   /** Ends those of which no table tells. A guard is our child too, and reports nothing: some quiet has to do for an end. */
@@ -524,7 +531,7 @@ export class TaskTree {
       const event = ignoring("ECHILD", () => this.#sys.wait(ANY, 0), () => isAlone = true);
       if (isAlone) return undefined;
       if (event === undefined) return count;
-      if (stopped(event.status)) ignoring("ESRCH", () => this.#sys.kill(event.pid, SIGKILL));
+      if (stopped(event.status)) this.#killOne(event.pid);
     }
   }
 

@@ -3,6 +3,7 @@ import { type HierarchyName, UNIFIED } from "../model/hierarchy.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
+import { describeAppArmor } from "./describe_app_armor.ts";
 import { describeComponents } from "./describe_components.ts";
 import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
 import { describeDescriptors } from "./describe_descriptors.ts";
@@ -34,6 +35,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
   const unified = hierarchies.find(({ name }) => name === UNIFIED)?.cgroups.get("/")?.values.get("cgroup.controllers");
   const clocks = questions.clocks ? describeClocks(sys) : undefined;
   const terminal = questions.terminal ? describeTerminal(sys) : undefined;
+  const appArmor = questions.appArmor ? describeAppArmor(sys) : undefined;
   const pidMax = Number(readText(sys, "/proc/sys/kernel/pid_max"));
   const [major = 0, minor = 0] = readText(sys, "/proc/sys/kernel/osrelease").split(/[^0-9]+/).map(Number);
   const own = describeOwnState(sys);
@@ -60,6 +62,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     ...questions.network ? { network: describeNetwork(sys) } : {},
     ...terminal === undefined ? {} : { terminal },
     ...clocks === undefined ? {} : { clocks },
+    ...appArmor === undefined ? {} : { appArmor },
   };
 }
 

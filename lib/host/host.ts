@@ -48,8 +48,17 @@ export interface Host {
   readonly network?: HostNetwork;
   /** The terminal that cgrestore was started from; absent when there is none, or it was not asked for. */
   readonly terminal?: OwnTerminal;
+  /** Absent when it was not asked for, and where AppArmor is not in force. */
+  readonly appArmor?: HostAppArmor;
   /** The clocks as they are without a time namespace; absent when not asked for, and where there are none of these. */
   readonly clocks?: Clocks;
+}
+
+export interface HostAppArmor {
+  /** The profile that cgrestore itself is under, and the tasks are born with: `"unconfined"`. */
+  readonly ownProfile: string;
+  /** Names of all that are loaded; absent when that may not be seen. */
+  readonly loadedProfiles?: ReadonlySet<string>;
 }
 
 /** What matters to sockets of unix(7). */
@@ -249,6 +258,8 @@ export interface HostQuestions {
   readonly terminal: boolean;
   /** Whether the clocks matter. */
   readonly clocks: boolean;
+  /** Whether AppArmor matters. */
+  readonly appArmor: boolean;
 }
 
 /** What the memory of the tasks needs. */

@@ -11,7 +11,7 @@ import { buildSegments } from "./build_segments.ts";
 import { buildTaskState } from "./build_task_state.ts";
 import { buildThreadState } from "./build_thread_state.ts";
 import type { Task } from "./checkpoint.ts";
-import type { Contents, TreeIds } from "./contents.ts";
+import type { Contents, SecurityModule, TreeIds } from "./contents.ts";
 import { checkUnixSockets } from "./files/check_unix_sockets.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
@@ -40,11 +40,22 @@ export function buildContents(context: ContentsContext): Contents {
     tables,
     segments: buildSegments({ images: contents, tasks, files, problems }),
     locks: buildLocks(contents.locks, { tasks, tables, problems }),
+    securityModule: buildSecurityModule(context),
     ...networkLock === undefined ? {} : { networkLock },
   };
   checkReferences(result, problems);
   checkUnixSockets(contents, files, problems);
   return result;
+}
+
+/** `enum lsmtype` of images/inventory.proto, in its order. */
+const SECURITY_MODULES: readonly SecurityModule[] = ["none", "selinux", "apparmor"];
+
+function buildSecurityModule({ images: { inventory: { lsmtype = 0 } }, problems }: ContentsContext): SecurityModule {
+  const module = SECURITY_MODULES[lsmtype];
+  if (module !== undefined) return module;
+  problems.push({ where: "inventory.img, entry 0", what: `there is no security module ${lsmtype}` });
+  return "none";
 }
 
 function buildIds(tasks: readonly Task[]): TreeIds {

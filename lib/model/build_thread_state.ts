@@ -77,14 +77,9 @@ function buildCredentials(entry: CredsEntry): Credentials {
     ambient: maskOf(entry.capAmb),
     secureBits: entry.secbits,
     noNewPrivileges: (entry.noNewPrivs ?? 0) !== 0,
-    ...buildProfile(entry),
+    ...entry.lsmProfile ? { profile: entry.lsmProfile } : {},
+    ...entry.lsmSockcreate ? { socketContext: entry.lsmSockcreate } : {},
   };
-}
-
-/** That of the thread itself, or the one that its sockets get. */
-function buildProfile({ lsmProfile, lsmSockcreate }: CredsEntry): Pick<Credentials, "profile"> {
-  const profile = lsmProfile || lsmSockcreate;
-  return profile ? { profile } : {};
 }
 
 /** A mask of capabilities of its two words, the low one first. */

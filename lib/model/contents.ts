@@ -29,9 +29,13 @@ export interface Contents {
   /** By id: anonymous segments that are mapped, and contents of memfds. */
   readonly segments: ReadonlyMap<number, Segment>;
   readonly locks: readonly FileLock[];
+  /** The security module of the dump's host that the profiles of threads are of. */
+  readonly securityModule: SecurityModule;
   /** Absent where the network was not locked. */
   readonly networkLock?: NetworkLock;
 }
+
+export type SecurityModule = "none" | "selinux" | "apparmor";
 
 export interface FileLock {
   /** `LOCK_FLOCK`, `LOCK_POSIX`, `LOCK_OFD` or `LEASE`, as /proc/locks calls them. */

@@ -140,8 +140,10 @@ export interface Credentials {
   readonly ambient: bigint;
   readonly secureBits: number;
   readonly noNewPrivileges: boolean;
-  /** Of a security module; absent without one. */
+  /** What a security module knows it by, a profile of AppArmor or a context of SELinux; absent without one. */
   readonly profile?: string;
+  /** The context that SELinux gives its sockets; absent where that is the thread's own. */
+  readonly socketContext?: string;
 }
 
 /** The registers of a thread on x86-64. */

@@ -40,6 +40,7 @@ export function hostQuestions(
     network: isNetworkOfInterest(checkpoint) || options.outerEnds.length + options.parents.length > 0,
     terminal: options.shellJob && hasTerminals(checkpoint),
     clocks: checkpoint.contents?.namespaces.clocks !== undefined,
+    appArmor: checkpoint.contents?.securityModule === "apparmor",
   };
 }
 

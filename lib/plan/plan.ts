@@ -235,6 +235,8 @@ export interface PlanOptions {
   readonly leavesNetEmpty: boolean;
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
   readonly externalUnixSockets: boolean;
+  /** `--lsm-profile`: the profile that tasks get in place of theirs, `"none"` for cgrestore's own; absent: theirs. */
+  readonly profile?: "none" | { readonly appArmor: string };
   /** What becomes of TCP connections: `--tcp-established`, `--tcp-close`. */
   readonly connections: "refuse" | "restore" | "close";
 }

@@ -3,7 +3,7 @@ import type { Contents } from "../model/contents.ts";
 import type { Descriptor } from "../model/open_file.ts";
 import type { TaskState, ThreadState } from "../model/task_state.ts";
 import { describeFile, describeSize } from "./describe_file.ts";
-import { count } from "./printable.ts";
+import { count, printable } from "./printable.ts";
 
 /** So many files of a task are named when not all are wanted. */
 const NAMED_FILES = 8;
@@ -62,6 +62,7 @@ function describeState(task: TaskState, thread: ThreadState): string[] {
   const credentials = thread.credentials;
   const facts = [
     ...credentials === undefined ? [] : [`uid ${credentials.effectiveUid}, gid ${credentials.effectiveGid}`],
+    ...credentials?.profile === undefined ? [] : [`profile ${printable(credentials.profile)}`],
     ...some(task.actions.length, "signal action"),
     ...some(task.pendingSignals.length + thread.pendingSignals.length, "pending signal"),
     ...some(timers, "timer"),

@@ -118,6 +118,7 @@ export const MAP_ANONYMOUS = 0x20;
 
 // linux/ptrace.h (requests are words, as C passes them); GETREGS and SETREGS: arch/x86/include/uapi/asm/ptrace-abi.h
 export const PTRACE_CONT = 7n;
+export const PTRACE_KILL = 8n;
 export const PTRACE_GETREGS = 12n;
 export const PTRACE_SETREGS = 13n;
 export const PTRACE_DETACH = 17n;

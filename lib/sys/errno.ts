@@ -27,4 +27,5 @@ export function errnoName(code: number): string {
 export const EPERM = 1;
 export const ESRCH = 3;
 export const EINTR = 4;
+export const EACCES = 13;
 export const EINVAL = 22;

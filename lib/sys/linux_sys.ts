@@ -3,7 +3,7 @@
 import { SysError } from "../errors.ts";
 import { decodeText, encodeText, encodeTextInto } from "../text.ts";
 import * as k from "./constants.ts";
-import { EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
+import { EACCES, EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
 import { failure } from "./failure.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { buildHandler, bytesOf, CPUID_DECLARATION, CPUID_LISTING } from "./machine_code.ts";
@@ -357,7 +357,8 @@ export class LinuxSys implements Sys, Disposable {
 
   taskExists(pid: number): boolean {
     const result = this.#c.kill(requirePositive(pid), 0);
-    if (result === 0 || result === -EPERM) return true;
+    // EACCES: its profile of AppArmor does not let us.
+    if (result === 0 || result === -EPERM || result === -EACCES) return true;
     if (result === -ESRCH) return false;
     throw failure("kill", result, `Cannot look for task ${pid}`);
   }
@@ -518,6 +519,11 @@ export class LinuxSys implements Sys, Disposable {
     if (result !== 0) {
       throw failure("ptrace(PTRACE_DETACH)", result, `Cannot let go of task ${pid} with signal ${signal}`);
     }
+  }
+
+  ptraceKill(pid: number): void {
+    const result = this.#c.ptrace(k.PTRACE_KILL, pid, 0n, 0n);
+    if (result !== 0) throw failure("ptrace(PTRACE_KILL)", result, `Cannot end task ${pid}`);
   }
 
   ptraceGetRegisters(pid: number, registers: BigUint64Array): void {

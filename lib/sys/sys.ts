@@ -116,6 +116,11 @@ export interface Sys {
   ptraceContinue(pid: number, signal: number): void;
   /** PTRACE_DETACH, delivering `signal` unless 0. */
   ptraceDetach(pid: number, signal: number): void;
+  /**
+   * PTRACE_KILL: SIGKILL from the kernel itself, which no security module forbids. Before Linux 5.18 the task must be in
+   * a stop for a signal or at a system call (`ptrace_request`, kernel/ptrace.c).
+   */
+  ptraceKill(pid: number): void;
   /** PTRACE_GETREGS into `registers`, `struct user_regs_struct` as 27 words. */
   ptraceGetRegisters(pid: number, registers: BigUint64Array): void;
   ptraceSetRegisters(pid: number, registers: BigUint64Array): void;

@@ -448,6 +448,10 @@ export class FakeSys implements Sys {
     onlyForContents("ptrace(PTRACE_SYSCALL)");
   }
 
+  ptraceKill(): void {
+    onlyForContents("ptrace(PTRACE_KILL)");
+  }
+
   ptraceStep(): void {
     onlyForContents("ptrace(PTRACE_SINGLESTEP)");
   }

@@ -545,6 +545,19 @@ if (Deno.build.arch === "x86_64") {
   });
 }
 
+test("ends a task as its tracer", (sys) => {
+  withTask(sys, (pid) => {
+    fails(() => sys.ptraceKill(pid), "ESRCH", /^Cannot end task \d+: ESRCH/);
+    sys.ptraceSeize(pid, 0);
+    sys.ptraceInterrupt(pid);
+    sys.wait(pid, 5000);
+    sys.ptraceKill(pid);
+    const end = sys.wait(pid, 5000);
+    assert(end !== undefined && w.signaled(end.status) && w.termSignal(end.status) === k.SIGKILL);
+    fails(() => sys.ptraceKill(pid), "ESRCH", /^Cannot end task/);
+  });
+});
+
 test("adopts orphans and names errors", (sys) => {
   sys.setChildSubreaper(true);
   sys.setChildSubreaper(false);

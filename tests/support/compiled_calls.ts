@@ -12,6 +12,7 @@ export function filesContext(): FilesContext {
     base: 100,
     hostPath: (path) => path,
     nameOf: (id) => `task ${id}`,
+    profiles: new Map(),
     comparison: { resolve: () => [] },
     ownCapabilities: { permitted: 0n, effective: 0n, bounding: 0n },
     choosesTimerIds: true,

@@ -4,6 +4,7 @@ import { exists } from "./exists.ts";
 /** What a test can need of the machine. */
 export type Requirement =
   | "root"
+  | "apparmor"
   | "cc"
   | "criu"
   | "iproute2"
@@ -64,6 +65,9 @@ export function requires(name: string, ...requirements: readonly Requirement[]):
 
 /** For each requirement, why this machine does not have it, or undefined when it does. */
 const LACKS: Record<Requirement, () => string | undefined> = {
+  apparmor: () => (
+    exists("/sys/kernel/security/apparmor") && runs("apparmor_parser", ["--version"]) ? undefined : "no AppArmor"
+  ),
   root: () => (Deno.uid() === 0 ? undefined : "not root"),
   cc: () => (runs("cc", ["--version"]) || hasPrograms() ? undefined : "no C compiler"),
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),

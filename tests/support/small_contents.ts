@@ -39,6 +39,7 @@ export function smallContents(tree: SmallTree): Contents {
     tables: new Map(Object.entries(tasks).map(([pid, descriptors]) => [tableOf(Number(pid)), listOf(descriptors)])),
     segments: new Map(),
     locks,
+    securityModule: "none",
   };
 }
 

@@ -114,8 +114,12 @@ async function makeRootDisk(disk: string, busybox: string): Promise<void> {
   }
 }
 
-/** Programs for containers: runc, and the tar that CRIU dumps files of a tmpfs with. */
-const PROGRAMS = { runc: ["runc", "libseccomp2"], tar: ["tar", "libacl1", "libselinux1", "libpcre2-8-0"] };
+/** Programs for containers: runc, profiles for them, and the tar that CRIU dumps files of a tmpfs with. */
+const PROGRAMS = {
+  apparmor: ["apparmor"],
+  runc: ["runc", "libseccomp2"],
+  tar: ["tar", "libacl1", "libselinux1", "libpcre2-8-0"],
+};
 
 async function addPrograms(tree: string): Promise<void> {
   const suite = await openSuite("bookworm");
@@ -125,7 +129,7 @@ async function addPrograms(tree: string): Promise<void> {
     for (const directory of ["usr/lib", "lib"]) {
       await run("cp", ["-an", `${unpacked}/${directory}/x86_64-linux-gnu`, `${tree}/usr/lib/`]);
     }
-    await run("cp", [`${unpacked}/usr/sbin/runc`, `${tree}/usr/sbin/`]);
+    await run("cp", [`${unpacked}/usr/sbin/runc`, `${unpacked}/sbin/apparmor_parser`, `${tree}/usr/sbin/`]);
     // Busybox has the name, too.
     await run("cp", ["--remove-destination", `${unpacked}/bin/tar`, `${tree}/usr/bin/`]);
   } finally {

@@ -65,6 +65,7 @@ function argsOf(options: CriuOpts, caller: number): string[] {
       "tcp-close": options.tcpClose,
       "skip-file-rwx-check": options.skipFileRwxCheck,
     }),
+    ...values("lsm-profile", options.lsmProfile ? [options.lsmProfile] : []),
     ...cgroupArgs(options),
     ...fileArgs(options),
   ];
@@ -80,7 +81,6 @@ function findProblems(options: CriuOpts): string[] {
     [joinNs.length > 0, `namespaces cannot be joined by their paths: "${joinNs.map(({ ns }) => ns).join('", "')}"`],
     [execCmd.length > 0, `the program "${execCmd[0]}" cannot be run in the end (exec_cmd)`],
     [options.lazyPages === true, "pages cannot be fetched later (lazy_pages)"],
-    [Boolean(options.lsmProfile), `the security profile "${options.lsmProfile}" cannot be set`],
     [Boolean(options.lsmMountContext), `the security context "${options.lsmMountContext}" cannot be set for mounts`],
   ];
   return rows.filter(([is]) => is).map(([, problem]) => problem);

@@ -31,8 +31,18 @@ export function compileDescriptors(context: ContentsContext, { pid, descriptors 
   const first = new Map<Handle, number>();
   return [
     ...descriptors.flatMap((step) => compileDescriptor({ ...context, pid, lowest, first }, step)),
-    remoteCall(context, "close_range", [context.base, ALL, 0], { attempt: `Cannot close files in task ${pid}` }),
+    ...closeOurs(context, pid),
   ];
+}
+
+/** All but those that its threads still need. */
+function closeOurs(context: ContentsContext, pid: number): RemoteCall[] {
+  const [first] = context.profiles.values();
+  const close = (from: number, to: number) => (
+    remoteCall(context, "close_range", [from, to, 0], { attempt: `Cannot close files in task ${pid}` })
+  );
+  if (first === undefined) return [close(context.base, ALL)];
+  return [close(context.base, first - 1), close(first + context.profiles.size, ALL)];
 }
 
 interface DescriptorContext extends ContentsContext {

@@ -3,10 +3,19 @@ import type { RemoteCall } from "../../tracee/remote_call.ts";
 import { type ContentsContext, remoteCall } from "./remote.ts";
 import { compileAction, forgetChildren, isLate } from "./state/actions.ts";
 import { compileMembarrier } from "./state/membarrier.ts";
+import { openProfiles } from "./state/profile.ts";
 import { writeProcFile } from "./state/proc_file.ts";
 
-/** What a task's threads share besides memory and files; the leader does it, before the threads do theirs. */
-export function compileTaskState(context: ContentsContext, task: TaskContents): RemoteCall[] {
+/**
+ * What a task's threads share besides memory and files; the leader does it, before the threads do theirs.
+ *
+ * @param hostPid pid on this host of a thread
+ */
+export function compileTaskState(
+  context: ContentsContext,
+  task: TaskContents,
+  hostPid: (id: number) => number,
+): RemoteCall[] {
   const name = context.nameOf(task.pid);
   return [
     ...task.personality === 0
@@ -16,6 +25,7 @@ export function compileTaskState(context: ContentsContext, task: TaskContents): 
     ...task.actions.filter((action) => !isLate(action)).map((action) => compileAction(context, action, name)),
     ...writeProcFile(context, { file: "oom_score_adj", value: task.oomScoreAdjustment, name }),
     ...writeProcFile(context, { file: "loginuid", value: task.loginUid, name }),
+    ...openProfiles(context, task, hostPid),
     ...compileMembarrier(context, task, name),
   ];
 }

@@ -15,6 +15,8 @@ export interface ContentsContext {
   /** Name of a task or thread, for messages. */
   readonly nameOf: (id: number) => string;
   readonly comparison: Pick<PageComparison, "resolve">;
+  /** By tid, the descriptor through which a thread gets its profile; they go up by one. */
+  readonly profiles: ReadonlyMap<number, number>;
   /** Capabilities that a new task has. */
   readonly ownCapabilities: OwnCapabilities;
   /** Whether the kernel lets the ids of timers be chosen (Linux 6.16); else they are counted up to. */

@@ -83,6 +83,7 @@ export class ContentsRun {
       ownCapabilities: plan.ownCapabilities,
       choosesTimerIds: plan.choosesTimerIds,
       comparison: new PageComparison(options.context.sys),
+      profiles: numberProfiles(plan, base + 1 + mostOpenFiles(plan)),
     };
   }
 
@@ -321,8 +322,8 @@ export class ContentsRun {
 
   /** The coordinator holds the open files of all tasks, and others have a descriptor behind those of all. */
   #raiseLimit(tracee: Tracee): void {
-    const mounts = this.#plan.namespaces.mounts?.steps.length ?? 0;
-    const needed = BigInt(this.#context.base + 1 + Math.max(this.#plan.handles, mounts));
+    const { base, profiles } = this.#context;
+    const needed = BigInt(base + 1 + mostOpenFiles(this.#plan) + profiles.size);
     const before = new Uint8Array(16);
     const attempt = `Cannot open ${needed} files at once`;
     const hints = { EPERM: "that needs CAP_SYS_RESOURCE, or a higher limit: ulimit -n", EINVAL: "see fs.nr_open" };
@@ -397,7 +398,7 @@ export class ContentsRun {
   #compileTask(task: TaskContents, descriptorActions: readonly RemoteCall[]): [number, RemoteCall[]] {
     return [task.pid, [
       ...hasMemoryInItsTable(task) ? this.#takeMemory(task) : [],
-      ...compileTaskState(this.#context, task),
+      ...compileTaskState(this.#context, task, this.#options.hostPid),
       ...compileDirectories(this.#context, task),
       ...compileDescriptors(this.#context, task),
       ...descriptorActions,
@@ -458,6 +459,17 @@ export class ContentsRun {
       for (const { tid } of threads) sys.ptraceSetOptions(traceeOf(tid).pid, options);
     }
   }
+}
+
+/** How many files are open at once, in the coordinator or in the task that makes the mounts. */
+function mostOpenFiles({ handles, namespaces: { mounts } }: ContentsPlan): number {
+  return Math.max(handles, mounts?.steps.length ?? 0);
+}
+
+/** Numbers from `first` on: no two tasks have the same, as they may have one table. */
+function numberProfiles({ tasks }: ContentsPlan, first: number): Map<number, number> {
+  const confined = tasks.flatMap(({ threads }) => threads.filter(({ profile }) => profile !== undefined));
+  return new Map(confined.map(({ tid }, index) => [tid, first + index]));
 }
 
 /** Whether a task makes its memory in one go with everything else. */

@@ -132,6 +132,8 @@ export interface ThreadContents {
   readonly credentials?: Credentials;
   /** Whether they differ from cgrestore's own, which are inherited. */
   readonly changesCredentials: boolean;
+  /** Of AppArmor; absent where it is cgrestore's own. */
+  readonly profile?: string;
   readonly parentDeathSignal: number;
   /** Filters to install, the oldest first; `"strict"` for that mode. */
   readonly seccomp: "strict" | readonly SeccompFilter[];

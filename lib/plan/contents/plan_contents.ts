@@ -53,7 +53,7 @@ export interface ContentsQuestions {
   readonly tasks: readonly ExpectedTask[];
   readonly options:
     & Omit<FilePlannerOptions, "tasks" | "places">
-    & Pick<PlanOptions, "leavesNetEmpty" | "mounts" | "outerEnds" | "parents">;
+    & Pick<PlanOptions, "leavesNetEmpty" | "mounts" | "outerEnds" | "parents" | "profile">;
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
   /** As for tasks: where the root unshares its cgroup namespace. */
@@ -261,7 +261,8 @@ function isFiller({ steps }: TaskProgram): boolean {
 function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
   const { pid } = program;
   const { problems, choosesTimerIds, files } = draft;
-  const { contents, host } = draft.questions;
+  const { contents, host, options } = draft.questions;
+  const { securityModule } = contents;
   const state = contents.tasks.get(pid);
   const vdso = draft.vdsos.get(pid);
   if (state === undefined || vdso === undefined) return [];
@@ -283,7 +284,8 @@ function planTask(draft: Draft, program: TaskProgram): TaskContents[] {
     ...planTaskState(state, { pid, contents, host, choosesTimerIds, threads, problems }),
     threads: threads.flatMap((tid) => {
       const thread = contents.threads.get(tid);
-      return thread === undefined ? [] : [planThread(thread, { pid, tid, host, problems })];
+      if (thread === undefined) return [];
+      return [planThread(thread, { pid, tid, host, securityModule, chosenProfile: options.profile, problems })];
     }),
   }];
 }

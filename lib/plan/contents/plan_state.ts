@@ -1,10 +1,12 @@
 import type { Problem } from "../../errors.ts";
 import type { Host } from "../../host/host.ts";
-import type { Contents } from "../../model/contents.ts";
+import type { Contents, SecurityModule } from "../../model/contents.ts";
 import type { TaskState, ThreadState } from "../../model/task_state.ts";
+import type { PlanOptions } from "../plan.ts";
 import type { TaskContents, ThreadContents } from "./contents_plan.ts";
 import { planCredentials } from "./state/plan_credentials.ts";
 import { planDumpable } from "./state/plan_dumpable.ts";
+import { planProfile } from "./state/plan_profile.ts";
 import { planLimits } from "./state/plan_limits.ts";
 import { planScheduling } from "./state/plan_scheduling.ts";
 import { planSeccomp } from "./state/plan_seccomp.ts";
@@ -78,12 +80,14 @@ export interface ThreadQuestions {
   readonly pid: number;
   readonly tid: number;
   readonly host: Host;
+  readonly securityModule: SecurityModule;
+  readonly chosenProfile: PlanOptions["profile"];
   readonly problems: Problem[];
 }
 
 /** The contents of a thread; what cannot be restored of it is told. */
 export function planThread(state: ThreadState, questions: ThreadQuestions): ThreadContents {
-  const { pid, tid, host, problems } = questions;
+  const { pid, tid, host, securityModule, chosenProfile: chosen, problems } = questions;
   const { own, components } = host;
   const where = tid === pid ? `task ${pid}` : `thread ${tid} of task ${pid}`;
   const { registers } = state;
@@ -108,6 +112,7 @@ export function planThread(state: ThreadState, questions: ThreadQuestions): Thre
     ...state.rseq === undefined ? {} : { rseq: state.rseq },
     ...planScheduling(state, { where, own, problems }),
     ...planCredentials(state, { where, host, problems }),
+    ...planProfile(state, { where, securityModule, host, chosen, problems }),
     parentDeathSignal: state.parentDeathSignal,
     ...planSeccomp(state.seccomp, { where, isLeader: tid === pid, problems }),
   };

@@ -1,3 +1,4 @@
+import { nameOfProfile } from "../../host/describe_app_armor.ts";
 import { parseStatus, type ProcStatus } from "../../host/parse_status.ts";
 import { signalOf } from "../../model/siginfo.ts";
 import type { Credentials, SignalAction } from "../../model/task_state.ts";
@@ -14,6 +15,11 @@ export function compareThread(task: TaskContents, thread: ThreadContents, text: 
     ...thread.credentials === undefined ? [] : compareCredentials(thread.credentials, status),
     ...compareSeccomp(thread, status),
   ];
+}
+
+/** The same for the profile of AppArmor. */
+export function compareProfile({ profile }: ThreadContents, read: () => string): string[] {
+  return profile === undefined ? [] : difference("its profile", profile, nameOfProfile(read()));
 }
 
 /** Kernels before 5.9 do not tell how many filters there are. */

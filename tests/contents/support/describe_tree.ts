@@ -90,6 +90,7 @@ function describeTask(context: Context): void {
     describeStatus(`/proc/${pid}/task/${tid}/status`, putThread);
     putThread("comm", read(`/proc/${pid}/task/${tid}/comm`));
     putThread("scheduling", schedulingOf(read(`/proc/${pid}/task/${tid}/stat`) ?? ""));
+    putThread("attr", read(`/proc/${pid}/task/${tid}/attr/current`));
   }
 }
 

@@ -8,6 +8,7 @@ import { compareTrees } from "./describe_tree.ts";
 import { LiveTree } from "./live_tree.ts";
 import { OwnBridge } from "./own_bridge.ts";
 import { OwnNetwork } from "./own_network.ts";
+import { OwnProfiles } from "./own_profiles.ts";
 import { SharedMounts } from "./shared_mounts.ts";
 
 export interface ProgramTest {
@@ -43,6 +44,8 @@ export interface ProgramTest {
   readonly criuFails?: string;
   /** CRIU restores it, but the program finds something missing; with what. */
   readonly criuLoses?: string;
+  /** Profiles of AppArmor, with the rules of each. */
+  readonly profiles?: Readonly<Record<string, string>>;
   readonly needs?: readonly Requirement[];
   /** So many huge pages of the default size have to be there. */
   readonly hugePages?: number;
@@ -78,6 +81,7 @@ export function testProgram(test: ProgramTest): void {
       const holder = await compileHolder();
       using _ = test.hugePages === undefined ? undefined : reserveHugePages(test.hugePages);
       await using network = test.network === undefined ? undefined : await OwnNetwork.create(test.network);
+      await using ___ = test.profiles === undefined ? undefined : await OwnProfiles.load(test.profiles);
       await network?.setUp(test.networkSetup ?? "true");
       const awaitOuterDevices = async () => await network?.awaitGone(test.outerDevices ?? []);
       await using __ = test.bridge === undefined ? undefined : await OwnBridge.create(test.bridge);

@@ -37,8 +37,17 @@ export function compileCredentials(
     ...bitsOf(c.ambient).map((bit) => call("prctl", PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, bit, 0, 0)),
     call("prctl", PR_SET_SECUREBITS, c.secureBits, 0, 0, 0),
     setCapabilities(call, c),
-    ...c.noNewPrivileges ? [call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)] : [],
   ];
+}
+
+/** When nothing is left to do that it would forbid. */
+export function compileNoNewPrivileges(
+  context: ContentsContext,
+  { credentials, changesCredentials }: ThreadContents,
+  name: string,
+): RemoteCall[] {
+  if (!changesCredentials || credentials?.noNewPrivileges !== true) return [];
+  return [caller(context, name)("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)];
 }
 
 type Caller = (name: Parameters<typeof remoteCall>[1], ...args: RemoteCall["arguments"]) => RemoteCall;

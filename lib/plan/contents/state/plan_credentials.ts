@@ -29,9 +29,6 @@ export function planCredentials(
   if (own.noNewPrivileges && !credentials.noNewPrivileges) {
     tell("no_new_privs is set for cgrestore, and would be for it");
   }
-  if (credentials.profile !== undefined) {
-    tell(`it has the profile "${credentials.profile}" of a security module, which cannot be restored`);
-  }
   return { credentials, changesCredentials };
 }
 
