@@ -10,7 +10,6 @@ import {
 } from "../plan/plan.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { stopped } from "../sys/wait_status.ts";
 import type { Architecture } from "../tracee/architecture.ts";
 import {
   cleaningSize,
@@ -34,7 +33,7 @@ import {
 } from "./compile_program.ts";
 import { arenaSize } from "./contents/arena_size.ts";
 import { ContentsRun } from "./contents/restore_contents.ts";
-import { forEachAlways } from "../for_each_always.ts";
+import { Reaper } from "./reaper.ts";
 import type { Targets } from "./targets.ts";
 
 /** Where the agent goes in placeholders, which have nothing else in their address space. */
@@ -47,9 +46,8 @@ const BIRTHS_PER_RUN = 64;
 
 /** In a status of wait(2). */
 const TERMINATION_SIGNAL = 0x7f;
-const SIGKILL = 9;
 const SIGSTOP = 19;
-const REAP_TIMEOUT_MS = 10_000;
+const BIRTH_TIMEOUT_MS = 10_000;
 
 /** A task or thread: its table, and from its birth on its tracee. */
 interface Actor {
@@ -90,6 +88,7 @@ export class TaskTree {
   readonly #compile: CompileContext;
   readonly #actors = new Map<number, Actor>();
   readonly #contents: ContentsRun | undefined;
+  readonly #reaper: Reaper;
   /** Pids of those that have the descriptors of their maker. */
   readonly #sharers: ReadonlySet<number>;
   /** Pids on this host of those in the new pid namespace that have told of their birth, by their pids inside. */
@@ -105,6 +104,7 @@ export class TaskTree {
     this.#sys = sys;
     this.#plan = plan;
     this.#options = options;
+    this.#reaper = new Reaper(sys, { rootIsSibling: plan.rootIsSibling });
     this.#sharers = new Set(plan.tasks.flatMap(({ steps }) =>
       steps.flatMap((step) => (
         step.kind === "create-task" && step.sharesDescriptors === true ? [step.pid] : []
@@ -178,7 +178,7 @@ export class TaskTree {
   release(): void {
     if (this.#contents !== undefined) this.#contents.release();
     else this.#releasePlaceholders();
-    if (this.#coordinatorPid !== undefined) this.#killAndReap([this.#coordinatorPid], { all: false });
+    if (this.#coordinatorPid !== undefined) this.#reaper.end([this.#coordinatorPid], { all: false });
     this.#coordinator?.release();
   }
 
@@ -218,8 +218,8 @@ export class TaskTree {
   /** Ends all that has been made, and waits until it is gone. */
   kill(): void {
     try {
-      this.#killAndReap(this.#everyPid(), { all: true });
-      this.#killUnknown();
+      this.#reaper.end(this.#everyPid(), { all: true });
+      this.#reaper.endUnknown();
     } finally {
       this.#coordinator?.release();
     }
@@ -414,7 +414,7 @@ export class TaskTree {
       for (const pid of this.#context.pending.keys()) this.#noteInnerPid(pid);
       const found = this.#byInnerPid.get(id);
       if (found !== undefined) return found;
-      const event = this.#sys.wait(-1, REAP_TIMEOUT_MS);
+      const event = this.#sys.wait(-1, BIRTH_TIMEOUT_MS);
       if (event === undefined) throw new SysError("waitpid", "ECHILD", `Cannot find task ${id} after its birth`);
       this.#context.pending.set(event.pid, event.status);
     }
@@ -488,89 +488,7 @@ export class TaskTree {
       if (id !== undefined && result > 0 && this.#actor(id).tracee === undefined) yield result;
     }
   }
-
-  /** `all`: whether these are all that there are, but for those of which no table tells. */
-  #killAndReap(pids: readonly number[], { all }: { readonly all: boolean }): void {
-    const killed: number[] = [];
-    try {
-      forEachAlways(pids, (pid) => {
-        this.#killOne(pid);
-        killed.push(pid);
-      });
-    } finally {
-      this.#reap(killed, all);
-    }
-  }
-
-  /** A profile of AppArmor may forbid signals from us, but not what we do as the task's tracer (`aa_may_signal`). */
-  #killOne(pid: number): void {
-    ignoring("ESRCH", () => (
-      ignoring("EACCES", () => this.#sys.kill(pid, SIGKILL), () => this.#sys.ptraceKill(pid))
-    ));
-  }
-
-  /** Ends those of which no table tells. A guard is our child too, and reports nothing: some quiet has to do for an end. */
-  #killUnknown(): void {
-    for (let quiet = 0; quiet < QUIET_ROUNDS; quiet++) {
-      const count = this.#takeAny();
-      if (count === undefined) return;
-      if (count > 0) quiet = 0;
-      else this.#sys.sleep(REAP_PAUSE_MS);
-    }
-  }
-
-  /**
-   * Takes all that there is to tell of any task; returns how much that was, or nothing when no task is left.
-   *
-   * What a maker has made in the moment in which it was killed is ended: no table tells of it. It is our tracee, and
-   * reports its first stop.
-   */
-  #takeAny(): number | undefined {
-    for (let count = 0;; count++) {
-      let isAlone = false;
-      const event = ignoring("ECHILD", () => this.#sys.wait(ANY, 0), () => isAlone = true);
-      if (isAlone) return undefined;
-      if (event === undefined) return count;
-      if (stopped(event.status)) this.#killOne(event.pid);
-    }
-  }
-
-  #reap(pids: readonly number[], all: boolean): void {
-    let left = [...pids];
-    const deadline = REAP_TIMEOUT_MS / REAP_PAUSE_MS;
-    for (let round = 0; left.length > 0; round++) {
-      // A task ends after all of its threads, and the first one of a pid namespace after all others in it: we may not
-      // know them, and have to take their ends.
-      if (all) this.#takeAny();
-      // A task may be reported twice: to us as its tracer, and once its parent is gone, to us as the subreaper.
-      left = left.filter((pid) => !this.#isGone(pid));
-      if (left.length === 0) return;
-      if (round > deadline) throw new SysError("waitpid", "ETIMEDOUT", `Cannot end task ${left.join(", ")}`);
-      this.#sys.sleep(REAP_PAUSE_MS);
-    }
-  }
-
-  #isGone(pid: number): boolean {
-    if (this.#isWaitable(pid)) return false;
-    // Tasks that do not descend from us are left for others to be told of their ends.
-    return !this.#sys.taskExists(pid) || this.#plan.rootIsSibling && isZombie(this.#sys, pid);
-  }
-
-  /** Takes all that there is to tell of a task; returns whether there may be more to come. */
-  #isWaitable(pid: number): boolean {
-    for (;;) {
-      let gone = false;
-      const event = ignoring("ECHILD", () => this.#sys.wait(pid, 0), () => gone = true);
-      if (gone) return false;
-      if (event === undefined) return true;
-    }
-  }
 }
-
-const REAP_PAUSE_MS = 1;
-const QUIET_ROUNDS = 100;
-/** For wait: any child or tracee. */
-const ANY = -1;
 
 /** Whom a step makes. */
 function bornBy(step: TaskStep): number | undefined {
@@ -587,24 +505,8 @@ function runEnd(actor: Actor, start: number): number {
   return actor.calls.length;
 }
 
-function isZombie(sys: Sys, pid: number): boolean {
-  // Its parent may take its end at any time: then there is no such file, or it cannot be read any more.
-  const stat = ignoring("ESRCH", () => ignoring("ENOENT", () => readText(sys, `/proc/${pid}/stat`))) ?? "";
-  return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
-}
-
 /** The pid of a task in its innermost pid namespace: the last one of `NSpid` (proc_pid_status(5)). */
 function innerPid(sys: Sys, pid: number): number {
   const line = /^NSpid:(.*)$/m.exec(readText(sys, `/proc/${pid}/status`))?.[1] ?? "";
   return Number(line.trim().split(/\s+/).at(-1));
-}
-
-function ignoring<T>(code: string, action: () => T, otherwise?: () => void): T | undefined {
-  try {
-    return action();
-  } catch (error) {
-    if (!(error instanceof SysError) || error.code !== code) throw error;
-    otherwise?.();
-    return undefined;
-  }
 }
