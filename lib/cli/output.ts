@@ -40,16 +40,17 @@ export function wantsColor(output: Output, choice: boolean | undefined): boolean
 
 /** Levels by the number that `-v` gives them. */
 const LEVELS = { error: 1, warning: 2, info: 3, debug: 4 } as const;
-const LABELS = { error: "Error", warning: "Warn", info: "Info", debug: "Debug" } as const;
+/** Where CRIU names one of its sources, cgrestore names itself. */
+const LABELS = { error: "Error (cgrestore)", warning: "Warn (cgrestore)", info: "Info", debug: "Debug" } as const;
 type LogLevel = keyof typeof LEVELS;
 
 /** Mode of a new log file, as CRIU's: it may tell of other users' tasks. */
 const LOG_MODE = 0o600;
 
 /**
- * The log: lines `(00.012345) Error: text`, with seconds since the start of the process.
+ * The log: lines `(00.012345) Error (cgrestore): text`, with seconds since the start of the process.
  *
- * The form is near to CRIU's, so that looking for `Error` and `Warn` works in both. Each line is one write(2).
+ * The form is CRIU's, so that runtimes find errors in both: crun shows lines with `Error `. Each line is one write(2).
  */
 export class Log {
   readonly #write: (text: string) => void;

@@ -3,8 +3,8 @@ import { Log, wantsColor } from "./output.ts";
 
 Deno.test("Log writes the levels up to the verbosity, one line each", async (t) => {
   const all = [
-    "(00.012345) Error: a\\nb\n",
-    "(00.012345) Warn: w\n",
+    "(00.012345) Error (cgrestore): a\\nb\n",
+    "(00.012345) Warn (cgrestore): w\n",
     "(00.012345) Info: i\n",
     "(00.012345) Debug: d\n",
   ];

@@ -63,7 +63,7 @@ Deno.test("run() opens the log before anything else, and tells the failure in it
   const result = runWithFailingSys("-D img -W work -o restore.log");
   equal(result.status, 5);
   equal(result.err, "Error: Cannot do it: EPERM\n");
-  match(result.file, /^\(\d\d\.\d{6}\) Error: Cannot do it: EPERM\n$/);
+  match(result.file, /^\(\d\d\.\d{6}\) Error \(cgrestore\): Cannot do it: EPERM\n$/);
   equal(result.calls[1]?.name, "open");
   equal(result.calls[1]?.args[0], "work/restore.log");
   deepEqual(result.calls.slice(-2).map(({ name }) => name), ["close", "dispose"]);
@@ -75,7 +75,7 @@ Deno.test("run() tells an error only once when the log goes to standard error", 
 
 Deno.test("run() logs to standard output with -o -", () => {
   const result = runWithFailingSys("-o -");
-  match(result.out, /^\(\d\d\.\d{6}\) Error: Cannot do it: EPERM\n$/);
+  match(result.out, /^\(\d\d\.\d{6}\) Error \(cgrestore\): Cannot do it: EPERM\n$/);
 });
 
 Deno.test("run() fails when the log cannot be opened", () => {

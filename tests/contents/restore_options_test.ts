@@ -113,7 +113,7 @@ optionTest(
 optionTest("a script that fails too late is told of", "idle", async ({ tree, images, work, script }) => {
   await Deno.writeTextFile(`${work}/fail`, "pre-resume");
   const { code, err } = await tree.restore(images, ["--action-script", script, "-v2"]);
-  assertMatch(err, /Warn: At pre-resume, the script ".*" has ended with status 3/);
+  assertMatch(err, /Warn \(cgrestore\): At pre-resume, the script ".*" has ended with status 3/);
   assertEqual(code, 0);
 });
 
@@ -131,7 +131,10 @@ optionTest("--pidfile and --log-file", "idle", async ({ tree, images, work }) =>
   await tree.kill();
   const again = await tree.restore(images, ["--pidfile", "pid", "-o", "restore.log", "-W", work]);
   assertEqual(again.code, 5);
-  assertMatch(Deno.readTextFileSync(`${work}/restore.log`), /Error: Cannot write the pidfile ".*pid": EEXIST/);
+  assertMatch(
+    Deno.readTextFileSync(`${work}/restore.log`),
+    /Error \(cgrestore\): Cannot write the pidfile ".*pid": EEXIST/,
+  );
   assertEqual(taskExists(tree.root), false);
 });
 

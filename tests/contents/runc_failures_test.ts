@@ -17,7 +17,10 @@ testContainer("a container of runc whose hook fails", WITH_TERMINAL, async (cont
   const { code, err } = await container.restore(await container.cgrestore());
   assertEqual(code, 1);
   assertMatch(err, /error running .*hook/);
-  assertMatch(container.log("restore"), /Error: Cannot go on after setup-namespaces: the caller has gone/);
+  assertMatch(
+    container.log("restore"),
+    /Error \(cgrestore\): Cannot go on after setup-namespaces: the caller has gone/,
+  );
   await container.edit((config) => delete config.hooks);
   await restoreAndFinish(container, await container.cgrestore());
 });
@@ -25,7 +28,10 @@ testContainer("a container of runc whose hook fails", WITH_TERMINAL, async (cont
 testContainer("a container of runc whose terminal nobody takes", WITH_TERMINAL, async (container) => {
   const { code, err } = await container.restoreWithoutConsole(await container.cgrestore());
   assertEqual(code, 1, err);
-  assertMatch(container.log("restore"), /Error: Cannot go on after orphan-pts-master: the caller has gone/);
+  assertMatch(
+    container.log("restore"),
+    /Error \(cgrestore\): Cannot go on after orphan-pts-master: the caller has gone/,
+  );
   await restoreAndFinish(container, await container.cgrestore());
 });
 
@@ -34,7 +40,7 @@ testContainer("a container of runc that cannot be restored", WITH_PIPES, async (
   const { code, err } = await container.restore(await container.cgrestore());
   assertEqual(code, 1);
   assertMatch(err, /criu failed: type RESTORE errno 0/);
-  assertMatch(container.log("restore"), /Error: .*"\/holder": there is no such file/);
+  assertMatch(container.log("restore"), /Error \(cgrestore\): .*"\/holder": there is no such file/);
   await Deno.rename(`${container.directory}/rootfs/other`, `${container.directory}/rootfs/holder`);
   await restoreAndFinish(container, await container.cgrestore());
 });
