@@ -56,6 +56,8 @@ const CONTENTS_PATIENCE = 2_700_000;
 const VM_CONTENTS = ["tests/contents/incremental_test.ts", "tests/contents/memory_charging_test.ts"];
 /** Further ones that one mode shows for all: checkpoints of a newer kernel, what needs capabilities, and containers. */
 const FIRST_VM_CONTENTS = [
+  "tests/contents/container_network_test.ts",
+  "tests/contents/crun_test.ts",
   "tests/contents/fixtures_test.ts",
   "tests/contents/profiles_test.ts",
   "tests/contents/runc_profile_test.ts",

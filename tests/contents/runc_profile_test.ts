@@ -1,9 +1,9 @@
 /** A container under a profile of AppArmor, as the engines that people use put theirs. */
 import { equal as assertEqual } from "node:assert/strict";
 import { criuPath, requires } from "../support/skip.ts";
+import { Container } from "./support/container.ts";
 import { OwnProfiles, profileOf } from "./support/own_profiles.ts";
-import { RuncContainer } from "./support/runc_container.ts";
-import { restoreAndFinish, WITH_PIPES } from "./support/test_container.ts";
+import { needsOf, restoreAndFinish, WITH_PIPES } from "./support/test_container.ts";
 
 const PROFILE = "cgrestore-test-container";
 /** What such profiles allow: no mounts, no settings of the kernel, and signals and tracing among themselves only. */
@@ -17,10 +17,10 @@ const RULES = `
 const name = "a container of runc under a profile of AppArmor";
 Deno.test({
   name,
-  ...requires(name, "root", "cc", "criu", "runc", "pid-namespaces", "apparmor"),
+  ...requires(name, ...needsOf(WITH_PIPES), "apparmor"),
   async fn() {
     await using _ = await OwnProfiles.load({ [PROFILE]: RULES });
-    await using container = await RuncContainer.create(WITH_PIPES);
+    await using container = await Container.create(WITH_PIPES);
     await container.edit((config) => Object.assign(config.process, { apparmorProfile: PROFILE }));
     await container.start();
     await container.checkpoint();

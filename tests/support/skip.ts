@@ -12,6 +12,7 @@ export type Requirement =
   | "node"
   | "python3"
   | "redis"
+  | "crun"
   | "runc"
   | "sqlite3"
   | "vm"
@@ -76,6 +77,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   node: () => (runs("node", ["--version"]) ? undefined : "no node"),
   python3: () => (runs("python3", ["--version"]) ? undefined : "no python3"),
   redis: () => (runs("redis-cli", ["--version"]) ? undefined : "no redis"),
+  crun: () => (runs("crun", ["--version"]) ? undefined : "no crun"),
   runc: () => (runs("runc", ["--version"]) ? undefined : "no runc"),
   sqlite3: () => (runs("sqlite3", ["--version"]) ? undefined : "no sqlite3"),
   vm: () => (Deno.env.get("CGRESTORE_VM") ? undefined : "not in a VM"),

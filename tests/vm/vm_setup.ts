@@ -104,7 +104,8 @@ async function makeRootDisk(disk: string, busybox: string): Promise<void> {
   const tree = await Deno.makeTempDir({ prefix: "cgrestore-vm-" });
   try {
     await fillRoot(tree, { criu: `${CRIU_DIRECTORY}/root/usr`, busybox });
-    await addPrograms(tree);
+    await addPrograms(tree, "bookworm");
+    await addPrograms(tree, "sid");
     const used = Number.parseInt(await run("du", ["-sm", tree]));
     const filesystem = ["-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", tree];
     await run("mke2fs", [...filesystem, `${disk}.new`, `${used + FREE_SPACE_MB}M`]);
@@ -114,24 +115,35 @@ async function makeRootDisk(disk: string, busybox: string): Promise<void> {
   }
 }
 
-/** Programs for containers: runc, profiles for them, and the tar that CRIU dumps files of a tmpfs with. */
+/**
+ * Programs for containers: runc and crun, profiles for them, and what CRIU dumps files of a tmpfs and net namespaces
+ * with. Of Debian's crun, only sid's can dump and restore; it is made for the C library that is here for CRIU.
+ */
 const PROGRAMS = {
-  apparmor: ["apparmor"],
-  runc: ["runc", "libseccomp2"],
-  tar: ["tar", "libacl1", "libselinux1", "libpcre2-8-0"],
+  bookworm: {
+    "sbin/apparmor_parser": ["apparmor"],
+    "usr/sbin/runc": ["runc", "libseccomp2"],
+    "bin/tar": ["tar", "libacl1", "libselinux1", "libpcre2-8-0"],
+  },
+  sid: {
+    "usr/bin/crun": ["crun", "libcriu2", "libblake3-0", "libcap2", "libjson-c5", "libsystemd0"],
+    "usr/bin/ip": ["iproute2", "libbpf1", "libelf1t64", "libzstd1", "zlib1g"],
+  },
 };
 
-async function addPrograms(tree: string): Promise<void> {
-  const suite = await openSuite("bookworm");
+async function addPrograms(tree: string, from: keyof typeof PROGRAMS): Promise<void> {
+  const suite = await openSuite(from);
   try {
     const unpacked = `${suite.state}/programs`;
-    await unpack(suite, Object.values(PROGRAMS).flat(), unpacked, false);
+    await unpack(suite, Object.values(PROGRAMS[from]).flat(), unpacked, false);
     for (const directory of ["usr/lib", "lib"]) {
+      if (!await exists(`${unpacked}/${directory}`)) continue;
       await run("cp", ["-an", `${unpacked}/${directory}/x86_64-linux-gnu`, `${tree}/usr/lib/`]);
     }
-    await run("cp", [`${unpacked}/usr/sbin/runc`, `${unpacked}/sbin/apparmor_parser`, `${tree}/usr/sbin/`]);
-    // Busybox has the name, too.
-    await run("cp", ["--remove-destination", `${unpacked}/bin/tar`, `${tree}/usr/bin/`]);
+    for (const program of Object.keys(PROGRAMS[from])) {
+      // Busybox has some of the names, too.
+      await run("cp", ["--remove-destination", `${unpacked}/${program}`, `${tree}/${program}`]);
+    }
   } finally {
     await Deno.remove(suite.state, { recursive: true });
   }

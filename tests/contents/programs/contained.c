@@ -15,9 +15,13 @@ static void describe_mounts(char *text, size_t size)
 		const char *rest = strstr(line, " - ");
 		MUST(sscanf(line, "%*d %*d %*s %255s %255s %255s", root, place, options) == 3 && rest != NULL ? 0 : -1);
 		MUST(sscanf(rest + 3, "%63s", type) == 1 ? 0 : -1);
-		/* What hides files is this host's own after a restore. */
-		if (strcmp(root, "/null") == 0)
+		/* What hides files and directories is this host's own after a restore. */
+		if (strcmp(root, "/null") == 0 || strstr(root, "/.empty-directory") != NULL)
 			continue;
+		/* CRIU's images do not have it. */
+		char *lost = strstr(options, ",nosymfollow");
+		if (lost != NULL)
+			*lost = 0;
 		MUST(asprintf(&lines[count++], "%s %s %s\n", place, options, type));
 	}
 	fclose(file);

@@ -1,23 +1,32 @@
-/** Tests with a container of runc. */
+/** Tests with a container. */
 import { equal as assertEqual } from "node:assert/strict";
 import { waitUntil } from "../../support/kernel_state.ts";
-import { requires } from "../../support/skip.ts";
-import { RuncContainer } from "./runc_container.ts";
+import { type Requirement, requires } from "../../support/skip.ts";
+import { Container, type ContainerOptions } from "./container.ts";
 
-export const WITH_PIPES = { hasTerminal: false };
-export const WITH_TERMINAL = { hasTerminal: true };
+/** Containers of runc. */
+export const WITH_PIPES: ContainerOptions = { runtime: "runc", hasTerminal: false };
+export const WITH_TERMINAL: ContainerOptions = { runtime: "runc", hasTerminal: true };
+
+/** crun refuses hosts that have cgroups of both v1 and v2, so it is for the VM. */
+const RUNTIMES: Record<ContainerOptions["runtime"], readonly Requirement[]> = { runc: ["runc"], crun: ["vm", "crun"] };
+
+/** What a test with such a container needs. */
+export function needsOf({ runtime }: ContainerOptions): readonly Requirement[] {
+  return ["root", "cc", "criu", ...RUNTIMES[runtime], "pid-namespaces"];
+}
 
 /** A test that gets a container which has been dumped. */
 export function testContainer(
   what: string,
-  options: { readonly hasTerminal: boolean },
-  check: (container: RuncContainer) => Promise<void>,
+  options: ContainerOptions,
+  check: (container: Container) => Promise<void>,
 ): void {
   Deno.test({
     name: what,
-    ...requires(what, "root", "cc", "criu", "runc", "pid-namespaces"),
+    ...requires(what, ...needsOf(options)),
     async fn() {
-      await using container = await RuncContainer.create(options);
+      await using container = await Container.create(options);
       await container.start();
       await container.checkpoint();
       await check(container);
@@ -26,7 +35,7 @@ export function testContainer(
 }
 
 /** Restores it, and lets it go on to its end. The images stay, so the same container may be restored again. */
-export async function restoreAndFinish(container: RuncContainer, criu: string): Promise<void> {
+export async function restoreAndFinish(container: Container, criu: string): Promise<void> {
   container.forget();
   const { code, err } = await container.restore(criu);
   assertEqual(code, 0, err);

@@ -1,3 +1,4 @@
+import { dirname } from "node:path/posix";
 import { cgrestoreCommand } from "../../support/run_cgrestore.ts";
 import { exists } from "../../support/exists.ts";
 import { waitUntil } from "../../support/kernel_state.ts";
@@ -8,39 +9,49 @@ import { compileHolder } from "./compile_holder.ts";
 interface Configuration {
   readonly process: object;
   readonly root: { readonly: boolean };
+  readonly mounts: object[];
   readonly linux: { cgroupsPath: string; readonly namespaces: { readonly type: string; path?: string }[] };
   annotations?: Readonly<Record<string, string>>;
   hooks?: { readonly prestart: readonly { readonly path: string }[] };
 }
 
-/** How a run of runc ended. */
-export interface RuncRun {
+/** Who runs a container, and whether it has a terminal. */
+export interface ContainerOptions {
+  readonly runtime: "runc" | "crun";
+  readonly hasTerminal: boolean;
+}
+
+/** How a run of the runtime ended. */
+export interface RuntimeRun {
   readonly code: number;
   /** What it has said itself; the container's output is apart. */
   readonly err: string;
 }
 
 /**
- * A container of runc, with a net namespace of its own, in which the program `contained` runs; ended and removed when
- * this is disposed. Its cgroups are called after it.
+ * A container, with a net namespace of its own, in which the program `contained` runs; ended and removed when this is
+ * disposed. Its cgroups are called after it.
  */
-export class RuncContainer implements AsyncDisposable {
-  readonly id = `cgr-runc-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
+export class Container implements AsyncDisposable {
+  readonly id: string;
   readonly directory: string;
+  readonly #runtime: ContainerOptions["runtime"];
   readonly #hasTerminal: boolean;
   readonly #readings: Promise<void>[] = [];
   #console: Deno.ChildProcess | undefined;
   #output = "";
 
-  private constructor(directory: string, hasTerminal: boolean) {
+  private constructor(directory: string, { runtime, hasTerminal }: ContainerOptions) {
+    this.id = `cgr-${runtime}-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
     this.directory = directory;
+    this.#runtime = runtime;
     this.#hasTerminal = hasTerminal;
   }
 
   /** One that has not been started. */
-  static async create({ hasTerminal }: { readonly hasTerminal: boolean }): Promise<RuncContainer> {
-    const directory = await Deno.makeTempDir({ prefix: "cgr-runc-" });
-    const container = new RuncContainer(directory, hasTerminal);
+  static async create(options: ContainerOptions): Promise<Container> {
+    const directory = await Deno.makeTempDir({ prefix: `cgr-${options.runtime}-` });
+    const container = new Container(directory, options);
     try {
       await container.#prepare();
       return container;
@@ -69,31 +80,30 @@ export class RuncContainer implements AsyncDisposable {
 
   /** Starts it, and waits until the program is ready. */
   async start(): Promise<void> {
-    const run = await this.#runDetached(["run"], await this.#consoleOptions());
+    const run = await this.#runDetached(["run", ...await this.#consoleOptions()]);
     if (run.code !== 0) throw new Error(`Cannot start a container: ${run.err}`);
     await waitUntil(() => exists(this.#file("ready")), `the container is not ready: ${this.#output}`);
   }
 
   /** Has CRIU dump it; it is gone then. */
   async checkpoint(): Promise<void> {
-    const run = await this.#run(["--criu", criuPath(), "checkpoint", ...this.#imageOptions("dump"), this.id]);
+    const run = await this.#run(["checkpoint", ...this.#imageOptions("dump"), this.id], criuPath());
     if (run.code !== 0) throw new Error(`Cannot dump a container: ${run.err}\n${this.log("dump")}`);
   }
 
-  /** Restores it by what runc takes for CRIU; the program runs when this returns. */
-  async restore(criu: string): Promise<RuncRun> {
+  /** Restores it by what the runtime takes for CRIU, a program of that name; the container runs when this returns. */
+  async restore(criu: string): Promise<RuntimeRun> {
     return await this.#runRestore(criu, await this.#consoleOptions());
   }
 
-  async #runRestore(criu: string, consoleOptions: readonly string[]): Promise<RuncRun> {
+  async #runRestore(criu: string, consoleOptions: readonly string[]): Promise<RuntimeRun> {
     for (const name of ["go", "result"]) if (exists(this.#file(name))) await Deno.remove(this.#file(name));
-    const args = ["--criu", criu, "restore", ...this.#imageOptions("restore")];
-    const run = await this.#runDetached(args, consoleOptions);
+    const run = await this.#runDetached(["restore", ...this.#imageOptions("restore"), ...consoleOptions], criu);
     return run.code === 0 ? run : { ...run, err: `${run.err}\n${this.log("restore")}` };
   }
 
   /** The same with a console that nobody is at: who has waited for its terminal is gone when it comes. */
-  async restoreWithoutConsole(criu: string): Promise<RuncRun> {
+  async restoreWithoutConsole(criu: string): Promise<RuntimeRun> {
     await this.#closeConsole();
     const path = `${this.directory}/console`;
     using listener = Deno.listen({ transport: "unix", path });
@@ -105,9 +115,10 @@ export class RuncContainer implements AsyncDisposable {
     }
   }
 
-  /** An executable that is cgrestore. */
+  /** An executable that is cgrestore, and called `criu`. */
   async cgrestore(): Promise<string> {
-    const path = `${this.directory}/cgrestore`;
+    const path = `${this.directory}/bin/criu`;
+    await Deno.mkdir(dirname(path), { recursive: true });
     const command = cgrestoreCommand().map((word) => `'${word}'`).join(" ");
     await Deno.writeTextFile(path, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
     return path;
@@ -177,29 +188,40 @@ export class RuncContainer implements AsyncDisposable {
     return ["--image-path", `${this.directory}/images`, "--work-path", `${this.directory}/${work}`];
   }
 
-  async #run(args: readonly string[]): Promise<RuncRun & { readonly out: string }> {
-    const all = ["--root", `${this.directory}/state`, ...args];
-    const options = { args: all, cwd: this.directory, stdin: "null", stdout: "piped", stderr: "piped" } as const;
-    const { code, stdout, stderr } = await new Deno.Command("runc", options).output();
+  async #run(args: readonly string[], criu?: string): Promise<RuntimeRun & { readonly out: string }> {
+    const options = { ...this.#options(args, criu), stdout: "piped", stderr: "piped" } as const;
+    const { code, stdout, stderr } = await new Deno.Command(this.#runtime, options).output();
     const text = new TextDecoder();
     return { code, out: text.decode(stdout), err: text.decode(stderr) };
   }
 
   /** The container keeps the pipes, so they are read until it ends. */
-  async #runDetached(args: readonly string[], consoleOptions: readonly string[]): Promise<RuncRun> {
-    const log = `${this.directory}/runc.log`;
+  async #runDetached(args: readonly string[], criu?: string): Promise<RuntimeRun> {
+    const log = `${this.directory}/runtime.log`;
     await Deno.writeTextFile(log, "");
-    const all = ["--root", `${this.directory}/state`, "--log", log, ...args, "--detach", ...consoleOptions, this.id];
-    const child = new Deno.Command("runc", {
-      args: all,
-      cwd: this.directory,
-      stdin: "null",
-      stdout: this.#hasTerminal ? "null" : "piped",
-      stderr: this.#hasTerminal ? "null" : "piped",
+    const output = this.#hasTerminal ? "null" : "piped";
+    const child = new Deno.Command(this.#runtime, {
+      ...this.#options(["--log", log, ...args, "--detach", this.id], criu),
+      stdout: output,
+      stderr: output,
     }).spawn();
     if (!this.#hasTerminal) this.#readings.push(this.#read(child.stdout), this.#read(child.stderr));
     const { code } = await child.status;
     return { code, err: (await Deno.readTextFile(log)) + (code === 0 ? "" : this.#output) };
+  }
+
+  /**
+   * How the runtime is run. crun takes the first `criu` in `PATH`. It dumps what hides directories without regard to
+   * `--root` (crun 1.24 to 1.29; its pull request 2239).
+   */
+  #options(args: readonly string[], criu?: string): Deno.CommandOptions {
+    const state = `${this.directory}/state`;
+    const common = { cwd: this.directory, stdin: "null" } as const;
+    if (this.#runtime === "runc") {
+      return { ...common, args: ["--root", state, ...criu === undefined ? [] : ["--criu", criu], ...args] };
+    }
+    const path = criu === undefined ? {} : { PATH: `${dirname(criu)}:${Deno.env.get("PATH")}` };
+    return { ...common, args: [...args], env: { XDG_RUNTIME_DIR: state, ...path } };
   }
 
   async #consoleOptions(): Promise<string[]> {
