@@ -210,6 +210,16 @@ export const OPTIONS: readonly OptionSpec[] = [
       '"file[MOUNT:INODE]", "pipe:[INODE]" and the like, as CRIU names them; may be repeated',
   },
   {
+    name: "join-ns",
+    short: "J",
+    kind: "value",
+    value: "KIND:PID|FILE",
+    repeatable: true,
+    commands: PLANNING,
+    help: "Put the tasks into the uts, ipc or time namespace of the process PID, or that is FILE, instead of one of " +
+      "their own; what theirs had is not restored; may be repeated",
+  },
+  {
     name: "empty-ns",
     kind: "value",
     value: "net",

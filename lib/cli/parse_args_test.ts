@@ -17,6 +17,7 @@ const PLAN_OPTIONS = {
   mounts: { external: [], takesDetected: false },
   outerEnds: [],
   parents: [],
+  joins: [],
   leavesNetEmpty: false,
   externalUnixSockets: false,
   connections: "refuse",
@@ -107,6 +108,10 @@ Deno.test("parseArgs() understands", async (t) => {
     ["--pid-namespace", planOptions({ pidNamespace: true })],
     ["--tcp-established", planOptions({ connections: "restore" })],
     ["--lsm-profile apparmor::ns:web", planOptions({ profile: { appArmor: ":ns:web" } })],
+    [
+      "-J uts:77 --join-ns ipc:/run/ns/ipc",
+      planOptions({ joins: [{ kind: "uts", path: "/proc/77/ns/uts" }, { kind: "ipc", path: "/run/ns/ipc" }] }),
+    ],
     ["--lsm-profile none", planOptions({ profile: "none" })],
     ["--empty-ns net", planOptions({ leavesNetEmpty: true })],
     ["--tcp-close", planOptions({ connections: "close" })],
@@ -196,6 +201,12 @@ Deno.test("parseArgs() refuses", async (t) => {
     ["-D", 'Cannot use "-D": it needs a value, as in "-D DIR"'],
     ["--images", 'Cannot use "--images": it needs a value, as in "--images=DIR"'],
     ["--images-dir -d", 'Cannot use "--images-dir": it needs a value, as in "--images-dir=DIR"'],
+    [
+      "--join-ns net:7",
+      'Cannot use "--join-ns=net:7": one of uts, ipc, time and a pid or an absolute path are needed, as in "uts:77"',
+    ],
+    ["-J uts:7 -J uts:/a", 'Cannot use "--join-ns=uts:/a": there is another namespace of the same kind'],
+    ["-J uts:7 --placeholders", 'Cannot use "--join-ns" together with "--placeholders"'],
     [
       "--lsm-profile selinux:u:r:t",
       'Cannot use "--lsm-profile=selinux:u:r:t": a profile of AppArmor is needed, as in "apparmor:docker-default", or ' +

@@ -4,6 +4,8 @@ import {
   type CgroupRoot,
   FILE_VALIDATIONS,
   type InheritedFile,
+  JOINABLE_NAMESPACES,
+  type JoinedNamespace,
   MANAGE_MODES,
   type MountOptions,
   type OuterEnd,
@@ -34,6 +36,7 @@ export function readPlanOptions(reader: OptionReader): PlanOptions {
     mounts: readMounts(reader),
     outerEnds: readOuterEnds(reader),
     parents: readParents(reader),
+    joins: readJoins(reader),
     leavesNetEmpty: reader.choice("empty-ns", EMPTY_NAMESPACES) !== undefined,
     externalUnixSockets: reader.has("ext-unix-sk"),
     ...readProfile(reader),
@@ -121,6 +124,24 @@ function readParents(reader: OptionReader): OuterParent[] {
     } else parents.push({ inner, parent });
   }
   return parents;
+}
+
+/** `KIND:PID` or `KIND:FILE`. Placeholders have no namespaces but for pids and cgroups. */
+function readJoins(reader: OptionReader): JoinedNamespace[] {
+  const joins: JoinedNamespace[] = [];
+  for (const text of reader.values("join-ns")) {
+    const [, name, place = ""] = /^([a-z]+):(.*)$/s.exec(text) ?? [];
+    const kind = JOINABLE_NAMESPACES.find((known) => known === name);
+    const path = /^\d+$/.test(place) ? `/proc/${place}/ns/${kind}` : place;
+    if (kind === undefined || !path.startsWith("/")) {
+      const kinds = JOINABLE_NAMESPACES.join(", ");
+      reader.refuse("join-ns", text, `one of ${kinds} and a pid or an absolute path are needed, as in "uts:77"`);
+    } else if (joins.some((other) => other.kind === kind)) {
+      reader.refuse("join-ns", text, "there is another namespace of the same kind");
+    } else joins.push({ kind, path });
+  }
+  if (joins.length > 0 && reader.flag("placeholders") === true) reader.exclude("join-ns", "placeholders");
+  return joins;
 }
 
 /** `apparmor:NAME` or `none`; names may have colons themselves. */

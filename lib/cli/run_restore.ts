@@ -27,8 +27,8 @@ const PIDFILE_MODE = 0o600;
 export function runRestore(invocation: RestoreInvocation, sys: Sys, output: LoggedOutput): number {
   sys.catchSignals();
   const begin = performance.now();
-  const { images, planOptions: { placeholders }, givesMasters = false } = invocation;
-  const checkpoint = readCheckpoint(sys, images, { placeholders, givesMasters });
+  const { images, planOptions: { placeholders, joins }, givesMasters = false } = invocation;
+  const checkpoint = readCheckpoint(sys, images, { placeholders, givesMasters, joins });
   const read = performance.now();
   output.log.info(`Read ${checkpoint.tasks.length} tasks and ${checkpoint.sets.size} cgroup sets`);
   const { plan, host } = planForHost(sys, checkpoint, invocation.planOptions);

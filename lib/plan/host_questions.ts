@@ -19,7 +19,7 @@ export function hostQuestions(
   hierarchies: readonly Hierarchy[],
   options: Pick<
     PlanOptions,
-    "mode" | "roots" | "onMissing" | "shellJob" | "inheritedFiles" | "mounts" | "outerEnds" | "parents"
+    "mode" | "roots" | "onMissing" | "shellJob" | "inheritedFiles" | "mounts" | "outerEnds" | "parents" | "joins"
   >,
 ): HostQuestions {
   const tasks = new Set(checkpoint.tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
@@ -31,7 +31,7 @@ export function hostQuestions(
     helpers: missing.length + SPARE_HELPERS,
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
     components: componentsOfInterest(checkpoint),
-    files: fileQuestions(checkpoint.contents, options.mounts),
+    files: fileQuestions(checkpoint.contents, options),
     inherited: options.inheritedFiles.map(({ fd }) => fd),
     memory: memoryQuestions(checkpoint),
     devices: devicesOfInterest(checkpoint),

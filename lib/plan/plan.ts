@@ -231,6 +231,8 @@ export interface PlanOptions {
   readonly outerEnds: readonly OuterEnd[];
   /** Parents of macvlan devices. */
   readonly parents: readonly OuterParent[];
+  /** `--join-ns`: namespaces that are there, which the tasks get into instead of their own. */
+  readonly joins: readonly JoinedNamespace[];
   /** `--empty-ns net`: a net namespace of the tasks is made, and left to others. */
   readonly leavesNetEmpty: boolean;
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
@@ -243,6 +245,14 @@ export interface PlanOptions {
 
 export const MANAGE_MODES = ["none", "props", "soft", "full", "strict", "ignore"] as const;
 export type ManageMode = typeof MANAGE_MODES[number];
+
+export const JOINABLE_NAMESPACES = ["uts", "ipc", "time"] as const;
+
+export interface JoinedNamespace {
+  readonly kind: typeof JOINABLE_NAMESPACES[number];
+  /** A file that is the namespace: one below /proc/PID/ns, or where it is mounted. */
+  readonly path: string;
+}
 
 export const FILE_VALIDATIONS = ["filesize", "buildid"] as const;
 export type FileValidation = typeof FILE_VALIDATIONS[number];

@@ -65,8 +65,9 @@ function describeMadeNet(net: NetPlan): string {
 }
 
 /** What namespaces are made, a line for each. */
-export function describeMadeNamespaces({ uts, ipc, net, clockOffsets, mounts }: NamespacesPlan): string[] {
+export function describeMadeNamespaces({ joins = [], uts, ipc, net, clockOffsets, mounts }: NamespacesPlan): string[] {
   return [
+    ...joins.map(({ kind, path }) => `${kind}: that of ${quote(path)}`),
     ...describeSame({ ...uts === undefined ? {} : { uts }, ...ipc === undefined ? {} : { ipc } }),
     ...net === undefined ? [] : [`net: ${describeMadeNet(net)}`],
     ...clockOffsets === undefined ? [] : [`time: ${describeOffsets(clockOffsets)}`],

@@ -28,6 +28,11 @@ Deno.test("describeMadeNamespaces() tells how clocks differ", () => {
   ]);
 });
 
+Deno.test("describeMadeNamespaces() tells which are there already", () => {
+  const joins = [{ kind: "ipc", path: "/run/ipcns/pod" }] as const;
+  assert.deepEqual(describeMadeNamespaces({ kinds: ["ipc"], joins }), ['ipc: that of "/run/ipcns/pod"']);
+});
+
 Deno.test("describeNamespaces() tells what is mounted", () => {
   const file = { path: "", mode: 0o040755, uid: 0, gid: 0, changeTime: 0, size: 0, parts: [], device: 0 };
   const mounts = [

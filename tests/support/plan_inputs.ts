@@ -192,4 +192,5 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   mounts: { external: [], takesDetected: false },
   outerEnds: [],
   parents: [],
+  joins: [],
 };

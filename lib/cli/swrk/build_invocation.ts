@@ -65,6 +65,7 @@ function argsOf(options: CriuOpts, caller: number): string[] {
       "tcp-close": options.tcpClose,
       "skip-file-rwx-check": options.skipFileRwxCheck,
     }),
+    ...values("join-ns", options.joinNs.map(({ ns, nsFile }) => `${ns}:${nsFile}`)),
     ...values("lsm-profile", options.lsmProfile ? [options.lsmProfile] : []),
     ...cgroupArgs(options),
     ...fileArgs(options),
@@ -72,13 +73,12 @@ function argsOf(options: CriuOpts, caller: number): string[] {
 }
 
 function findProblems(options: CriuOpts): string[] {
-  const { imagesDirFd, imagesDir, logFile, manageCgroupsMode = 0, emptyNs = 0, joinNs, execCmd } = options;
+  const { imagesDirFd, imagesDir, logFile, manageCgroupsMode = 0, emptyNs = 0, execCmd } = options;
   const rows: [is: boolean, problem: string][] = [
     [descriptorOf(imagesDirFd) === undefined && !imagesDir, "there is no directory of images"],
     [logFile?.includes("/") === true, `the name of the log, "${logFile}", has a slash`],
     [manageCgroupsMode >= MODES.length, `there is no mode ${manageCgroupsMode} for cgroups`],
     [emptyNs !== 0 && emptyNs !== CLONE_NEWNET, `only net namespaces can be left empty, not 0x${emptyNs.toString(16)}`],
-    [joinNs.length > 0, `namespaces cannot be joined by their paths: "${joinNs.map(({ ns }) => ns).join('", "')}"`],
     [execCmd.length > 0, `the program "${execCmd[0]}" cannot be run in the end (exec_cmd)`],
     [options.lazyPages === true, "pages cannot be fetched later (lazy_pages)"],
     [Boolean(options.lsmMountContext), `the security context "${options.lsmMountContext}" cannot be set for mounts`],

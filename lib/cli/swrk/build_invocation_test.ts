@@ -61,6 +61,12 @@ Deno.test("buildInvocation() asks for what a command line can ask for", async (t
       extMnt: [{ key: "a", val: "/1" }, { key: "a", val: "/2" }],
       inheritFd: [{ key: "pipe:[5]", fd: 1 }, { key: "pipe:[5]", fd: 2 }],
     }, ["-D/proc/42/fd/7", log, "--external=mnt[a]:/1", "--inherit-fd=fd[1]:pipe:[5]"]],
+    ["namespaces that are there", { ...IMAGES, joinNs: [{ ns: "uts", nsFile: "/x" }, { ns: "ipc", nsFile: "/y" }] }, [
+      "-D/proc/42/fd/7",
+      log,
+      "--join-ns=uts:/x",
+      "--join-ns=ipc:/y",
+    ]],
     ["a profile of AppArmor", { ...IMAGES, lsmProfile: "apparmor:x" }, [
       "-D/proc/42/fd/7",
       log,
@@ -78,7 +84,6 @@ Deno.test("buildInvocation() refuses what is not done here, and tells all of it"
     logFile: "a/b",
     manageCgroupsMode: 7,
     emptyNs: 1,
-    joinNs: [{ ns: "net", nsFile: "/x" }],
     execCmd: ["sh"],
     lazyPages: true,
     lsmMountContext: "y",
@@ -90,7 +95,6 @@ Deno.test("buildInvocation() refuses what is not done here, and tells all of it"
       'the name of the log, "a/b", has a slash',
       "there is no mode 7 for cgroups",
       "only net namespaces can be left empty, not 0x1",
-      'namespaces cannot be joined by their paths: "net"',
       'the program "sh" cannot be run in the end (exec_cmd)',
       "pages cannot be fetched later (lazy_pages)",
       'the security context "y" cannot be set for mounts',

@@ -3,7 +3,7 @@ import type { PathFile } from "../../model/files/path_file.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { WatchTarget } from "../../model/files/notify_files.ts";
 import { absolutePath, asidePath, parentOf } from "../../model/files/unix_name.ts";
-import type { MountOptions } from "../plan.ts";
+import type { MountOptions, PlanOptions } from "../plan.ts";
 import { MountPlaces } from "./namespaces/mount_places.ts";
 import { hostPathsOf } from "./namespaces/plan_mounts.ts";
 import { filesOfNamespaces } from "./namespaces/plan_namespaces.ts";
@@ -15,9 +15,13 @@ const O_NOFOLLOW = 0o400000;
 const EXISTENCE: FileQuestion = { buildId: false, link: false };
 
 /** What planning the files of a checkpoint has to know about this host, by path. */
-export function fileQuestions(contents: Contents | undefined, options: MountOptions): Map<string, FileQuestion> {
+export function fileQuestions(
+  contents: Contents | undefined,
+  { mounts, joins }: Pick<PlanOptions, "mounts" | "joins">,
+): Map<string, FileQuestion> {
   const questions = new Map<string, FileQuestion>();
-  const places = placesOf(contents, options);
+  const places = placesOf(contents, mounts);
+  for (const { path } of joins) questions.set(path, EXISTENCE);
   for (const path of filesOfNamespaces(contents?.namespaces ?? {})) questions.set(path, EXISTENCE);
   for (const [name, at] of places === undefined ? [] : hostPathsOf(places)) questions.set(name, { ...EXISTENCE, at });
   const ask: Ask = (path, { buildId, link }) => {

@@ -9,7 +9,7 @@ const O_NOFOLLOW = 0o400000;
 /** Each question as its path, with what matters. */
 function questionsOf(...files: readonly PathFile[]): string[] {
   const { contents } = plannerOf(files);
-  return [...fileQuestions(contents, DEFAULT_OPTIONS.mounts)].map(([path, { buildId, link }]) => (
+  return [...fileQuestions(contents, DEFAULT_OPTIONS)].map(([path, { buildId, link }]) => (
     `${path}${buildId ? " build id" : ""}${link ? " link" : ""}`
   ));
 }
@@ -35,7 +35,7 @@ Deno.test("fileQuestions() does not ask about what is elsewhere, or nowhere yet"
   const external = pathFile({ path: "file[1:2]", isExternal: true });
   const dead = pathFile({ id: 2, path: "/proc/5/maps", remap: { kind: "dead-task", pid: 5 } });
   assertEquals(questionsOf(external, dead), []);
-  assertEquals([...fileQuestions(undefined, DEFAULT_OPTIONS.mounts)], []);
+  assertEquals([...fileQuestions(undefined, DEFAULT_OPTIONS)], []);
 });
 
 Deno.test("deadTasksOf()", () => {

@@ -53,7 +53,7 @@ export interface ContentsQuestions {
   readonly tasks: readonly ExpectedTask[];
   readonly options:
     & Omit<FilePlannerOptions, "tasks" | "places">
-    & Pick<PlanOptions, "leavesNetEmpty" | "mounts" | "outerEnds" | "parents" | "profile">;
+    & Pick<PlanOptions, "leavesNetEmpty" | "mounts" | "outerEnds" | "parents" | "profile" | "joins">;
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
   /** As for tasks: where the root unshares its cgroup namespace. */
@@ -103,7 +103,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
     ...{ checkpoint, host, places, rootIsSibling, namespaceRoot, problems, notes },
     contents: net === undefined ? contents.namespaces : { ...contents.namespaces, net },
     inherited: (key) => files.inherited(key),
-    ...{ outerEnds: options.outerEnds, parents: options.parents },
+    ...{ outerEnds: options.outerEnds, parents: options.parents, joins: options.joins },
     scratch: free.kept,
   });
   const quietTasks = programs.flatMap((program) => planTask(draft, program));

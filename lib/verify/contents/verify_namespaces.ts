@@ -5,6 +5,7 @@ import type { IpcObject, IpcSegment, MessageQueue, SemaphoreSet, UtsNamespace } 
 import { describeDevice } from "../../model/net_device.ts";
 import type { MadeNamespace, NamespacesPlan } from "../../plan/contents/namespaces/namespaces_plan.ts";
 import type { FillNet, NetPlan } from "../../plan/contents/namespaces/net_plan.ts";
+import type { JoinedNamespace } from "../../plan/plan.ts";
 import { readText } from "../../sys/files.ts";
 import { reading, type TaskObserver } from "../verify_tasks.ts";
 import { compareMounts } from "./compare_mounts.ts";
@@ -50,9 +51,21 @@ export function verifyNamespaces(
         ))
       ))
     )),
+    ...(plan.joins ?? []).flatMap((join) => (
+      reading("namespaces", () => compareJoined(join, (path) => sys.identity(path), hostPid(root)))
+    )),
     ...reading("mnt namespace", () => compareMountsOf(plan, () => readText(sys, `/proc/${hostPid(root)}/mountinfo`))),
     ...reading("namespaces", () => compareClocks(plan, () => readText(sys, `/proc/${hostPid(root)}/timens_offsets`))),
   ];
+}
+
+function compareJoined(
+  { kind, path }: JoinedNamespace,
+  identity: (path: string) => string,
+  root: number,
+): string[] {
+  const isSame = identity(path) === identity(`/proc/${root}/ns/${kind}`);
+  return isSame ? [] : [`the ${kind} namespace is another one than "${path}"`];
 }
 
 function compareMountsOf({ mounts }: NamespacesPlan, read: () => string): string[] {

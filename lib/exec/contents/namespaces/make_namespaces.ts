@@ -1,5 +1,6 @@
 import type { Clocks } from "../../../model/namespaces.ts";
 import type { MadeNamespace, NamespacesPlan } from "../../../plan/contents/namespaces/namespaces_plan.ts";
+import type { JoinedNamespace } from "../../../plan/plan.ts";
 import type { JoinNet } from "../../../plan/contents/namespaces/net_plan.ts";
 import {
   CLOCK_BOOTTIME,
@@ -12,7 +13,7 @@ import {
   O_RDONLY,
 } from "../../../sys/constants.ts";
 import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
-import { type ContentsContext, type LowestDescriptors, remoteCall } from "../remote.ts";
+import { type ContentsContext, type LowestDescriptors, type Purpose, remoteCall } from "../remote.ts";
 import { leaveMounts, openHost, returnToHost } from "./make_mounts.ts";
 import { writeFile } from "./write_file.ts";
 
@@ -36,14 +37,16 @@ export interface NamespacesContext extends Pick<ContentsContext, "numbers" | "ho
 /** Puts the caller into new namespaces, or others that are there; what it makes from then on is born in them. */
 export function makeNamespaces(
   context: NamespacesContext,
-  { kinds, net, clockOffsets }: NamespacesPlan,
+  { kinds, joins = [], net, clockOffsets }: NamespacesPlan,
 ): RemoteCall[] {
-  const made = kinds.filter((kind) => kind !== "net" || net?.kind !== "join");
+  const isThere = (kind: MadeNamespace) => joins.some((join) => join.kind === kind);
+  const made = kinds.filter((kind) => kind === "net" ? net?.kind !== "join" : !isThere(kind));
   const host = made.includes("mnt") ? openHost(context) : undefined;
   return [
     ...host === undefined ? [] : [host.call],
     ...made.length === 0 ? [] : [unshare(context, made)],
     ...host === undefined ? [] : leaveMounts(context, host.fd),
+    ...joins.flatMap((join) => enter(context, join)),
     ...net?.kind === "join" ? [joinNet(context, net)] : [],
     ...clockOffsets === undefined ? [] : enterTimeNamespace(context, clockOffsets),
   ];
@@ -58,6 +61,15 @@ function unshare(context: NamespacesContext, kinds: readonly MadeNamespace[]): R
       EPERM: "that needs CAP_SYS_ADMIN",
     },
   });
+}
+
+/** A time namespace takes in who has one thread only, and its children. */
+function enter(context: NamespacesContext, { kind, path }: JoinedNamespace): RemoteCall[] {
+  const purpose = {
+    attempt: `Cannot enter the ${kind} namespace "${path}"`,
+    hints: { EINVAL: "it is none of that kind", EPERM: "that needs CAP_SYS_ADMIN, over it as well" },
+  };
+  return enterFile(context, { kind, path }, purpose);
 }
 
 function joinNet(context: NamespacesContext, { fd, key }: JoinNet): RemoteCall {
@@ -88,9 +100,7 @@ function flagsOf(kinds: readonly MadeNamespace[]): number {
 
 /** A new time namespace is that of children only, and its clocks can be set as long as nobody is in it. */
 function enterTimeNamespace(context: NamespacesContext, offsets: Clocks): RemoteCall[] {
-  const { lowest } = context;
-  const purpose = { attempt: "Cannot enter the new time namespace" };
-  const fd = lowest.peek();
+  const children = { kind: "time", path: "/proc/self/ns/time_for_children" } as const;
   return [
     ...writeFile(context, {
       path: "/proc/self/timens_offsets",
@@ -98,11 +108,15 @@ function enterTimeNamespace(context: NamespacesContext, offsets: Clocks): Remote
       attempt: "Cannot set the clocks of the time namespace",
       hints: { EPERM: "that needs CAP_SYS_TIME", ERANGE: "a clock would be below 0, or beyond 146 years" },
     }),
-    remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath("/proc/self/ns/time_for_children")), O_RDONLY], {
-      ...purpose,
-      expected: fd,
-    }),
-    remoteCall(context, "setns", [fd, CLONE_NEWTIME], purpose),
+    ...enterFile(context, children, { attempt: "Cannot enter the new time namespace" }),
+  ];
+}
+
+function enterFile(context: NamespacesContext, { kind, path }: JoinedNamespace, purpose: Purpose): RemoteCall[] {
+  const fd = context.lowest.peek();
+  return [
+    remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(path)), O_RDONLY], { ...purpose, expected: fd }),
+    remoteCall(context, "setns", [fd, FLAGS[kind]], purpose),
     remoteCall(context, "close", [fd], purpose),
   ];
 }

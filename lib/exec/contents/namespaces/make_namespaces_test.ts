@@ -42,6 +42,19 @@ Deno.test("makeNamespaces() joins a net namespace that the user provides", () =>
   ]);
 });
 
+Deno.test("makeNamespaces() joins those that are there, and makes the others", () => {
+  const joins = [{ kind: "uts", path: "/ns/uts" }, { kind: "ipc", path: "/ns/ipc" }] as const;
+  assert.deepEqual(makeNamespaces(filesContext(), { kinds: ["uts", "ipc", "net"], joins }).map(renderCall), [
+    `unshare ${0x40000000}`,
+    'openat -100 "/ns/uts" 0 = 0',
+    `setns 0 ${0x4000000}`,
+    "close 0",
+    'openat -100 "/ns/ipc" 0 = 0',
+    `setns 0 ${0x8000000}`,
+    "close 0",
+  ]);
+});
+
 Deno.test("joinNamespaces() joins those that were made", () => {
   assert.deepEqual(joinNamespaces(filesContext(), { kinds: [] }, 9), []);
   assert.deepEqual(joinNamespaces(filesContext(), { kinds: ["uts", "time"] }, 9).map(renderCall), [

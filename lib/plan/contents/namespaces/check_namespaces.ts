@@ -40,10 +40,15 @@ export function canEnter({ host, rootIsSibling }: NamespaceQuestions): boolean {
 
 /** Tells which namespaces cannot be restored. */
 export function checkNamespaces(questions: NamespaceQuestions): void {
-  const { checkpoint: { namespaces, strangers }, problems } = questions;
+  const { checkpoint: { namespaces, strangers }, joins, host, problems } = questions;
   const refuse = (what: string) => problems.push({ where: "namespaces", what });
   for (const kind of REFUSED) {
     if (namespaces.has(kind)) refuse(`the tasks were in a ${kind} namespace of their own, which cannot be restored`);
+  }
+  for (const { kind, path } of joins) {
+    const tell = (why: string) => refuse(`the ${kind} namespace "${path}" for --join-ns: ${why}`);
+    if (!host.files.has(path)) tell("there is no such file");
+    else if (!canEnter(questions)) tell("Linux 5.8 or newer is needed, with --restore-sibling");
   }
   for (const kind of SINGLE) {
     const pids = strangers.get(kind) ?? [];

@@ -7,6 +7,7 @@ import type {
   SemaphoreSet,
   UtsNamespace,
 } from "../../../model/namespaces.ts";
+import type { JoinedNamespace } from "../../plan.ts";
 import type { FillStep } from "../contents_plan.ts";
 import type { MountsPlan } from "./mounts_plan.ts";
 import type { NetPlan } from "./net_plan.ts";
@@ -14,6 +15,8 @@ import type { NetPlan } from "./net_plan.ts";
 /** Namespaces that are made before the root task, which is born in them, and what they have. */
 export interface NamespacesPlan {
   readonly kinds: readonly MadeNamespace[];
+  /** Those of these kinds that are there already. */
+  readonly joins?: readonly JoinedNamespace[];
   readonly uts?: UtsNamespace;
   readonly ipc?: IpcPlan;
   readonly net?: NetPlan;

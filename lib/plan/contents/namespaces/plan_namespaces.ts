@@ -29,6 +29,7 @@ export interface NamespaceQuestions {
   /** What the user has told of devices outside. */
   readonly outerEnds: PlanOptions["outerEnds"];
   readonly parents: PlanOptions["parents"];
+  readonly joins: PlanOptions["joins"];
   /** Behind this address, the root task can attach segments for a while: it has nothing there yet. */
   readonly scratch: number;
   readonly problems: Problem[];
@@ -37,11 +38,12 @@ export interface NamespaceQuestions {
 
 /** Plans the namespaces of the tasks but those for pids and cgroups, which are part of how tasks are made. */
 export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
-  const { contents: { uts, ipc, net }, places, host, namespaceRoot, problems } = questions;
+  const { contents: { uts, ipc, net }, places, host, namespaceRoot, joins, problems } = questions;
   checkNamespaces(questions);
   const clockOffsets = planClocks(questions);
   const netPlan = net === undefined ? undefined : planNet(net, questions);
   const kinds: MadeNamespace[] = [
+    ...joins.map(({ kind }) => kind),
     ...uts === undefined ? [] : ["uts" as const],
     ...ipc === undefined ? [] : ["ipc" as const],
     ...netPlan === undefined ? [] : ["net" as const],
@@ -50,6 +52,7 @@ export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
   ];
   return {
     kinds,
+    ...joins.length === 0 ? {} : { joins },
     ...uts === undefined ? {} : { uts },
     ...ipc === undefined ? {} : { ipc: planIpc(ipc, questions) },
     ...netPlan === undefined ? {} : { net: netPlan },

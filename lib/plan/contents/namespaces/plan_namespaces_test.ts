@@ -4,6 +4,7 @@ import type { Checkpoint, NamespaceKind } from "../../../model/checkpoint.ts";
 import type { NamespaceContents } from "../../../model/namespaces.ts";
 import { AN_OBJECT, anIpcNamespace, aSegment } from "../../../../tests/support/ipc_objects.ts";
 import { buildHost } from "../../../../tests/support/plan_inputs.ts";
+import type { NamespacesPlan } from "./namespaces_plan.ts";
 import { filesOfNamespaces, planNamespaces } from "./plan_namespaces.ts";
 
 const FILE = { mode: 0o644, size: 0, device: 1 };
@@ -18,18 +19,29 @@ interface Setting {
   readonly host?: Partial<Host>;
   readonly rootIsSibling?: boolean;
   readonly inherited?: Readonly<Record<string, number>>;
+  readonly joins?: NamespacesPlan["joins"];
 }
 
 function plan(setting: Setting) {
-  const { namespaces = [], strangers = new Map(), contents = {}, lacks = [], host, rootIsSibling, inherited } = setting;
-  const files = filesOfNamespaces(contents).filter((path) => !lacks.includes(path));
+  const {
+    namespaces = [],
+    strangers = new Map(),
+    contents = {},
+    lacks = [],
+    host,
+    rootIsSibling,
+    inherited,
+    joins = [],
+  } = setting;
+  const paths = [...filesOfNamespaces(contents), ...joins.map(({ path }) => path)];
+  const files = paths.filter((path) => !lacks.includes(path));
   const problems: { where: string; what: string }[] = [];
   const notes: string[] = [];
   const planned = planNamespaces({
     checkpoint: { namespaces: new Set(namespaces), strangers },
     contents,
     host: buildHost({ files: new Map(files.map((path) => [path, FILE])), ...host }),
-    ...{ outerEnds: [], parents: [] },
+    ...{ outerEnds: [], parents: [], joins },
     rootIsSibling: rootIsSibling ?? false,
     inherited: (key) => inherited?.[key],
     scratch: 0x10000,
@@ -105,6 +117,18 @@ Deno.test("planNamespaces() refuses what cannot be restored", async (t) => {
       want: [],
     },
     {
+      name: "one to join that is not there",
+      setting: { joins: [{ kind: "uts", path: "/ns/uts" }], lacks: ["/ns/uts"] },
+      want: ['namespaces: the uts namespace "/ns/uts" for --join-ns: there is no such file'],
+    },
+    {
+      name: "one that the root cannot join",
+      setting: { joins: [{ kind: "uts", path: "/ns/uts" }], rootIsSibling: true, host: { kernel: [5, 7] } },
+      want: [
+        'namespaces: the uts namespace "/ns/uts" for --join-ns: Linux 5.8 or newer is needed, with --restore-sibling',
+      ],
+    },
+    {
       name: "sysctls that the kernel lacks",
       setting: {
         namespaces: ["ipc"],
@@ -164,6 +188,13 @@ Deno.test("planNamespaces() has clocks go on", async (t) => {
     });
   }
   await t.step("not in old dumps", () => assert.deepEqual(plan({ host: HOST_CLOCKS }).planned, { kinds: [] }));
+});
+
+Deno.test("planNamespaces() joins those that are there, besides those that are made", () => {
+  const joins = [{ kind: "ipc", path: "/ns/ipc" }] as const;
+  const { planned, problems } = plan({ namespaces: ["uts"], contents: { uts: UTS }, joins });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(planned, { kinds: ["ipc", "uts"], joins, uts: UTS });
 });
 
 Deno.test("planNamespaces() leaves out limits of message queues of POSIX that the kernel lacks", () => {

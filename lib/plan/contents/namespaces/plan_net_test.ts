@@ -32,7 +32,7 @@ function plan(net: NetNamespace, { files = [], link, keys = {} }: Setting = {}) 
     checkpoint: { namespaces: new Set(["net"]), strangers: new Map() },
     contents: { net },
     host: buildHost({ files: new Map(files.map((path) => [path, FILE])), inherited }),
-    ...{ outerEnds: [], parents: [] },
+    ...{ outerEnds: [], parents: [], joins: [] },
     rootIsSibling: false,
     inherited: (key) => keys[key],
     scratch: 0,
