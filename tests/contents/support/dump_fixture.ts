@@ -63,7 +63,7 @@ async function restoreWithCriu(
 ): Promise<string[]> {
   const { code, err } = await tree.restoreWithCriu(images, ["--file-locks", ...options]);
   if (code !== 0) throw new Error(`Cannot restore with CRIU: ${err}`);
-  const differences = compareTrees(before, tree.describe());
+  const differences = compareTrees(before, await tree.describeWaiting(before));
   await tree.finish();
   return [...differences.keys()].sort();
 }

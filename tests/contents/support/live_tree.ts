@@ -6,9 +6,12 @@ import { exists } from "../../support/exists.ts";
 import { taskExists, waitUntil } from "../../support/kernel_state.ts";
 import { compileHolder } from "./compile_holder.ts";
 import { criuPath } from "../../support/skip.ts";
-import { describeTree, listThreads, listTree, parentOf, type TreeDescription } from "./describe_tree.ts";
+import { compareTrees, describeTree, listThreads, listTree, parentOf, type TreeDescription } from "./describe_tree.ts";
 
 const sys = openLinuxSys();
+
+/** How often different masks of signals are looked at, every 10 ms. */
+const MASK_TRIES = 100;
 
 /** Where a tree is to be; what is not given is found for it. */
 export interface TreePlace {
@@ -99,6 +102,19 @@ export class LiveTree implements AsyncDisposable {
 
   describe(): TreeDescription {
     return describeTree(this.root);
+  }
+
+  /**
+   * Describes the tasks when they wait again as before. One that waits with a mask of signals of its own, as in
+   * sigsuspend(2), has that again as soon as it has run: so different masks are looked at for a second.
+   */
+  async describeWaiting(before: TreeDescription): Promise<TreeDescription> {
+    for (let tries = 0;; tries++) {
+      const after = this.describe();
+      const mayPass = [...compareTrees(before, after).keys()].some((key) => key.endsWith(" status SigBlk"));
+      if (!mayPass || tries === MASK_TRIES) return after;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 
   /** Writes the memory of the tasks, which run on; a later dump upon it has only what has changed since. */

@@ -2,7 +2,15 @@
  * Restores a fixture with cgrestore, in namespaces of its own: `restore_fixture.ts NAME` prints a `RestoredFixture`.
  */
 import type { Run } from "../../support/run_cgrestore.ts";
-import { createFixtureTree, FIXTURE_ROOT, FIXTURES, HOLDER, HOLDER_ARCHIVE, settingOf } from "./fixture.ts";
+import {
+  createFixtureTree,
+  FIXTURE_ROOT,
+  FIXTURES,
+  HOLDER,
+  HOLDER_ARCHIVE,
+  readFixtures,
+  settingOf,
+} from "./fixture.ts";
 import { runProgram } from "./live_tree.ts";
 
 /** How the restore of a fixture went. */
@@ -21,7 +29,9 @@ async function restoreFixture(name: string): Promise<RestoredFixture> {
   await tree.saveDirectory();
   const run = await tree.restore(`${FIXTURE_ROOT}/images`, ["--file-locks", ...settingOf(name).restore]);
   if (run.code !== 0) return { ...run, after: {}, found: "" };
-  return { ...run, after: Object.fromEntries(tree.describe()), found: await tree.finish() };
+  const before = readFixtures().find((fixture) => fixture.name === name)?.before ?? {};
+  const after = await tree.describeWaiting(new Map(Object.entries(before)));
+  return { ...run, after: Object.fromEntries(after), found: await tree.finish() };
 }
 
 async function unpackHolder(): Promise<void> {

@@ -112,7 +112,9 @@ export function testProgram(test: ProgramTest): void {
         const { code, err } = await restore(options);
         assertEqual(err, "");
         assertEqual(code, 0);
-        for (const [key, difference] of compareTrees(before, tree.describe())) ours.set(key, difference);
+        for (const [key, difference] of compareTrees(before, await tree.describeWaiting(before))) {
+          ours.set(key, difference);
+        }
         assertEqual(await tree.finish(), "ok");
       });
       await step("a second dump says the same", async () => {
@@ -160,7 +162,7 @@ async function differencesOfCriu(
   if (code !== 0 && test.criuFails !== undefined) return new Map();
   assertEqual(err, "");
   assertEqual(code, 0);
-  const theirs = compareTrees(before, tree.describe());
+  const theirs = compareTrees(before, await tree.describeWaiting(before));
   const found = await tree.finish();
   if (test.criuLoses === undefined) assertEqual(found, "ok");
   return theirs;
