@@ -57,11 +57,11 @@ const VM_CONTENTS = ["tests/contents/incremental_test.ts", "tests/contents/memor
 /** Further ones that one mode shows for all: checkpoints of a newer kernel, what needs capabilities, and containers. */
 const FIRST_VM_CONTENTS = [
   "tests/contents/container_network_test.ts",
-  "tests/contents/crun_test.ts",
+  "tests/contents/containers_test.ts",
+  "tests/contents/crun_failures_test.ts",
   "tests/contents/fixtures_test.ts",
   "tests/contents/profiles_test.ts",
   "tests/contents/runc_profile_test.ts",
-  "tests/contents/runc_test.ts",
   "tests/contents/users_test.ts",
 ];
 

@@ -303,8 +303,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     kind: "value",
     value: "apparmor:NAME|none",
     commands: PLANNING,
-    help: "Put tasks that were under a profile of a security module under the profile NAME of AppArmor instead, or " +
-      "leave them as cgrestore is: none",
+    help: "Put tasks that were under a profile of AppArmor under its profile NAME instead; or leave all tasks as " +
+      "cgrestore is, whatever security module theirs was of: none",
   },
   {
     name: "rehearse",

@@ -54,6 +54,7 @@ export interface Host {
   readonly clocks?: Clocks;
 }
 
+/** What AppArmor is like here. */
 export interface HostAppArmor {
   /** The profile that cgrestore itself is under, and the tasks are born with: `"unconfined"`. */
   readonly ownProfile: string;

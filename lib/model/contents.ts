@@ -35,6 +35,7 @@ export interface Contents {
   readonly networkLock?: NetworkLock;
 }
 
+/** A security module as CRIU knows them (`enum lsmtype` of images/inventory.proto). */
 export type SecurityModule = "none" | "selinux" | "apparmor";
 
 export interface FileLock {

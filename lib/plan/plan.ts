@@ -237,7 +237,10 @@ export interface PlanOptions {
   readonly leavesNetEmpty: boolean;
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
   readonly externalUnixSockets: boolean;
-  /** `--lsm-profile`: the profile that tasks get in place of theirs, `"none"` for cgrestore's own; absent: theirs. */
+  /**
+   * `--lsm-profile`: the profile of AppArmor that tasks get in place of theirs, if they had one; `"none"`: all tasks stay
+   * as cgrestore is, whatever security module theirs was of; absent: theirs.
+   */
   readonly profile?: "none" | { readonly appArmor: string };
   /** What becomes of TCP connections: `--tcp-established`, `--tcp-close`. */
   readonly connections: "refuse" | "restore" | "close";
@@ -246,8 +249,10 @@ export interface PlanOptions {
 export const MANAGE_MODES = ["none", "props", "soft", "full", "strict", "ignore"] as const;
 export type ManageMode = typeof MANAGE_MODES[number];
 
+/** Kinds of namespace that `--join-ns` knows: others have ways of their own, or are part of how tasks are made. */
 export const JOINABLE_NAMESPACES = ["uts", "ipc", "time"] as const;
 
+/** A namespace that is there, for the tasks to get into. */
 export interface JoinedNamespace {
   readonly kind: typeof JOINABLE_NAMESPACES[number];
   /** A file that is the namespace: one below /proc/PID/ns, or where it is mounted. */

@@ -45,6 +45,23 @@ testDumped("profiles that are not loaded are missed while planning", async ({ tr
   assertEquals(tree.listTasks().map(profileOf), ["unconfined", "unconfined", "unconfined"]);
 });
 
+testDumped("a profile that goes before it is set has all undone", async ({ tree, images, profiles }) => {
+  await profiles.remove();
+  const loaded = { "/sys/kernel/security/apparmor/profiles": `${ONE} (enforce)\n${TWO} (enforce)\n` };
+  const { code, err } = await tree.restorePretending(images, { host: loaded });
+  assertEqual(code, 5);
+  match(err, /Cannot put task \d+ ".*" under the profile "cgrestore-test-.*" of AppArmor: ENOENT \(it is not loaded/);
+  assertEquals(tree.listTasks(), []);
+});
+
+testDumped("another profile than it should be has all undone", async ({ tree, images }) => {
+  const path = `/proc/${tree.root}/task/${tree.root}/attr/apparmor/current`;
+  const { code, err } = await tree.restorePretending(images, { host: { [path]: "another (enforce)\n" } });
+  assertEqual(code, 6);
+  match(err, /its profile is "another", and should be "cgrestore-test-one"/);
+  assertEquals(tree.listTasks(), []);
+});
+
 interface Dumped {
   readonly tree: LiveTree;
   readonly images: string;

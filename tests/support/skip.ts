@@ -66,9 +66,11 @@ export function requires(name: string, ...requirements: readonly Requirement[]):
 
 /** For each requirement, why this machine does not have it, or undefined when it does. */
 const LACKS: Record<Requirement, () => string | undefined> = {
-  apparmor: () => (
-    exists("/sys/kernel/security/apparmor") && runs("apparmor_parser", ["--version"]) ? undefined : "no AppArmor"
-  ),
+  apparmor: () => {
+    if (exists("/sys/kernel/security/apparmor") && runs("apparmor_parser", ["--version"])) return undefined;
+    // There it has to be: another reason, which nobody expects.
+    return Deno.env.get("CGRESTORE_VM") ? "no AppArmor in the VM" : "no AppArmor";
+  },
   root: () => (Deno.uid() === 0 ? undefined : "not root"),
   cc: () => (runs("cc", ["--version"]) || hasPrograms() ? undefined : "no C compiler"),
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),

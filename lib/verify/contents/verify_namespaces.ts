@@ -59,7 +59,8 @@ export function verifyNamespaces(
   ];
 }
 
-function compareJoined(
+/** Whether the task `root` is in the namespace that it should have joined. */
+export function compareJoined(
   { kind, path }: JoinedNamespace,
   identity: (path: string) => string,
   root: number,

@@ -3,7 +3,7 @@ import type { NamespacesPlan } from "../../plan/contents/namespaces/namespaces_p
 import type { FillNet, NetPlan } from "../../plan/contents/namespaces/net_plan.ts";
 import { AN_OBJECT, aSegment } from "../../../tests/support/ipc_objects.ts";
 import { LOOPBACK_DEVICE, VETH_DEVICE } from "../../../tests/support/net_contents.ts";
-import { compareNamespaces, compareNet, type ObservedNamespaces } from "./verify_namespaces.ts";
+import { compareJoined, compareNamespaces, compareNet, type ObservedNamespaces } from "./verify_namespaces.ts";
 
 const PLAN: NamespacesPlan = {
   kinds: ["uts", "ipc"],
@@ -144,4 +144,12 @@ Deno.test("compareNet() tells a net namespace that is the wrong one", () => {
   const join = { kind: "join", fd: 3, key: "a", link: "net:[1]" } as const;
   assert.deepEqual(compare(join, "net:[1]"), []);
   assert.deepEqual(compare(join, "net:[2]"), ['the net namespace is "net:[2]", and should be "net:[1]"']);
+});
+
+Deno.test("compareJoined() tells whether it is the one", () => {
+  const join = { kind: "uts", path: "/ns/pod" } as const;
+  const identities = new Map([["/ns/pod", "4:77"], ["/proc/7/ns/uts", "4:77"], ["/proc/8/ns/uts", "4:78"]]);
+  const compare = (root: number) => compareJoined(join, (path) => identities.get(path) ?? "", root);
+  assert.deepEqual(compare(7), []);
+  assert.deepEqual(compare(8), ['the uts namespace is another one than "/ns/pod"']);
 });

@@ -79,12 +79,12 @@ export function testProgram(test: ProgramTest): void {
     ),
     async fn(t) {
       const holder = await compileHolder();
-      using _ = test.hugePages === undefined ? undefined : reserveHugePages(test.hugePages);
+      using _pages = test.hugePages === undefined ? undefined : reserveHugePages(test.hugePages);
       await using network = test.network === undefined ? undefined : await OwnNetwork.create(test.network);
-      await using ___ = test.profiles === undefined ? undefined : await OwnProfiles.load(test.profiles);
+      await using _profiles = test.profiles === undefined ? undefined : await OwnProfiles.load(test.profiles);
       await network?.setUp(test.networkSetup ?? "true");
       const awaitOuterDevices = async () => await network?.awaitGone(test.outerDevices ?? []);
-      await using __ = test.bridge === undefined ? undefined : await OwnBridge.create(test.bridge);
+      await using _bridge = test.bridge === undefined ? undefined : await OwnBridge.create(test.bridge);
       await using mounts = test.sharesMounts === true ? await SharedMounts.create() : undefined;
       await using tree = await LiveTree.create({ home: network ?? mounts });
       await tree.start(commandOf(test, { holder, tree }));

@@ -1,19 +1,9 @@
-/** Containers of crun, podman's runtime, which restores them through cgrestore instead of CRIU. */
+/** Containers of crun that cannot be restored. */
 import { equal as assertEqual, match as assertMatch } from "node:assert/strict";
-import { criuPath } from "../support/skip.ts";
 import { restoreAndFinish, testContainer } from "./support/test_container.ts";
 
 const WITH_PIPES = { runtime: "crun", hasTerminal: false } as const;
-const WITH_TERMINAL = { runtime: "crun", hasTerminal: true } as const;
 
-testContainer("a container of crun with pipes", WITH_PIPES, async (container) => {
-  await restoreAndFinish(container, await container.cgrestore());
-  await restoreAndFinish(container, criuPath());
-});
-testContainer("a container of crun with a terminal", WITH_TERMINAL, async (container) => {
-  await restoreAndFinish(container, await container.cgrestore());
-  await restoreAndFinish(container, criuPath());
-});
 testContainer("a container of crun that cannot be restored", WITH_PIPES, async (container) => {
   await Deno.rename(`${container.directory}/rootfs/holder`, `${container.directory}/rootfs/other`);
   const { code, err } = await container.restore(await container.cgrestore());
