@@ -77,7 +77,7 @@ Deno.test("buildNetNamespace() names settings, and leaves out those that the ker
       allConf4: [number(1), number(0), number()],
       defConf6: [number(-1)],
       unixConf: [number(10)],
-      ipv4Sysctl: [{ type: CTL_STR, sarg: "0\t5\n" }],
+      ipv4Sysctl: [{ type: CTL_STR, iarg: 0, sarg: "0\t5\n" }],
     }),
     devices: [aNetDeviceEntry({ conf4: [number(7)] })],
   });

@@ -24,6 +24,9 @@ export const OTHER_IPV4_SETTINGS = ["ping_group_range"];
 /** One that the kernel changes when forwarding is. */
 const LAST = "accept_redirects";
 
+/** The `type` of a text (`SysctlType` of images/sysctl.proto); CRIU 4.0 and 4.1 give some a number as well, which is 0. */
+const CTL_STR = 5;
+
 /** Settings of an image. */
 export interface SettingsList {
   /** Where they are, below /proc/sys. */
@@ -38,8 +41,9 @@ export interface SettingsList {
  */
 export function nameSettings({ directory, names, entries }: SettingsList): (readonly [path: string, value: string])[] {
   const settings = names.flatMap((name, index) => {
-    const { iarg, sarg = "" } = entries[index] ?? {};
-    const value = iarg === undefined ? sarg.trim().replaceAll("\t", " ") : String(iarg);
+    const { type, iarg, sarg = "" } = entries[index] ?? {};
+    const isText = type === CTL_STR || iarg === undefined;
+    const value = isText ? sarg.trim().replaceAll("\t", " ") : String(iarg);
     return value === "" ? [] : [[`${directory}/${name}`, value] as const];
   });
   const isLast = ([path]: readonly [string, string]) => path.endsWith(`/${LAST}`);
