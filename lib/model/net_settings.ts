@@ -24,7 +24,7 @@ export const OTHER_IPV4_SETTINGS = ["ping_group_range"];
 /** One that the kernel changes when forwarding is. */
 const LAST = "accept_redirects";
 
-/** The `type` of a text (`SysctlType` of images/sysctl.proto); CRIU 4.0 and 4.1 give some a number as well, which is 0. */
+/** The `type` of a text (`SysctlType` of images/sysctl.proto); CRIU 4.1 gives some a number as well, which is 0. */
 const CTL_STR = 5;
 
 /** Settings of an image. */
