@@ -1,5 +1,8 @@
-import { equal as assertEqual } from "node:assert/strict";
-import { nameOfProfile } from "./describe_app_armor.ts";
+import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
+import { SysError } from "../errors.ts";
+import type { Sys } from "../sys/sys.ts";
+import type { HostAppArmor } from "./host.ts";
+import { describeAppArmor, nameOfProfile } from "./describe_app_armor.ts";
 
 const ROWS: readonly (readonly [text: string, name: string])[] = [
   ["unconfined\n", "unconfined"],
@@ -11,4 +14,59 @@ const ROWS: readonly (readonly [text: string, name: string])[] = [
 
 for (const [text, name] of ROWS) {
   Deno.test(`nameOfProfile: ${JSON.stringify(text)} is ${name}`, () => assertEqual(nameOfProfile(text), name));
+}
+
+const OWN = "/proc/self/attr/apparmor/current";
+const LOADED = "/sys/kernel/security/apparmor/profiles";
+
+interface Host {
+  readonly what: string;
+  /** Texts by path, or the errno that reading it gives. */
+  readonly files: Readonly<Record<string, { readonly text: string } | { readonly errno: string }>>;
+  readonly want: HostAppArmor | undefined;
+}
+
+const HOSTS: readonly Host[] = [
+  { what: "no such module", files: {}, want: undefined },
+  { what: "another module has the file", files: { [OWN]: { errno: "EINVAL" } }, want: undefined },
+  {
+    what: "confined, in a mount namespace without securityfs",
+    files: { [OWN]: { text: "web (enforce)\n" } },
+    want: { ownProfile: "web" },
+  },
+  {
+    what: "only the privileged may see what is loaded",
+    files: { [OWN]: { text: "unconfined\n" }, [LOADED]: { errno: "EACCES" } },
+    want: { ownProfile: "unconfined" },
+  },
+  {
+    what: "profiles are loaded",
+    files: { [OWN]: { text: "unconfined\n" }, [LOADED]: { text: "web (enforce)\nweb//sub (complain)\n" } },
+    want: { ownProfile: "unconfined", loadedProfiles: new Set(["web", "web//sub"]) },
+  },
+];
+
+for (const { what, files, want } of HOSTS) {
+  Deno.test(`describeAppArmor: ${what}`, () => assertEquals(describeAppArmor(sysWith(files)), want));
+}
+
+/** One file at a time. */
+function sysWith(files: Host["files"]): Sys {
+  let rest = new Uint8Array();
+  const calls: Pick<Sys, "open" | "read" | "close"> = {
+    open: (path) => {
+      const file = files[path] ?? { errno: "ENOENT" };
+      if ("errno" in file) throw new SysError("open", file.errno, `Cannot open "${path}"`);
+      rest = new TextEncoder().encode(file.text);
+      return 3;
+    },
+    read: (_, buffer) => {
+      const count = Math.min(rest.length, buffer.length);
+      buffer.set(rest.subarray(0, count));
+      rest = rest.slice(count);
+      return count;
+    },
+    close: () => {},
+  };
+  return calls as Sys;
 }

@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
-import { CgrestoreError, ImageError, SysError } from "../../lib/errors.ts";
+import { CgrestoreError, ImageError } from "../../lib/errors.ts";
 import { readImages } from "../../lib/image/read_images.ts";
 import { buildCheckpoint } from "../../lib/model/build_checkpoint.ts";
-import type { Sys } from "../../lib/sys/sys.ts";
-
-const FIXTURES = new URL("../fixtures/checkpoints/", import.meta.url).pathname;
-
-/** File contents by name. */
-type Images = ReadonlyMap<string, Uint8Array>;
+import { memorySys, readImageFiles } from "../support/memory_sys.ts";
 
 /** Images to damage (of contents, those of one task), and whether contents are read. */
 interface Part {
@@ -24,43 +19,9 @@ const PARTS: readonly Part[] = [
 /** Without these, tasks have no files, no pages or no filters. */
 const OPTIONAL = /^(fdinfo-\d+|pagemap-\d+|seccomp)\.img$/;
 
-/** The calls of `Sys` for files that are only in memory, by name. */
-function memorySys(files: Images): Sys {
-  const open = new Map<number, { bytes: Uint8Array; at: number }>();
-  const get = (fd: number) => open.get(fd)!;
-  let next = 3;
-  const statusOf = (bytes: Uint8Array) => ({ mode: 0o100644, uid: 0, gid: 0, size: bytes.length, device: 0 });
-  const bytesAt = (path: string) => files.get(path.slice(path.lastIndexOf("/") + 1));
-  const calls: Pick<Sys, "open" | "fstat" | "stat" | "read" | "close"> = {
-    open: (path) => {
-      const bytes = bytesAt(path);
-      if (bytes === undefined) throw new SysError("open", "ENOENT", `Cannot open "${path}"`);
-      open.set(next, { bytes, at: 0 });
-      return next++;
-    },
-    fstat: (fd) => statusOf(get(fd).bytes),
-    stat: (path) => {
-      const bytes = bytesAt(path);
-      if (bytes === undefined) throw new SysError("stat", "ENOENT", `Cannot look at "${path}"`);
-      return statusOf(bytes);
-    },
-    // In small bites, so that reading has to put them together.
-    read: (fd, buffer) => {
-      const file = get(fd);
-      const bite = file.bytes.subarray(file.at, file.at + Math.min(buffer.length, 1000));
-      buffer.set(bite);
-      file.at += bite.length;
-      return bite.length;
-    },
-    close: (fd) => void open.delete(fd),
-  };
-  return calls as Sys;
-}
-
 /** The images of a checkpoint, and those among them that a part's tests damage. */
 function readFiles(name: string, { damaged, contents }: Part) {
-  const names = [...Deno.readDirSync(FIXTURES + name)].map((entry) => entry.name).filter((file) => /\.img$/.test(file));
-  const files: Images = new Map(names.map((file) => [file, Deno.readFileSync(`${FIXTURES}${name}/${file}`)]));
+  const files = readImageFiles(name);
   return { files, contents, damaged: [...files].filter(([file]) => damaged.test(file)) };
 }
 
