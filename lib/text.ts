@@ -23,6 +23,11 @@ export function encodeText(text: string): Uint8Array<ArrayBuffer> {
   return isEscaped(text) ? encodeEscaped(text) : ENCODER.encode(text);
 }
 
+/** `text` as C wants it: its bytes with a NUL at the end. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  return encodeText(`${text}\0`);
+}
+
 /** As `encodeText`, into `memory`; the number of bytes, or `undefined` when there is no room for them. */
 export function encodeTextInto(text: string, memory: Uint8Array): number | undefined {
   if (!isEscaped(text)) {

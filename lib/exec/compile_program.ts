@@ -13,7 +13,8 @@ import {
   CLONE_VM,
 } from "../sys/constants.ts";
 import type { SyscallNumbers } from "../tracee/architecture.ts";
-import { type CloneArguments, cString, type RemoteCall } from "../tracee/remote_call.ts";
+import { cString } from "../text.ts";
+import type { CloneArguments, RemoteCall } from "../tracee/remote_call.ts";
 import { describeCgroup } from "./cgroups.ts";
 
 const SIGCHLD = 17;

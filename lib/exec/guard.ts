@@ -5,7 +5,8 @@ import { AT_REMOVEDIR, LOCK_EX, O_CLOEXEC, O_RDWR, O_WRONLY, SIGKILL } from "../
 import type { Sys } from "../sys/sys.ts";
 import type { Architecture, SyscallNumbers } from "../tracee/architecture.ts";
 import { reserveCoordinatorSlot, startCoordinator } from "../tracee/coordinator.ts";
-import { cString, dataSizeOf, type RemoteCall } from "../tracee/remote_call.ts";
+import { cString } from "../text.ts";
+import { dataSizeOf, type RemoteCall } from "../tracee/remote_call.ts";
 import { Slots } from "../tracee/slots.ts";
 import type { TraceeContext } from "../tracee/tracee.ts";
 import { FREEZERS } from "./cgroups.ts";

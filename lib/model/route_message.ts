@@ -1,4 +1,4 @@
-import { encodeText } from "../text.ts";
+import { cString } from "../text.ts";
 
 /** A message of rtnetlink(7) that tells of a device, an address, a route or a rule. */
 export interface RouteMessage {
@@ -117,7 +117,7 @@ export function numberValue(value: number): Uint8Array {
 
 /** A text with its NUL as the value of an attribute. */
 export function textValue(text: string): Uint8Array {
-  return encodeText(`${text}\0`);
+  return cString(text);
 }
 
 /** `struct ifinfomsg`, of the device with this index, or any with 0; which flags are changed, and to what. */

@@ -9,7 +9,7 @@
  */
 
 import { SysError } from "../errors.ts";
-import { encodeText } from "../text.ts";
+import { cString, encodeText } from "../text.ts";
 import { buildCallLibrary } from "./call_library.ts";
 import { MFD_CLOEXEC, MFD_NOEXEC_SEAL } from "./constants.ts";
 import { failure } from "./failure.ts";
@@ -347,7 +347,7 @@ export function openLibc(): Libc {
   for (const [key, declaration] of Object.entries<CFunction>(FUNCTIONS)) {
     const find = () => {
       const name = declaration.name ?? key;
-      const target = first.symbols.dlsym(null, encodeText(`${name}\0`), IGNORED);
+      const target = first.symbols.dlsym(null, cString(name), IGNORED);
       if (target === null) throw new Error(`Cannot find the function "${name}" in the C library`);
       return library.bind(target, declaration);
     };

@@ -1,12 +1,14 @@
 /** `Sys` on the running Linux kernel, through the C library. Every method belongs to the thread that opened it. */
 
 import { SysError } from "../errors.ts";
-import { decodeText, encodeText, encodeTextInto } from "../text.ts";
+import { cString, decodeText, encodeText, encodeTextInto } from "../text.ts";
 import * as k from "./constants.ts";
 import { EACCES, EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
 import { failure } from "./failure.ts";
 import { type Libc, openLibc } from "./libc.ts";
-import { buildHandler, bytesOf, CPUID_DECLARATION, CPUID_LISTING } from "./machine_code.ts";
+import { bytesOf, CPUID_DECLARATION, CPUID_LISTING, type Listing } from "./machine_code.ts";
+import { addressOf, bytes, mapCode, mapMemory, memoryAt, pointerTo, setTime, unshared, words } from "./memory.ts";
+import { SignalCatcher, TICK_MS } from "./signal_catcher.ts";
 import {
   CLONE_ARGS_SIZE,
   cloneArguments,
@@ -28,20 +30,8 @@ const MESSAGE_CONTROL = 72;
 const MESSAGE_DATA = 96;
 /** `sizeof(struct open_how)`: flags, mode, resolve. */
 const OPEN_HOW_SIZE = 24n;
-/** How often a wait that blocks looks at its deadline and at caught signals, in milliseconds. */
-const TICK_MS = 100;
-const PAGE = 4096;
-/** `struct sigaction` of glibc, in words: handler, 16 of mask, flags, restorer. */
-const SIGACTION_WORDS = 19;
 /** `struct user_regs_struct` of x86-64, in words. */
 const REGISTER_WORDS = 27;
-/** What is remembered by `catchSignals`. */
-const CAUGHT = [k.SIGHUP, k.SIGINT, k.SIGTERM] as const;
-/** Where the two handlers stand in their page, and which word each of them sets. */
-const HANDLER_SIZE = 64;
-const CAUGHT_WORD = 0;
-const TICK_WORD = 1;
-
 /** Opens the kernel for the calling thread; the caller releases it, and uses it on this thread only. */
 export function openLinuxSys(): LinuxSys {
   return new LinuxSys(openLibc());
@@ -56,6 +46,7 @@ export function openLinuxSys(): LinuxSys {
 export class LinuxSys implements Sys, Disposable {
   readonly #libc: Libc;
   readonly #c: Libc["symbols"];
+  readonly #signals: SignalCatcher;
   readonly #path = bytes(PATH_SCRATCH);
   readonly #transfer = bytes(TRANSFER_SCRATCH);
   readonly #transferAddress = addressOf(this.#transfer);
@@ -73,32 +64,20 @@ export class LinuxSys implements Sys, Disposable {
   readonly #argv = words(2);
   readonly #envp = words(1);
 
-  #handlers: SignalHandlers | undefined;
   #cpuid: CpuidFunction | undefined;
   #sibling: Deno.UnsafeFnPointer<typeof SPAWN_DECLARATION> | undefined;
-  readonly #savedActions = new Map<number, BigUint64Array<ArrayBuffer>>();
-  readonly #savedMask = words(16);
-  #timer: bigint | undefined;
-  /** Whether the caller knows of the caught signal: from then on it interrupts nothing, so that an undo can wait. */
-  #caughtIsKnown = false;
 
   /** Takes over `libc`, and closes it when released. */
   constructor(libc: Libc) {
     this.#libc = libc;
     this.#c = libc.symbols;
+    this.#signals = new SignalCatcher(libc.symbols);
     this.#argv[0] = addressOf(this.#programName);
   }
 
   /** Stops the timer and puts back all signal handlers. Nothing may be called afterwards; may be repeated. */
   release(): void {
-    if (this.#timer !== undefined) {
-      // What the timer has already sent is thread-directed, so it is delivered before this call returns.
-      this.#c.timer_delete(k.SYS_TIMER_DELETE, this.#timer);
-      this.#timer = undefined;
-      this.#c.pthread_sigmask(k.SIG_SETMASK, this.#savedMask, null);
-    }
-    for (const [signal, action] of this.#savedActions) this.#putBack(signal, action);
-    this.#savedActions.clear();
+    this.#signals.release();
     this.#libc.close();
     this.release = () => {};
   }
@@ -290,12 +269,8 @@ export class LinuxSys implements Sys, Disposable {
 
   mount(source: string, target: string, type: string, flags: number, data: string): void {
     const attempt = `Cannot mount ${quote(source)}, type ${quote(type)}, options ${quote(data)}, on ${quote(target)}`;
-    const strings = [source, target, type, data].map((text) => {
-      if (text.includes("\0")) throw failure("mount", -EINVAL, attempt);
-      return cString(text);
-    });
-    const [from, to, kind, options] = strings as [CString, CString, CString, CString];
-    const result = this.#c.mount(from, to, kind, BigInt(flags), options);
+    if ([source, target, type, data].some((text) => text.includes("\0"))) throw failure("mount", -EINVAL, attempt);
+    const result = this.#c.mount(cString(source), cString(target), cString(type), BigInt(flags), cString(data));
     if (result !== 0) throw failure("mount", result, attempt);
   }
 
@@ -395,13 +370,13 @@ export class LinuxSys implements Sys, Disposable {
 
   spawnSibling(executable: number, { pid, newPidNamespace }: Parameters<Sys["spawnSibling"]>[1]): number {
     const numbers = new Int32Array([newPidNamespace ? 1 : pid]);
-    const stack = this.#map(SPAWN_STACK_SIZE);
+    const stack = mapMemory(this.#c, SPAWN_STACK_SIZE);
     const args = cloneArguments({
       stack,
-      pid: Deno.UnsafePointer.value(Deno.UnsafePointer.of(numbers)),
+      pid: addressOf(numbers),
       newPidNamespace,
     });
-    this.#sibling ??= new Deno.UnsafeFnPointer(this.#makeCode(bytesOf(SPAWN_LISTING)), SPAWN_DECLARATION);
+    this.#sibling ??= this.#functionOf(SPAWN_LISTING, SPAWN_DECLARATION);
     const made = Number(this.#sibling.call(args, BigInt(CLONE_ARGS_SIZE), executable, this.#argv, this.#envp));
     this.#c.munmap(stack, BigInt(SPAWN_STACK_SIZE));
     if (made < 0) throw failure("clone3", made, `Cannot make task ${pid} as a child of our parent`);
@@ -596,7 +571,7 @@ export class LinuxSys implements Sys, Disposable {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const object = pid === -1 ? "any task" : `task ${pid}`;
-      if (this.#interrupted()) {
+      if (this.#signals.hasNews) {
         const signal = this.caughtSignal();
         throw new SysError("waitpid", "EINTR", `Cannot wait for ${object}`, `signal ${signal} was caught`);
       }
@@ -604,7 +579,7 @@ export class LinuxSys implements Sys, Disposable {
       if (remaining <= 0) {
         throw new SysError("waitpid", "ETIMEDOUT", `Cannot wait for ${object}`, `nothing in ${timeoutMs} ms`);
       }
-      this.#tickWithin(remaining);
+      this.#signals.tickWithin(remaining);
       const result = this.#waitOnce(target, wanted);
       if (result !== undefined) return result;
     }
@@ -614,20 +589,15 @@ export class LinuxSys implements Sys, Disposable {
 
   cpuid(leaf: number, subleaf: number): readonly [number, number, number, number] {
     if (Deno.build.arch !== "x86_64") return [0, 0, 0, 0];
-    this.#cpuid ??= new Deno.UnsafeFnPointer(this.#makeCode(bytesOf(CPUID_LISTING)), CPUID_DECLARATION);
+    this.#cpuid ??= this.#functionOf(CPUID_LISTING, CPUID_DECLARATION);
     const registers = new Uint32Array(new ArrayBuffer(64));
     this.#cpuid.call(leaf, subleaf, registers);
     const [eax = 0, ebx = 0, ecx = 0, edx = 0] = registers;
     return [eax, ebx, ecx, edx];
   }
 
-  /** A page with machine code of our own. */
-  #makeCode<T extends Deno.ForeignFunction>(code: Uint8Array): Deno.PointerObject<T> {
-    const page = this.#mapPage();
-    new Uint8Array(memoryAt(page, PAGE)).set(code);
-    const result = this.#c.mprotect(page, BigInt(PAGE), k.PROT_READ | k.PROT_EXEC);
-    if (result !== 0) throw failure("mprotect", result, "Cannot run instructions of our own");
-    return pointerTo<T>(page);
+  #functionOf<T extends Deno.ForeignFunction>(listing: Listing, declaration: T): Deno.UnsafeFnPointer<T> {
+    return new Deno.UnsafeFnPointer(pointerTo<T>(mapCode(this.#c, bytesOf(listing))), declaration);
   }
 
   // ---- ourselves
@@ -646,34 +616,23 @@ export class LinuxSys implements Sys, Disposable {
 
   /** Repeated, it forgets what was caught. */
   catchSignals(): void {
-    const handlers = this.#signalHandlers();
-    for (const signal of CAUGHT) this.#handle(signal, handlers.address, { evenIgnored: false });
-    Atomics.store(handlers.words, CAUGHT_WORD, 0);
-    this.#caughtIsKnown = false;
+    this.#signals.catch();
   }
 
   caughtSignal(): number {
-    if (this.#handlers === undefined) return 0;
-    const signal = Atomics.load(this.#handlers.words, CAUGHT_WORD);
-    if (signal !== 0) this.#caughtIsKnown = true;
-    return signal;
+    return this.#signals.caught();
   }
 
   takeSignal(): number {
-    this.#caughtIsKnown = false;
-    return this.#handlers === undefined ? 0 : Atomics.exchange(this.#handlers.words, CAUGHT_WORD, 0);
+    return this.#signals.take();
   }
 
   ignoreSignals(): void {
-    for (const signal of CAUGHT) this.ignoreSignal(signal);
+    this.#signals.ignoreAll();
   }
 
-  /** `release` leaves it so: it puts back only what our handlers took the place of, and they are gone. */
   ignoreSignal(signal: number): void {
-    const action = words(SIGACTION_WORDS);
-    action[0] = k.SIG_IGN;
-    const result = this.#c.sigaction(signal, action, null);
-    if (result !== 0) throw failure("sigaction", result, `Cannot ignore signal ${signal}`);
+    this.#signals.ignore(signal);
   }
 
   setChildSubreaper(on: boolean): void {
@@ -687,7 +646,7 @@ export class LinuxSys implements Sys, Disposable {
     const duration = words(2);
     for (;;) {
       const remaining = deadline - performance.now();
-      if (remaining <= 0 || this.#interrupted()) return;
+      if (remaining <= 0 || this.#signals.hasNews) return;
       // In short pieces, because a signal to the process may be handled by another thread, and not wake this one.
       setTime(duration, 0, Math.min(remaining, TICK_MS));
       this.#c.nanosleep(duration, null);
@@ -709,7 +668,7 @@ export class LinuxSys implements Sys, Disposable {
   }
 
   /** `text` as a C string in the scratch memory for paths, good until the next path is encoded. */
-  #encode(call: string, text: string): CString {
+  #encode(call: string, text: string): Uint8Array<ArrayBuffer> {
     const length = encodeTextInto(text, this.#path);
     if (length === undefined || length === PATH_SCRATCH) {
       throw new SysError(call, "ENAMETOOLONG", `Cannot use the path ${quote(`${text.slice(0, 80)}…`)}`);
@@ -733,98 +692,9 @@ export class LinuxSys implements Sys, Disposable {
     if (found === 0 || found === -EINTR) return undefined;
     throw failure("waitpid", found, `Cannot wait for ${pid === -1 ? "any task" : `task ${pid}`}`);
   }
-
-  #interrupted(): boolean {
-    return !this.#caughtIsKnown && this.#handlers !== undefined &&
-      Atomics.load(this.#handlers.words, CAUGHT_WORD) !== 0;
-  }
-
-  /**
-   * Makes SIGALRM interrupt this thread within `ms`, and each TICK_MS: armed once, it costs nothing to the waits
-   * that follow, and an interruption that comes too early for a wait is followed by another.
-   */
-  #tickWithin(ms: number): void {
-    if (this.#timer !== undefined && ms >= TICK_MS) return;
-    this.#timer ??= this.#makeTimer();
-    const spec = words(4);
-    setTime(spec, 0, TICK_MS);
-    setTime(spec, 2, Math.min(Math.max(ms, 0.01), TICK_MS));
-    const result = this.#c.timer_settime(k.SYS_TIMER_SETTIME, this.#timer, 0n, spec, null);
-    if (result !== 0) throw failure("timer_settime", result, "Cannot start the timer for waits");
-  }
-
-  /** A timer that signals this very thread, which need not be the one that the kernel would choose. */
-  #makeTimer(): bigint {
-    const address = this.#signalHandlers().address + BigInt(HANDLER_SIZE);
-    this.#handle(k.SIGALRM, address, { evenIgnored: true });
-    const alarm = words(16);
-    alarm[0] = 1n << BigInt(k.SIGALRM - 1);
-    this.#c.pthread_sigmask(k.SIG_UNBLOCK, alarm, this.#savedMask);
-    const event = new Int32Array(new ArrayBuffer(64)); // struct sigevent: value (2), signal, kind, thread
-    event.set([0, 0, k.SIGALRM, k.SIGEV_THREAD_ID, this.#c.gettid()]);
-    const timer = new Int32Array(new ArrayBuffer(64));
-    const result = this.#c.timer_create(k.SYS_TIMER_CREATE, BigInt(k.CLOCK_MONOTONIC), event, timer);
-    if (result !== 0) throw failure("timer_create", result, "Cannot make the timer for waits");
-    return BigInt(timer[0] ?? 0);
-  }
-
-  /** Installs the handler at `address`, without SA_RESTART; the action before is kept for `release`. */
-  #handle(signal: number, address: bigint, options: { evenIgnored: boolean }): void {
-    if (this.#savedActions.has(signal)) return;
-    const before = words(SIGACTION_WORDS);
-    const asked = this.#c.sigaction(signal, null, before);
-    if (asked !== 0) throw failure("sigaction", asked, `Cannot tell the handler of signal ${signal}`);
-    if (before[0] === k.SIG_IGN && !options.evenIgnored) return;
-    const action = words(SIGACTION_WORDS);
-    action[0] = address;
-    const result = this.#c.sigaction(signal, action, null);
-    if (result !== 0) throw failure("sigaction", result, `Cannot handle signal ${signal}`);
-    this.#savedActions.set(signal, before);
-  }
-
-  /** Unless someone else, such as Deno, has installed a handler in the meantime; it may call ours, which does no harm. */
-  #putBack(signal: number, action: BigUint64Array<ArrayBuffer>): void {
-    const now = words(SIGACTION_WORDS);
-    this.#c.sigaction(signal, null, now);
-    const ours = this.#signalHandlers().address;
-    if (now[0] === ours || now[0] === ours + BigInt(HANDLER_SIZE)) this.#c.sigaction(signal, action, null);
-  }
-
-  /** Both pages stay mapped for good: another thread may be in a handler, or another handler call it, after `release`. */
-  #signalHandlers(): SignalHandlers {
-    if (this.#handlers !== undefined) return this.#handlers;
-    const memory = this.#mapPage();
-    const code = this.#mapPage();
-    const page = new Uint8Array(memoryAt(code, PAGE));
-    page.set(buildHandler(memory + BigInt(CAUGHT_WORD * 4)), 0);
-    page.set(buildHandler(memory + BigInt(TICK_WORD * 4)), HANDLER_SIZE);
-    const result = this.#c.mprotect(code, BigInt(PAGE), k.PROT_READ | k.PROT_EXEC);
-    if (result !== 0) throw failure("mprotect", result, "Cannot make the signal handlers executable");
-    this.#handlers = { address: code, words: new Int32Array(memoryAt(memory, PAGE)) };
-    return this.#handlers;
-  }
-
-  /** Returns its address. */
-  #mapPage(): bigint {
-    return this.#map(PAGE);
-  }
-
-  #map(size: number): bigint {
-    const page = this.#c.mmap(0n, BigInt(size), k.PROT_READ | k.PROT_WRITE, k.MAP_PRIVATE | k.MAP_ANONYMOUS, -1, 0n);
-    if (page < 0n) throw failure("mmap", page, `Cannot map ${size} bytes of memory`);
-    return page;
-  }
 }
-
-type CString = Uint8Array<ArrayBuffer>;
 
 type CpuidFunction = Deno.UnsafeFnPointer<typeof CPUID_DECLARATION>;
-
-interface SignalHandlers {
-  /** Of the handler that sets CAUGHT_WORD; the one that sets TICK_WORD follows it by HANDLER_SIZE. */
-  readonly address: bigint;
-  readonly words: Int32Array<ArrayBuffer>;
-}
 
 /** Appends what `records`, a run of `struct linux_dirent64`, says: 16 bytes, u16 length, u8 kind, name. */
 function decodeEntries(records: Uint8Array<ArrayBuffer>, entries: DirectoryEntry[]): void {
@@ -851,15 +721,6 @@ function requirePositive(pid: number): number {
   return pid;
 }
 
-function unshared(memory: Uint8Array): Uint8Array<ArrayBuffer> {
-  if (isUnshared(memory)) return memory;
-  throw new TypeError("Cannot use memory that JavaScript threads share");
-}
-
-function isUnshared(memory: Uint8Array): memory is Uint8Array<ArrayBuffer> {
-  return memory.buffer instanceof ArrayBuffer;
-}
-
 function registerMemory(registers: BigUint64Array): Uint8Array<ArrayBuffer> {
   if (registers.length !== REGISTER_WORDS) {
     throw new RangeError(`Cannot hold registers in ${registers.length} words: ${REGISTER_WORDS} are needed`);
@@ -867,43 +728,7 @@ function registerMemory(registers: BigUint64Array): Uint8Array<ArrayBuffer> {
   return unshared(new Uint8Array(registers.buffer, registers.byteOffset, registers.byteLength));
 }
 
-/** Memory through `ArrayBuffer`, which V8 never moves. */
-function bytes(size: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(new ArrayBuffer(size));
-}
-
-function words(count: number): BigUint64Array<ArrayBuffer> {
-  return new BigUint64Array(new ArrayBuffer(count * 8));
-}
-
-function cString(text: string): CString {
-  return encodeText(`${text}\0`);
-}
-
 /** As makedev(3) makes it of numbers that the kernel has: 12 bits and 20 bits. */
 function makeDevice(major: number, minor: number): number {
   return (major << 8 | minor & 0xff | (minor & ~0xff) << 12) >>> 0;
-}
-
-/** The caller keeps `memory` alive for as long as the address is used. */
-function addressOf(memory: Uint8Array<ArrayBuffer>): bigint {
-  return Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory));
-}
-
-function pointerTo<T = unknown>(address: bigint): Deno.PointerObject<T> {
-  const pointer = Deno.UnsafePointer.create<T>(address);
-  if (pointer === null) throw new Error("Cannot use memory at address 0");
-  return pointer;
-}
-
-/** Memory that JavaScript does not own: whoever unmaps it sees to it that the buffer is not used any more. */
-function memoryAt(address: bigint, size: number): ArrayBuffer {
-  return Deno.UnsafePointerView.getArrayBuffer(pointerTo(address), size);
-}
-
-/** Puts `ms` as seconds and nanoseconds, `struct timespec`, at word `at`. */
-function setTime(memory: BigUint64Array<ArrayBuffer>, at: number, ms: number): void {
-  const nanoseconds = BigInt(Math.ceil(ms * 1e6));
-  memory[at] = nanoseconds / 1_000_000_000n;
-  memory[at + 1] = nanoseconds % 1_000_000_000n;
 }

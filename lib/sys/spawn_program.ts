@@ -1,5 +1,6 @@
-import { encodeText } from "../text.ts";
+import { cString } from "../text.ts";
 import type { Libc } from "./libc.ts";
+import { addressOf } from "./memory.ts";
 
 /** More than any C library takes for its opaque structures. */
 const STRUCTURE_SIZE = 512;
@@ -33,7 +34,7 @@ export function spawnProgram({ symbols: c }: Libc, { path, args = [], environmen
   const argv = new StringArray([path, ...args]);
   const entries = Object.entries({ ...environmentOfCaller(), ...environment });
   const envp = new StringArray(entries.map(([name, value]) => `${name}=${value}`));
-  const file = encodeText(`${path}\0`);
+  const file = cString(path);
   const code = c.posix_spawnp(pid, file, actions, attributes, argv.pointers, envp.pointers);
   c.posix_spawn_file_actions_destroy(actions);
   c.posix_spawnattr_destroy(attributes);
@@ -57,10 +58,10 @@ class StringArray {
   readonly #texts: readonly Uint8Array<ArrayBuffer>[];
 
   constructor(texts: readonly string[]) {
-    this.#texts = texts.map((text) => encodeText(`${text}\0`));
+    this.#texts = texts.map((text) => cString(text));
     this.pointers = new BigUint64Array(texts.length + 1);
     this.#texts.forEach((text, index) => {
-      this.pointers[index] = Deno.UnsafePointer.value(Deno.UnsafePointer.of(text));
+      this.pointers[index] = addressOf(text);
     });
   }
 }

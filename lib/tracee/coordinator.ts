@@ -4,7 +4,8 @@ import { readText } from "../sys/files.ts";
 import type { SharedMemory } from "../sys/sys.ts";
 import { CODE_OFFSET, makeElf, PROGRAM_BASE } from "./elf.ts";
 import type { Architecture } from "./architecture.ts";
-import { cString, type RemoteCall } from "./remote_call.ts";
+import { cString } from "../text.ts";
+import type { RemoteCall } from "./remote_call.ts";
 import type { Slots } from "./slots.ts";
 import { Tracee, type TraceeContext } from "./tracee.ts";
 

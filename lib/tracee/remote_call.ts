@@ -1,5 +1,3 @@
-import { encodeText } from "../text.ts";
-
 /**
  * A system call for a tracee to make. An argument is a number, something that it shall point to, or the address of
  * another slot.
@@ -64,11 +62,6 @@ export interface CallPurpose {
   /** `Cannot create task 77 "sh"`. */
   attempt(): string;
   hint?(code: string): string | undefined;
-}
-
-/** `text` as C wants it: its bytes with a NUL at the end. */
-export function cString(text: string): Uint8Array {
-  return encodeText(`${text}\0`);
 }
 
 /** Size of `struct clone_args` (linux/sched.h), with its eleven 64-bit fields. */

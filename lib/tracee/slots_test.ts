@@ -11,7 +11,8 @@ import {
   SLOT_START,
   SLOT_TABLE,
 } from "./agent_layout.ts";
-import { CLONE_ARGS_SIZE, cString, type RemoteArgument, type RemoteCall } from "./remote_call.ts";
+import { cString } from "../text.ts";
+import { CLONE_ARGS_SIZE, type RemoteArgument, type RemoteCall } from "./remote_call.ts";
 import { Slots } from "./slots.ts";
 
 const BASE = 0x41000;

@@ -1,5 +1,6 @@
 import type { DescriptorStep, Handle, TaskContents } from "../../plan/contents/contents_plan.ts";
-import { cString, type RemoteCall } from "../../tracee/remote_call.ts";
+import { cString } from "../../text.ts";
+import type { RemoteCall } from "../../tracee/remote_call.ts";
 import { type ContentsContext, descriptorOf, LowestDescriptors, remoteCall } from "./remote.ts";
 
 const O_CLOEXEC = 0o2000000;

@@ -1,5 +1,6 @@
 import type { Handle, MemoryStep, TaskContents } from "../../plan/contents/contents_plan.ts";
-import { cString, type RemoteCall } from "../../tracee/remote_call.ts";
+import { cString } from "../../text.ts";
+import type { RemoteCall } from "../../tracee/remote_call.ts";
 import { fetch } from "./compile_descriptors.ts";
 import { fillPages } from "./fill_pages.ts";
 import type { ResolvedStep } from "./page_comparison.ts";

@@ -1,6 +1,7 @@
 import type { FillStep, Handle } from "../../plan/contents/contents_plan.ts";
 import type { RingStep } from "../../plan/contents/memory/plan_rings.ts";
-import { cString, type RemoteCall } from "../../tracee/remote_call.ts";
+import { cString } from "../../text.ts";
+import type { RemoteCall } from "../../tracee/remote_call.ts";
 import { fetch } from "./compile_descriptors.ts";
 import { type ContentsContext, remoteCall, words } from "./remote.ts";
 

@@ -1,4 +1,4 @@
-import { encodeText } from "../../text.ts";
+import { cString } from "../../text.ts";
 import { encodeNetlink, NLM_F_ACK, NLM_F_REQUEST } from "./netlink.ts";
 
 /** Messages of netlink(7) to nftables (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h). */
@@ -31,7 +31,7 @@ function encodeGeneric(family: number, subsystem: number): Uint8Array {
 
 /** The attribute begins with its length, and ends at a multiple of 4. */
 function encodeName(name: string): Uint8Array {
-  const text = encodeText(`${name}\0`);
+  const text = cString(name);
   const length = ATTRIBUTE_HEADER_SIZE + text.length;
   const bytes = new Uint8Array(Math.ceil(length / 4) * 4);
   const view = new DataView(bytes.buffer);

@@ -1,7 +1,8 @@
 import { SysError } from "../../errors.ts";
 import type { MasterOpening } from "../../plan/contents/terminals_plan.ts";
 import { TIOCGPTN } from "../../sys/constants.ts";
-import { cString, type RemoteCall } from "../../tracee/remote_call.ts";
+import { cString } from "../../text.ts";
+import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee } from "../../tracee/tracee.ts";
 import { close, duplicate } from "./files/file_calls.ts";
 import { type ContentsContext, integers, LowestDescriptors, remoteCall } from "./remote.ts";

@@ -1,7 +1,8 @@
 import type { Handle } from "../../plan/contents/contents_plan.ts";
 import type { SessionStep } from "../../plan/contents/terminals_plan.ts";
 import { TIOCEXCL, TIOCSCTTY, TIOCSPGRP } from "../../sys/constants.ts";
-import { cString, type RemoteCall } from "../../tracee/remote_call.ts";
+import { cString } from "../../text.ts";
+import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee } from "../../tracee/tracee.ts";
 import { fetch } from "./compile_descriptors.ts";
 import { close, duplicate } from "./files/file_calls.ts";

@@ -1,5 +1,6 @@
 import type { AddMarkStep, FanotifyStep } from "../../../plan/contents/files/plan_fanotify.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { descriptorOf, remoteCall } from "../remote.ts";
 import { create, type FilesContext, watchedPath } from "./file_calls.ts";
 

@@ -17,7 +17,8 @@ import {
   S_IFREG,
   SEEK_SET,
 } from "../../../sys/constants.ts";
-import { cString, type RemoteArgument, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteArgument, RemoteCall } from "../../../tracee/remote_call.ts";
 import { descriptorOf, remoteCall, words } from "../remote.ts";
 import { close, create, type FilesContext } from "./file_calls.ts";
 import { openAs } from "./open_path.ts";

@@ -5,7 +5,8 @@ import type {
   SealStep,
   WriteStep,
 } from "../../../plan/contents/files/plan_memory_file.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { descriptorOf, remoteCall } from "../remote.ts";
 import { create, type FilesContext } from "./file_calls.ts";
 import { writeContent } from "./write_content.ts";

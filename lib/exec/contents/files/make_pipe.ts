@@ -1,5 +1,6 @@
 import type { PipeStep } from "../../../plan/contents/files/plan_pipe.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, type Purpose, remoteCall } from "../remote.ts";
 import { close, create, duplicate, type FilesContext } from "./file_calls.ts";
 

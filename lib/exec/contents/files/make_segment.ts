@@ -1,5 +1,6 @@
 import type { SegmentStep } from "../../../plan/contents/files/plan_segment.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type Purpose, remoteCall } from "../remote.ts";
 import { create, type FilesContext } from "./file_calls.ts";
 

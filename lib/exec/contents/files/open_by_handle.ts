@@ -1,5 +1,6 @@
 import type { OpenHandleStep } from "../../../plan/contents/files/plan_watched.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { integers, remoteCall } from "../remote.ts";
 import { close, create, type FilesContext } from "./file_calls.ts";
 

@@ -1,5 +1,6 @@
 import type { Opening, OpenLinkedStep, OpenPathStep } from "../../../plan/contents/files/plan_path.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { remoteCall } from "../remote.ts";
 import { create, type FilesContext } from "./file_calls.ts";
 import { linkName, makeParents, removeName } from "./temporary_name.ts";

@@ -1,6 +1,7 @@
 import type { OpenOwnTerminalStep } from "../../../plan/contents/files/plan_own_terminal.ts";
 import type { OpenTerminalStep } from "../../../plan/contents/files/plan_terminal_device.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { remoteCall } from "../remote.ts";
 import { create, type FilesContext } from "./file_calls.ts";
 

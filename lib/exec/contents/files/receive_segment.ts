@@ -1,6 +1,7 @@
 import { unmap } from "../../../model/inet_address.ts";
 import type { ConnectedSocket, TcpSegment } from "../../../plan/contents/files/plan_connection.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { integers, type Purpose, remoteCall } from "../remote.ts";
 import { close, type FilesContext } from "./file_calls.ts";
 import { AF_INET, AF_INET6, encodeEndpoint } from "./inet_address.ts";

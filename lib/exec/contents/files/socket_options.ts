@@ -1,5 +1,6 @@
 import type { SocketOptions, SocketTimeout } from "../../../model/files/socket_options.ts";
-import { cString, type RemoteCall, type StructReference } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall, StructReference } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, integers, remoteCall, words } from "../remote.ts";
 
 export const SOL_SOCKET = 1;

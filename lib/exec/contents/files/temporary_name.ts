@@ -1,5 +1,6 @@
 import type { TemporaryName } from "../../../plan/contents/files/plan_name.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { remoteCall } from "../remote.ts";
 import type { FilesContext } from "./file_calls.ts";
 

@@ -1,5 +1,6 @@
 import type { FileContent } from "../../../model/files/path_file.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { remoteCall, words } from "../remote.ts";
 import { close, type FilesContext } from "./file_calls.ts";
 

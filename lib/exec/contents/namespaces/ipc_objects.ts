@@ -1,7 +1,8 @@
 import type { IpcObject, MessageQueue, SemaphoreSet } from "../../../model/namespaces.ts";
 import type { IpcCreator, Made, SegmentStep } from "../../../plan/contents/namespaces/namespaces_plan.ts";
 import { O_RDONLY } from "../../../sys/constants.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { fillPages } from "../fill_pages.ts";
 import { type ContentsContext, type Purpose, remoteCall, words } from "../remote.ts";
 import {

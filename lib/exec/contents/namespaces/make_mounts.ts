@@ -7,7 +7,8 @@ import type {
   SharingStep,
 } from "../../../plan/contents/namespaces/mounts_plan.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, MNT_DETACH, O_DIRECTORY, O_PATH } from "../../../sys/constants.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, type Purpose, remoteCall, words } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import { writeTree } from "./write_tree.ts";

@@ -12,7 +12,8 @@ import {
   CLONE_NEWUTS,
   O_RDONLY,
 } from "../../../sys/constants.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, type LowestDescriptors, type Purpose, remoteCall } from "../remote.ts";
 import { leaveMounts, openHost, returnToHost } from "./make_mounts.ts";
 import { writeFile } from "./write_file.ts";

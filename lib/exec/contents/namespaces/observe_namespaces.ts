@@ -1,8 +1,7 @@
 import type { IpcObject, UtsNamespace } from "../../../model/namespaces.ts";
 import type { IpcPlan, NamespacesPlan, Sysctl } from "../../../plan/contents/namespaces/namespaces_plan.ts";
 import { O_RDONLY } from "../../../sys/constants.ts";
-import { decodeText } from "../../../text.ts";
-import { cString } from "../../../tracee/remote_call.ts";
+import { cString, decodeText } from "../../../text.ts";
 import type { ObservedNamespaces } from "../../../verify/contents/verify_namespaces.ts";
 import { type Purpose, remoteCall } from "../remote.ts";
 import {

@@ -14,7 +14,8 @@ import {
 import type { RouteRequest } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { Sys } from "../../../sys/sys.ts";
 import { AT_FDCWD, CLONE_NEWNET, O_RDONLY } from "../../../sys/constants.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import {
   AF_NETLINK,
   ANSWER_SIZE,

@@ -1,6 +1,6 @@
 import { O_WRONLY } from "../../../sys/constants.ts";
-import { encodeText } from "../../../text.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString, encodeText } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type Purpose, remoteCall } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 

@@ -12,7 +12,8 @@ import {
   S_IFREG,
   SEEK_SET,
 } from "../../../sys/constants.ts";
-import { cString, type RemoteArgument, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString } from "../../../text.ts";
+import type { RemoteArgument, RemoteCall } from "../../../tracee/remote_call.ts";
 import { type Purpose, remoteCall, words } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 

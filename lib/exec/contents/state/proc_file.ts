@@ -1,5 +1,5 @@
-import { encodeText } from "../../../text.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString, encodeText } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, remoteCall } from "../remote.ts";
 
 const AT_FDCWD = -100;

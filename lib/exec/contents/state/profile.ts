@@ -1,6 +1,6 @@
 import type { TaskContents, ThreadContents } from "../../../plan/contents/contents_plan.ts";
-import { encodeText } from "../../../text.ts";
-import { cString, type RemoteCall } from "../../../tracee/remote_call.ts";
+import { cString, encodeText } from "../../../text.ts";
+import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, remoteCall } from "../remote.ts";
 
 const AT_FDCWD = -100;

@@ -1,6 +1,7 @@
 import { absolutePath } from "../../../../model/files/unix_name.ts";
 import type { BindSocket, BoundPath, NamePlace } from "../../../../plan/contents/files/unix/unix_step.ts";
-import { cString, type RemoteCall } from "../../../../tracee/remote_call.ts";
+import { cString } from "../../../../text.ts";
+import type { RemoteCall } from "../../../../tracee/remote_call.ts";
 import { descriptorOf, type Purpose, remoteCall } from "../../remote.ts";
 import { close, create, type FilesContext } from "../file_calls.ts";
 import { encodeAbstract, encodePath } from "./unix_address.ts";
