@@ -19,9 +19,16 @@ function makeWriter(stream: { writeSync(data: Uint8Array): number }): (text: str
   };
 }
 
+/** The head of the self-extracting executable, of which we see nothing else, tells the name that it was called by. */
+function calledAs(): string {
+  const path = Deno.env.get("CGRESTORE_CALLED_AS") ?? Deno.readTextFileSync("/proc/self/cmdline").split("\0")[0];
+  return path?.split("/").at(-1) ?? "";
+}
+
 // Not Deno.exit: what ends that way leaves no code cache for the next start.
 Deno.exitCode = run(Deno.args, {
   openSys: openLinuxSys,
+  calledAs,
   output: {
     out: makeWriter(Deno.stdout),
     err: makeWriter(Deno.stderr),

@@ -70,7 +70,7 @@ find_cache
 refuse_unless_private "$cache"
 [ -x "$cache/$key/deno" ] || unpack || exit
 # Programs that cgrestore starts get the caller's variables: CGRESTORE_SET names ours, CGRESTORE_CALLERS_… are theirs.
-export CGRESTORE_SET="DENO_DIR DENO_NO_UPDATE_CHECK GLIBC_TUNABLES"
+export CGRESTORE_SET="CGRESTORE_CALLED_AS DENO_DIR DENO_NO_UPDATE_CHECK GLIBC_TUNABLES" CGRESTORE_CALLED_AS="$0"
 [ -z "${DENO_DIR+set}" ] || export CGRESTORE_CALLERS_DENO_DIR="$DENO_DIR"
 [ -z "${DENO_NO_UPDATE_CHECK+set}" ] || export CGRESTORE_CALLERS_DENO_NO_UPDATE_CHECK="$DENO_NO_UPDATE_CHECK"
 [ -z "${GLIBC_TUNABLES+set}" ] || export CGRESTORE_CALLERS_GLIBC_TUNABLES="$GLIBC_TUNABLES"

@@ -1,4 +1,5 @@
 import { type CommandName, COMMANDS, findCommand, OPTIONS, type OptionSpec } from "./options.ts";
+import { CRIU_VERSION, VERSION } from "./version.ts";
 
 const WIDTH = 80;
 /** Column in which the explanation of an option begins. */
@@ -22,9 +23,14 @@ export function renderHelp(topic?: CommandName): string {
   return (topic === undefined ? renderOverview() : renderCommand(topic)).join("\n") + "\n";
 }
 
-/** The version, as a line. */
-export function renderVersion(version: string): string {
-  return `cgrestore ${version}\n`;
+/**
+ * The version, as a line. Who calls us `criu` gets the one of CRIU that may be counted on, in CRIU's form: LXC restores
+ * nothing before it has read it (`criu_version_ok` in its criu.c).
+ */
+export function renderVersion(calledAs: string): string {
+  const ours = `cgrestore ${VERSION}`;
+  const { major, minor } = CRIU_VERSION;
+  return calledAs === "criu" ? `Version: ${major}.${minor} (${ours})\n` : `${ours}\n`;
 }
 
 function renderOverview(): string[] {

@@ -76,6 +76,9 @@ const READING: readonly CommandName[] = ["restore", "plan", "show"];
 const PLANNING: readonly CommandName[] = ["restore", "plan"];
 const RESTORING: readonly CommandName[] = ["restore"];
 
+/** Flags that change nothing here. */
+export const OF_DUMPS = ["link-remap", "enable-external-sharing", "enable-external-masters"] as const;
+
 /** Options in the order of the help text. */
 export const OPTIONS: readonly OptionSpec[] = [
   {
@@ -152,6 +155,18 @@ export const OPTIONS: readonly OptionSpec[] = [
     kind: "flag",
     commands: RESTORING,
     help: "Accepted because callers of CRIU pass it: locks of files are restored when the checkpoint has them",
+  },
+  ...OF_DUMPS.map((name) => ({
+    ...{ name, kind: "flag", commands: RESTORING } as const,
+    help: "Accepted because LXC passes it to CRIU: it is for dumping",
+  })),
+  {
+    name: "enable-fs",
+    kind: "value",
+    value: "TYPE",
+    repeatable: true,
+    commands: RESTORING,
+    help: "Accepted because LXC passes it to CRIU: it is for dumping",
   },
   {
     name: "shell-job",

@@ -2,7 +2,7 @@ import { UsageError } from "../errors.ts";
 import { MANAGE_MODES, type PlanOptions } from "../plan/plan.ts";
 import type { Invocation } from "./invocation.ts";
 import { nearest } from "./nearest.ts";
-import { type CommandName, COMMANDS, findCommand, OPTIONS, type OptionSpec } from "./options.ts";
+import { type CommandName, COMMANDS, findCommand, OF_DUMPS, OPTIONS, type OptionSpec } from "./options.ts";
 import { optional, OptionReader, perhaps } from "./option_reader.ts";
 import { readPlanOptions } from "./read_plan_options.ts";
 import { tokenizeArgs, type Tokens, withDashes } from "./tokenize_args.ts";
@@ -37,7 +37,8 @@ function buildInvocation(command: CommandName, reader: OptionReader): Invocation
   const reading = readingOptions(reader);
   if (command === "show") return { command, ...reading };
   const planOptions = readPlanOptions(reader);
-  reader.flag("file-locks");
+  for (const name of ["file-locks", ...OF_DUMPS]) reader.flag(name);
+  reader.values("enable-fs");
   const restore = {
     workDir: reader.value("work-dir") ?? reading.images,
     ...optional("logFile", reader.value("log-file")),

@@ -98,6 +98,10 @@ Deno.test("parseArgs() understands", async (t) => {
     ["--external macvlan[a]:b", planOptions({ parents: [{ inner: "a", parent: "b" }] })],
     ["--external mnt[]:ms", withMounts({ takesDetected: true })],
     ["--file-locks", RESTORE],
+    [
+      "--link-remap --enable-external-sharing --enable-external-masters --enable-fs hugetlbfs --enable-fs tracefs",
+      RESTORE,
+    ],
     ["-l", RESTORE],
     ["-j", { ...RESTORE, wait: true, planOptions: { ...PLAN_OPTIONS, shellJob: true } }],
     ["-d --no-shell-job --shell-job", restore({ detached: true, planOptions: { ...PLAN_OPTIONS, shellJob: true } })],

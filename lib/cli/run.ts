@@ -9,7 +9,6 @@ import { runLogged } from "./run_logged.ts";
 import { runPlan } from "./run_plan.ts";
 import { runShow } from "./run_show.ts";
 import { runSwrk } from "./swrk/run_swrk.ts";
-import { VERSION } from "./version.ts";
 
 /** Opens the kernel; called once, and only by commands that need it. */
 export type OpenSys = () => Sys & Disposable;
@@ -18,6 +17,8 @@ export type OpenSys = () => Sys & Disposable;
 export interface Surroundings {
   readonly openSys: OpenSys;
   readonly output: Output;
+  /** The name that the caller used for this program, without directories. */
+  readonly calledAs: () => string;
 }
 
 /** Runs a command line, without the program's name. Returns the exit status; never throws. */
@@ -31,9 +32,9 @@ export function run(argv: readonly string[], surroundings: Surroundings): number
   }
 }
 
-function runInvocation(invocation: Invocation, { openSys, output }: Surroundings): number {
+function runInvocation(invocation: Invocation, { openSys, output, calledAs }: Surroundings): number {
   if (invocation.command === "help") output.out(renderHelp(invocation.topic));
-  if (invocation.command === "version") output.out(renderVersion(VERSION));
+  if (invocation.command === "version") output.out(renderVersion(calledAs()));
   if (invocation.command === "help" || invocation.command === "version") return 0;
   using sys = openSys();
   switch (invocation.command) {

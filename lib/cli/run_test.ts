@@ -9,7 +9,7 @@ interface Call {
 }
 
 /** What a run left behind: status, texts, the calls of the kernel, and the log file. */
-function runWithFailingSys(args: string, failingCall = "catchSignals") {
+function runWithFailingSys(args: string, failingCall = "catchSignals", calledAs = "cgrestore") {
   const texts = { out: "", err: "", file: "" };
   const calls: Call[] = [];
   const answer = (name: string, call: readonly unknown[]): unknown => {
@@ -31,6 +31,7 @@ function runWithFailingSys(args: string, failingCall = "catchSignals") {
       calls.push({ name: "openSys", args: [] });
       return sys;
     },
+    calledAs: () => calledAs,
     output: {
       out: (text) => void (texts.out += text),
       err: (text) => void (texts.err += text),
@@ -57,6 +58,12 @@ Deno.test("run() answers without the kernel", async (t) => {
       deepEqual(result.calls, []);
     });
   }
+});
+
+Deno.test("run() tells who calls it criu which CRIU it stands for", () => {
+  const { status, out, err } = runWithFailingSys("--version", undefined, "criu");
+  deepEqual([status, err], [0, ""]);
+  match(out, /^Version: 4\.2 \(cgrestore \d+\.\d+\.\d+\)\n$/);
 });
 
 Deno.test("run() opens the log before anything else, and tells the failure in it", () => {

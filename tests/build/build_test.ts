@@ -104,7 +104,7 @@ Deno.test("the self-extracting executable", async (t) => {
       const own = { DENO_DIR: "/own", GLIBC_TUNABLES: "" };
       const { stdout } = await run(executable, ["environment"], { env: { ...shared.env, ...own } });
       const { CGRESTORE_SET: names, DENO_DIR, GLIBC_TUNABLES, ...others } = JSON.parse(stdout);
-      assert.equal(names, "DENO_DIR DENO_NO_UPDATE_CHECK GLIBC_TUNABLES");
+      assert.equal(names, "CGRESTORE_CALLED_AS DENO_DIR DENO_NO_UPDATE_CHECK GLIBC_TUNABLES");
       assert.notEqual(DENO_DIR, own.DENO_DIR);
       assert.equal(GLIBC_TUNABLES, own.GLIBC_TUNABLES);
       const saved = Object.entries(others).filter(([name]) => name.startsWith("CGRESTORE_CALLERS_"));

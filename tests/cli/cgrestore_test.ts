@@ -23,7 +23,11 @@ interface Result {
 }
 
 function cgrestore(...args: string[]): Result {
-  const { code, stdout, stderr } = new Deno.Command(executable, {
+  return runProgram(executable, ...args);
+}
+
+function runProgram(program: string, ...args: string[]): Result {
+  const { code, stdout, stderr } = new Deno.Command(program, {
     args,
     env: { CGRESTORE_CACHE: join(work, "cache") },
     stdin: "null",
@@ -44,6 +48,11 @@ Deno.test({ name: "the executable", ...requires("the executable", "root") }, asy
   await t.step("tells its version and help on standard output", () => {
     deepEqual(cgrestore("--version"), { status: 0, out: "cgrestore 0.1.0\n", err: "" });
     match(cgrestore("--help").out, /--images/);
+  });
+  await t.step("is CRIU for who calls it criu", () => {
+    const criu = join(work, "criu");
+    Deno.symlinkSync(executable, criu);
+    deepEqual(runProgram(criu, "--version"), { status: 0, out: "Version: 4.2 (cgrestore 0.1.0)\n", err: "" });
   });
   await t.step("2: tells all usage mistakes on standard error", () => {
     const { status, out, err } = cgrestore("--imges", "x", "--manage-cgroups=sotf");

@@ -8,14 +8,14 @@ import type { Sys } from "../../sys/sys.ts";
 import type { SwrkInvocation } from "../invocation.ts";
 import type { Output, Stage } from "../output.ts";
 import { runLogged } from "../run_logged.ts";
-import { VERSION } from "../version.ts";
+import { CRIU_VERSION, VERSION } from "../version.ts";
 import { buildInvocation } from "./build_invocation.ts";
 import { Caller } from "./caller.ts";
 import { REQUEST } from "./encode_response.ts";
 import { type ConfigLine, parseConfig } from "./parse_config.ts";
 
 /** Whose requests are understood: callers refuse a CRIU that is too old for what they ask. */
-const PROTOCOL = { major: 4, minor: 2, name: `cgrestore ${VERSION}` };
+const PROTOCOL = { ...CRIU_VERSION, name: `cgrestore ${VERSION}` };
 
 /** How errors are told to callers. */
 const PLAIN = { color: false, verbosity: 0 };

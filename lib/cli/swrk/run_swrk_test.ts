@@ -54,7 +54,7 @@ function serve(requests: readonly (Request | Uint8Array)[], { args = "swrk 3", c
     isTerminal: false,
     noColor: true,
   };
-  const status = run(args.split(" "), { openSys: () => sys, output });
+  const status = run(args.split(" "), { openSys: () => sys, output, calledAs: () => "criu" });
   return { status, answers, calls, ...texts };
 }
 

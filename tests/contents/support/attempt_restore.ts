@@ -82,6 +82,7 @@ function attemptRestore(faults: Faults, args: readonly string[]): Attempt {
   const faulty = new FaultySys(openLinuxSys(), faults);
   const status = run(["restore", ...args], {
     openSys: () => faulty.sys,
+    calledAs: () => "cgrestore",
     output: { out: () => {}, err: (text) => output += text, isTerminal: false, noColor: true },
   });
   return { status, output, calls: faulty.calls, remoteCalls: faulty.remoteCalls };

@@ -22,7 +22,7 @@ function openSys() {
 }
 
 const output = { out: write(Deno.stdout), err: write(Deno.stderr), isTerminal: false, noColor: true };
-Deno.exitCode = run(args, { openSys, output });
+Deno.exitCode = run(args, { openSys, output, calledAs: () => "criu" });
 Deno.removeSync(directory, { recursive: true });
 
 function write(stream: typeof Deno.stdout): (text: string) => void {
