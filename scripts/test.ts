@@ -59,6 +59,7 @@ const FIRST_VM_CONTENTS = [
   "tests/contents/container_network_test.ts",
   "tests/contents/containers_test.ts",
   "tests/contents/crun_failures_test.ts",
+  "tests/contents/docker_test.ts",
   "tests/contents/fixtures_test.ts",
   "tests/contents/profiles_test.ts",
   "tests/contents/runc_profile_test.ts",

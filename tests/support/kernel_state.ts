@@ -99,8 +99,9 @@ export interface MountState {
   readonly options: string;
 }
 
-export function describeMounts(): MountState[] {
-  return Deno.readTextFileSync("/proc/self/mountinfo").trimEnd().split("\n").map((line) => {
+/** The mounts that a task sees. */
+export function describeMounts(task: number | "self" = "self"): MountState[] {
+  return Deno.readTextFileSync(`/proc/${task}/mountinfo`).trimEnd().split("\n").map((line) => {
     const [before, after] = line.split(" - ") as [string, string];
     const [, , , root, mountPoint, mountOptions] = before.split(" ") as string[];
     const [type, , options] = after.split(" ") as string[];

@@ -9,6 +9,7 @@ export type Requirement =
   | "criu"
   | "iproute2"
   | "denort"
+  | "docker"
   | "node"
   | "python3"
   | "redis"
@@ -76,6 +77,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
   iproute2: () => (runs("ip", ["-V"]) ? undefined : "no ip"),
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
+  docker: () => (runs("dockerd", ["--version"]) ? undefined : "no docker"),
   node: () => (runs("node", ["--version"]) ? undefined : "no node"),
   python3: () => (runs("python3", ["--version"]) ? undefined : "no python3"),
   redis: () => (runs("redis-cli", ["--version"]) ? undefined : "no redis"),

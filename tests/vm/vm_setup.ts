@@ -14,11 +14,12 @@ export interface VmFiles {
 }
 
 const FREE_SPACE_MB = 512;
-/** The VM's own devices, and what CRIU's start-up probes ask for. */
+/** The VM's own devices, what CRIU's start-up probes ask for, and what the kernel loads by itself for Docker. */
 const MODULES = [
   ...["virtio_pci", "virtio_blk", "virtio_console", "ext4", "tun", "unix_diag", "inet_diag", "tcp_diag", "udp_diag"],
   ...["raw_diag", "af_packet_diag", "netlink_diag", "veth", "nfnetlink", "nf_tables", "nft_compat", "nf_conntrack"],
   ...["nf_conntrack_netlink", "ip_tables", "ip6_tables", "iptable_filter", "ip6table_filter", "xt_mark", "macvlan"],
+  ...["bridge", "overlay"],
 ];
 
 /** Directory of everything the VM needs; `CGRESTORE_VM_CACHE` moves it. */
@@ -116,12 +117,19 @@ async function makeRootDisk(disk: string, busybox: string): Promise<void> {
 }
 
 /**
- * Programs for containers: runc and crun, profiles for them, and what CRIU dumps files of a tmpfs and net namespaces
- * with. Of Debian's crun, only sid's can dump and restore; it is made for the C library that is here for CRIU.
+ * Programs for containers: runc, crun and Docker, profiles for them, and what CRIU dumps files of a tmpfs and net
+ * namespaces with. Of Debian's crun, only sid's can dump and restore; it is made for the C library that is here for
+ * CRIU. Its `libsystemd0` is Docker's, too: there is a place for one only.
  */
 const PROGRAMS = {
   bookworm: {
     "sbin/apparmor_parser": ["apparmor"],
+    "usr/bin/containerd": ["containerd"],
+    "usr/bin/containerd-shim-runc-v2": [],
+    "usr/bin/docker": ["docker.io", "libdevmapper1.02.1", "libudev1"],
+    "usr/bin/docker-init": ["tini"],
+    "usr/sbin/docker-proxy": [],
+    "usr/sbin/dockerd": [],
     "usr/sbin/runc": ["runc", "libseccomp2"],
     "bin/tar": ["tar", "libacl1", "libselinux1", "libpcre2-8-0"],
   },
@@ -178,6 +186,9 @@ async function fillRoot(tree: string, { criu, busybox }: { criu: string; busybox
   // Where the kernel looks for it.
   await Deno.symlink("../bin/busybox", `${tree}/usr/sbin/modprobe`);
   await Deno.writeTextFile(`${tree}/etc/vm`, "");
+  // Docker takes the first line that the parser says for its version: without the file, that is a warning.
+  await Deno.mkdir(`${tree}/etc/apparmor`);
+  await Deno.writeTextFile(`${tree}/etc/apparmor/parser.conf`, "");
   await Deno.writeTextFile(`${tree}/etc/passwd`, "root:x:0:0:root:/root:/bin/sh\n");
   await Deno.writeTextFile(`${tree}/etc/group`, "root:x:0:\n");
 }

@@ -1,9 +1,9 @@
 import { dirname } from "node:path/posix";
-import { cgrestoreCommand } from "../../support/run_cgrestore.ts";
 import { exists } from "../../support/exists.ts";
 import { waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
 import { compileHolder } from "./compile_holder.ts";
+import { writeCgrestore } from "./write_cgrestore.ts";
 
 /** What tests change of a container's configuration. */
 interface Configuration {
@@ -119,8 +119,7 @@ export class Container implements AsyncDisposable {
   async cgrestore(): Promise<string> {
     const path = `${this.directory}/bin/criu`;
     await Deno.mkdir(dirname(path), { recursive: true });
-    const command = cgrestoreCommand().map((word) => `'${word}'`).join(" ");
-    await Deno.writeTextFile(path, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+    await writeCgrestore(path);
     return path;
   }
 

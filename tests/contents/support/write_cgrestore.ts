@@ -1,0 +1,7 @@
+import { cgrestoreCommand } from "../../support/run_cgrestore.ts";
+
+/** Writes an executable that is cgrestore, whatever `cgrestoreCommand` needs for it. */
+export async function writeCgrestore(path: string): Promise<void> {
+  const command = cgrestoreCommand().map((word) => `'${word}'`).join(" ");
+  await Deno.writeTextFile(path, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+}
