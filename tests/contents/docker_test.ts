@@ -11,7 +11,7 @@ import {
 import { describeHierarchies, describePlace, waitUntil } from "../support/kernel_state.ts";
 import { requires } from "../support/skip.ts";
 import { describeContained, describeContainedMounts } from "./support/describe_contained.ts";
-import { Docker, type DockerContainer } from "./support/docker.ts";
+import { describeUnified, Docker, type DockerContainer } from "./support/docker.ts";
 
 /** Counts from 0 on, a line for each number. */
 const COUNT = "i=0; while :; do echo $i; i=$((i + 1)); sleep 0.1; done";
@@ -57,7 +57,7 @@ async function refuseDump(docker: Docker, container: DockerContainer): Promise<v
   await docker.useAsCriu("cgrestore");
   const { code, err } = await docker.attempt(["checkpoint", "create", container.id, "refused"]);
   assertEqual(code, 1);
-  assertMatch(err, /criu/);
+  assertMatch(err, /criu failed: type DUMP errno 0/);
 }
 
 /** What was there at a dump. */
@@ -77,9 +77,11 @@ async function dumpCounting(container: DockerContainer): Promise<Dumped> {
   return { state, mounts, length: container.lines.length };
 }
 
-/** It goes on counting, and has what it had, when cgrestore has restored it. */
+/** It goes on counting, and has what it had, when cgrestore has restored it. The host's cgroups are mounted as before. */
 async function restoreCounting(container: DockerContainer, { state, mounts, length }: Dumped): Promise<void> {
+  const unified = describeUnified();
   await container.restore("cgrestore");
+  assertDeepEqual(describeUnified(), unified);
   await container.writes(length + SOME);
   checkCount(container.lines);
   const pid = await container.pid();

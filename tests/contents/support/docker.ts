@@ -1,5 +1,5 @@
 import { exists } from "../../support/exists.ts";
-import { describeHierarchies, describeMounts, waitUntil } from "../../support/kernel_state.ts";
+import { describeHierarchies, describeMounts, type MountState, waitUntil } from "../../support/kernel_state.ts";
 import type { Run } from "../../support/run_cgrestore.ts";
 import { criuPath } from "../../support/skip.ts";
 import { runProgram } from "./live_tree.ts";
@@ -32,8 +32,9 @@ export class Docker implements AsyncDisposable {
   /** For the tests' own files as well. */
   readonly directory: string;
   readonly #cgroup: string;
-  #daemon: Deno.ChildProcess | undefined;
-  #hasEnded = false;
+  readonly #unified = describeUnified();
+  /** What ends the daemons, the last first. */
+  readonly #daemons: (() => Promise<void>)[] = [];
 
   private constructor(directory: string) {
     this.directory = directory;
@@ -45,7 +46,7 @@ export class Docker implements AsyncDisposable {
     const docker = new Docker(await Deno.makeTempDir({ prefix: "cgr-docker-" }));
     try {
       await docker.#configure();
-      await docker.#startDaemon();
+      await docker.#startDaemons();
       await docker.#importImage();
       return docker;
     } catch (error) {
@@ -86,6 +87,16 @@ export class Docker implements AsyncDisposable {
     return exists(path) ? Deno.readTextFileSync(path) : "";
   }
 
+  /**
+   * Gives the cgroup2 hierarchy the options that it had. CRIU 4.1 mounts it anew, without them, when it dumps or restores
+   * a container that has it mounted, and those are the options of all its mounts.
+   */
+  async putUnifiedBack(): Promise<void> {
+    if (this.#unified === undefined) return;
+    const { mountPoint, options } = this.#unified;
+    await runProgram(["mount", "-o", `remount,${options}`, mountPoint]);
+  }
+
   get socket(): string {
     return `${this.directory}/socket`;
   }
@@ -98,17 +109,15 @@ export class Docker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#daemon !== undefined) {
-      if (!this.#hasEnded) this.#daemon.kill("SIGTERM");
-      await this.#daemon.status;
-      // It leaves these.
-      await runProgram(["ip", "link", "delete", BRIDGE]);
-    }
+    for (const end of this.#daemons) await end();
+    // They leave these.
+    await runProgram(["ip", "link", "delete", BRIDGE]);
     const mounts = describeMounts().filter(({ mountPoint }) => mountPoint.startsWith(`${this.directory}/`));
     for (const { mountPoint } of mounts.reverse()) await runProgram(["umount", mountPoint]);
     for (const { mountPoint } of describeHierarchies()) {
       if (exists(`${mountPoint}${this.#cgroup}`)) await Deno.remove(`${mountPoint}${this.#cgroup}`);
     }
+    await this.putUnifiedBack();
     await Deno.remove(CONFIGURATION);
     await Deno.remove(this.directory, { recursive: true });
   }
@@ -122,26 +131,47 @@ export class Docker implements AsyncDisposable {
     await Deno.writeTextFile(CONFIGURATION, `network-lock skip\nlog-file ${this.directory}/criu.log\n`);
   }
 
-  async #startDaemon(): Promise<void> {
+  /** containerd is started apart, as Docker gives one of its own 15 s only, which a VM without KVM may exceed. */
+  async #startDaemons(): Promise<void> {
     const { directory } = this;
-    const log = `${directory}/dockerd.log`;
+    const config = `${directory}/containerd.toml`;
+    const lines = [
+      ["version = 2", `root = "${directory}/containerd/root"`, `state = "${directory}/containerd/state"`],
+      ['disabled_plugins = ["io.containerd.grpc.v1.cri"]', "[grpc]", `address = "${directory}/containerd.socket"`],
+    ];
+    await Deno.writeTextFile(config, lines.flat().map((line) => `${line}\n`).join(""));
+    await this.#startDaemon(["containerd", "--config", config], `${directory}/containerd.socket`);
+    await this.#startDaemon(["dockerd", ...this.#daemonOptions()], this.socket);
+    const { code, err } = await this.attempt(["version"]);
+    if (code !== 0) {
+      throw new Error(`Cannot reach Docker: ${err}\n${await Deno.readTextFile(`${directory}/dockerd.log`)}`);
+    }
+  }
+
+  /** Starts one that can be reached at a socket then. */
+  async #startDaemon(command: readonly [program: string, ...args: string[]], socket: string): Promise<void> {
+    const log = `${this.directory}/${command[0]}.log`;
     const daemon = new Deno.Command("sh", {
-      args: ["-c", `exec dockerd "$@" >${log} 2>&1`, "sh", ...this.#daemonOptions()],
+      args: ["-c", `exec "$@" >${log} 2>&1`, "sh", ...command],
       // runc looks for `criu` there, whenever it needs it.
-      env: { PATH: `${directory}/bin:${Deno.env.get("PATH")}` },
+      env: { PATH: `${this.directory}/bin:${Deno.env.get("PATH")}` },
       stdin: "null",
     }).spawn();
-    this.#daemon = daemon;
-    void daemon.status.then(() => this.#hasEnded = true);
-    await waitUntil(() => this.#hasEnded || exists(this.socket), "there is no Docker daemon");
-    const { code, err } = await this.attempt(["version"]);
-    if (code !== 0) throw new Error(`Cannot reach the Docker daemon: ${err}\n${await Deno.readTextFile(log)}`);
+    let hasEnded = false;
+    const ended = daemon.status.then(() => void (hasEnded = true));
+    this.#daemons.unshift(async () => {
+      if (!hasEnded) daemon.kill("SIGTERM");
+      await ended;
+    });
+    await waitUntil(() => hasEnded || exists(socket), `${command[0]} does not start`);
+    if (hasEnded) throw new Error(`Cannot start ${command[0]}: ${await Deno.readTextFile(log)}`);
   }
 
   #daemonOptions(): string[] {
     const { directory } = this;
     return [
       ...["--data-root", `${directory}/data`, "--exec-root", `${directory}/exec`, "--pidfile", `${directory}/pid`],
+      ...["--containerd", `${directory}/containerd.socket`],
       ...["--host", `unix://${this.socket}`, "--storage-driver", "overlay2", "--cgroup-parent", this.#cgroup],
       // Checkpoints are an experiment of Docker's, and without rules of a firewall it needs no program for them.
       ...["--experimental", "--iptables=false", "--ip6tables=false", "--ip-forward=false"],
@@ -167,6 +197,11 @@ async function findProgram(name: string): Promise<string> {
   const { code, out } = await runProgram(["which", name]);
   if (code !== 0) throw new Error(`Cannot find the program "${name}"`);
   return out.trim();
+}
+
+/** The first mount of cgroup2 on this host. */
+export function describeUnified(): MountState | undefined {
+  return describeMounts().find(({ type }) => type === "cgroup2");
 }
 
 /** A container; ended and removed when this is disposed. */
@@ -211,6 +246,7 @@ export class DockerContainer implements AsyncDisposable {
     await this.#docker.useAsCriu("criu");
     await this.#docker.run(["checkpoint", "create", this.id, "checkpoint"]);
     await this.#docker.run(["wait", this.id]);
+    await this.#docker.putUnifiedBack();
   }
 
   /** Starts it from that checkpoint. */
