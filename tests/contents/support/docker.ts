@@ -21,6 +21,8 @@ const BUSYBOX = "/usr/bin/busybox";
 const IMAGE = "cgr-busybox";
 /** The bridge that the daemon makes. */
 const BRIDGE = "docker0";
+/** Milliseconds that a daemon has for its end. */
+const PATIENCE = 60_000;
 /** Read by runc for CRIU: there is no other way to tell it through Docker. */
 const CONFIGURATION = "/etc/criu/runc.conf";
 
@@ -118,7 +120,7 @@ export class Docker implements AsyncDisposable {
       if (exists(`${mountPoint}${this.#cgroup}`)) await Deno.remove(`${mountPoint}${this.#cgroup}`);
     }
     await this.putUnifiedBack();
-    await Deno.remove(CONFIGURATION);
+    if (exists(CONFIGURATION)) await Deno.remove(CONFIGURATION);
     await Deno.remove(this.directory, { recursive: true });
   }
 
@@ -161,7 +163,9 @@ export class Docker implements AsyncDisposable {
     const ended = daemon.status.then(() => void (hasEnded = true));
     this.#daemons.unshift(async () => {
       if (!hasEnded) daemon.kill("SIGTERM");
+      const timer = setTimeout(() => daemon.kill("SIGKILL"), PATIENCE);
       await ended;
+      clearTimeout(timer);
     });
     await waitUntil(() => hasEnded || exists(socket), `${command[0]} does not start`);
     if (hasEnded) throw new Error(`Cannot start ${command[0]}: ${await Deno.readTextFile(log)}`);
