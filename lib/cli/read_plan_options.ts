@@ -19,6 +19,8 @@ const EMPTY_NAMESPACES = ["net"] as const;
 /** How values of `--external` begin that are about devices, and not about mounts. */
 const VETH = "veth[";
 const MACVLAN = "macvlan[";
+/** What LXC passes as `--ext-mount-map` for a container without a console. */
+const NO_CONSOLE = "console:";
 
 /** The choices as far as planning goes. */
 export function readPlanOptions(reader: OptionReader): PlanOptions {
@@ -37,6 +39,7 @@ export function readPlanOptions(reader: OptionReader): PlanOptions {
     outerEnds: readOuterEnds(reader),
     parents: readParents(reader),
     joins: readJoins(reader),
+    meaninglessExternals: reader.values("external").filter((text) => !isKey(text)),
     leavesNetEmpty: reader.choice("empty-ns", EMPTY_NAMESPACES) !== undefined,
     externalUnixSockets: reader.has("ext-unix-sk"),
     ...readProfile(reader),
@@ -62,10 +65,10 @@ function readInheritedFiles(reader: OptionReader): InheritedFile[] {
 function readMounts(reader: OptionReader): MountOptions {
   const root = reader.value("root");
   const given = [
-    ...reader.values("external").filter((text) => !isOfDevice(text)).map((text) => (
+    ...reader.values("external").filter((text) => isKey(text) && !isOfDevice(text)).map((text) => (
       [text, "external", /^mnt\[([^\]]*)\](?::(.*))?$/s.exec(text)] as const
     )),
-    ...reader.values("ext-mount-map").map((text) => (
+    ...reader.values("ext-mount-map").filter((text) => text !== NO_CONSOLE).map((text) => (
       [text, "ext-mount-map", text === "auto" ? ["", "", undefined] : /^([^:]+):(.*)$/s.exec(text)] as const
     )),
   ];
@@ -106,6 +109,14 @@ function readOuterEnds(reader: OptionReader): OuterEnd[] {
     } else ends.push({ inner, name, ...optional("bridge", bridge) });
   }
   return ends;
+}
+
+/**
+ * As all keys of CRIU begin. LXC passes something else for a network of no kind: it repeats what it has passed last, as
+ * in `--lsm-profile apparmor:unconfined --external apparmor:unconfined` (`exec_criu` in its criu.c).
+ */
+function isKey(text: string): boolean {
+  return /^[a-z]+\[/.test(text);
 }
 
 function isOfDevice(text: string): boolean {

@@ -233,6 +233,8 @@ export interface PlanOptions {
   readonly parents: readonly OuterParent[];
   /** `--join-ns`: namespaces that are there, which the tasks get into instead of their own. */
   readonly joins: readonly JoinedNamespace[];
+  /** `--external` of what nothing can be called that is outside of a checkpoint. */
+  readonly meaninglessExternals: readonly string[];
   /** `--empty-ns net`: a net namespace of the tasks is made, and left to others. */
   readonly leavesNetEmpty: boolean;
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */

@@ -69,6 +69,9 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
       ...tasks.notes,
       ...contents?.notes ?? [],
       ...notesOnNamespaces(checkpoint),
+      ...options.meaninglessExternals.map((text) => (
+        `--external ${text} has no effect: nothing outside of a checkpoint is called like that`
+      )),
     ],
   };
 }

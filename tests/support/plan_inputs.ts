@@ -182,6 +182,7 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   pidNamespace: false,
   shellJob: false,
   restoreSibling: false,
+  meaninglessExternals: [],
   leavesNetEmpty: false,
   externalUnixSockets: false,
   connections: "refuse",
