@@ -118,6 +118,7 @@ Deno.test("parseArgs() understands", async (t) => {
       planOptions({ joins: [{ kind: "uts", path: "/proc/77/ns/uts" }, { kind: "ipc", path: "/run/ns/ipc" }] }),
     ],
     ["--lsm-profile none", planOptions({ profile: "none" })],
+    ["--cgroup-root cpu,io:a/b", planOptions({ roots: [{ hierarchy: "cpu,io", path: "/a/b" }] })],
     ["--external apparmor:a --external=b", planOptions({ meaninglessExternals: ["apparmor:a", "b"] })],
     ["--ext-mount-map console:", planOptions({})],
     ["--empty-ns net", planOptions({ leavesNetEmpty: true })],

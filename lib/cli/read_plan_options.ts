@@ -173,13 +173,16 @@ function readConnections(reader: OptionReader): PlanOptions["connections"] {
   return mayRestore ? "restore" : "refuse";
 }
 
-/** `[CTRL:]/PATH`; the first colon ends CTRL, which may be empty, and a text that begins with a slash has none. */
+/**
+ * `[CTRL:]/PATH`; the first colon ends CTRL, which may be empty, and a text that begins with a slash has none. Behind CTRL,
+ * the slash may be missing: LXC leaves it out for cgroup v2.
+ */
 function readRoots(reader: OptionReader): CgroupRoot[] {
   const roots: CgroupRoot[] = [];
   for (const text of reader.values("cgroup-root")) {
     const colon = text.startsWith("/") ? -1 : text.indexOf(":");
     const root = {
-      path: text.slice(colon + 1),
+      path: colon < 0 ? text : text.slice(colon + 1).replace(/^(?=[^/])/, "/"),
       ...optional("hierarchy", colon < 0 ? undefined : text.slice(0, colon)),
     };
     const problem = cgroupPathProblem(root.path);

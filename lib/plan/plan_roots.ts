@@ -24,7 +24,8 @@ export interface RootsPlan {
  * deepest common ancestor that is replaced, so that `/job/p` and `/job/c1` become `/new/p` and `/new/c1`. Images
  * without directories (dumped with `--manage-cgroups=ignore`) take the members of sets for heads.
  *
- * A hierarchy is named by any of its controllers, a list of them, `name=x`, or `""` for cgroup v2.
+ * A hierarchy is named by any of its controllers, a list of them, `name=x`, or `""` for cgroup v2. Where no hierarchy of v1
+ * has a controller, it is one of v2's.
  */
 export function planRoots(
   checkpoint: Pick<Checkpoint, "controllers">,
@@ -35,13 +36,14 @@ export function planRoots(
   for (const { hierarchy, path } of [...used].flatMap((set) => set.members)) {
     members.set(hierarchy, [...members.get(hierarchy) ?? [], path]);
   }
+  const known = [...members.keys()];
   const moves = new Map<HierarchyName, RootMove>();
   const problems: Problem[] = roots.flatMap((root) => {
     const what = cgroupPathProblem(root.path);
     return what === undefined ? [] : [{ where: "--cgroup-root", what }];
   });
   for (const [name, paths] of members) {
-    const wanted = rootsFor(name, roots);
+    const wanted = rootsFor(name, { roots, known });
     const [to, other] = wanted;
     if (other !== undefined) {
       const what = `"${to}" and "${other}" are both asked for, and it is one hierarchy: choose one`;
@@ -52,7 +54,7 @@ export function planRoots(
     const heads = headsOf(tree);
     moves.set(name, { from: commonAncestor(heads.length > 0 ? heads : paths), to });
   }
-  return { moves, notes: notesOnUnused(roots, [...members.keys()]), problems };
+  return { moves, notes: notesOnUnused(roots, known), problems };
 }
 
 /** Where `path` goes: what is not at or below the replaced directory stays. */
@@ -63,20 +65,29 @@ export function applyRoot(move: RootMove | undefined, path: string): string {
 }
 
 /** The different roots asked for one hierarchy: those that name it, else the default. */
-function rootsFor(name: HierarchyName, roots: readonly CgroupRoot[]): string[] {
-  const named = roots.filter(({ hierarchy }) => hierarchy !== undefined && names(hierarchy, name));
+function rootsFor(
+  name: HierarchyName,
+  { roots, known }: { readonly roots: readonly CgroupRoot[]; readonly known: readonly HierarchyName[] },
+): string[] {
+  const named = roots.filter(({ hierarchy }) => hierarchy !== undefined && names(hierarchy, known).includes(name));
   const chosen = named.length > 0 ? named : roots.filter(({ hierarchy }) => hierarchy === undefined);
   return [...new Set(chosen.map(({ path }) => path))];
 }
 
-function names(written: string, name: HierarchyName): boolean {
-  const parts = name.split(",");
-  return written.split(",").some((part) => parts.includes(part));
+/** Controllers that cgroup v2 has as well (cgroup-v2.rst). */
+const UNIFIED = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma", "misc", "dmem"];
+
+/** Those of the known hierarchies that are meant. */
+function names(written: string, known: readonly HierarchyName[]): HierarchyName[] {
+  const parts = written.split(",");
+  const found = known.filter((name) => name.split(",").some((part) => parts.includes(part)));
+  if (found.length > 0) return found;
+  return known.filter((name) => name === "" && parts.every((part) => UNIFIED.includes(part)));
 }
 
 function notesOnUnused(roots: readonly CgroupRoot[], known: readonly HierarchyName[]): string[] {
   return roots.flatMap(({ hierarchy, path }) => {
-    if (hierarchy === undefined || known.some((name) => names(hierarchy, name))) return [];
+    if (hierarchy === undefined || names(hierarchy, known).length > 0) return [];
     return [`--cgroup-root ${hierarchy}:${path} has no effect: no task of the checkpoint is in such a hierarchy`];
   });
 }
