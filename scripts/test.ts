@@ -61,6 +61,7 @@ const FIRST_VM_CONTENTS = [
   "tests/contents/crun_failures_test.ts",
   "tests/contents/docker_test.ts",
   "tests/contents/fixtures_test.ts",
+  "tests/contents/lxc_test.ts",
   "tests/contents/profiles_test.ts",
   "tests/contents/runc_profile_test.ts",
   "tests/contents/users_test.ts",

@@ -10,6 +10,7 @@ export type Requirement =
   | "iproute2"
   | "denort"
   | "docker"
+  | "lxc"
   | "node"
   | "python3"
   | "redis"
@@ -78,6 +79,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   iproute2: () => (runs("ip", ["-V"]) ? undefined : "no ip"),
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
   docker: () => (runs("dockerd", ["--version"]) ? undefined : "no docker"),
+  lxc: () => (runs("lxc-start", ["--version"]) ? undefined : "no lxc"),
   node: () => (runs("node", ["--version"]) ? undefined : "no node"),
   python3: () => (runs("python3", ["--version"]) ? undefined : "no python3"),
   redis: () => (runs("redis-cli", ["--version"]) ? undefined : "no redis"),

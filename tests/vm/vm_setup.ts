@@ -14,7 +14,7 @@ export interface VmFiles {
 }
 
 const FREE_SPACE_MB = 512;
-/** The VM's own devices, what CRIU's start-up probes ask for, and what the kernel loads by itself for Docker. */
+/** The VM's own devices, what CRIU's start-up probes ask for, and what the kernel loads by itself for containers. */
 const MODULES = [
   ...["virtio_pci", "virtio_blk", "virtio_console", "ext4", "tun", "unix_diag", "inet_diag", "tcp_diag", "udp_diag"],
   ...["raw_diag", "af_packet_diag", "netlink_diag", "veth", "nfnetlink", "nf_tables", "nft_compat", "nf_conntrack"],
@@ -117,7 +117,7 @@ async function makeRootDisk(disk: string, busybox: string): Promise<void> {
 }
 
 /**
- * Programs for containers: runc, crun and Docker, profiles for them, and what CRIU dumps files of a tmpfs and net
+ * Programs for containers: runc, crun, Docker and LXC, profiles for them, and what CRIU dumps files of a tmpfs and net
  * namespaces with. Of Debian's crun, only sid's can dump and restore; it is made for the C library that is here for
  * CRIU. Its `libsystemd0` is Docker's, too: there is a place for one only.
  */
@@ -128,6 +128,10 @@ const PROGRAMS = {
     "usr/bin/containerd-shim-runc-v2": [],
     "usr/bin/docker": ["docker.io", "libdevmapper1.02.1", "libudev1"],
     "usr/bin/docker-init": ["tini"],
+    "usr/bin/lxc-checkpoint": ["lxc", "liblxc1", "libapparmor1", "libgcc-s1"],
+    "usr/bin/lxc-info": [],
+    "usr/bin/lxc-start": [],
+    "usr/bin/lxc-stop": [],
     "usr/sbin/docker-proxy": [],
     "usr/sbin/dockerd": [],
     "usr/sbin/runc": ["runc", "libseccomp2"],

@@ -1,0 +1,67 @@
+/** A container of LXC, for which CRIU learnt to restore cgroups: it is restored through cgrestore. */
+import { equal as assertEqual, ok as assert } from "node:assert/strict";
+import { criuPath, requires } from "../support/skip.ts";
+import { describeContained } from "./support/describe_contained.ts";
+import { runProgram } from "./support/live_tree.ts";
+import { LxcContainer } from "./support/lxc.ts";
+import { OwnBridge } from "./support/own_bridge.ts";
+import { writeCgrestore } from "./support/write_cgrestore.ts";
+
+const BRIDGE = "cgrvlxc";
+const HOST = "10.77.1.1/24";
+const ADDRESS = "10.77.1.2";
+
+const name = "a container of LXC on a bridge";
+Deno.test({
+  name,
+  ...requires(name, "root", "vm", "criu", "lxc", "iproute2"),
+  async fn() {
+    await using _ = await OwnBridge.create(BRIDGE);
+    assertEqual((await runProgram(["ip", "addr", "add", HOST, "dev", BRIDGE])).code, 0);
+    await using container = await LxcContainer.create({ bridge: BRIDGE, address: `${ADDRESS}/24` });
+    await container.start();
+    await checkServer(container);
+    const before = describeContained(await container.pid());
+    await container.checkpoint();
+    const { count } = container;
+    assertEqual(await container.state(), "STOPPED");
+
+    for (const directory of [await putCgrestore(container), await putCriu(container)]) {
+      container.forget();
+      await container.restore(directory);
+      await checkRestored(container, { before, count });
+      await container.stop();
+    }
+  },
+});
+
+/** It goes on with its count, is where it was, and can be reached. */
+async function checkRestored(
+  container: LxcContainer,
+  { before, count }: { readonly before: string; readonly count: number },
+): Promise<void> {
+  assertEqual(await container.state(), "RUNNING");
+  assertEqual(describeContained(await container.pid()), before);
+  await container.counts(0);
+  assert(container.count > count, `it counts ${container.count}, and had ${count}`);
+  await checkServer(container);
+}
+
+async function checkServer(container: LxcContainer): Promise<void> {
+  const served = Number(await (await fetch(`http://${ADDRESS}/count`)).text());
+  assert(served > 0 && served <= container.count, `${served} is served, and ${container.count} counted`);
+}
+
+/** Directories with a `criu` in each. */
+async function putCgrestore({ directory }: LxcContainer): Promise<string> {
+  await Deno.mkdir(`${directory}/ours`);
+  await writeCgrestore(`${directory}/ours/criu`);
+  return `${directory}/ours`;
+}
+
+async function putCriu({ directory }: LxcContainer): Promise<string> {
+  await Deno.mkdir(`${directory}/theirs`);
+  const { out } = await runProgram(["which", criuPath()]);
+  await Deno.symlink(out.trim(), `${directory}/theirs/criu`);
+  return `${directory}/theirs`;
+}

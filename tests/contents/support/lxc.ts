@@ -1,0 +1,175 @@
+import { exists } from "../../support/exists.ts";
+import { waitUntil } from "../../support/kernel_state.ts";
+import type { Run } from "../../support/run_cgrestore.ts";
+import { runProgram } from "./live_tree.ts";
+
+/** Busybox is all that there is in the container. In a VM it is linked statically. */
+const BUSYBOX = "/usr/bin/busybox";
+/** Read by CRIU when it dumps: there is no other way to tell it through LXC. */
+const CONFIGURATION = "/etc/criu/default.conf";
+/** What it does: it counts, a number each time, and serves what it has counted last. */
+const SCRIPT = `
+  httpd -p 80 -h /www
+  i=0; while :; do i=$((i + 1)); echo $i >/www/new; mv /www/new /www/count; sleep 0.1; done
+`;
+
+/** How the container is connected. */
+export interface LxcNetwork {
+  /** A bridge of this host. */
+  readonly bridge: string;
+  /** The container's address with the size of its network: `"10.77.1.2/24"`. */
+  readonly address: string;
+}
+
+/**
+ * A container of LXC that counts, and serves its count by HTTP; ended when this is disposed. It changes CRIU's
+ * configuration, and LXC leaves an empty cgroup of its own, so it is for a VM.
+ */
+export class LxcContainer implements AsyncDisposable {
+  readonly name: string;
+  /** The containers' directory, which has the images and the logs as well. */
+  readonly directory: string;
+
+  private constructor(directory: string) {
+    this.directory = directory;
+    this.name = `cgr-${Deno.pid}`;
+  }
+
+  /** One that has not been started. */
+  static async create(network: LxcNetwork): Promise<LxcContainer> {
+    const container = new LxcContainer(await Deno.makeTempDir({ prefix: "cgr-lxc-" }));
+    try {
+      await container.#makeRoot();
+      await container.#configure(network);
+      return container;
+    } catch (error) {
+      await container[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** What it has counted; 0 before it has begun. */
+  get count(): number {
+    const path = `${this.#root}/www/count`;
+    return exists(path) ? Number(Deno.readTextFileSync(path)) : 0;
+  }
+
+  /** Takes away what it has counted last, until it counts on. */
+  forget(): void {
+    Deno.removeSync(`${this.#root}/www/count`);
+  }
+
+  /** Waits until it has counted beyond a number. */
+  async counts(beyond: number): Promise<void> {
+    await waitUntil(() => this.count > beyond, `the container does not count beyond ${beyond}`);
+  }
+
+  async start(): Promise<void> {
+    await this.#run("start", ["--logfile", `${this.directory}/start.log`]);
+    await this.counts(0);
+  }
+
+  /** Has CRIU dump it; it has ended then. */
+  async checkpoint(): Promise<void> {
+    const { code, err } = await this.#attempt("checkpoint", ["--stop", "--checkpoint-dir", this.#images]);
+    if (code !== 0) {
+      throw new Error(`Cannot dump a container of LXC: ${err}\n${readIfThere(`${this.#images}/dump.log`)}`);
+    }
+  }
+
+  /** Restores it by the first `criu` in a directory. */
+  async restore(directory: string): Promise<void> {
+    const args = ["--restore", "--checkpoint-dir", this.#images];
+    const { code, err } = await this.#attempt("checkpoint", args, `${directory}:${Deno.env.get("PATH")}`);
+    if (code === 0) return;
+    throw new Error(`Cannot restore a container of LXC: ${err}\n${readIfThere(`${this.#images}/restore.log`)}`);
+  }
+
+  /** Pid of its first process. */
+  async pid(): Promise<number> {
+    return Number(await this.#run("info", ["--no-humanize", "--pid"]));
+  }
+
+  /** `"RUNNING"` */
+  async state(): Promise<string> {
+    return await this.#run("info", ["--no-humanize", "--state"]);
+  }
+
+  async stop(): Promise<void> {
+    await this.#run("stop", ["--kill"]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#attempt("stop", ["--kill"]);
+    if (exists(CONFIGURATION)) await Deno.remove(CONFIGURATION);
+    await Deno.remove(this.directory, { recursive: true });
+  }
+
+  get #root(): string {
+    return `${this.directory}/${this.name}/rootfs`;
+  }
+
+  get #images(): string {
+    return `${this.directory}/images`;
+  }
+
+  async #makeRoot(): Promise<void> {
+    for (const name of ["bin", "dev", "proc", "sys", "www", "usr/bin"]) {
+      await Deno.mkdir(`${this.#root}/${name}`, { recursive: true });
+    }
+    await Deno.copyFile(BUSYBOX, `${this.#root}${BUSYBOX}`);
+    await runProgram([BUSYBOX, "--install", "-s", `${this.#root}/bin`]);
+    await Deno.writeTextFile(`${this.#root}/init`, `#!/bin/sh${SCRIPT}`, { mode: 0o755 });
+  }
+
+  /** Without a console and terminals, as CRIU wants it (lxc-checkpoint(1)). */
+  async #configure({ bridge, address }: LxcNetwork): Promise<void> {
+    const lines = [
+      ...[
+        `uts.name = ${this.name}`,
+        `rootfs.path = dir:${this.#root}`,
+        "init.cmd = /init",
+        "mount.auto = proc:rw sys:rw",
+      ],
+      `rootfs.mount = ${this.directory}/mount`,
+      ...["console.path = none", "tty.max = 0", "pty.max = 1", "apparmor.profile = unconfined"],
+      ...["net.0.type = veth", `net.0.link = ${bridge}`, "net.0.flags = up", "net.0.name = eth0"],
+      `net.0.ipv4.address = ${address}`,
+    ];
+    const text = lines.map((line) => `lxc.${line}\n`).join("");
+    await Deno.writeTextFile(`${this.directory}/${this.name}/config`, text);
+    await Deno.mkdir(`${this.directory}/mount`);
+    await Deno.mkdir("/etc/criu", { recursive: true });
+    // The lock that CRIU sets up otherwise needs iptables.
+    await Deno.writeTextFile(CONFIGURATION, "network-lock skip\n");
+  }
+
+  async #run(command: string, args: readonly string[]): Promise<string> {
+    const { code, out, err } = await this.#attempt(command, args);
+    if (code !== 0) throw new Error(`Cannot run lxc-${command}: ${err}\n${readIfThere(`${this.directory}/start.log`)}`);
+    return out.trim();
+  }
+
+  #attempt(command: string, args: readonly string[], path = Deno.env.get("PATH")): Promise<Run> {
+    const place = ["--lxcpath", this.directory, "--name", this.name];
+    // What is started may live on with the descriptors that it gets.
+    const script =
+      'out=$1; shift; "$@" >$out/out 2>$out/err </dev/null; code=$?; cat $out/out; cat $out/err >&2; exit $code';
+    return runProgram([
+      "env",
+      `PATH=${path}`,
+      "sh",
+      "-c",
+      script,
+      "sh",
+      this.directory,
+      `lxc-${command}`,
+      ...place,
+      ...args,
+    ]);
+  }
+}
+
+function readIfThere(path: string): string {
+  return exists(path) ? Deno.readTextFileSync(path) : "";
+}
