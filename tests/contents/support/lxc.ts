@@ -7,10 +7,10 @@ import { runProgram } from "./live_tree.ts";
 const BUSYBOX = "/usr/bin/busybox";
 /** Read by CRIU when it dumps: there is no other way to tell it through LXC. */
 const CONFIGURATION = "/etc/criu/default.conf";
-/** What it does: it counts, a number each time, and serves what it has counted last. */
+/** What it does: it counts, and serves what it has counted last, from a directory of the host's. */
 const SCRIPT = `
-  httpd -p 80 -h /www
-  i=0; while :; do i=$((i + 1)); echo $i >/www/new; mv /www/new /www/count; sleep 0.1; done
+  httpd -p 80 -h /data
+  i=0; while :; do i=$((i + 1)); echo $i >/data/new; mv /data/new /data/count; sleep 0.1; done
 `;
 
 /** How the container is connected. */
@@ -50,13 +50,12 @@ export class LxcContainer implements AsyncDisposable {
 
   /** What it has counted; 0 before it has begun. */
   get count(): number {
-    const path = `${this.#root}/www/count`;
-    return exists(path) ? Number(Deno.readTextFileSync(path)) : 0;
+    return exists(this.#count) ? Number(Deno.readTextFileSync(this.#count)) : 0;
   }
 
   /** Takes away what it has counted last, until it counts on. */
   forget(): void {
-    Deno.removeSync(`${this.#root}/www/count`);
+    Deno.removeSync(this.#count);
   }
 
   /** Waits until it has counted beyond a number. */
@@ -109,12 +108,16 @@ export class LxcContainer implements AsyncDisposable {
     return `${this.directory}/${this.name}/rootfs`;
   }
 
+  get #count(): string {
+    return `${this.directory}/data/count`;
+  }
+
   get #images(): string {
     return `${this.directory}/images`;
   }
 
   async #makeRoot(): Promise<void> {
-    for (const name of ["bin", "dev", "proc", "sys", "www", "usr/bin"]) {
+    for (const name of ["bin", "dev", "proc", "sys", "data", "usr/bin"]) {
       await Deno.mkdir(`${this.#root}/${name}`, { recursive: true });
     }
     await Deno.copyFile(BUSYBOX, `${this.#root}${BUSYBOX}`);
@@ -131,14 +134,14 @@ export class LxcContainer implements AsyncDisposable {
         "init.cmd = /init",
         "mount.auto = proc:rw sys:rw",
       ],
-      `rootfs.mount = ${this.directory}/mount`,
+      ...[`rootfs.mount = ${this.directory}/mount`, `mount.entry = ${this.directory}/data data none bind 0 0`],
       ...["console.path = none", "tty.max = 0", "pty.max = 1", "apparmor.profile = unconfined"],
       ...["net.0.type = veth", `net.0.link = ${bridge}`, "net.0.flags = up", "net.0.name = eth0"],
       `net.0.ipv4.address = ${address}`,
     ];
     const text = lines.map((line) => `lxc.${line}\n`).join("");
     await Deno.writeTextFile(`${this.directory}/${this.name}/config`, text);
-    await Deno.mkdir(`${this.directory}/mount`);
+    for (const name of ["data", "mount"]) await Deno.mkdir(`${this.directory}/${name}`);
     await Deno.mkdir("/etc/criu", { recursive: true });
     // The lock that CRIU sets up otherwise needs iptables.
     await Deno.writeTextFile(CONFIGURATION, "network-lock skip\n");
