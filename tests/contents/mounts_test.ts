@@ -145,22 +145,29 @@ for (const { program, what, ...options } of FIRST_PROCESSES) {
       const holder = await compileHolder();
       const directory = await Deno.makeTempDir({ prefix: "cgr-pids-" });
       const images = await Deno.makeTempDir({ prefix: "cgr-images-" });
+      /** First processes that have to be ended if the test fails. */
+      const left: number[] = [];
       try {
         const args = ["--pid", "--fork", ...options.unshare, holder, program, directory];
         const started = new Deno.Command("unshare", { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
         await waitUntil(() => exists(`${directory}/ready`), "the program is not ready");
         const root = Deno.readTextFileSync(`/proc/${started.pid}/task/${started.pid}/children`).trim();
+        left.push(Number(root));
         const dump = [criuPath(), "dump", "-t", root, "-D", images, "-o", "dump.log", ...options.dump(directory)];
         assertEqual((await runProgram(dump)).code, 0);
         await started.status;
-        const restore = [...cgrestoreCommand(), "restore", "-D", images, "-d", "-v1", ...options.restore(directory)];
-        const { err, code } = await runProgram(restore);
+        left.pop();
+        const restore = [...cgrestoreCommand(), "restore", "-D", images, "-d", "-v1", "--pidfile", "pid"];
+        const { err, code } = await runProgram([...restore, ...options.restore(directory)]);
         assertEqual(err, "");
         assertEqual(code, 0);
+        left.push(Number(Deno.readTextFileSync(`${images}/pid`)));
         await Deno.writeTextFile(`${directory}/go`, "");
         await waitUntil(() => exists(`${directory}/result`), "the program has not finished");
+        left.pop();
         assertEqual(Deno.readTextFileSync(`${directory}/result`), "ok\n");
       } finally {
+        for (const pid of left) Deno.kill(pid, "SIGKILL");
         await Deno.remove(directory, { recursive: true });
         await Deno.remove(images, { recursive: true });
       }
