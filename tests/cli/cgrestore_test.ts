@@ -95,6 +95,11 @@ Deno.test({ name: "the executable", ...requires("the executable", "root") }, asy
     deepEqual(cgrestore("plan", "--placeholders", "-D", START), first);
     equal(JSON.parse(cgrestore("plan", "--placeholders", "--json", "-D", START).out).plan.expectedTasks.length, 5);
   });
+  await t.step("0: notes what has no effect", () => {
+    const { status, out } = cgrestore("plan", "--placeholders", "--external", "apparmor:a", "-D", START);
+    equal(status, 0);
+    match(out, /--external apparmor:a has no effect: nothing outside of a checkpoint is called like that/);
+  });
   await t.step("0: rehearses, writes the log, and leaves no pidfile", () => {
     const args = ["-D", START, "-W", work, "-o", "restore.log", "-v4", "--pidfile", "root.pid"];
     const { status, out } = cgrestore(

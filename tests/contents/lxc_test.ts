@@ -2,6 +2,7 @@
 import { equal as assertEqual, ok as assert } from "node:assert/strict";
 import { criuPath, requires } from "../support/skip.ts";
 import { describeContained } from "./support/describe_contained.ts";
+import { findProgram } from "./support/find_program.ts";
 import { runProgram } from "./support/live_tree.ts";
 import { LxcContainer } from "./support/lxc.ts";
 import { OwnBridge } from "./support/own_bridge.ts";
@@ -61,7 +62,6 @@ async function putCgrestore({ directory }: LxcContainer): Promise<string> {
 
 async function putCriu({ directory }: LxcContainer): Promise<string> {
   await Deno.mkdir(`${directory}/theirs`);
-  const { out } = await runProgram(["which", criuPath()]);
-  await Deno.symlink(out.trim(), `${directory}/theirs/criu`);
+  await Deno.symlink(await findProgram(criuPath()), `${directory}/theirs/criu`);
   return `${directory}/theirs`;
 }

@@ -1,7 +1,7 @@
 /**
  * Makes what the test VM boots: Debian 12's kernel (6.1, the last of Debian's with every v1 controller) with a small
- * initramfs, and a root disk with busybox, Deno and Debian sid's CRIU. `deno run -A tests/vm/vm_setup.ts` makes what is
- * missing. Host needs: apt-get, dpkg-deb, cpio, kmod, e2fsprogs.
+ * initramfs, and a root disk with busybox, Deno, Debian sid's CRIU and what runs containers. `deno run -A
+ * tests/vm/vm_setup.ts` makes what is missing. Host needs: apt-get, dpkg-deb, cpio, kmod, e2fsprogs.
  */
 import { firstDependency, openSuite, run, unpack } from "../../scripts/debian.ts";
 import { CRIU_DIRECTORY, installCriu } from "../../scripts/install_criu.ts";

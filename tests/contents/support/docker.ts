@@ -2,6 +2,8 @@ import { exists } from "../../support/exists.ts";
 import { describeHierarchies, describeMounts, type MountState, waitUntil } from "../../support/kernel_state.ts";
 import type { Run } from "../../support/run_cgrestore.ts";
 import { criuPath } from "../../support/skip.ts";
+import { makeBusyboxRoot } from "./busybox.ts";
+import { findProgram } from "./find_program.ts";
 import { runProgram } from "./live_tree.ts";
 import { writeCgrestore } from "./write_cgrestore.ts";
 
@@ -16,8 +18,7 @@ export interface ContainerPlan {
   readonly script: string;
 }
 
-/** Busybox is all that there is in containers. In a VM it is linked statically. */
-const BUSYBOX = "/usr/bin/busybox";
+/** Busybox is all that there is in it. */
 const IMAGE = "cgr-busybox";
 /** The bridge that the daemon makes. */
 const BRIDGE = "docker0";
@@ -184,23 +185,12 @@ export class Docker implements AsyncDisposable {
 
   async #importImage(): Promise<void> {
     const root = `${this.directory}/root`;
-    for (const name of ["bin", "dev", "etc", "proc", "sys", "tmp", "usr/bin"]) {
-      await Deno.mkdir(`${root}/${name}`, { recursive: true });
-    }
-    await Deno.copyFile(BUSYBOX, `${root}${BUSYBOX}`);
+    await makeBusyboxRoot(root);
     const archive = `${this.directory}/root.tar`;
-    for (const command of [[BUSYBOX, "--install", "-s", `${root}/bin`], ["tar", "-C", root, "-cf", archive, "."]]) {
-      const { code, err } = await runProgram(command);
-      if (code !== 0) throw new Error(`Cannot run ${command.join(" ")}: ${err}`);
-    }
+    const { code, err } = await runProgram(["tar", "-C", root, "-cf", archive, "."]);
+    if (code !== 0) throw new Error(`Cannot pack ${root}: ${err}`);
     await this.run(["import", archive, IMAGE]);
   }
-}
-
-async function findProgram(name: string): Promise<string> {
-  const { code, out } = await runProgram(["which", name]);
-  if (code !== 0) throw new Error(`Cannot find the program "${name}"`);
-  return out.trim();
 }
 
 /** The first mount of cgroup2 on this host. */

@@ -1,10 +1,9 @@
 import { exists } from "../../support/exists.ts";
 import { waitUntil } from "../../support/kernel_state.ts";
 import type { Run } from "../../support/run_cgrestore.ts";
+import { makeBusyboxRoot } from "./busybox.ts";
 import { runProgram } from "./live_tree.ts";
 
-/** Busybox is all that there is in the container. In a VM it is linked statically. */
-const BUSYBOX = "/usr/bin/busybox";
 /** Read by CRIU when it dumps: there is no other way to tell it through LXC. */
 const CONFIGURATION = "/etc/criu/default.conf";
 /** What it does: it counts, and serves what it has counted last, from a directory of the host's. */
@@ -117,11 +116,7 @@ export class LxcContainer implements AsyncDisposable {
   }
 
   async #makeRoot(): Promise<void> {
-    for (const name of ["bin", "dev", "proc", "sys", "data", "usr/bin"]) {
-      await Deno.mkdir(`${this.#root}/${name}`, { recursive: true });
-    }
-    await Deno.copyFile(BUSYBOX, `${this.#root}${BUSYBOX}`);
-    await runProgram([BUSYBOX, "--install", "-s", `${this.#root}/bin`]);
+    await makeBusyboxRoot(this.#root, ["data"]);
     await Deno.writeTextFile(`${this.#root}/init`, `#!/bin/sh${SCRIPT}`, { mode: 0o755 });
   }
 
