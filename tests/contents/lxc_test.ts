@@ -28,7 +28,6 @@ Deno.test({
     assertEqual(await container.state(), "STOPPED");
 
     for (const directory of [await putCgrestore(container), await putCriu(container)]) {
-      container.forget();
       await container.restore(directory);
       await checkRestored(container, { before, count });
       await container.stop();

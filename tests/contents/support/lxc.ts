@@ -6,10 +6,10 @@ import { runProgram } from "./live_tree.ts";
 
 /** Read by CRIU when it dumps: there is no other way to tell it through LXC. */
 const CONFIGURATION = "/etc/criu/default.conf";
-/** What it does: it counts, and serves what it has counted last, from a directory of the host's. */
+/** What it does: it counts in a file that is nearly always open, and serves what it has counted last. */
 const SCRIPT = `
   httpd -p 80 -h /data
-  i=0; while :; do i=$((i + 1)); echo $i >/data/new; mv /data/new /data/count; sleep 0.1; done
+  i=0; while :; do i=$((i + 1)); { echo $i; sleep 0.1; } >/data/new; mv /data/new /data/count; done
 `;
 
 /** How the container is connected. */
@@ -52,11 +52,6 @@ export class LxcContainer implements AsyncDisposable {
     return exists(this.#count) ? Number(Deno.readTextFileSync(this.#count)) : 0;
   }
 
-  /** Takes away what it has counted last, until it counts on. */
-  forget(): void {
-    Deno.removeSync(this.#count);
-  }
-
   /** Waits until it has counted beyond a number. */
   async counts(beyond: number): Promise<void> {
     await waitUntil(() => this.count > beyond, `the container does not count beyond ${beyond}`);
@@ -67,16 +62,21 @@ export class LxcContainer implements AsyncDisposable {
     await this.counts(0);
   }
 
-  /** Has CRIU dump it; it has ended then. */
+  /** Has CRIU dump it; it has ended then. What it has in its directory of the host's is kept for restores. */
   async checkpoint(): Promise<void> {
     const { code, err } = await this.#attempt("checkpoint", ["--stop", "--checkpoint-dir", this.#images]);
     if (code !== 0) {
       throw new Error(`Cannot dump a container of LXC: ${err}\n${readIfThere(`${this.#images}/dump.log`)}`);
     }
+    await copyFiles(this.#data, this.#dumped);
   }
 
-  /** Restores it by the first `criu` in a directory. */
+  /** Restores it by the first `criu` in a directory, to the files that it had, but with no number counted. */
   async restore(directory: string): Promise<void> {
+    // A run before has changed them, and one that it has open may be gone.
+    for (const { name } of Deno.readDirSync(this.#data)) await Deno.remove(`${this.#data}/${name}`);
+    await copyFiles(this.#dumped, this.#data);
+    await Deno.remove(this.#count);
     const args = ["--restore", "--checkpoint-dir", this.#images];
     const { code, err } = await this.#attempt("checkpoint", args, `${directory}:${Deno.env.get("PATH")}`);
     if (code === 0) return;
@@ -107,8 +107,16 @@ export class LxcContainer implements AsyncDisposable {
     return `${this.directory}/${this.name}/rootfs`;
   }
 
+  get #data(): string {
+    return `${this.directory}/data`;
+  }
+
+  get #dumped(): string {
+    return `${this.directory}/dumped`;
+  }
+
   get #count(): string {
-    return `${this.directory}/data/count`;
+    return `${this.#data}/count`;
   }
 
   get #images(): string {
@@ -136,7 +144,7 @@ export class LxcContainer implements AsyncDisposable {
     ];
     const text = lines.map((line) => `lxc.${line}\n`).join("");
     await Deno.writeTextFile(`${this.directory}/${this.name}/config`, text);
-    for (const name of ["data", "mount"]) await Deno.mkdir(`${this.directory}/${name}`);
+    for (const name of ["data", "dumped", "mount"]) await Deno.mkdir(`${this.directory}/${name}`);
     await Deno.mkdir("/etc/criu", { recursive: true });
     // The lock that CRIU sets up otherwise needs iptables.
     await Deno.writeTextFile(CONFIGURATION, "network-lock skip\n");
@@ -166,6 +174,10 @@ export class LxcContainer implements AsyncDisposable {
       ...args,
     ]);
   }
+}
+
+async function copyFiles(from: string, to: string): Promise<void> {
+  for (const { name } of Deno.readDirSync(from)) await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
 }
 
 function readIfThere(path: string): string {
