@@ -36,6 +36,8 @@ const PROGRAMS = {
   depmod: "kmod",
   "dpkg-deb": "dpkg",
   ip: "iproute2",
+  nft: "nftables",
+  "iptables-legacy-save": "iptables",
   mke2fs: "e2fsprogs",
   node: "nodejs",
   python3: "python3",

@@ -13,6 +13,7 @@ import { describeMemory } from "./describe_memory.ts";
 import { describeMounts } from "./describe_mounts.ts";
 import { describeNetwork } from "./describe_network.ts";
 import { describeOwnState } from "./describe_own_state.ts";
+import { describePrograms } from "./describe_programs.ts";
 import { describeTerminal } from "./describe_terminal.ts";
 import { describeUnix } from "./describe_unix.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
@@ -57,6 +58,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     memory: describeMemory(sys, questions.memory),
     inherited: describeDescriptors(sys, questions.inherited),
     mounts: describeMounts(sys, questions.devices),
+    programs: describePrograms(sys, questions.programs),
     outsiders: new Set(questions.outsiders.filter((id) => sys.taskExists(id) || sys.groupExists(id))),
     ...questions.unix ? { unix: describeUnix(sys) } : {},
     ...questions.network ? { network: describeNetwork(sys) } : {},

@@ -52,6 +52,8 @@ export interface Host {
   readonly appArmor?: HostAppArmor;
   /** The clocks as they are without a time namespace; absent when not asked for, and where there are none of these. */
   readonly clocks?: Clocks;
+  /** Paths of those of the programs asked for that are in PATH, by their names. */
+  readonly programs: ReadonlyMap<string, string>;
 }
 
 /** What AppArmor is like here. */
@@ -261,6 +263,8 @@ export interface HostQuestions {
   readonly clocks: boolean;
   /** Whether AppArmor matters. */
   readonly appArmor: boolean;
+  /** Names of programs. */
+  readonly programs: readonly string[];
 }
 
 /** What the memory of the tasks needs. */

@@ -13,8 +13,9 @@ import {
   UNIX_SETTINGS,
 } from "./net_settings.ts";
 import type { NetworkLock } from "./network_lock.ts";
-import { findIptablesRules, findNftablesRules } from "./packet_filters.ts";
+import { readIptables, readNftables } from "./packet_filters.ts";
 import {
+  CTNETLINK_NEW,
   numberAt,
   parseRouteMessages,
   type RouteMessage,
@@ -22,13 +23,18 @@ import {
   RTM_NEWROUTE,
   RTM_NEWRULE,
 } from "./route_message.ts";
+import { withoutWindows } from "./tracked_connection.ts";
 
-/** First word of what ip(8) saves (ip/ipaddress.c, ip/iproute.c and ip/iprule.c of iproute2), and of what messages it is. */
+/**
+ * First word of what ip(8) saves (ip/ipaddress.c, ip/iproute.c and ip/iprule.c of iproute2), and of what messages it is.
+ * Connections that are tracked are CRIU's own, without such a word (`dump_nf_ct`, criu/net.c).
+ */
 const SAVED = {
   ifaddr: { magic: 0x47361222, type: RTM_NEWADDR },
   route: { magic: 0x45311224, type: RTM_NEWROUTE },
   route6: { magic: 0x45311224, type: RTM_NEWROUTE },
   rule: { magic: 0x71706986, type: RTM_NEWRULE },
+  "netns-ct": { magic: undefined, type: CTNETLINK_NEW },
 } as const;
 
 /** `nd_type` of images/netdev.proto. */
@@ -64,7 +70,8 @@ export function buildNetNamespace(images: NetImages, context: NetContext): NetNa
     routes: [...saved("route"), ...saved("route6")],
     rules: saved("rule"),
     filters: buildFilters(foreign, context.lock),
-    tracksConnections: foreign.has("netns-ct") || foreign.has("netns-exp"),
+    tracked: readTracked(images, context.problems),
+    expectsConnections: foreign.has("netns-exp"),
     peers: netns?.nsids.map(({ netnsidValue }) => netnsidValue) ?? [],
   };
 }
@@ -136,25 +143,38 @@ function readSaved({ number, foreign }: NetImages, type: keyof typeof SAVED, pro
     return [];
   };
   const { magic, type: expected } = SAVED[type];
-  if (numberAt(bytes) !== magic) return complain("it is not what ip(8) saves");
-  try {
-    const messages = parseRouteMessages(bytes.subarray(4));
+  if (magic !== undefined && numberAt(bytes) !== magic) return complain("it is not what ip(8) saves");
+  return orComplain(complain, () => {
+    const messages = parseRouteMessages(magic === undefined ? bytes : bytes.subarray(4));
     const other = messages.find((message) => message.type !== expected);
     return other === undefined ? messages : complain(`it has a message of type ${other.type}, not ${expected}`);
+  });
+}
+
+function readTracked(images: NetImages, problems: Problem[]): Uint8Array[] {
+  const messages = readSaved(images, "netns-ct", problems);
+  const complain = (what: string) => {
+    problems.push({ where: `netns-ct-${images.number}.img`, what });
+    return [];
+  };
+  return orComplain(complain, () => messages.map(({ header }) => withoutWindows(header)));
+}
+
+function orComplain<T>(complain: (what: string) => T, read: () => T): T {
+  try {
+    return read();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return complain(`it is damaged: ${error.message}`);
   }
 }
 
-function buildFilters(foreign: ReadonlyMap<ForeignNetImage, Uint8Array>, lock: NetworkLock | undefined): string[] {
+function buildFilters(foreign: ReadonlyMap<ForeignNetImage, Uint8Array>, lock: NetworkLock | undefined) {
   const textOf = (type: ForeignNetImage) => decodeText(foreign.get(type) ?? new Uint8Array());
-  const named = (program: string, lines: readonly string[]) =>
-    lines.map((line) => `${program} ${JSON.stringify(line)}`);
   const lockTables = lock?.kind === "nftables" ? lock.tables : [];
   return [
-    ...named("iptables", findIptablesRules(textOf("iptables"))),
-    ...named("ip6tables", findIptablesRules(textOf("ip6tables"))),
-    ...named("nftables", findNftablesRules(textOf("nftables"), lockTables)),
-  ];
+    readIptables("iptables", textOf("iptables")),
+    readIptables("ip6tables", textOf("ip6tables")),
+    readNftables(textOf("nftables"), lockTables),
+  ].filter((filters) => filters !== undefined);
 }

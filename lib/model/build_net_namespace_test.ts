@@ -53,7 +53,7 @@ Deno.test("buildNetNamespace() builds what it has", () => {
         "table inet a {\n}\ntable inet CRIU-7 {\n\tchain b {\n\t\tdrop\n\t}\n\tflags x\n}\n",
       ),
       ip6tables: new TextEncoder().encode("-A INPUT -j DROP\n"),
-      "netns-ct": Uint8Array.of(1),
+      "netns-ct": Uint8Array.of(20, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0),
     },
   });
   assert.deepEqual(problems, []);
@@ -63,8 +63,9 @@ Deno.test("buildNetNamespace() builds what it has", () => {
       devices: [LOOPBACK_DEVICE],
       addresses: [LOCAL_ADDRESS],
       routes: [route, six],
-      filters: ['ip6tables "-A INPUT -j DROP"'],
-      tracksConnections: true,
+      filters: [{ tool: "ip6tables-legacy", text: "-A INPUT -j DROP\n", rules: ["-A INPUT -j DROP"] }],
+      tracked: [Uint8Array.of(2, 0, 0, 0)],
+      expectsConnections: false,
       peers: [0],
     }),
   );

@@ -1,5 +1,6 @@
 import type { PageRun } from "./address_space.ts";
 import type { Mount } from "./mounts.ts";
+import type { PacketFilters } from "./packet_filters.ts";
 import type { RouteMessage } from "./route_message.ts";
 
 /** What the root task's namespaces had, of those kinds that the dumping CRIU did not share with it. */
@@ -101,10 +102,12 @@ export interface NetContents {
   readonly routes: readonly RouteMessage[];
   /** RTM_NEWRULE, of IPv4 */
   readonly rules: readonly RouteMessage[];
-  /** Rules of iptables and nftables, as these write them, with the name of the program: `iptables "-A INPUT -j DROP"`. */
-  readonly filters: readonly string[];
-  /** Whether the kernel kept track of connections. */
-  readonly tracksConnections: boolean;
+  /** Rules for packets, in the order in which they are loaded. */
+  readonly filters: readonly PacketFilters[];
+  /** Connections that the kernel tracks, as ctnetlink takes them: `struct nfgenmsg` and CTA_*. */
+  readonly tracked: readonly Uint8Array[];
+  /** Whether it expected further connections, as helpers do. */
+  readonly expectsConnections: boolean;
   /** Its own ids of other net namespaces. */
   readonly peers: readonly number[];
 }

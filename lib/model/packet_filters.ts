@@ -1,49 +1,72 @@
+/** Rules for packets, as the program writes them that saves them all, and as the one takes them that loads them. */
+export interface PacketFilters {
+  readonly tool: FilterTool;
+  /** All of it but the lock of a dump. */
+  readonly text: string;
+  /** The lines of it that a new namespace does not have. */
+  readonly rules: readonly string[];
+}
+
+/** Programs of iptables come in two makes, one for tables of its own and one for those of nftables. */
+export type FilterTool = "iptables-legacy" | "iptables-nft" | "ip6tables-legacy" | "ip6tables-nft" | "nft";
+
 /** The chain with which CRIU locks a network while it dumps (`iptables_network_lock_internal`, criu/net.c). */
 export const LOCK_CHAIN = "CRIU";
 const LOCK_RULES: readonly string[] = ["-A INPUT -j CRIU", "-A OUTPUT -j CRIU"];
 
-/** What iptables-save(8) has written, but for chains without rules that let everything through and the lock of a dump. */
-export function findIptablesRules(text: string): string[] {
-  return linesOf(text).filter((line) => {
-    if (line === "COMMIT" || line.startsWith("*")) return false;
-    if (line.startsWith(`-A ${LOCK_CHAIN} `) || line.startsWith(`:${LOCK_CHAIN} - `)) return false;
-    return !LOCK_RULES.includes(line) && !/^:\S+ ACCEPT /.test(line);
-  });
+/** Reads what iptables-save(8) has written; `undefined` when it is as in a new namespace. */
+export function readIptables(family: "iptables" | "ip6tables", text: string): PacketFilters | undefined {
+  const lines = text.split("\n").filter((line) => !isIptablesLock(line.trim()));
+  const rules = lines.map((line) => line.trim()).filter((line) => (
+    line !== "" && line !== "COMMIT" && !/^[#*]/.test(line) && !/^:\S+ ACCEPT /.test(line)
+  ));
+  const tool = `${family}-${text.includes(" (nf_tables) ") ? "nft" : "legacy"}` as const;
+  return buildFilters(tool, { lines, rules });
+}
+
+function isIptablesLock(line: string): boolean {
+  return line.startsWith(`-A ${LOCK_CHAIN} `) || line.startsWith(`:${LOCK_CHAIN} - `) || LOCK_RULES.includes(line);
 }
 
 /**
- * What nft(8) has written with "list ruleset", but for chains without rules that let everything through and the lock of
- * a dump: tables of its own, or the chain that iptables has made with nftables.
+ * Reads what nft(8) has written with "list ruleset"; `undefined` when it is as in a new namespace. The lock of a dump is
+ * a table of its own, or the chain that iptables has made with nftables.
  */
-export function findNftablesRules(text: string, lockTables: readonly string[]): string[] {
-  const found: string[] = [];
-  let table = "";
-  let chain: string | undefined;
-  for (const line of linesOf(text)) {
-    const [, kind, name = ""] = /^(table|chain) (.*) \{$/.exec(line) ?? [];
-    if (kind === "table") table = name;
-    else if (kind === "chain") chain = name;
-    else if (line === "}") chain = undefined;
-    else if (!isLock(line, { table, chain, lockTables }) && !isOpenHook(line)) found.push(line);
+export function readNftables(text: string, lockTables: readonly string[]): PacketFilters | undefined {
+  const lines: string[] = [];
+  const rules: string[] = [];
+  /** The first lines of the blocks that a line is in, the outermost first. */
+  const blocks: string[] = [];
+  for (const line of text.split("\n")) {
+    const trimmed = line.trim();
+    // What is in a block is indented; its end is not, but a part of it.
+    const depth = /^\t*/.exec(line)?.[0].length ?? 0;
+    if (trimmed !== "") blocks.splice(trimmed === "}" ? depth + 1 : depth);
+    if (!isNftablesLock([...blocks, trimmed], lockTables)) {
+      lines.push(line);
+      if (isNftablesRule(trimmed)) rules.push(trimmed);
+    }
+    if (trimmed.endsWith("{")) blocks.push(trimmed);
   }
-  return found;
+  return buildFilters("nft", { lines, rules });
 }
 
-function linesOf(text: string): string[] {
-  return text.split("\n").map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
+const JUMP = new RegExp(`(^| )jump ${LOCK_CHAIN}$`);
+
+/** Whether the last of these lines, in the blocks that the others begin, is part of the lock. */
+function isNftablesLock([table = "", chain, rule]: readonly string[], lockTables: readonly string[]): boolean {
+  return lockTables.some((name) => table === `table inet ${name} {`) || chain === `chain ${LOCK_CHAIN} {` ||
+    JUMP.test(rule ?? "");
 }
 
-function isLock(line: string, place: {
-  readonly table: string;
-  readonly chain: string | undefined;
-  readonly lockTables: readonly string[];
-}): boolean {
-  const { table, chain, lockTables } = place;
-  return lockTables.some((name) => table === `inet ${name}`) || chain === LOCK_CHAIN ||
-    line.endsWith(` jump ${LOCK_CHAIN}`);
+/** Tables, chains and what chains are for are no rules, unless they drop packets. */
+function isNftablesRule(line: string): boolean {
+  return !/^$|^#|^\}$|^(table|chain) .* \{$|^type .*; policy accept;$/.test(line);
 }
 
-/** What a chain of nftables is for. */
-function isOpenHook(line: string): boolean {
-  return /^type .*; policy accept;$/.test(line);
+function buildFilters(
+  tool: FilterTool,
+  { lines, rules }: { readonly lines: readonly string[]; readonly rules: readonly string[] },
+): PacketFilters | undefined {
+  return rules.length === 0 ? undefined : { tool, text: lines.join("\n"), rules };
 }

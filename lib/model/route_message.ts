@@ -1,8 +1,11 @@
 import { cString } from "../text.ts";
 
-/** A message of rtnetlink(7) that tells of a device, an address, a route or a rule. */
+/**
+ * A message of rtnetlink(7) that tells of a device, an address, a route or a rule; one of ctnetlink, that of a
+ * connection, is all header.
+ */
 export interface RouteMessage {
-  /** RTM_* */
+  /** RTM_*, CTNETLINK_NEW */
   readonly type: number;
   /** The structure that it begins with: `struct ifaddrmsg`, `struct rtmsg` and the like. */
   readonly header: Uint8Array;
@@ -17,6 +20,8 @@ export const RTM_NEWLINK = 16;
 export const RTM_NEWADDR = 20;
 export const RTM_NEWROUTE = 24;
 export const RTM_NEWRULE = 32;
+/** NFNL_SUBSYS_CTNETLINK and IPCTNL_MSG_CT_NEW (linux/netfilter/nfnetlink.h, linux/netfilter/nfnetlink_conntrack.h). */
+export const CTNETLINK_NEW = 1 << 8;
 
 /** Attributes of a device (linux/if_link.h). */
 export const IFLA_ADDRESS = 1;
@@ -33,6 +38,10 @@ export const RTM_GETLINK = 18;
 export const RTM_SETLINK = 19;
 /** The table of routes that is used where none is named (linux/rtnetlink.h). */
 export const RT_TABLE_MAIN = 254;
+
+/** Of a request: what is not there is made, and must not be there (linux/netlink.h). */
+export const NLM_F_CREATE = 0x400;
+export const NLM_F_EXCL = 0x200;
 
 /** `struct nlmsghdr`: length, type, flags, sequence and port. */
 export const MESSAGE_HEADER_SIZE = 16;

@@ -3,6 +3,7 @@ import type { Checkpoint } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { deadTasksOf, fileQuestions, watchTargets } from "./contents/file_questions.ts";
 import { memoryQuestions } from "./contents/memory/memory_questions.ts";
+import { programsOf } from "./contents/namespaces/plan_filters.ts";
 import type { OpenFile } from "../model/open_file.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
@@ -41,6 +42,7 @@ export function hostQuestions(
     terminal: options.shellJob && hasTerminals(checkpoint),
     clocks: checkpoint.contents?.namespaces.clocks !== undefined,
     appArmor: checkpoint.contents?.securityModule === "apparmor",
+    programs: programsOf(checkpoint.contents?.namespaces.net),
   };
 }
 

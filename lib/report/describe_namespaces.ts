@@ -1,5 +1,6 @@
 import type { Mount } from "../model/mounts.ts";
 import type { Clocks, IpcNamespace, NetContents, NetDevice, NetNamespace, UtsNamespace } from "../model/namespaces.ts";
+import type { FilterTool } from "../model/packet_filters.ts";
 import { IFF_UP } from "../model/net_device.ts";
 import type { MountsPlan, MountStep } from "../plan/contents/namespaces/mounts_plan.ts";
 import type { NamespacesPlan } from "../plan/contents/namespaces/namespaces_plan.ts";
@@ -37,8 +38,12 @@ const EMPTY = "left to others to set up";
 function describeNet(net: NetNamespace): string {
   if (net.kind === "empty") return EMPTY;
   if (net.kind === "external") return `external, ${quote(net.key)}`;
-  const filters = net.filters.length === 0 ? [] : [count(net.filters.length, "rule for packets", "rules for packets")];
+  const filters = describeFilters(net.filters);
   return [...net.devices.map(describeDevice), describeRoutes(net), ...filters].join(", ");
+}
+
+function describeFilters(filters: readonly { readonly tool: FilterTool }[]): string[] {
+  return filters.length === 0 ? [] : [`rules for packets of ${filters.map(({ tool }) => tool).join(" and ")}`];
 }
 
 function describeDevice({ name, kind, flags }: NetDevice): string {
@@ -60,8 +65,12 @@ function describeMadeNet(net: NetPlan): string {
   if (net.kind === "leave") return EMPTY;
   if (net.kind === "join") return `that behind descriptor ${net.fd}, for ${quote(net.key)}`;
   const outside = ({ name }: NetDevice) => net.outerEnds.filter(({ inner }) => inner === name).map(describeOuterEnd);
-  return [...net.devices.flatMap((device) => [describeDevice(device), ...outside(device)]), describeRoutes(net)]
-    .join(", ");
+  const filters = describeFilters(net.filters);
+  return [
+    ...net.devices.flatMap((device) => [describeDevice(device), ...outside(device)]),
+    describeRoutes(net),
+    ...filters,
+  ].join(", ");
 }
 
 /** What namespaces are made, a line for each. */

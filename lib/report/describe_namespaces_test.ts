@@ -75,8 +75,12 @@ Deno.test("describeNamespaces() tells what a net namespace has", async (t) => {
     [{ kind: "external", key: "outer" }, 'external, "outer"'],
     [aNet({ routes: [aRoute([10, 0, 0, 0], 8)] }), 'loopback device "lo" up, 2 addresses, 1 route'],
     [
-      aNet({ devices: [LOOPBACK_DEVICE, veth], addresses: [LOCAL_ADDRESS], filters: ["a", "b"] }),
-      'loopback device "lo" up, veth device "eth0" down, 1 address, 0 routes, 2 rules for packets',
+      aNet({
+        devices: [LOOPBACK_DEVICE, veth],
+        addresses: [LOCAL_ADDRESS],
+        filters: [{ tool: "nft", text: "a\nb", rules: ["a", "b"] }],
+      }),
+      'loopback device "lo" up, veth device "eth0" down, 1 address, 0 routes, rules for packets of nft',
     ],
   ];
   for (const [net, want] of rows) {
@@ -91,7 +95,16 @@ Deno.test("describeMadeNamespaces() tells what becomes of a net namespace", asyn
     [
       {
         kind: "fill",
-        ...{ setUp: [], connections: [], sysctls: [], requests: [], addresses: [], routes: ["10.0.0.0/8"] },
+        ...{
+          setUp: [],
+          connections: [],
+          sysctls: [],
+          requests: [],
+          filters: [],
+          tracked: [],
+          addresses: [],
+          routes: ["10.0.0.0/8"],
+        },
         devices: [LOOPBACK_DEVICE, { ...LOOPBACK_DEVICE, flags: 0, name: "a" }, { ...LOOPBACK_DEVICE, name: "b" }],
         outerEnds: [{ inner: "a", name: "c" }, { inner: "b", name: "d", bridge: "br0" }],
       },

@@ -615,6 +615,10 @@ export class LinuxSys implements Sys, Disposable {
   }
 
   /** Repeated, it forgets what was caught. */
+  getenv(name: string): string | undefined {
+    return Deno.env.get(name);
+  }
+
   catchSignals(): void {
     this.#signals.catch();
   }

@@ -16,16 +16,22 @@ export interface ProgramOptions {
   readonly args?: readonly string[];
   /** Beyond what our caller gave us. */
   readonly environment: Readonly<Record<string, string>>;
-  /** The descriptor that becomes its standard output and standard error; its standard input is ours. */
+  /** The descriptor that becomes its standard input; absent: that is ours. */
+  readonly input?: number;
+  /** The descriptor that becomes its standard output and standard error. */
   readonly output: number;
 }
 
 /** Starts a program with default actions for all signals. Returns its pid, or a negated errno. */
-export function spawnProgram({ symbols: c }: Libc, { path, args = [], environment, output }: ProgramOptions): number {
+export function spawnProgram(
+  { symbols: c }: Libc,
+  { path, args = [], environment, input, output }: ProgramOptions,
+): number {
   const [actions, attributes] = [new Uint8Array(STRUCTURE_SIZE), new Uint8Array(STRUCTURE_SIZE)];
   const pid = new Int32Array(1);
   c.posix_spawn_file_actions_init(actions);
   c.posix_spawnattr_init(attributes);
+  if (input !== undefined) c.posix_spawn_file_actions_adddup2(actions, input, 0);
   c.posix_spawn_file_actions_adddup2(actions, output, 1);
   c.posix_spawn_file_actions_adddup2(actions, 1, 2);
   // Deno ignores SIGPIPE, which would be inherited.

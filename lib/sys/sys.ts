@@ -91,13 +91,15 @@ export interface Sys {
   pipe(): readonly [number, number];
   /**
    * Starts a program by its name, which is looked for in PATH unless it has a slash, with further arguments. The
-   * environment is ours with `environment` added; standard output and error go to the descriptor `output`.
+   * environment is ours with `environment` added; standard output and error go to the descriptor `output`, and standard
+   * input comes from `input`, or is ours.
    */
   spawnProgram(
     path: string,
     options: {
       readonly args?: readonly string[];
       readonly environment: Readonly<Record<string, string>>;
+      readonly input?: number;
       readonly output: number;
     },
   ): number;
@@ -153,6 +155,8 @@ export interface Sys {
   cpuid(leaf: number, subleaf: number): readonly [number, number, number, number];
 
   // ---- ourselves
+  /** getenv(3): a variable of our environment; `undefined` when it is not set. */
+  getenv(name: string): string | undefined;
   /** clock_gettime(2): what a clock (CLOCK_* of time.h) says, in nanoseconds. */
   clock(number: number): bigint;
   /** The name of an errno: `"EBUSY"`. */

@@ -11,7 +11,6 @@ import { LiveTree, reap } from "./support/live_tree.ts";
 import { OwnBridge, ownDevices } from "./support/own_bridge.ts";
 
 interface FaultTest {
-  /** It has a child. */
   readonly program: string;
   /** Further options. */
   readonly dump?: readonly string[];
@@ -48,6 +47,13 @@ const TESTS: readonly FaultTest[] = [
     bridge: "cgrvbr",
     stride: 43,
     needs: ["iproute2"],
+  },
+  {
+    program: "net_filters",
+    dump: ["--tcp-established", "--network-lock", "skip"],
+    restore: ["--tcp-established"],
+    stride: 211,
+    needs: ["iproute2", "nftables"],
   },
 ];
 

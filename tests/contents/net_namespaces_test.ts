@@ -10,6 +10,7 @@ import { type ProgramTest, testProgram } from "./support/test_program.ts";
 
 /** The lock that CRIU sets up otherwise needs iptables. */
 const UNLOCKED = ["--network-lock", "skip"];
+const NFTABLES = ["--network-lock", "nftables"];
 
 /** The programs, and CRIU, set up their networks with it. */
 const NEEDS = ["root", "cc", "criu", "iproute2"] as const;
@@ -22,6 +23,17 @@ testNet({
   dump: [...UNLOCKED, "--tcp-established"],
   restore: ["--tcp-established"],
 });
+/** The lock of the dump is among the rules then. */
+for (const [what, lock] of [["", UNLOCKED], [", and the lock of the dump", NFTABLES]] as const) {
+  testNet({
+    program: "net_filters",
+    what: `rules for packets, and a connection that they let through${what}`,
+    dump: [...lock, "--tcp-established"],
+    restore: ["--tcp-established"],
+    needs: [...NEEDS, "nftables"],
+    criuLoses: "it loads no rules of nftables",
+  });
+}
 testNet({ program: "net_addresses", what: "addresses and routes of both families" });
 testNet({
   program: "net_bare",
@@ -205,8 +217,6 @@ externalTest("a net namespace that the user provides", UNLOCKED, async (external
   }
 });
 
-const NFTABLES = ["--network-lock", "nftables"];
-
 externalTest(
   "a net namespace that the dump has locked is opened",
   NFTABLES,
@@ -241,24 +251,32 @@ testEdited({
   what: "what cannot be made again is refused",
   dump: UNLOCKED,
   needs: NEEDS,
-  edit: (images) => {
-    const name = [...Deno.readDirSync(images)].map((entry) => entry.name).find((name) => name.startsWith("netns-"));
-    const number = /\d+/.exec(name ?? "")?.[0];
-    Deno.writeTextFileSync(
-      `${images}/iptables-${number}.img`,
-      "*filter\n:INPUT DROP [0:0]\n-A INPUT -j ACCEPT\nCOMMIT\n",
-    );
-  },
+  edit: (images) => writeRules(images, 'table ip cgr {\n\tchain a {\n\t\txt match "comment" drop\n\t}\n}\n'),
   refused: new RegExp(
     [
       'net namespace: the tun device "cgrvtun" cannot be restored',
       "net namespace: the route 10.5.0.0/16 cannot be restored: it has attributes 9",
       "net namespace: the rule for routes 32765 with conditions cannot be restored",
-      'net namespace: the rule of iptables ":INPUT DROP \\[0:0\\]" cannot be restored',
-      'net namespace: the rule of iptables "-A INPUT -j ACCEPT" cannot be restored',
+      'net namespace: the rule "xt match \\\\"comment\\\\" drop" is one of iptables, which nft cannot load',
     ].join("[^]*"),
   ),
 });
+
+testEdited({
+  program: "net_down",
+  what: "rules that cannot be loaded leave nothing behind",
+  dump: UNLOCKED,
+  needs: [...NEEDS, "nftables"],
+  edit: (images) => writeRules(images, "table ip cgr {\n\tchain a {\n\t\tunheard of\n\t}\n}\n"),
+  status: 5,
+  refused: /Cannot load the rules for packets by ".*nft -f -": status 1 \(.*3:.*Error: /,
+});
+
+/** As if the net namespace had had rules of nftables. */
+function writeRules(images: string, rules: string): void {
+  const name = [...Deno.readDirSync(images)].map((entry) => entry.name).find((name) => name.startsWith("netns-"));
+  Deno.writeTextFileSync(`${images}/nftables-${/\d+/.exec(name ?? "")?.[0]}.img`, rules);
+}
 
 function testNet(test: ProgramTest): void {
   testProgram({ dump: UNLOCKED, needs: NEEDS, ...test });

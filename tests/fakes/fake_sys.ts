@@ -480,6 +480,10 @@ export class FakeSys implements Sys {
     onlyForContents("pipe2");
   }
 
+  getenv(_name: string): string | undefined {
+    return undefined;
+  }
+
   spawnProgram(path: string): number {
     throw new Error(`The fake kernel has no programs to run: ${path}`);
   }

@@ -23,7 +23,8 @@ export function aNet(parts: Partial<NetContents> = {}): NetContents {
     routes: [],
     rules: [],
     filters: [],
-    tracksConnections: false,
+    tracked: [],
+    expectsConnections: false,
     peers: [],
     ...parts,
   };

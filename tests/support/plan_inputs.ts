@@ -69,6 +69,7 @@ export function buildHost(host: Partial<Host>): Host {
     files: new Map(),
     mounts: new Map(),
     outsiders: new Set(),
+    programs: new Map(),
     memory: HOST_MEMORY,
     ...host,
   };

@@ -11,6 +11,7 @@ export type Requirement =
   | "denort"
   | "docker"
   | "lxc"
+  | "nftables"
   | "node"
   | "python3"
   | "redis"
@@ -80,6 +81,9 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
   docker: () => (runs("dockerd", ["--version"]) ? undefined : "no docker"),
   lxc: () => (runs("lxc-start", ["--version"]) ? undefined : "no lxc"),
+  nftables: () => (
+    runs("nft", ["--version"]) && runs("iptables-legacy-save", ["--version"]) ? undefined : "no nft or iptables"
+  ),
   node: () => (runs("node", ["--version"]) ? undefined : "no node"),
   python3: () => (runs("python3", ["--version"]) ? undefined : "no python3"),
   redis: () => (runs("redis-cli", ["--version"]) ? undefined : "no redis"),

@@ -26,10 +26,11 @@ import { joinNamespaces, makeNamespaces, type NamespacesContext } from "./namesp
 import type { Observation } from "./namespaces/observation.ts";
 import { observeNamespaces } from "./namespaces/observe_namespaces.ts";
 import { awaitGone, connectOuterEnd, findBridge, takenNames } from "./namespaces/outer_ends.ts";
-import { askForRoutes, type RouteContext } from "./namespaces/route_requests.ts";
+import { askForRoutes, NETLINK_NETFILTER, type RouteContext } from "./namespaces/route_requests.ts";
 import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { TableRunner, type TableRunnerOptions } from "./table_runner.ts";
+import { loadFilters } from "./namespaces/load_filters.ts";
 import { unlockNetwork } from "./unlock_network.ts";
 import { RegisterWriter } from "./write_registers.ts";
 
@@ -156,6 +157,9 @@ export class ContentsRun {
     const taken = names.length === 0 ? [] : takenNames(sys, names);
     this.#outerEnds = names.filter((name) => !taken.includes(name));
     for (const step of fillNet(this.#routeContext(context), net)) this.#observe(step);
+    loadFilters(sys, net.filters, this.#options.coordinator().pid);
+    if (net.tracked.length === 0) return;
+    this.#observe(askForRoutes(this.#routeContext(context), net.tracked, NETLINK_NETFILTER));
   }
 
   /** With the lowest descriptors of the coordinator. */

@@ -1,16 +1,13 @@
 import { SysError } from "../../errors.ts";
 import { renderAddress } from "../../model/inet_address.ts";
 import type { LockRule, NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
-import { O_RDWR } from "../../sys/constants.ts";
 import type { Sys } from "../../sys/sys.ts";
-import { exitCode, exited } from "../../sys/wait_status.ts";
 import type { Tracee } from "../../tracee/tracee.ts";
 import { AF_NETLINK, ANSWER_SIZE, errorOf, MSG_DONTWAIT, SOCK_RAW } from "./netlink.ts";
+import { NETLINK_NETFILTER } from "./namespaces/route_requests.ts";
 import { deleteTable } from "./nftables.ts";
 import { type ContentsContext, remoteCall } from "./remote.ts";
-
-const NETLINK_NETFILTER = 12;
-const PROGRAM_TIMEOUT_MS = 60_000;
+import { type ProgramFailure, runProgram } from "./run_program.ts";
 
 export interface UnlockOptions {
   readonly sys: Sys;
@@ -66,30 +63,14 @@ function askToDelete(table: string, attempt: string, { sys, context, coordinator
 
 /** Rules cannot be looked at without it: one that is not there looks like a failure. */
 function unlockWithIptables(commands: readonly (readonly string[])[], { sys, note }: UnlockOptions): void {
-  const output = sys.open("/dev/null", O_RDWR);
-  const problems = new Set<string>();
-  try {
-    for (const command of commands) {
-      const problem = run(sys, command, output);
-      if (problem !== undefined) problems.add(problem);
-    }
-  } finally {
-    sys.close(output);
-  }
+  const problems = new Set(commands.flatMap((command) => describeFailure(runProgram(sys, command))));
   for (const problem of problems) note(`Rules that lock connections of this checkpoint may still be there: ${problem}`);
 }
 
-/** Why a command has failed, if it has. */
-function run(sys: Sys, [program = "", ...args]: readonly string[], output: number): string | undefined {
-  try {
-    const pid = sys.spawnProgram(program, { args, environment: {}, output });
-    const status = sys.wait(pid, PROGRAM_TIMEOUT_MS)?.status ?? 0;
-    if (exited(status) && exitCode(status) === 0) return undefined;
-    return `"${[program, ...args].join(" ")}" has failed`;
-  } catch (error) {
-    if (!(error instanceof SysError) || error.call !== "posix_spawnp") throw error;
-    return `${program} cannot be run: ${error.code}`;
-  }
+function describeFailure(failure: ProgramFailure | undefined): string[] {
+  if (failure === undefined) return [];
+  const { command, end, said } = failure;
+  return [`${command} has failed, ${end}${said === "" ? "" : `: ${said}`}`];
 }
 
 /** Packets with CRIU's own mark are let through by the rule (criu/netfilter.c). */

@@ -76,6 +76,8 @@ const FILL: FillNet = {
   setUp: [],
   sysctls: [{ path: "net/unix/max_dgram_qlen", value: "10" }],
   requests: [],
+  filters: [],
+  tracked: [],
   connections: [],
   outerEnds: [],
   devices: [LOOPBACK_DEVICE, VETH_DEVICE],

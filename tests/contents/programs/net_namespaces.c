@@ -42,25 +42,34 @@ static const char *const NETWORK =
 	"ip -details link | sed -E 's/@if[0-9]+/@if/; s/(_timer|port_id|port_no|designated_port) +[^ ]+/\\1/g';"
 	"ip addr | sed -E 's/@if[0-9]+/@if/; s/_lft [0-9]+/_lft/g';"
 	"ip route show table all | sed 's/expires [0-9]*/expires/' | sort; ip rule;"
-	"cd /proc/sys/net && for file in ipv[46]/conf/*/* unix/* ipv4/ping_group_range; do"
-	" echo \"$file $(cat $file 2>&1)\"; done";
+	"cd /proc/sys/net && grep '' ipv[46]/conf/*/* unix/* ipv4/ping_group_range 2>&1";
 
-/* Notes what the net namespace has, waits, and tells the difference. */
-static void ready_with_network(void)
+/* Its rules for packets, without what is counted; times are in comments. */
+static const char *const FILTERS =
+	"(nft list ruleset; iptables-legacy-save; ip6tables-legacy-save) |"
+	"sed -E '/^#/d; s/\\[[0-9:]+\\]//; s/(packets|bytes) [0-9]+//g'";
+
+/* Notes what a command says of the net namespace, waits, and tells the difference. */
+static void ready_with(const char *command)
 {
 	static struct text before, after;
-	output_of(NETWORK, &before);
+	output_of(command, &before);
 	ready_and_wait();
 	bool is_same = false;
 	/* It takes the kernel a while to find that a device has been connected. */
 	for (int tries = 0; tries < 8 && !is_same; tries++) {
 		sleep_ms(tries == 0 ? 0 : 200);
-		output_of(NETWORK, &after);
+		output_of(command, &after);
 		is_same = strcmp(before.bytes, after.bytes) == 0;
 	}
 	if (!is_same)
 		fprintf(stderr, "before:\n%s\nafter:\n%s\n", before.bytes, after.bytes);
 	CHECK(is_same);
+}
+
+static void ready_with_network(void)
+{
+	ready_with(NETWORK);
 }
 
 /* A new one, in which nothing was set up. */
@@ -174,6 +183,56 @@ PROGRAM(net_connection)
 	CHECK(receives(client, "after"));
 	close_at_once(client);
 	close_at_once(server);
+}
+
+static void wait_up_to(int fd, int seconds)
+{
+	struct timeval time = {.tv_sec = seconds};
+	MUST(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)));
+	MUST(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)));
+}
+
+/* Rules for packets that let a connection through as long as the kernel knows that it was a new one of some port. */
+PROGRAM(net_filters)
+{
+	enter_network();
+	run("ip link set lo up");
+	run("nft -f - <<'RULES'\n"
+	    "table inet cgr {\n"
+	    " set ports { type inet_service; flags interval; elements = { 20-22, 80 } }\n"
+	    " counter seen { packets 5 bytes 300 }\n"
+	    " chain input {\n"
+	    "  type filter hook input priority filter; policy drop;\n"
+	    "  iifname lo ct state new tcp dport @ports counter name seen ct mark set 0x7 accept\n"
+	    "  ct state invalid log prefix \"a { b \" drop\n"
+	    "  ct mark 0x7 counter accept\n"
+	    " }\n"
+	    "}\n"
+	    "RULES");
+	run("iptables-legacy -A INPUT -p tcp --dport 99 -j DROP && ip6tables-legacy -P FORWARD DROP");
+	int listener = bound(SOCK_STREAM, "127.0.0.1", TCP_PORT);
+	int unheard = bound(SOCK_STREAM, "127.0.0.1", UDP_PORT);
+	MUST(listen(listener, 5));
+	MUST(listen(unheard, 5));
+	union address address = local_of(listener), other = local_of(unheard);
+	int client = MUST(socket(AF_INET, SOCK_STREAM, 0)), late = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	MUST(connect(client, &address.any, size_of(&address)));
+	int server = MUST(accept(listener, NULL, NULL));
+	wait_up_to(client, 5);
+	wait_up_to(server, 5);
+	wait_up_to(late, 1);
+
+	ready_with(FILTERS);
+
+	char buffer[16];
+	CHECK(send(client, "there", 5, 0) == 5 && recv(server, buffer, sizeof(buffer), 0) == 5);
+	CHECK(send(server, "back", 4, 0) == 4 && recv(client, buffer, sizeof(buffer), 0) == 4);
+	CHECK(connect(late, &other.any, size_of(&other)) == -1);
+	close_at_once(late);
+	late = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	CHECK(connect(late, &address.any, size_of(&address)) == 0);
+	for (int *fd = (int[]){client, server, late, -1}; *fd != -1; fd++)
+		close_at_once(*fd);
 }
 
 /* Addresses and routes of both families beyond those that the kernel makes. */

@@ -197,9 +197,14 @@ class ImageDescriber {
  * Without what tells when addresses were made. Routes are sorted: of those to one place, the kernel lists first what was
  * connected first.
  */
-function describeNet({ devices, addresses, routes, ...others }: NetContents): unknown {
+/** Without what goes on by itself: packets are counted, and connections that are tracked get older. */
+function describeNet({ devices, addresses, routes, filters, tracked, ...others }: NetContents): unknown {
   return {
     ...others,
+    filters: filters.map((
+      { tool, rules },
+    ) => [tool, ...rules.map((rule) => rule.replace(/(packets|bytes) \d+/g, "$1"))]),
+    tracked: tracked.length,
     devices: devices.map((device) => `${device.name}: ${describeDevice(device)}`),
     addresses: addresses.map(describeAddress),
     routes: routes.map(describeRoute).sort(),

@@ -31,7 +31,15 @@ const FILL: FillNet = {
   setUp: [aRequest({ type: 19, flags: 0 }), aRequest({ type: 16, endsWithHostNetwork: true })],
   sysctls: [{ path: "net/unix/a", value: "7" }],
   requests: [aRequest({ tolerated: ["EEXIST"] })],
-  ...{ connections: [], outerEnds: [], devices: [LOOPBACK_DEVICE], addresses: [], routes: [] },
+  ...{
+    filters: [],
+    tracked: [],
+    connections: [],
+    outerEnds: [],
+    devices: [LOOPBACK_DEVICE],
+    addresses: [],
+    routes: [],
+  },
 };
 
 /** Where the call of that name, the n-th from 0, writes. */

@@ -32,6 +32,7 @@ import type { NamespacesContext } from "./make_namespaces.ts";
 import type { Observation } from "./observation.ts";
 
 const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 const NLM_F_DUMP = 0x300;
 
 /** A list comes in parts: at least this much is in each but the last, which may have nothing but the end. */
@@ -51,14 +52,20 @@ export interface RouteContext extends NamespacesContext {
   readonly hostNetwork: string;
 }
 
-/** Asks for changes of the net namespace that the caller is in; `read` throws a `SysError` when one was refused. */
-export function askForRoutes(context: RouteContext, requests: readonly RouteRequest[]): Observation<void> {
+/**
+ * Asks for changes of the net namespace that the caller is in; `read` throws a `SysError` when one was refused. `family`
+ * is that of netlink(7) which the requests are for.
+ */
+export function askForRoutes(
+  context: RouteContext,
+  requests: readonly RouteRequest[],
+  family = NETLINK_ROUTE,
+): Observation<void> {
   const needsHost = requests.some(({ endsWithHostNetwork }) => endsWithHostNetwork === true);
   const asking = askThrough(context, requests);
+  const ask = (host?: number) => withSocket(context, (fd) => asking.calls(fd, host), family);
   return {
-    calls: needsHost
-      ? withFile(context, context.hostNetwork, (host) => withSocket(context, (fd) => asking.calls(fd, host)))
-      : withSocket(context, (fd) => asking.calls(fd)),
+    calls: needsHost ? withFile(context, context.hostNetwork, ask) : ask(),
     read: asking.read,
   };
 }
@@ -150,15 +157,19 @@ export function listRoutes(context: NamespacesContext, { type, what, size }: Rou
   };
 }
 
-function withSocket(context: NamespacesContext, use: (fd: number) => readonly RemoteCall[]): RemoteCall[] {
+function withSocket(
+  context: NamespacesContext,
+  use: (fd: number) => readonly RemoteCall[],
+  family = NETLINK_ROUTE,
+): RemoteCall[] {
   const fd = context.lowest.peek();
-  return [openSocket(context, fd), ...use(fd), remoteCall(context, "close", [fd], TALK)];
+  return [openSocket(context, fd, family), ...use(fd), remoteCall(context, "close", [fd], TALK)];
 }
 
 const TALK = { attempt: "Cannot talk to the net namespace" };
 
-function openSocket(context: NamespacesContext, fd: number): RemoteCall {
-  return remoteCall(context, "socket", [AF_NETLINK, SOCK_RAW, NETLINK_ROUTE], { ...TALK, expected: fd });
+function openSocket(context: NamespacesContext, fd: number, family: number): RemoteCall {
+  return remoteCall(context, "socket", [AF_NETLINK, SOCK_RAW, family], { ...TALK, expected: fd });
 }
 
 /** As `withSocket`, with one of cgrestore's own net namespace, which the caller is in only while the socket is made. */
@@ -170,7 +181,7 @@ export function withHostSocket(context: RouteContext, use: (fd: number) => reado
       const fd = context.lowest.peek();
       return [
         enter(host),
-        openSocket(context, fd),
+        openSocket(context, fd, NETLINK_ROUTE),
         enter(own),
         ...use(fd),
         remoteCall(context, "close", [fd], TALK),

@@ -1,4 +1,5 @@
 import type { NetDevice } from "../../../model/namespaces.ts";
+import type { FilterTool } from "../../../model/packet_filters.ts";
 import type { OuterEnd } from "../../plan.ts";
 import type { Sysctl } from "./namespaces_plan.ts";
 
@@ -25,6 +26,9 @@ export interface FillNet {
   readonly setUp: readonly RouteRequest[];
   readonly sysctls: readonly Sysctl[];
   readonly requests: readonly RouteRequest[];
+  readonly filters: readonly FilterLoad[];
+  /** For ctnetlink instead of rtnetlink: has the kernel track connections. */
+  readonly tracked: readonly RouteRequest[];
   /** Last of all: have devices take packets that are for them. */
   readonly connections: readonly RouteRequest[];
   /** Ends of its devices that are outside, in cgrestore's own; they get into their bridges after that. */
@@ -36,11 +40,22 @@ export interface FillNet {
   readonly routes: readonly string[];
 }
 
-/** A message of rtnetlink(7) that asks for a change. */
+/** Rules for packets, and the program that loads them, all or none. */
+export interface FilterLoad {
+  readonly tool: FilterTool;
+  /** Path of nsenter(1). */
+  readonly enter: string;
+  /** Path of the program, and its arguments. */
+  readonly command: readonly string[];
+  /** What it reads. */
+  readonly text: string;
+}
+
+/** A message of rtnetlink(7), or another family of netlink(7), that asks for a change. */
 export interface RouteRequest {
   /** `Cannot add the address 10.0.0.1/8` */
   readonly attempt: string;
-  /** RTM_* */
+  /** RTM_*, CTNETLINK_NEW */
   readonly type: number;
   /** NLM_F_* besides those that every request has. */
   readonly flags: number;

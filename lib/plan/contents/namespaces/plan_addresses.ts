@@ -16,6 +16,7 @@ import type { NetContents, NetDevice } from "../../../model/namespaces.ts";
 import { IFF_UP } from "../../../model/net_device.ts";
 import {
   encodeRouteBody,
+  NLM_F_CREATE,
   numberAt,
   numberValue,
   type RouteMessage,
@@ -30,7 +31,6 @@ import { LOOPBACK, restoreAddressModes } from "./plan_devices.ts";
 const RTM_DELADDR = 21;
 const RTM_DELROUTE = 25;
 const NLM_F_REPLACE = 0x100;
-const NLM_F_CREATE = 0x400;
 const IFA_F_TEMPORARY = 0x1;
 const IFA_F_NODAD = 0x2;
 const IFA_F_DADFAILED = 0x8;

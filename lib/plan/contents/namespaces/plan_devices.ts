@@ -14,6 +14,8 @@ import {
   IFLA_MASTER,
   IFLA_MTU,
   linkHeader,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
   numberValue,
   RTM_NEWLINK,
   RTM_SETLINK,
@@ -23,8 +25,6 @@ import type { OuterEnd, PlanOptions } from "../../plan.ts";
 import type { RouteRequest } from "./net_plan.ts";
 
 /** Facts of rtnetlink(7) (linux/netlink.h, linux/if_link.h, linux/veth.h, linux/net_namespace.h). */
-const NLM_F_EXCL = 0x200;
-const NLM_F_CREATE = 0x400;
 const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_DATA = 2;

@@ -16,7 +16,7 @@ export interface NamespaceQuestions {
   readonly contents: NamespaceContents;
   readonly host: Pick<
     Host,
-    "files" | "clocks" | "capabilities" | "inherited" | "own" | "kernel" | "hierarchies" | "network"
+    "files" | "clocks" | "capabilities" | "inherited" | "own" | "kernel" | "hierarchies" | "network" | "programs"
   >;
   /** Of the mounts of the tasks' own. */
   readonly places?: MountPlaces | undefined;

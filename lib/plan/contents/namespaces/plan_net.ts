@@ -1,9 +1,9 @@
 import type { NetContents, NetDevice, NetNamespace } from "../../../model/namespaces.ts";
 import { describeAddress, describeRoute } from "../../../model/describe_route.ts";
 import { IFF_UP, nameDevice } from "../../../model/net_device.ts";
-import { numberAt, type RouteMessage } from "../../../model/route_message.ts";
+import { CTNETLINK_NEW, NLM_F_CREATE, numberAt, type RouteMessage } from "../../../model/route_message.ts";
 import type { Sysctl } from "./namespaces_plan.ts";
-import type { FillNet, JoinNet, NetPlan } from "./net_plan.ts";
+import type { FillNet, JoinNet, NetPlan, RouteRequest } from "./net_plan.ts";
 import { addAddresses, findAddressObstacles } from "./plan_addresses.ts";
 import {
   connectDevices,
@@ -14,6 +14,7 @@ import {
   notesOnDevices,
   outerEndsOf,
 } from "./plan_devices.ts";
+import { planFilters } from "./plan_filters.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
 
 /** Where problems of net namespaces are. */
@@ -49,17 +50,20 @@ function planJoin(key: string, { inherited, host, problems }: NamespaceQuestions
 }
 
 function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
-  const { outerEnds, parents, host: { network }, problems, notes } = questions;
+  const { outerEnds, parents, host: { network, programs }, problems, notes } = questions;
   const { devices, addresses, routes } = net;
   const outside = { outerEnds, parents, network };
-  problems.push(...findObstacles(net, outside).map((what) => ({ where: WHERE, what })));
-  if (net.tracksConnections) notes.push("What the kernel knew of connections of the net namespace is not restored");
+  const refuse = (what: string) => problems.push({ where: WHERE, what });
+  findObstacles(net, outside).forEach(refuse);
+  if (net.expectsConnections) notes.push("The kernel forgets which connections of the net namespace it expected");
   notes.push(...notesOnDevices(devices));
   return {
     kind: "fill",
     setUp: makeDevices(devices, outside),
     sysctls: planSettings(net, questions),
     requests: addAddresses(net),
+    filters: planFilters(net.filters, { programs, refuse }),
+    tracked: net.tracked.map(trackConnection),
     connections: connectDevices(devices),
     outerEnds: outerEndsOf(devices, outerEnds),
     devices: devices.length === 0 ? [LOOPBACK] : devices,
@@ -68,14 +72,19 @@ function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
   };
 }
 
+/** One that is on its way may have been found by the kernel itself. */
+function trackConnection(body: Uint8Array): RouteRequest {
+  const attempt = "Cannot have the kernel track a connection of the net namespace";
+  return { attempt, type: CTNETLINK_NEW, flags: NLM_F_CREATE, body, tolerated: ["EEXIST"] };
+}
+
 /** Why a namespace cannot be restored: everything in it that cannot be is named. */
 function findObstacles(net: NetContents, questions: DeviceQuestions): string[] {
-  const { devices, rules, filters, peers } = net;
+  const { devices, rules, peers } = net;
   return [
     ...findDeviceObstacles(devices, questions),
     ...findAddressObstacles(net),
     ...ruleObstacles(rules),
-    ...filters.map((rule) => `the rule of ${rule} cannot be restored`),
     ...peers.map((id) => `its id ${id} for another net namespace cannot be restored`),
   ];
 }

@@ -1,0 +1,83 @@
+import { SysError } from "../../errors.ts";
+import { O_RDONLY } from "../../sys/constants.ts";
+import type { Sys } from "../../sys/sys.ts";
+import { exitCode, exited, termSignal } from "../../sys/wait_status.ts";
+import { decodeText, encodeText } from "../../text.ts";
+
+const TIMEOUT_MS = 60_000;
+const SIGKILL = 9;
+/** Of what a program says, so much can be told. */
+const TOLD = 2000;
+
+/** A program that could not be run, or has failed. */
+export interface ProgramFailure {
+  /** With its arguments, quoted as a whole. */
+  readonly command: string;
+  /** `"status 1"`, `"signal 9"`, `"ENOENT"` */
+  readonly end: string;
+  /** The first line that it has written; may be empty. */
+  readonly said: string;
+}
+
+/**
+ * Runs a program of this host, with a text to read or nothing, to its end. Returns how it has failed, if it has.
+ *
+ * @throws {SysError} when it takes longer than a minute, or a signal wants an end; it is ended then
+ */
+export function runProgram(
+  sys: Sys,
+  [program = "", ...args]: readonly string[],
+  text = "",
+): ProgramFailure | undefined {
+  const command = `"${[program, ...args].join(" ")}"`;
+  const output = sys.memfdCreate("cgrestore-output");
+  try {
+    const input = openText(sys, text);
+    const status = runToEnd(sys, program, { args, environment: {}, input, output });
+    if (exited(status) && exitCode(status) === 0) return undefined;
+    const end = exited(status) ? `status ${exitCode(status)}` : `signal ${termSignal(status)}`;
+    return { command, end, said: firstLine(sys, output) };
+  } catch (error) {
+    if (!(error instanceof SysError) || error.call !== "posix_spawnp") throw error;
+    return { command, end: error.code, said: "" };
+  } finally {
+    sys.close(output);
+  }
+}
+
+/** A descriptor that reads a text from its beginning. */
+function openText(sys: Sys, text: string): number {
+  const fd = sys.memfdCreate("cgrestore-input");
+  try {
+    sys.write(fd, encodeText(text));
+    return sys.open(`/proc/self/fd/${fd}`, O_RDONLY);
+  } finally {
+    sys.close(fd);
+  }
+}
+
+/** Returns the status of wait(2), and closes the program's input. */
+function runToEnd(sys: Sys, program: string, options: Parameters<Sys["spawnProgram"]>[1] & { input: number }): number {
+  const pid = spawn(sys, program, options);
+  try {
+    return sys.wait(pid, TIMEOUT_MS)?.status ?? 0;
+  } catch (error) {
+    sys.kill(pid, SIGKILL);
+    sys.wait(pid, Infinity);
+    throw error;
+  }
+}
+
+function spawn(sys: Sys, program: string, options: Parameters<Sys["spawnProgram"]>[1] & { input: number }): number {
+  try {
+    return sys.spawnProgram(program, options);
+  } finally {
+    sys.close(options.input);
+  }
+}
+
+function firstLine(sys: Sys, fd: number): string {
+  const buffer = new Uint8Array(TOLD);
+  const text = decodeText(buffer.subarray(0, sys.pread(fd, buffer, 0)));
+  return text.split("\n").find((line) => line.trim() !== "")?.trim() ?? "";
+}
