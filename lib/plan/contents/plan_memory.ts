@@ -91,6 +91,7 @@ export function planMemory(space: AddressSpace, context: MemoryContext): MemoryS
   const lock = (time: MlockTime) => planLocks(own, { ...context, space, time, hasPages: (one) => filled.has(one) });
   return [
     ...context.inherited === undefined ? [] : clearInherited([...kept, ...keptKernels], free),
+    ...setLayout(space, context),
     ...keptKernels.length > 0 ? [] : vdso.mapping,
     ...mapApart(own, {
       space,
@@ -111,7 +112,6 @@ export function planMemory(space: AddressSpace, context: MemoryContext): MemoryS
       { kind: "advise", start, size: end - start, advice: MADV_GUARD_INSTALL }
     )),
     ...lock("at-last"),
-    ...setLayout(space, context),
   ];
 }
 
@@ -284,7 +284,10 @@ function windowsOf(pages: readonly PageRun[]): Set<number> {
   return windows;
 }
 
-/** The kernel refuses to change the executable while it is mapped, also to the same one. */
+/**
+ * The kernel refuses to change the executable while the one before is mapped, also to the same one: so that comes when
+ * nothing is left of what the task was born with, and nothing of its own is there.
+ */
 function setLayout({ layout, auxv }: AddressSpace, { executable, inherited }: MemoryContext): MemoryStep[] {
   const isKept = inherited !== undefined && inherited.mappings.length > 0;
   if (isKept) return [{ kind: "set-layout", layout, auxv }];

@@ -118,3 +118,41 @@ PROGRAM(cow)
 	close(leave[1]);
 	join_child(child);
 }
+
+/* Of the program that is the child's: it maps its parent's, and is there. */
+PROGRAM(executed_child)
+{
+	char parent[64];
+	snprintf(parent, sizeof(parent), "/proc/%d/exe", getppid());
+	int fd = MUST(open(parent, O_RDONLY));
+	char *memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+	MUST(memory == MAP_FAILED ? -1 : 0);
+	close(fd);
+	while (!may_go())
+		sleep_ms(5);
+	CHECK(memcmp(memory, "\177ELF", 4) == 0);
+	end_child();
+}
+
+static pid_t execute_as(int number, const char *path)
+{
+	pid_t child = fork_as(number);
+	if (child == 0) {
+		char *arguments[] = {"holder", "executed_child", (char *)directory, NULL};
+		MUST(execv(path, arguments));
+	}
+	return child;
+}
+
+/* A child that has executed its parent's program again, and one that has executed another one. */
+PROGRAM(executed)
+{
+	char command[300];
+	snprintf(command, sizeof(command), "cp /proc/%d/exe %s", getpid(), path_of("copy"));
+	MUST(system(command) == 0 ? 0 : -1);
+	pid_t again = execute_as(1, "/proc/self/exe"), other = execute_as(2, path_of("copy"));
+	sleep_ms(200);
+	ready_and_wait();
+	join_child(again);
+	join_child(other);
+}
