@@ -4,6 +4,7 @@ import type { Images } from "../image/images.ts";
 import { buildAddressSpace } from "./build_address_space.ts";
 import { buildLocks } from "./build_locks.ts";
 import { buildNamespaceContents } from "./build_namespace_contents.ts";
+import type { NamespaceIds } from "./files/build_namespace_file.ts";
 import { buildNetworkLock } from "./build_network_lock.ts";
 import { buildOpenFiles } from "./build_open_files.ts";
 import { shareSeccomp } from "./build_seccomp.ts";
@@ -26,7 +27,12 @@ export interface ContentsContext {
 /** What the live tasks hold. References that lead nowhere are problems. */
 export function buildContents(context: ContentsContext): Contents {
   const { images: { contents }, problems } = context;
-  const files = buildOpenFiles({ images: contents, network: rootNetwork(context), problems });
+  const files = buildOpenFiles({
+    images: contents,
+    network: rootNetwork(context),
+    namespaceIds: namespaceIds(context),
+    problems,
+  });
   const { tasks, threads } = buildTasksAndThreads(context);
   const rootPid = context.tasks[0]?.pid ?? 0;
   const networkLock = buildNetworkLock(context.images.inventory, { rootPid, problems });
@@ -62,6 +68,10 @@ function buildIds(tasks: readonly Task[]): TreeIds {
   const pids = tasks.map(({ pid }) => pid);
   const tids = tasks.flatMap(({ threads }) => threads.map(({ tid }) => tid));
   return { pids: new Set(pids), tids: new Set([...pids, ...tids]), groups: new Set(tasks.map(({ group }) => group)) };
+}
+
+function namespaceIds({ images: { ids, inventory }, tasks }: ContentsContext): NamespaceIds {
+  return { tasks: ids.get(tasks[0]?.pid ?? 0), dumper: inventory.rootIds };
 }
 
 /** Id of the root task's net namespace; 0, like an absent one, says nothing. */

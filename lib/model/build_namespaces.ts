@@ -3,7 +3,8 @@ import type { TaskKobjIdsEntry } from "../gen/task_kobj_ids.ts";
 import type { Images } from "../image/images.ts";
 import type { CgroupSet, Checkpoint, NamespaceKind, Task } from "./checkpoint.ts";
 
-const FIELDS = [
+/** Where images have the id of each kind of namespace. */
+export const NAMESPACE_FIELDS = [
   ["pid", "pidNsId"],
   ["net", "netNsId"],
   ["ipc", "ipcNsId"],
@@ -53,7 +54,7 @@ export function buildNamespaces(
 function differingKinds(one: TaskKobjIdsEntry | undefined, other: TaskKobjIdsEntry | undefined): NamespaceKind[] {
   if (one === undefined || other === undefined || one === other) return [];
   const kinds: NamespaceKind[] = [];
-  for (const [kind, field] of FIELDS) {
+  for (const [kind, field] of NAMESPACE_FIELDS) {
     if (one[field] !== 0 && other[field] !== 0 && one[field] !== other[field]) kinds.push(kind);
   }
   return kinds;

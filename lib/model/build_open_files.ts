@@ -5,6 +5,7 @@ import type { ContentImages } from "../image/content_images.ts";
 import { buildEpollFile, buildEventFile, buildSignalFile, buildTimerFile } from "./files/build_event_files.ts";
 import { buildInetSocket } from "./files/build_inet_socket.ts";
 import { buildMemoryFile } from "./files/build_memory_file.ts";
+import { buildNamespaceFile, type NamespaceIds } from "./files/build_namespace_file.ts";
 import { buildNetlinkSocket } from "./files/build_netlink_socket.ts";
 import { buildFanotifyFile, buildInotifyFile } from "./files/build_notify_files.ts";
 import { buildPacketSocket } from "./files/build_packet_socket.ts";
@@ -17,7 +18,6 @@ import type { OpenFile, SignalOwner } from "./open_file.ts";
 
 /** `fd_types` of images/fdinfo.proto that there is no message for here. */
 const UNKNOWN: ReadonlyMap<number, string> = new Map([
-  [14, "a namespace"],
   [15, "a tun device"],
   [16, "an external file"],
   [19, "a BPF map"],
@@ -33,8 +33,12 @@ export interface FilesContext {
   readonly problems: Problem[];
 }
 
+interface OpenFilesContext extends FilesContext {
+  readonly namespaceIds: NamespaceIds;
+}
+
 /** The open files of files.img, by id. */
-export function buildOpenFiles(context: FilesContext): Map<number, OpenFile> {
+export function buildOpenFiles(context: OpenFilesContext): Map<number, OpenFile> {
   const files = new Map<number, OpenFile>();
   for (const [index, entry] of context.images.files.entries()) {
     const where = `files.img, entry ${index}`;
@@ -44,7 +48,7 @@ export function buildOpenFiles(context: FilesContext): Map<number, OpenFile> {
   return files;
 }
 
-function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): OpenFile {
+function buildOpenFile(entry: FileEntry, where: string, context: OpenFilesContext): OpenFile {
   const { id } = entry;
   if (entry.reg !== undefined) return buildPathFile(id, entry.reg, { ...context, where });
   if (entry.pipe !== undefined) return buildPipeFile(id, entry.pipe, context);
@@ -56,6 +60,7 @@ function buildOpenFile(entry: FileEntry, where: string, context: FilesContext): 
   if (entry.ify !== undefined) return buildInotifyFile(id, entry.ify, { ...context, where });
   if (entry.ffy !== undefined) return buildFanotifyFile(id, entry.ffy, { ...context, where });
   if (entry.pidfd !== undefined) return buildPidFile(id, entry.pidfd);
+  if (entry.nsf !== undefined) return buildNamespaceFile(id, entry.nsf, context.namespaceIds);
   if (entry.memfd !== undefined) return buildMemoryFile(id, entry.memfd, { ...context, where });
   if (entry.isk !== undefined) return buildInetSocket(id, entry.isk, { ...context, where });
   if (entry.psk !== undefined) return buildPacketSocket(id, entry.psk, { ...context, where });

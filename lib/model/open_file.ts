@@ -1,6 +1,7 @@
 import type { EpollFile, EventFile, SignalFile, TimerFile } from "./files/event_files.ts";
 import type { InetSocket } from "./files/inet_socket.ts";
 import type { MemoryFile } from "./files/memory_file.ts";
+import type { NamespaceFile } from "./files/namespace_file.ts";
 import type { NetlinkSocket } from "./files/netlink_socket.ts";
 import type { FanotifyFile, InotifyFile } from "./files/notify_files.ts";
 import type { PacketSocket } from "./files/packet_socket.ts";
@@ -22,6 +23,7 @@ export type OpenFile =
   | InotifyFile
   | FanotifyFile
   | PidFile
+  | NamespaceFile
   | MemoryFile
   | TerminalFile
   | UnixSocket

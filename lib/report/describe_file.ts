@@ -33,6 +33,8 @@ export function describeFile(file: OpenFile, contents: Pick<Contents, "files">):
       return `fanotify, ${count(file.marks.length, "mark")}`;
     case "pidfd":
       return file.pid === undefined ? "pidfd of a process that has ended" : `pidfd of ${file.pid}`;
+    case "namespace":
+      return `${file.of} namespace of the ${file.whose}`;
     case "memfd":
       return `memfd ${printable(file.inode.name)}, ${describeSize(file.inode.size)}`;
     case "terminal":

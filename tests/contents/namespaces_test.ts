@@ -16,6 +16,13 @@ testProgram({ program: "time_ahead", what: "clocks that are ahead" });
 testProgram({ program: "time_behind", what: "clocks that are behind" });
 testProgram({ program: "time_host", what: "clocks of the host" });
 
+testProgram({ program: "kept_namespaces", what: "namespaces of its own that are open" });
+testProgram({
+  program: "left_namespaces",
+  what: "namespaces that it has left, and its own, that are open",
+  criuFails: "it looks for namespaces among those of tasks only",
+});
+
 testProgram({
   program: "shm",
   what: "System V shared memory, with holes",

@@ -19,6 +19,7 @@ export function filesContext(): FilesContext {
     lowest: new LowestDescriptors([]),
     scratch: 0x1000_0000,
     now: () => 0n,
+    ownPid: 1,
     pidOf: (id) => id,
     groupOf: (id) => id,
     makeProcess: () => 1,

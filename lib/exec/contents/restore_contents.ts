@@ -353,6 +353,7 @@ export class ContentsRun {
       lowest: new LowestDescriptors(taken),
       scratch: this.#plan.free.scratch,
       now: (clock: number) => this.#now(clock),
+      ownPid: this.#options.context.sys.getpid(),
       pidOf: hostPid,
       groupOf: hostGroup,
       makeProcess: () => ended.make(),

@@ -8,6 +8,7 @@ import type { InetSocketsStep } from "./files/plan_inet_socket.ts";
 import type { InheritStep } from "./files/plan_inherited_file.ts";
 import type { AddWatchStep, InotifyStep } from "./files/plan_inotify.ts";
 import type { AdjustStep, MemfdStep, ReopenStep, SealStep, WriteStep } from "./files/plan_memory_file.ts";
+import type { NamespaceStep } from "./files/plan_namespace.ts";
 import type { NetlinkSocketStep } from "./files/plan_netlink_socket.ts";
 import type { PacketSocketStep } from "./files/plan_packet_socket.ts";
 import type { OpenOwnTerminalStep } from "./files/plan_own_terminal.ts";
@@ -44,6 +45,7 @@ export type FileStep =
   | OpenHandleStep
   | PidfdStep
   | EndedPidfdsStep
+  | NamespaceStep
   | OwnerStep
   | HiddenAsyncStep
   | UnixStep

@@ -8,6 +8,7 @@ import { planFifo } from "./files/plan_fifo.ts";
 import { planInetSocket } from "./files/plan_inet_socket.ts";
 import { planInotify } from "./files/plan_inotify.ts";
 import { planMemoryFile } from "./files/plan_memory_file.ts";
+import { planNamespace } from "./files/plan_namespace.ts";
 import { planNetlinkSocket } from "./files/plan_netlink_socket.ts";
 import { planPacketSocket } from "./files/plan_packet_socket.ts";
 import { planPath } from "./files/plan_path.ts";
@@ -53,6 +54,8 @@ function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Hand
       return planFanotify(planner, file, holder);
     case "pidfd":
       return planPidfd(planner, file, holder);
+    case "namespace":
+      return planNamespace(planner, file, holder);
     case "memfd":
       return planMemoryFile(planner, file);
     case "terminal":

@@ -491,3 +491,62 @@ PROGRAM(uts_child)
 	}
 	ready_and_wait();
 }
+
+static const char *const KINDS[] = {"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"};
+#define KIND_COUNT ((int)(sizeof(KINDS) / sizeof(KINDS[0])))
+
+static int open_namespace(const char *kind)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
+	return MUST(open(path, O_RDONLY));
+}
+
+static ino_t inode_of(int fd)
+{
+	struct stat status = {0};
+	CHECK(fstat(fd, &status) == 0);
+	return status.st_ino;
+}
+
+/* Whether a namespace that is open is the one that the caller is in. */
+static bool is_own(int fd, const char *kind)
+{
+	int own = open_namespace(kind);
+	bool is_same = inode_of(fd) == inode_of(own);
+	close(own);
+	return is_same;
+}
+
+/* The namespaces of the task itself are open. */
+PROGRAM(kept_namespaces)
+{
+	int files[KIND_COUNT];
+	for (int i = 0; i < KIND_COUNT; i++)
+		files[i] = open_namespace(KINDS[i]);
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(is_own(files[3], "net"));
+		end_child();
+	}
+	ready_and_wait();
+	for (int i = 0; i < KIND_COUNT; i++)
+		CHECK(is_own(files[i], KINDS[i]));
+	join_child(child);
+}
+
+/* Those that it has left are open, and its own. */
+PROGRAM(left_namespaces)
+{
+	int left_uts = open_namespace("uts"), left_ipc = open_namespace("ipc");
+	MUST(unshare(CLONE_NEWUTS | CLONE_NEWIPC));
+	int uts = open_namespace("uts"), ipc = open_namespace("ipc");
+	/* It is the host's, which does not change. */
+	ino_t left_uts_is = inode_of(left_uts), left_ipc_is = inode_of(left_ipc);
+	ready_and_wait();
+	CHECK(inode_of(left_uts) == left_uts_is && inode_of(left_ipc) == left_ipc_is);
+	CHECK(is_own(uts, "uts") && is_own(ipc, "ipc"));
+	CHECK(setns(left_uts, CLONE_NEWUTS) == 0 && is_own(left_uts, "uts"));
+}

@@ -20,6 +20,7 @@ import { makeSignalfd } from "./make_signalfd.ts";
 import { armTimerfd, makeTimerfd } from "./make_timerfd.ts";
 import { openByHandle } from "./open_by_handle.ts";
 import { openLinked, openPath } from "./open_path.ts";
+import { openNamespace } from "./open_namespace.ts";
 import { openEndedPidfds, openPidfd } from "./open_pidfd.ts";
 import { openOwnTerminal, openTerminal } from "./open_terminal.ts";
 import { setAsync, setOwner } from "./set_owner.ts";
@@ -92,6 +93,8 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return openPidfd(context, step);
     case "open-ended-pidfds":
       return openEndedPidfds(context, step);
+    case "open-namespace":
+      return openNamespace(context, step);
     case "set-owner":
       return setOwner(context, step);
     case "set-async":

@@ -10,6 +10,8 @@ export interface FilesContext extends ContentsContext {
   readonly scratch: number;
   /** The time of a clock, in nanoseconds. */
   readonly now: (clock: number) => bigint;
+  /** Of cgrestore itself, as the coordinator sees it. */
+  readonly ownPid: number;
   /** Pid, as the coordinator sees it, of a task or thread of the plan. */
   readonly pidOf: (id: number) => number;
   /** The same for a process group. */

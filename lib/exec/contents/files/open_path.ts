@@ -31,15 +31,20 @@ export function openLinked(context: FilesContext, { link, name, ...opening }: Op
 
 /** Opens what has a name, and sets its position. */
 export function openAs(context: FilesContext, path: string, { handle, flags, position }: Opening): RemoteCall[] {
-  const attempt = `Cannot open ${JSON.stringify(path)}`;
   return create(context, handle, (fd) => {
-    const open = remoteCall(context, "openat", [AT_FDCWD, cString(path), flags], {
-      attempt,
-      hints: OPEN_HINTS,
-      expected: fd,
-    });
+    const open = openFile(context, path, { flags, fd });
     if (position === undefined || position === 0n || (flags & O_PATH) !== 0) return [open];
     const seeking = { attempt: `Cannot set the position in ${JSON.stringify(path)}` };
     return [open, remoteCall(context, "lseek", [fd, position, SEEK_SET], seeking)];
   });
+}
+
+/** Opens what has a name, at the lowest descriptor. */
+export function openFile(
+  context: FilesContext,
+  path: string,
+  { flags, fd }: { readonly flags: number; readonly fd: number },
+): RemoteCall {
+  const purpose = { attempt: `Cannot open ${JSON.stringify(path)}`, hints: OPEN_HINTS, expected: fd };
+  return remoteCall(context, "openat", [AT_FDCWD, cString(path), flags], purpose);
 }
