@@ -4,8 +4,11 @@ export interface ConfigLine {
   readonly value?: string;
 }
 
-/** A name; a value, in quotes (in which a backslash is for another quote) or without blanks; and a comment. */
-const LINE = /^\s*([^\s#]+)(?:\s+(?:"((?:[^"\\]|\\.)*)"|([^\s#"]\S*)))?\s*(?:#.*)?$/;
+/**
+ * A name; a value, in quotes (in which a backslash is for another quote) or without blanks; and a comment. CRIU takes an
+ * optional value only after `=`, as in `manage-cgroups=ignore`.
+ */
+const LINE = /^\s*([^\s#=]+)(?:=(\S*)|\s+(?:"((?:[^"\\]|\\.)*)"|([^\s#"]\S*)))?\s*(?:#.*)?$/;
 const EMPTY = /^\s*(?:#.*)?$/;
 
 /**
@@ -17,9 +20,9 @@ export function parseConfig(text: string): ConfigLine[] | string {
   const lines: ConfigLine[] = [];
   for (const line of text.split("\n")) {
     if (EMPTY.test(line)) continue;
-    const [, name, quoted, plain] = LINE.exec(line) ?? [];
+    const [, name, joined, quoted, plain] = LINE.exec(line) ?? [];
     if (name === undefined) return line;
-    const value = quoted?.replaceAll('\\"', '"') ?? plain;
+    const value = joined ?? quoted?.replaceAll('\\"', '"') ?? plain;
     lines.push({ name, ...value === undefined ? {} : { value } });
   }
   return lines;

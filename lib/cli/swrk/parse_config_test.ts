@@ -10,6 +10,8 @@ Deno.test("parseConfig() reads options without dashes", () => {
     'work-dir\t"/var/a \\"b\\" c"  ',
     'root ""',
     "ghost-limit 10M",
+    "manage-cgroups=ignore # here",
+    "root=",
     "#shell-job",
   ];
   deepEqual(parseConfig(text.join("\n")), [
@@ -18,10 +20,14 @@ Deno.test("parseConfig() reads options without dashes", () => {
     { name: "work-dir", value: '/var/a "b" c' },
     { name: "root", value: "" },
     { name: "ghost-limit", value: "10M" },
+    { name: "manage-cgroups", value: "ignore" },
+    { name: "root", value: "" },
   ]);
   deepEqual(parseConfig(""), []);
 });
 
 Deno.test("parseConfig() tells a line that is none", () => {
-  for (const line of ["log-file a b", 'log-file "a', 'log-file "']) equal(parseConfig(`tcp-close\n${line}\n`), line);
+  for (const line of ["log-file a b", "log-file=a b", "=a", 'log-file "a', 'log-file "']) {
+    equal(parseConfig(`tcp-close\n${line}\n`), line);
+  }
 });
