@@ -49,7 +49,7 @@ const PROGRAMS = {
   unshare: "util-linux",
 };
 const ALWAYS_WITH = ["ca-certificates", "libc6-dev"];
-/** Seconds: without KVM, a slow machine takes a quarter of an hour. */
+/** Seconds: without KVM, a slow machine takes half an hour. */
 const VM_TIMEOUT = 2700;
 /** Milliseconds: each of these tests dumps and restores a tree several times. */
 const CONTENTS_PATIENCE = 2_700_000;
@@ -64,6 +64,7 @@ const FIRST_VM_CONTENTS = [
   "tests/contents/docker_test.ts",
   "tests/contents/fixtures_test.ts",
   "tests/contents/lxc_test.ts",
+  "tests/contents/podman_test.ts",
   "tests/contents/profiles_test.ts",
   "tests/contents/runc_profile_test.ts",
   "tests/contents/users_test.ts",

@@ -13,6 +13,7 @@ export type Requirement =
   | "lxc"
   | "nftables"
   | "node"
+  | "podman"
   | "python3"
   | "redis"
   | "crun"
@@ -85,6 +86,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
     runs("nft", ["--version"]) && runs("iptables-legacy-save", ["--version"]) ? undefined : "no nft or iptables"
   ),
   node: () => (runs("node", ["--version"]) ? undefined : "no node"),
+  podman: () => (runs("podman", ["--version"]) ? undefined : "no podman"),
   python3: () => (runs("python3", ["--version"]) ? undefined : "no python3"),
   redis: () => (runs("redis-cli", ["--version"]) ? undefined : "no redis"),
   crun: () => (runs("crun", ["--version"]) ? undefined : "no crun"),

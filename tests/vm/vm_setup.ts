@@ -19,7 +19,8 @@ const MODULES = [
   ...["virtio_pci", "virtio_blk", "virtio_console", "ext4", "tun", "unix_diag", "inet_diag", "tcp_diag", "udp_diag"],
   ...["raw_diag", "af_packet_diag", "netlink_diag", "veth", "nfnetlink", "nf_tables", "nft_compat", "nf_conntrack"],
   ...["nf_conntrack_netlink", "ip_tables", "ip6_tables", "iptable_filter", "ip6table_filter", "xt_mark", "macvlan"],
-  ...["bridge", "overlay"],
+  ...["bridge", "overlay", "nft_chain_nat", "xt_MASQUERADE", "xt_addrtype", "xt_comment", "xt_conntrack", "xt_nat"],
+  "xt_tcpudp",
 ];
 
 /** Directory of everything the VM needs; `CGRESTORE_VM_CACHE` moves it. */
@@ -117,13 +118,15 @@ async function makeRootDisk(disk: string, busybox: string): Promise<void> {
 }
 
 /**
- * Programs for containers: runc, crun, Docker and LXC, profiles for them, and what CRIU dumps files of a tmpfs and net
- * namespaces with. Of Debian's crun, only sid's can dump and restore; it is made for the C library that is here for
- * CRIU. Its `libsystemd0` is Docker's, too: there is a place for one only.
+ * Programs for containers: runc, crun, Docker, podman and LXC, networks and profiles for them, and what CRIU dumps files
+ * of a tmpfs and net namespaces with. Of Debian's crun, only sid's can dump and restore; it is made for the C library
+ * that is here for CRIU. Its `libsystemd0` is Docker's and podman's, too, as CRIU's `libxtables` is iptables': there is a
+ * place for one only.
  */
 const PROGRAMS = {
   bookworm: {
     "sbin/apparmor_parser": ["apparmor"],
+    "usr/bin/conmon": ["conmon", "libglib2.0-0"],
     "usr/bin/containerd": ["containerd"],
     "usr/bin/containerd-shim-runc-v2": [],
     "usr/bin/docker": ["docker.io", "libdevmapper1.02.1", "libudev1"],
@@ -132,6 +135,11 @@ const PROGRAMS = {
     "usr/bin/lxc-info": [],
     "usr/bin/lxc-start": [],
     "usr/bin/lxc-stop": [],
+    "usr/bin/podman": [
+      ...["podman", "libsubid4", "libgpgme11", "libassuan0", "libgpg-error0", "libaudit1", "libcap-ng0"],
+      ...["libsemanage2", "libsepol2", "libbz2-1.0", "libcrypt1", "libpam0g"],
+    ],
+    "usr/lib/podman/netavark": ["netavark"],
     "usr/sbin/docker-proxy": [],
     "usr/sbin/dockerd": [],
     "usr/sbin/runc": ["runc", "libseccomp2"],
@@ -140,6 +148,7 @@ const PROGRAMS = {
   sid: {
     "usr/bin/crun": ["crun", "libcriu2", "libblake3-0", "libcap2", "libjson-c5", "libsystemd0"],
     "usr/bin/ip": ["iproute2", "libbpf1", "libelf1t64", "libzstd1", "zlib1g"],
+    "usr/sbin/xtables-nft-multi": ["iptables"],
   },
 };
 
@@ -167,6 +176,7 @@ async function fillRoot(tree: string, { criu, busybox }: { criu: string; busybox
     "usr/sbin",
     "usr/lib",
     "usr/lib64",
+    "usr/lib/podman",
     "etc",
     "proc",
     "sys",
@@ -190,6 +200,7 @@ async function fillRoot(tree: string, { criu, busybox }: { criu: string; busybox
   // Where the kernel looks for it.
   await Deno.symlink("../bin/busybox", `${tree}/usr/sbin/modprobe`);
   await Deno.writeTextFile(`${tree}/etc/vm`, "");
+  for (const name of ["iptables", "ip6tables"]) await Deno.symlink("xtables-nft-multi", `${tree}/usr/sbin/${name}`);
   // Docker takes the first line that the parser says for its version: without the file, that is a warning.
   await Deno.mkdir(`${tree}/etc/apparmor`);
   await Deno.writeTextFile(`${tree}/etc/apparmor/parser.conf`, "");

@@ -18,10 +18,12 @@ export function describeContained(pid: number): string {
 /**
  * The mounts that it sees, sorted, as the kernel's order is that in which they were made. Without the file systems that
  * they are of: what hides files of /proc was the container's `/dev/null`, and is the host's after a restore by runc.
+ * Without `nosymfollow`, which crun mounts cgroups with: CRIU does not dump it.
  */
 export function describeContainedMounts(pid: number): string {
   const mounts = describeMounts(pid);
-  return mounts.map(({ mountPoint, root, mountOptions }) => `${mountPoint} ${root} ${mountOptions}`).sort().join("\n");
+  const lines = mounts.map(({ mountPoint, root, mountOptions }) => `${mountPoint} ${root} ${mountOptions}`);
+  return lines.map((line) => line.replace(",nosymfollow", "")).sort().join("\n");
 }
 
 function linesOf(path: string): string[] {
