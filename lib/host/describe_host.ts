@@ -133,7 +133,7 @@ function describeTakenPids(sys: Sys, pids: readonly number[]): Map<number, strin
   const taken = new Map<number, string>();
   for (const pid of pids) {
     if (sys.taskExists(pid)) taken.set(pid, describeTask(sys, pid));
-    else if (sys.groupExists(pid)) taken.set(pid, "process group");
+    else if (sys.groupExists(pid)) taken.set(pid, "a process group");
   }
   return taken;
 }

@@ -26,9 +26,11 @@ const NOT_OURS: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 15, 16]);
 
 /** The registers of a thread on x86-64. */
 export function buildRegisters(info: ThreadInfoX86, where: string, problems: Problem[]): Registers {
+  const isCompat = info.gpregs.mode === COMPAT;
+  const general = buildGeneral(info.gpregs);
   return {
-    general: buildGeneral(info.gpregs),
-    isCompat: info.gpregs.mode === COMPAT,
+    general: isCompat ? general : restartPoll(general),
+    isCompat,
     floating: buildFloating(info.fpregs, where, problems),
     segments: info.tls.filter(({ segNotPresent }) => !segNotPresent).map(buildSegment),
     hasShadowStack: info.fpregs.xsave?.cet !== undefined && info.fpregs.xsave.cet.cet !== 0n,
@@ -49,6 +51,27 @@ function buildGeneral(r: UserX86RegsEntry): BigUint64Array<ArrayBuffer> {
     ...[r.r15, r.r14, r.r13, r.r12, r.bp, r.bx, r.r11, r.r10, r.r9, r.r8, r.ax, r.cx, r.dx, r.si, r.di],
     ...[r.origAx, r.ip, r.cs, r.flags, r.sp, r.ss, r.fsBase, r.gsBase, r.ds, r.es, r.fs, r.gs],
   );
+}
+
+/** Indices in `struct user_regs_struct`, and what they have. */
+const [AX, DX, ORIGINAL_AX, IP] = [10, 12, 15, 16];
+const EINTR = 4n;
+const POLL = 7n;
+const SYSCALL_SIZE = 2n;
+
+/**
+ * CRIU makes EINTR of a call of which the kernel remembers more than registers can say (ERESTART_RESTARTBLOCK). Of a
+ * poll(2) without a timeout there is no more to know: it begins again, as it does when a task is only stopped, and as
+ * programs count on that handle no signals.
+ */
+export function restartPoll(general: BigUint64Array<ArrayBuffer>): BigUint64Array<ArrayBuffer> {
+  const [ax = 0n, dx = 0n, original = 0n, ip = 0n] = [AX, DX, ORIGINAL_AX, IP].map((index) => general[index]);
+  const isForEver = BigInt.asIntN(32, dx) < 0n;
+  if (BigInt.asIntN(64, ax) !== -EINTR || BigInt.asIntN(32, original) !== POLL || !isForEver) return general;
+  const restarted = general.slice();
+  restarted[AX] = POLL;
+  restarted[IP] = ip - SYSCALL_SIZE;
+  return restarted;
 }
 
 function buildFloating(entry: UserX86FpregsEntry, where: string, problems: Problem[]): FloatingRegisters {

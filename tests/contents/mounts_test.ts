@@ -73,7 +73,7 @@ const REFUSED: readonly (readonly [what: string, at: RegExp, edit: (entry: mnt_e
     "on nothing",
     /\/t$/,
     (mount) => mount.mountpoint += "/absent",
-    /\/t\/absent" of type tmpfs: ".*\/t\/absent" is not here/,
+    /\/t\/absent" of type tmpfs: its place ".*\/t\/absent" is not here: make it/,
   ],
 ];
 for (const [what, at, edit, refused] of REFUSED) {

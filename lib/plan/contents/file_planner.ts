@@ -8,6 +8,7 @@ import type { ExpectedFile } from "./expected_file.ts";
 import { deadTasksOf } from "./file_questions.ts";
 import type { FileStep } from "./file_step.ts";
 import type { MountPlaces } from "./namespaces/mount_places.ts";
+import { Holders } from "./holder.ts";
 import type { GhostDraft } from "./files/plan_ghost.ts";
 import type { MasterOpening, SessionStep, TerminalAdoption } from "./terminals_plan.ts";
 
@@ -60,6 +61,7 @@ export class FilePlanner {
   readonly #deferred: (() => void)[] = [];
   readonly #usedKeys = new Set<string>();
   #count: Handle = 0;
+  #holders: Holders | undefined;
 
   constructor(
     readonly contents: Contents,
@@ -71,6 +73,11 @@ export class FilePlanner {
     readonly options: FilePlannerOptions,
   ) {
     this.deadTasks = new Set(deadTasksOf(contents));
+  }
+
+  /** Which tasks have open files. */
+  get holders(): Holders {
+    return this.#holders ??= new Holders(this.contents);
   }
 
   /** Whether something can only be looked for when the mounts are there. */

@@ -1,11 +1,23 @@
 import type { Contents } from "../../model/contents.ts";
 
-/** Pid of the first task that has one of the open files; `undefined` when they are in flight only. */
-export function firstHolder(
-  { tables, tasks }: Pick<Contents, "tables" | "tasks">,
-  files: ReadonlySet<number>,
-): number | undefined {
-  return [...tasks].find(([, { table }]) => tables.get(table)?.some(({ file }) => files.has(file)))?.[0];
+/** Which task is the first one that has an open file: there may be thousands of either. */
+export class Holders {
+  readonly #pids: readonly number[];
+  /** By file, the index of its first task. */
+  readonly #first = new Map<number, number>();
+
+  constructor({ tables, tasks }: Pick<Contents, "tables" | "tasks">) {
+    this.#pids = [...tasks.keys()];
+    for (const [index, { table }] of [...tasks.values()].entries()) {
+      for (const { file } of tables.get(table) ?? []) if (!this.#first.has(file)) this.#first.set(file, index);
+    }
+  }
+
+  /** Pid of the first task that has one of the open files; `undefined` when they are in flight only. */
+  firstOf(files: readonly number[]): number | undefined {
+    const indices = files.map((file) => this.#first.get(file)).filter((index) => index !== undefined);
+    return indices.length === 0 ? undefined : this.#pids[Math.min(...indices)];
+  }
 }
 
 /** Who has an open file, for problems: `"task 77, descriptor 5"`. */

@@ -285,3 +285,21 @@ PROGRAM(restart)
 	for (int i = 0; i < WAITS; i++)
 		join_child(children[i]);
 }
+
+/* A child without handlers for signals, for which nothing but a byte ends a poll(2). */
+PROGRAM(poll_again)
+{
+	int ends[2];
+	MUST(pipe(ends));
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		struct pollfd entry = {ends[0], POLLIN, 0};
+		CHECK(poll(&entry, 1, -1) == 1);
+		end_child();
+	}
+	sleep_ms(100);
+	ready_and_wait();
+	sleep_ms(100);
+	CHECK(write(ends[1], "x", 1) == 1);
+	join_child(child);
+}

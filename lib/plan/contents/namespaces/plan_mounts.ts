@@ -134,7 +134,10 @@ function pointProblem(mount: Mount, { places, host: { files } }: MountQuestions)
   if (!isAtOrBelow(mount.mountPoint, parent.mountPoint)) return "it is not below the mount that it is on";
   const point = places.pointOf(mount);
   const [found, source] = [files.get(pointKey(mount)), files.get(sourceKey(mount))];
-  if (point !== undefined && found === undefined) return `${JSON.stringify(point)} is not here`;
+  if (point !== undefined && found === undefined) {
+    const root = places.options.root === undefined ? ", or name another root with --root" : "";
+    return `its place ${JSON.stringify(point)} is not here: make it${root}`;
+  }
   if (found !== undefined && source !== undefined && isDirectory(found) !== isDirectory(source)) {
     return `${JSON.stringify(point)} is ${isDirectory(found) ? "a" : "no"} directory here, and what it shows is not so`;
   }

@@ -211,7 +211,7 @@ Deno.test("planMounts() refuses what cannot be made again", async (t) => {
       name: "one whose place is not here",
       mounts: [aMount({ id: 2, mountPoint: "/a" })],
       lacks: ["/a"],
-      want: 'mount "/a" of type tmpfs: "/a" is not here',
+      want: 'mount "/a" of type tmpfs: its place "/a" is not here: make it, or name another root with --root',
     },
     {
       name: "a file that is to be on a directory",

@@ -1,6 +1,5 @@
 import type { UnixSocket } from "../../../../model/files/unix_socket.ts";
 import type { FilePlanner } from "../../file_planner.ts";
-import { firstHolder } from "../../holder.ts";
 import type { Identity, Performer } from "./unix_step.ts";
 
 /** Whoever is gone must not be taken for somebody with rights. */
@@ -13,8 +12,8 @@ const NOBODY: Identity = { uid: 65534, gid: 65534, groups: [] };
  * @param sockets those of the checkpoint that are made, or for which a socket of ours stands in
  */
 export function performerOf(planner: FilePlanner, sockets: readonly UnixSocket[]): Performer {
-  const { contents } = planner;
-  const pid = firstHolder(contents, new Set(sockets.map(({ id }) => id)));
+  const { contents, holders } = planner;
+  const pid = holders.firstOf(sockets.map(({ id }) => id));
   const credentials = pid === undefined ? undefined : contents.threads.get(pid)?.credentials;
   if (pid === undefined) return nobody(planner, sockets);
   if (credentials === undefined) return { pid };
@@ -24,9 +23,9 @@ export function performerOf(planner: FilePlanner, sockets: readonly UnixSocket[]
 
 /** The task that makes what stands in for a peer that is gone. */
 export function nobody(planner: FilePlanner, sockets: readonly UnixSocket[]): Performer {
-  const { contents } = planner;
+  const { contents, holders } = planner;
   const [first = 0] = contents.tasks.keys();
-  const pid = firstHolder(contents, new Set(sockets.map(({ id }) => id))) ?? first;
+  const pid = holders.firstOf(sockets.map(({ id }) => id)) ?? first;
   return { pid, ...identity(planner, NOBODY) };
 }
 
