@@ -70,6 +70,8 @@ class NamedPurpose implements CallPurpose {
  */
 export class LowestDescriptors {
   readonly #taken: Set<number>;
+  /** All below it are taken. */
+  #lowest = 0;
 
   /** @param taken those that are open already */
   constructor(taken: Iterable<number>) {
@@ -84,9 +86,8 @@ export class LowestDescriptors {
   }
 
   peek(): number {
-    let fd = 0;
-    while (this.#taken.has(fd)) fd++;
-    return fd;
+    while (this.#taken.has(this.#lowest)) this.#lowest++;
+    return this.#lowest;
   }
 
   /** A descriptor that was chosen, as by dup3(2). */
@@ -96,6 +97,7 @@ export class LowestDescriptors {
 
   release(fd: number): void {
     this.#taken.delete(fd);
+    this.#lowest = Math.min(this.#lowest, fd);
   }
 }
 

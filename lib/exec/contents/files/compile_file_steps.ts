@@ -2,7 +2,7 @@ import type { FileStep } from "../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { compileFileStep } from "./compile_file_step.ts";
 import type { FilesContext } from "./file_calls.ts";
-import { compilePerformance } from "./unix/perform.ts";
+import { compilePerformance, groupSteps } from "./unix/perform.ts";
 
 /** Calls that are made in one go. */
 export interface Turn {
@@ -23,10 +23,10 @@ export function compileFileSteps(
 ): Turn[] {
   const turns: Turn[] = [];
   let calls: RemoteCall[] = [];
-  for (const step of steps) {
-    const performance = compilePerformance(context, step, hostPid);
+  for (const group of groupSteps(context, steps)) {
+    const performance = compilePerformance(context, group, hostPid);
     if (performance === undefined) {
-      calls.push(...compileFileStep(context, step));
+      calls.push(...group.flatMap((step) => compileFileStep(context, step)));
       continue;
     }
     const { pid, first, coordinator, last } = performance;

@@ -26,25 +26,56 @@ export interface Performance {
 
 /** The first descriptors of a task, which has none but ours while files are made. */
 const [FIRST, SECOND] = [0, 1] as const;
+/** So many pairs are made together at most. */
+const MOST_PAIRS = 64;
 /** Keeps an id as it is (setresuid(2)). */
 const SAME = -1;
 
+/** Pairs that one task makes one after the other are made together, as changing to it and back takes long. */
+export function* groupSteps(
+  { base }: Pick<FilesContext, "base">,
+  steps: readonly FileStep[],
+): Generator<readonly [FileStep, ...FileStep[]]> {
+  const most = Math.min(MOST_PAIRS, Math.floor(base / 2));
+  let group: [FileStep, ...FileStep[]] | undefined;
+  for (const step of steps) {
+    if (group !== undefined && group.length < most && arePairsOfOne(group[0], step)) {
+      group.push(step);
+      continue;
+    }
+    if (group !== undefined) yield group;
+    group = [step];
+  }
+  if (group !== undefined) yield group;
+}
+
+function arePairsOfOne(one: FileStep, other: FileStep): boolean {
+  const isPair = (step: FileStep) => step.kind === "unix-socket" && step.action.kind === "pair";
+  return isPair(one) && isPair(other) && performerOf(one) !== undefined &&
+    JSON.stringify(performerOf(one)) === JSON.stringify(performerOf(other));
+}
+
+function performerOf(step: FileStep): Performer | undefined {
+  return step.kind === "unix-socket" ? step.performer : undefined;
+}
+
 /**
- * What a step takes that has a performer; `undefined` for others.
+ * What steps take that have a performer, of which several are pairs; `undefined` for others.
  *
  * @param hostPid the pid by which the coordinator knows a task
  */
 export function compilePerformance(
   context: FilesContext,
-  step: FileStep,
+  steps: readonly [FileStep, ...FileStep[]],
   hostPid: (pid: number) => number,
 ): Performance | undefined {
+  const [step] = steps;
   if (step.kind !== "unix-socket" || step.performer === undefined) return undefined;
   const { action, what, performer } = step;
   const { pid } = performer;
   switch (action.kind) {
     case "pair":
-      return performPair(context, { ...action, what }, { performer, hostPid: hostPid(pid) });
+      return performPairs(context, steps.flatMap(pairOf), { performer, hostPid: hostPid(pid) });
     case "listen":
       return { pid, first: performListening(context, { ...action, what }, performer), coordinator: [], last: [] };
     case "connect":
@@ -54,16 +85,22 @@ export function compilePerformance(
   }
 }
 
-function performPair(
+function pairOf(step: FileStep): Named<PairSockets>[] {
+  if (step.kind !== "unix-socket" || step.action.kind !== "pair") return [];
+  return [{ ...step.action, what: step.what }];
+}
+
+function performPairs(
   context: FilesContext,
-  { handles, type, what }: Named<PairSockets>,
+  pairs: readonly Named<PairSockets>[],
   { performer, hostPid }: { readonly performer: Performer; readonly hostPid: number },
 ): Performance {
+  const handles = pairs.flatMap(({ handles }) => handles);
   return {
     pid: performer.pid,
-    first: actAs(context, performer, [pair(context, { type, what })]),
-    coordinator: takeFrom(context, hostPid, [[FIRST, handles[0]], [SECOND, handles[1]]]),
-    last: [FIRST, SECOND].map((fd) => close(context, fd)),
+    first: actAs(context, performer, pairs.map(({ type, what }) => pair(context, { type, what }))),
+    coordinator: takeFrom(context, hostPid, handles.map((handle, fd) => [FIRST + fd, handle])),
+    last: handles.map((_, fd) => close(context, FIRST + fd)),
   };
 }
 
