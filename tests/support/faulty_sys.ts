@@ -13,7 +13,7 @@ import {
 
 /** Calls that tell something about ourselves, and cannot fail. */
 const INFALLIBLE = new Set([
-  ...["getpid", "errnoName", "caughtSignal", "takeSignal", "catchSignals", "cpuid", "sleep", "taskExists"],
+  ...["getpid", "getenv", "errnoName", "caughtSignal", "takeSignal", "catchSignals", "cpuid", "sleep", "taskExists"],
   ...["groupExists", "umask", "release", "ignoreSignals"],
 ]);
 

@@ -30,49 +30,47 @@ export function runProgram(
   text = "",
 ): ProgramFailure | undefined {
   const command = `"${[program, ...args].join(" ")}"`;
-  const output = sys.memfdCreate("cgrestore-output");
-  try {
-    const input = openText(sys, text);
-    const status = runToEnd(sys, program, { args, environment: {}, input, output });
-    if (exited(status) && exitCode(status) === 0) return undefined;
-    const end = exited(status) ? `status ${exitCode(status)}` : `signal ${termSignal(status)}`;
-    return { command, end, said: firstLine(sys, output) };
-  } catch (error) {
-    if (!(error instanceof SysError) || error.call !== "posix_spawnp") throw error;
-    return { command, end: error.code, said: "" };
-  } finally {
-    sys.close(output);
-  }
+  return withDescriptor(sys, sys.memfdCreate("cgrestore-output"), (output) => {
+    try {
+      const status = withText(sys, text, (input) => (
+        runToEnd(sys, program, { args, environment: {}, input, output })
+      ));
+      if (exited(status) && exitCode(status) === 0) return undefined;
+      const end = exited(status) ? `status ${exitCode(status)}` : `signal ${termSignal(status)}`;
+      return { command, end, said: firstLine(sys, output) };
+    } catch (error) {
+      if (!(error instanceof SysError) || error.call !== "posix_spawnp") throw error;
+      return { command, end: error.code, said: "" };
+    }
+  });
 }
 
-/** A descriptor that reads a text from its beginning. */
-function openText(sys: Sys, text: string): number {
-  const fd = sys.memfdCreate("cgrestore-input");
+/** Has a descriptor that reads a text from its beginning. */
+function withText<T>(sys: Sys, text: string, use: (input: number) => T): T {
+  return withDescriptor(sys, sys.memfdCreate("cgrestore-input"), (source) => {
+    sys.write(source, encodeText(text));
+    // Opened anew, it has a position of its own.
+    return withDescriptor(sys, sys.open(`/proc/self/fd/${source}`, O_RDONLY), use);
+  });
+}
+
+function withDescriptor<T>(sys: Sys, fd: number, use: (fd: number) => T): T {
   try {
-    sys.write(fd, encodeText(text));
-    return sys.open(`/proc/self/fd/${fd}`, O_RDONLY);
+    return use(fd);
   } finally {
     sys.close(fd);
   }
 }
 
-/** Returns the status of wait(2), and closes the program's input. */
-function runToEnd(sys: Sys, program: string, options: Parameters<Sys["spawnProgram"]>[1] & { input: number }): number {
-  const pid = spawn(sys, program, options);
+/** Returns the status of wait(2). */
+function runToEnd(sys: Sys, program: string, options: Parameters<Sys["spawnProgram"]>[1]): number {
+  const pid = sys.spawnProgram(program, options);
   try {
     return sys.wait(pid, TIMEOUT_MS)?.status ?? 0;
   } catch (error) {
     sys.kill(pid, SIGKILL);
     sys.wait(pid, Infinity);
     throw error;
-  }
-}
-
-function spawn(sys: Sys, program: string, options: Parameters<Sys["spawnProgram"]>[1] & { input: number }): number {
-  try {
-    return sys.spawnProgram(program, options);
-  } finally {
-    sys.close(options.input);
   }
 }
 
