@@ -156,3 +156,33 @@ PROGRAM(executed)
 	join_child(again);
 	join_child(other);
 }
+
+/* A task whose parent is gone, and the leader of whose session is a zombie, shares pages with who has adopted it. */
+PROGRAM(adopted)
+{
+	char *memory = malloc(PAGES * PAGE);
+	memset(memory, 5, PAGES * PAGE);
+	MUST(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+	pid_t sharer = fork_as(1);
+	if (sharer == 0) {
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(memory[PAGE] == 5);
+		end_child();
+	}
+	pid_t leader = fork_as(2);
+	if (leader == 0) {
+		MUST(setsid());
+		if (fork_as(3) != 0)
+			_exit(0);
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(memory[PAGE] == 5 && getsid(0) == getppid() + 2);
+		end_child();
+	}
+	sleep_ms(200);
+	ready_and_wait();
+	join_child(sharer);
+	join_child(leader);
+	join_child(leader + 1);
+}
