@@ -4,7 +4,6 @@ import type { Images } from "../image/images.ts";
 import { buildAddressSpace } from "./build_address_space.ts";
 import { buildLocks } from "./build_locks.ts";
 import { buildNamespaceContents } from "./build_namespace_contents.ts";
-import type { NamespaceIds } from "./files/build_namespace_file.ts";
 import { buildNetworkLock } from "./build_network_lock.ts";
 import { buildOpenFiles } from "./build_open_files.ts";
 import { shareSeccomp } from "./build_seccomp.ts";
@@ -13,6 +12,7 @@ import { buildTaskState } from "./build_task_state.ts";
 import { buildThreadState } from "./build_thread_state.ts";
 import type { Task } from "./checkpoint.ts";
 import type { Contents, SecurityModule, TreeIds } from "./contents.ts";
+import type { NamespaceIds } from "./files/build_namespace_file.ts";
 import { checkUnixSockets } from "./files/check_unix_sockets.ts";
 import type { Descriptor, OpenFile } from "./open_file.ts";
 import type { TaskState, ThreadState } from "./task_state.ts";
@@ -130,7 +130,12 @@ function checkReferences(contents: Contents, problems: Problem[]): void {
   }
   for (const [pid, { memory, directories }] of tasks) {
     const isPath = (id: number) => files.get(id)?.kind === "path";
-    if (!isPath(memory.executable)) problems.push({ where: `mm-${pid}.img`, what: noFile(memory.executable) });
+    if (!isPath(memory.executable)) {
+      problems.push({
+        where: `mm-${pid}.img`,
+        what: `the executable is no file with a name: ${noFile(memory.executable)}`,
+      });
+    }
     for (const id of [directories.working, directories.root]) {
       if (!isPath(id)) problems.push({ where: `fs-${pid}.img`, what: noFile(id) });
     }

@@ -10,6 +10,8 @@ import { count, printable } from "./printable.ts";
 const O_ACCMODE = 3;
 const ACCESS = ["for reading", "for writing", "for both"];
 
+const OWNERS = { tasks: "the tasks", dumper: "the host", others: "others" } as const;
+
 /** An open file in a few words: `"/var/log/a"`, `"pipe 7 for reading, 12 bytes"`. */
 export function describeFile(file: OpenFile, contents: Pick<Contents, "files">): string {
   switch (file.kind) {
@@ -34,7 +36,7 @@ export function describeFile(file: OpenFile, contents: Pick<Contents, "files">):
     case "pidfd":
       return file.pid === undefined ? "pidfd of a process that has ended" : `pidfd of ${file.pid}`;
     case "namespace":
-      return `${file.of} namespace of the ${file.whose}`;
+      return `${file.of} namespace of ${OWNERS[file.whose]}`;
     case "memfd":
       return `memfd ${printable(file.inode.name)}, ${describeSize(file.inode.size)}`;
     case "terminal":

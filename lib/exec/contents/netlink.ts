@@ -2,6 +2,9 @@ import { MESSAGE_HEADER_SIZE, NLMSG_ERROR } from "../../model/route_message.ts";
 
 /** Messages of netlink(7) (linux/netlink.h). */
 export const AF_NETLINK = 16;
+/** Families, which are what a socket is for. */
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 export const SOCK_RAW = 3;
 export const MSG_DONTWAIT = 0x40;
 export const NLM_F_REQUEST = 1;

@@ -24,13 +24,14 @@ import { makePtyMounts } from "./namespaces/make_mounts.ts";
 import { fillNet } from "./namespaces/net_contents.ts";
 import { joinNamespaces, makeNamespaces, type NamespacesContext } from "./namespaces/make_namespaces.ts";
 import type { Observation } from "./namespaces/observation.ts";
+import { loadFilters } from "./namespaces/load_filters.ts";
 import { observeNamespaces } from "./namespaces/observe_namespaces.ts";
 import { awaitGone, connectOuterEnd, findBridge, takenNames } from "./namespaces/outer_ends.ts";
-import { askForRoutes, NETLINK_NETFILTER, type RouteContext } from "./namespaces/route_requests.ts";
+import { askForRoutes, type RouteContext } from "./namespaces/route_requests.ts";
+import { NETLINK_NETFILTER } from "./netlink.ts";
 import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { TableRunner, type TableRunnerOptions } from "./table_runner.ts";
-import { loadFilters } from "./namespaces/load_filters.ts";
 import { unlockNetwork } from "./unlock_network.ts";
 import { RegisterWriter } from "./write_registers.ts";
 
@@ -84,7 +85,7 @@ export class ContentsRun {
       ownCapabilities: plan.ownCapabilities,
       choosesTimerIds: plan.choosesTimerIds,
       comparison: new PageComparison(options.context.sys),
-      profiles: numberProfiles(plan, base + 1 + mostOpenFiles(plan)),
+      profiles: numberProfiles(plan, base + 1 + plan.openFiles),
     };
   }
 
@@ -327,7 +328,7 @@ export class ContentsRun {
   /** The coordinator holds the open files of all tasks, and others have a descriptor behind those of all. */
   #raiseLimit(tracee: Tracee): void {
     const { base, profiles } = this.#context;
-    const needed = BigInt(base + 1 + mostOpenFiles(this.#plan) + profiles.size);
+    const needed = BigInt(base + 1 + this.#plan.openFiles + profiles.size);
     const before = new Uint8Array(16);
     const attempt = `Cannot open ${needed} files at once`;
     const hints = { EPERM: "that needs CAP_SYS_RESOURCE, or a higher limit: ulimit -n", EINVAL: "see fs.nr_open" };
@@ -464,11 +465,6 @@ export class ContentsRun {
       for (const { tid } of threads) sys.ptraceSetOptions(traceeOf(tid).pid, options);
     }
   }
-}
-
-/** How many files are open at once, in the coordinator or in the task that makes the mounts. */
-function mostOpenFiles({ handles, namespaces: { mounts } }: ContentsPlan): number {
-  return Math.max(handles, mounts?.steps.length ?? 0);
 }
 
 /** Numbers from `first` on: no two tasks have the same, as they may have one table. */

@@ -47,8 +47,8 @@ export interface ContentsPlan {
   /** Names that the dump has made, to find files by: removed when the restore has succeeded. */
   readonly obsoleteNames: readonly string[];
   readonly terminals: TerminalsPlan;
-  /** How many open files there are in all. */
-  readonly handles: number;
+  /** How many files are open at once, in the coordinator or in the task that makes the mounts. */
+  readonly openFiles: number;
   /** An open /dev/null, where some task needs one; the other tasks have nothing to do with it. */
   readonly nullFile?: Handle;
   /** What is true of them in the end, as far as descriptors refer to them. */

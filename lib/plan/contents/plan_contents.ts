@@ -29,7 +29,7 @@ import type { TaskQuestions } from "../plan_tasks.ts";
 import { planNullFile } from "./files/plan_path.ts";
 import { planFile } from "./plan_file.ts";
 import { checkHugePages } from "./memory/huge_pages.ts";
-import { planOwnLimits } from "./memory/plan_own_limits.ts";
+import { checkOpenFiles, planOwnLimits } from "./memory/plan_own_limits.ts";
 import { planRings } from "./memory/plan_rings.ts";
 import { KernelVdso, planVdso, type VdsoPlan } from "./memory/plan_vdso.ts";
 import type { Inherited } from "./plan_inherited.ts";
@@ -114,7 +114,9 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   const locks = planLocks(files);
   const taskContents = quietTasks.map((task) => addActions(task, { contents, actions: files.actions, locks }));
   const terminals = planTerminals(files);
-  const firstDescriptor = 1 + Math.max(0, ...[...contents.tables.values()].flat().map(({ fd }) => fd));
+  const firstDescriptor = 1 + [...contents.tables.values()].flat().reduce((most, { fd }) => Math.max(most, fd), 0);
+  const openFiles = Math.max(files.count, namespaces.mounts?.steps.length ?? 0);
+  checkOpenFiles(firstDescriptor + openFiles, { host, problems });
   return {
     plan: {
       namespaces,
@@ -128,7 +130,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       obsoleteNames: obsoleteNames(contents),
       finalFiles: files.final,
       ...networkUnlock === undefined ? {} : { networkUnlock },
-      handles: files.count,
+      openFiles,
       ...nullFile,
       expectedFiles: files.expected,
       keptDescriptors: keptDescriptors(files),

@@ -22,6 +22,7 @@ import {
   encodeNetlink,
   errorOf,
   MSG_DONTWAIT,
+  NETLINK_ROUTE,
   type NetlinkMessage,
   NLM_F_ACK,
   NLM_F_REQUEST,
@@ -31,8 +32,6 @@ import { remoteCall } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import type { Observation } from "./observation.ts";
 
-const NETLINK_ROUTE = 0;
-export const NETLINK_NETFILTER = 12;
 const NLM_F_DUMP = 0x300;
 
 /** A list comes in parts: at least this much is in each but the last, which may have nothing but the end. */

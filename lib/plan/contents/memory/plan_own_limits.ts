@@ -5,6 +5,7 @@ import type { LimitStep } from "../contents_plan.ts";
 
 const RLIMIT_FSIZE = 1;
 const RLIMIT_DATA = 2;
+const RLIMIT_NOFILE = 7;
 const RLIMIT_MEMLOCK = 8;
 const RLIMIT_AS = 9;
 /** What memory, and files of memory, may be limited by. */
@@ -20,6 +21,25 @@ export function planOwnLimits({ own, capabilities }: Pick<Host, "own" | "capabil
     const { soft, hard } = own.limits[resource] ?? { soft: UNLIMITED, hard: UNLIMITED };
     const most = mayRaise ? UNLIMITED : hard;
     return soft === most ? [] : [{ resource, soft: most, hard: most }];
+  });
+}
+
+/** Tells when more files have to be open at once than may be: `count`, and some more. */
+export function checkOpenFiles(
+  count: number,
+  { host: { own, capabilities, maxDescriptors }, problems }: {
+    readonly host: Pick<Host, "own" | "capabilities" | "maxDescriptors">;
+    readonly problems: Problem[];
+  },
+): void {
+  const mayRaise = capabilities.has("CAP_SYS_RESOURCE");
+  const hard = own.limits[RLIMIT_NOFILE]?.hard ?? UNLIMITED;
+  const most = mayRaise || hard > BigInt(maxDescriptors) ? maxDescriptors : Number(hard);
+  if (count <= most) return;
+  const hint = mayRaise ? "see the sysctl fs.nr_open" : "raise the hard limit, ulimit -n";
+  problems.push({
+    where: "open files",
+    what: `more than ${count} have to be open at once, and cgrestore may have ${most}: ${hint}`,
   });
 }
 

@@ -2,11 +2,12 @@ import { deepEqual as assertEquals } from "node:assert/strict";
 import { aMapping, aSpace } from "../../../../tests/support/build_space.ts";
 import { OWN_STATE } from "../../../../tests/support/plan_inputs.ts";
 import type { Problem } from "../../../errors.ts";
-import { checkOwnLimits, planOwnLimits } from "./plan_own_limits.ts";
+import { checkOpenFiles, checkOwnLimits, planOwnLimits } from "./plan_own_limits.ts";
 
 const UNLIMITED = 2n ** 64n - 1n;
 const MIB = 2n ** 20n;
 const RLIMIT_DATA = 2;
+const RLIMIT_NOFILE = 7;
 const RLIMIT_AS = 9;
 
 /** cgrestore with this limit of one resource. */
@@ -38,5 +39,24 @@ Deno.test("checkOwnLimits() tells of more addresses than there may be", () => {
   assertEquals(problemsOf(host(RLIMIT_AS, MIB, 5n * MIB, ["CAP_SYS_RESOURCE"])), []);
   assertEquals(problemsOf(host(RLIMIT_AS, MIB, 5n * MIB)), [
     "it has 6 MiB of addresses, and cgrestore may have 5: raise the limit, ulimit -v",
+  ]);
+});
+
+Deno.test("checkOpenFiles() tells of more files than there may be", () => {
+  const problemsOf = (count: number, given: ReturnType<typeof host>) => {
+    const problems: Problem[] = [];
+    checkOpenFiles(count, { host: { ...given, maxDescriptors: 2000 }, problems });
+    return problems.map(({ where, what }) => `${where}: ${what}`);
+  };
+  const many = (most: number, hint: string) => [
+    `open files: more than 1500 have to be open at once, and cgrestore may have ${most}: ${hint}`,
+  ];
+  assertEquals(problemsOf(1500, host(RLIMIT_NOFILE, 10n, 1500n)), []);
+  assertEquals(problemsOf(1500, host(RLIMIT_NOFILE, 10n, 1499n)), many(1499, "raise the hard limit, ulimit -n"));
+  assertEquals(problemsOf(1500, host(RLIMIT_NOFILE, 10n, 1499n, ["CAP_SYS_RESOURCE"])), []);
+  assertEquals(problemsOf(2000, host(RLIMIT_NOFILE, 10n, UNLIMITED)), []);
+  assertEquals(problemsOf(2001, host(RLIMIT_NOFILE, 10n, UNLIMITED)).length, 1);
+  assertEquals(problemsOf(2001, host(RLIMIT_NOFILE, 10n, 9n, ["CAP_SYS_RESOURCE"])), [
+    "open files: more than 2001 have to be open at once, and cgrestore may have 2000: see the sysctl fs.nr_open",
   ]);
 });
