@@ -1,5 +1,6 @@
 /** Checkpoints that were made elsewhere, also for machines without CRIU. */
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
+import type { ListedMount } from "../../lib/host/parse_mounts.ts";
 import { requires, skip } from "../support/skip.ts";
 import { compareTrees } from "./support/describe_tree.ts";
 import { type Fixture, lackFor, readFixtures } from "./support/fixture.ts";
@@ -43,7 +44,12 @@ async function restore({ name }: Fixture): Promise<RestoredFixture> {
 /** What is different now, and was not when CRIU had restored the fixture where it was made. */
 function listDifferences({ before, differsAfterCriu }: Fixture, after: RestoredFixture["after"]): string[] {
   const comparable = (description: Fixture["before"]) => (
-    new Map(Object.entries(description).map(([key, text]) => [key, text.replace(NEW_FIELDS, "")]))
+    new Map(
+      Object.entries(description).map(([key, text]) => [
+        key,
+        key.endsWith(" mounts") ? withoutHost(text) : text.replace(NEW_FIELDS, ""),
+      ]),
+    )
   );
   const kinds = new Set(Object.keys(before).map(kindOf));
   const ranges = Object.entries(before).filter(([, text]) => OF_KERNEL.test(text)).map(([key]) => rangeOf(key));
@@ -52,6 +58,16 @@ function listDifferences({ before, differsAfterCriu }: Fixture, after: RestoredF
     .filter(([key, difference]) => !OF_HOST.test(key) && !OF_KERNEL.test(difference) && !isPlaceOfKernel(key))
     .filter(([key]) => kinds.has(kindOf(key)) && !differsAfterCriu.includes(key))
     .map(([key, difference]) => `${key}: ${difference}`);
+}
+
+/** Mounts, without what file systems are the host's: that of the root, and those whose size is that of its memory. */
+function withoutHost(text: string): string {
+  const mounts: readonly ListedMount[] = JSON.parse(text);
+  const sources = mounts.filter(({ mountPoint, type }) => mountPoint === "/" || type === "devtmpfs")
+    .map(({ source }) => source);
+  return JSON.stringify(mounts.map(({ type, source, superOptions, ...mount }) => (
+    sources.includes(source) ? mount : { ...mount, type, source, superOptions }
+  )));
 }
 
 /** What a key is about, whatever its numbers: a fixture does not have what descriptions have begun to tell since. */
