@@ -1,5 +1,5 @@
 import { deepEqual } from "node:assert/strict";
-import { words } from "./remote.ts";
+import { LowestDescriptors, words } from "./remote.ts";
 
 const CASES: readonly (readonly [name: string, value: bigint | number, bytes: readonly number[]])[] = [
   ["a number", 0x1_0203, [3, 2, 1, 0, 0, 0, 0, 0]],
@@ -13,4 +13,15 @@ Deno.test("words() are little-endian, of 64 bits", async (t) => {
   for (const [name, value, bytes] of CASES) {
     await t.step(name, () => deepEqual([...words(0, value)], [0, 0, 0, 0, 0, 0, 0, 0, ...bytes]));
   }
+});
+
+Deno.test("LowestDescriptors knows what the next file is opened at", () => {
+  const lowest = new LowestDescriptors([0, 2]);
+  deepEqual([lowest.take(), lowest.take(), lowest.peek()], [1, 3, 4]);
+  lowest.occupy(4);
+  lowest.release(2);
+  deepEqual([lowest.take(), lowest.take()], [2, 5]);
+  lowest.release(5);
+  lowest.release(0);
+  deepEqual([lowest.take(), lowest.peek()], [0, 5]);
 });
