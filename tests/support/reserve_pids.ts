@@ -16,7 +16,6 @@ export interface PidReservation extends Disposable {
 
 /** Reserves `RESERVED_PIDS` pids that nothing uses, and that the kernel will not give to others soon. */
 export function reservePids(): PidReservation {
-  Deno.mkdirSync(CLAIMS, { recursive: true });
   const blocks = Math.floor((LAST + 1 - FIRST) / RESERVED_PIDS);
   const last = lastPid();
   // The kernel gives pids out in a circle: it is longest until it comes to those behind it.
@@ -42,6 +41,7 @@ export function claimPid(pid: number): Disposable | undefined {
 
 /** An open file with a lock, which ends with us: no reservation outlives its test. */
 function claimBlock(first: number): Deno.FsFile | undefined {
+  Deno.mkdirSync(CLAIMS, { recursive: true });
   const file = Deno.openSync(`${CLAIMS}/${first}`, { read: true, write: true, create: true });
   if (file.tryLockSync(true)) return file;
   file.close();
