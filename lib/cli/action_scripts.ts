@@ -1,5 +1,6 @@
 import { ActionError, SysError } from "../errors.ts";
 import { O_DIRECTORY, O_PATH } from "../sys/constants.ts";
+import { runToEnd } from "../sys/run_to_end.ts";
 import type { Sys } from "../sys/sys.ts";
 import { exitCode, exited, termSignal } from "../sys/wait_status.ts";
 import type { Log, Output, Stage } from "./output.ts";
@@ -92,8 +93,7 @@ export class ActionScripts implements Disposable {
   /** Why a script has failed, if it has. */
   #runScript(script: string, environment: Record<string, string>): string | undefined {
     try {
-      const pid = this.#sys.spawnProgram(script, { environment, output: this.#options.output });
-      const status = this.#waitFor(pid);
+      const status = runToEnd(this.#sys, script, { environment, output: this.#options.output, timeoutMs: Infinity });
       if (exited(status)) return exitCode(status) === 0 ? undefined : `has ended with status ${exitCode(status)}`;
       return `has died of signal ${termSignal(status)}`;
     } catch (error) {
@@ -101,17 +101,4 @@ export class ActionScripts implements Disposable {
       return `cannot be run: ${error.code}`;
     }
   }
-
-  #waitFor(pid: number): number {
-    try {
-      return this.#sys.wait(pid, Infinity)?.status ?? 0;
-    } catch (error) {
-      // A signal wants an end, of this as well.
-      this.#sys.kill(pid, SIGKILL);
-      this.#sys.wait(pid, Infinity);
-      throw error;
-    }
-  }
 }
-
-const SIGKILL = 9;

@@ -1,8 +1,7 @@
+import { S_IFMT, S_IFREG } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
 import { orUndefined } from "./describe_cgroups.ts";
 
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
 const S_IXALL = 0o111;
 
 /** What execvp(3) takes without PATH. */

@@ -160,6 +160,16 @@ Deno.test("buildNetNamespace() finds what cannot be", async (t) => {
       given: { foreign: { route: saved(ROUTE, [aRoute([10, 0, 0, 0], 8)]).subarray(0, 30) } },
       want: "route-9.img: it is damaged: Cannot read a message at offset 0: it has no end",
     },
+    {
+      name: "a connection that is damaged",
+      given: { foreign: { "netns-ct": Uint8Array.of(18, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0) } },
+      want: "netns-ct-9.img: it is damaged: Cannot read a connection: it is too short",
+    },
+    {
+      name: "what is no connection",
+      given: { foreign: { "netns-ct": Uint8Array.of(16, 0, 0, 0, 2, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0) } },
+      want: "netns-ct-9.img: it has a message of type 258, not 256",
+    },
   ];
   for (const { name, given, want } of rows) await t.step(name, () => assert.deepEqual(build(given).problems, [want]));
 });

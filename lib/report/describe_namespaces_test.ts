@@ -100,7 +100,7 @@ Deno.test("describeMadeNamespaces() tells what becomes of a net namespace", asyn
           connections: [],
           sysctls: [],
           requests: [],
-          filters: [],
+          filters: [{ tool: "nft", enter: "/bin/nsenter", command: ["/sbin/nft"], text: "" }],
           tracked: [],
           addresses: [],
           routes: ["10.0.0.0/8"],
@@ -109,7 +109,7 @@ Deno.test("describeMadeNamespaces() tells what becomes of a net namespace", asyn
         outerEnds: [{ inner: "a", name: "c" }, { inner: "b", name: "d", bridge: "br0" }],
       },
       'loopback device "lo" up, loopback device "a" down, its other end "c" here, ' +
-      'loopback device "b" up, its other end "d" here in bridge "br0", 0 addresses, 1 route',
+      'loopback device "b" up, its other end "d" here in bridge "br0", 0 addresses, 1 route, rules for packets of nft',
     ],
   ];
   for (const [net, want] of rows) {

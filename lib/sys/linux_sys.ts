@@ -614,11 +614,11 @@ export class LinuxSys implements Sys, Disposable {
     return errnoName(errno);
   }
 
-  /** Repeated, it forgets what was caught. */
   getenv(name: string): string | undefined {
     return Deno.env.get(name);
   }
 
+  /** Repeated, it forgets what was caught. */
   catchSignals(): void {
     this.#signals.catch();
   }

@@ -1,11 +1,11 @@
 import { SysError } from "../../errors.ts";
 import { O_RDONLY } from "../../sys/constants.ts";
+import { runToEnd } from "../../sys/run_to_end.ts";
 import type { Sys } from "../../sys/sys.ts";
 import { exitCode, exited, termSignal } from "../../sys/wait_status.ts";
 import { decodeText, encodeText } from "../../text.ts";
 
 const TIMEOUT_MS = 60_000;
-const SIGKILL = 9;
 /** Of what a program says, so much can be told. */
 const TOLD = 2000;
 
@@ -33,7 +33,7 @@ export function runProgram(
   return withDescriptor(sys, sys.memfdCreate("cgrestore-output"), (output) => {
     try {
       const status = withText(sys, text, (input) => (
-        runToEnd(sys, program, { args, environment: {}, input, output })
+        runToEnd(sys, program, { args, environment: {}, input, output, timeoutMs: TIMEOUT_MS })
       ));
       if (exited(status) && exitCode(status) === 0) return undefined;
       const end = exited(status) ? `status ${exitCode(status)}` : `signal ${termSignal(status)}`;
@@ -59,18 +59,6 @@ function withDescriptor<T>(sys: Sys, fd: number, use: (fd: number) => T): T {
     return use(fd);
   } finally {
     sys.close(fd);
-  }
-}
-
-/** Returns the status of wait(2). */
-function runToEnd(sys: Sys, program: string, options: Parameters<Sys["spawnProgram"]>[1]): number {
-  const pid = sys.spawnProgram(program, options);
-  try {
-    return sys.wait(pid, TIMEOUT_MS)?.status ?? 0;
-  } catch (error) {
-    sys.kill(pid, SIGKILL);
-    sys.wait(pid, Infinity);
-    throw error;
   }
 }
 
