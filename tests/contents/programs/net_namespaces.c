@@ -100,15 +100,24 @@ static bool receives(int fd, const char *text)
 	return recv(fd, found, sizeof(found), MSG_DONTWAIT) == (ssize_t)strlen(text) && strcmp(found, text) == 0;
 }
 
+static void wait_up_to(int fd, int seconds)
+{
+	struct timeval time = {.tv_sec = seconds};
+	MUST(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)));
+	MUST(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)));
+}
+
+/* Waits for nobody: who has restored the network may have lost the way to the address. */
 static bool can_connect(int listener)
 {
 	union address address = local_of(listener);
 	int client = MUST(socket(address.any.sa_family, SOCK_STREAM, 0));
+	wait_up_to(client, 5);
 	bool has_connected = connect(client, &address.any, size_of(&address)) == 0;
-	int server = accept(listener, NULL, NULL);
+	if (has_connected)
+		close_at_once(MUST(accept(listener, NULL, NULL)));
 	close_at_once(client);
-	close_at_once(server);
-	return has_connected && server >= 0;
+	return has_connected;
 }
 
 static int bound_packet_socket(void)
@@ -183,13 +192,6 @@ PROGRAM(net_connection)
 	CHECK(receives(client, "after"));
 	close_at_once(client);
 	close_at_once(server);
-}
-
-static void wait_up_to(int fd, int seconds)
-{
-	struct timeval time = {.tv_sec = seconds};
-	MUST(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)));
-	MUST(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)));
 }
 
 /* Rules for packets that let a connection through as long as the kernel knows that it was a new one of some port. */
