@@ -103,12 +103,12 @@ export function rounded(size: number): number {
   return Math.ceil(size / 8) * 8;
 }
 
-/** Room that the arguments of `calls` need besides their words, in bytes. */
-export function dataSizeOf(calls: readonly RemoteCall[]): number {
+/** Room that the arguments of `calls`, from `start` to before `end`, need besides their words, in bytes. */
+export function dataSizeOf(calls: readonly RemoteCall[], start = 0, end = calls.length): number {
   let size = 0;
-  for (const call of calls) {
+  for (let index = start; index < end; index++) {
     // Most are numbers.
-    for (const argument of call.arguments) if (typeof argument === "object") size += dataSize(argument);
+    for (const argument of calls[index]?.arguments ?? []) if (typeof argument === "object") size += dataSize(argument);
   }
   return size;
 }

@@ -125,7 +125,7 @@ export class Slots {
   pieceEnd(calls: readonly RemoteCall[], start: number): number {
     let left = this.#arenaSize();
     for (let index = start; index < calls.length; index++) {
-      left -= ENTRY_SIZE + dataSizeOf(calls.slice(index, index + 1));
+      left -= ENTRY_SIZE + dataSizeOf(calls, index, index + 1);
       if (left < 0) return index;
     }
     return calls.length;

@@ -118,5 +118,5 @@ function setWord(view: DataView, offset: number, value: bigint | number): void {
 
 /** 32-bit numbers in memory, little-endian. */
 export function integers(...values: readonly number[]): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(Uint32Array.from(values, (value) => value >>> 0).buffer);
+  return new Uint8Array(Int32Array.of(...values).buffer);
 }

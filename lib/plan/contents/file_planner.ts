@@ -8,6 +8,7 @@ import type { ExpectedFile } from "./expected_file.ts";
 import { deadTasksOf } from "./file_questions.ts";
 import type { FileStep } from "./file_step.ts";
 import type { MountPlaces } from "./namespaces/mount_places.ts";
+import { Companions } from "./companions.ts";
 import { Holders } from "./holder.ts";
 import type { GhostDraft } from "./files/plan_ghost.ts";
 import type { MasterOpening, SessionStep, TerminalAdoption } from "./terminals_plan.ts";
@@ -62,6 +63,7 @@ export class FilePlanner {
   readonly #usedKeys = new Set<string>();
   #count: Handle = 0;
   #holders: Holders | undefined;
+  #companions: Companions | undefined;
 
   constructor(
     readonly contents: Contents,
@@ -78,6 +80,11 @@ export class FilePlanner {
   /** Which tasks have open files. */
   get holders(): Holders {
     return this.#holders ??= new Holders(this.contents);
+  }
+
+  /** Which open files are planned together. */
+  get companions(): Companions {
+    return this.#companions ??= new Companions(this.contents.files.values());
   }
 
   /** Whether something can only be looked for when the mounts are there. */

@@ -8,6 +8,8 @@ import type { Sys } from "../../sys/sys.ts";
 export class SocketComparison {
   /** By network, and there by inode. */
   readonly #networks = new Map<string, ReadonlyMap<number, HostSocket>>();
+  /** The network of the task with a directory of /proc: it has thousands of sockets, maybe. */
+  readonly #seen = new Map<string, ReadonlyMap<number, HostSocket>>();
 
   constructor(readonly sys: Sys) {}
 
@@ -24,6 +26,12 @@ export class SocketComparison {
   }
 
   #socketsOf(directory: string): ReadonlyMap<number, HostSocket> {
+    const seen = this.#seen.get(directory) ?? this.#readSockets(directory);
+    this.#seen.set(directory, seen);
+    return seen;
+  }
+
+  #readSockets(directory: string): ReadonlyMap<number, HostSocket> {
     const network = this.sys.readLink(`${directory}/ns/net`);
     const known = this.#networks.get(network);
     if (known !== undefined) return known;

@@ -1,6 +1,5 @@
 import type { FifoFile } from "../../../model/files/pipe_file.ts";
 import type { PathFile } from "../../../model/files/path_file.ts";
-import type { OpenFile } from "../../../model/open_file.ts";
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
@@ -31,8 +30,9 @@ const S_IFIFO = 0o010000;
  * All openings of a FIFO are made together. Another one for reading and writing comes first and stays until all are
  * there: so none waits for its other end, and what is put into the FIFO stays in it.
  */
-export function planFifo(planner: FilePlanner, { id, pipe }: FifoFile, holder: string): Handle | undefined {
-  const ends = [...planner.contents.files.values()].flatMap((file) => isEndOf(file, pipe.id) ? [file] : []);
+export function planFifo(planner: FilePlanner, fifo: FifoFile, holder: string): Handle | undefined {
+  const { id, pipe } = fifo;
+  const ends = planner.companions.of(fifo);
   const opened = ends.filter((end) => !useInherited(planner, end));
   const named = opened.map((end) => namedFile(planner, end, holder));
   const first = named[0];
@@ -52,10 +52,6 @@ export function planFifo(planner: FilePlanner, { id, pipe }: FifoFile, holder: s
   planner.late.push({ kind: "fill-pipe", what, handle: keeper, bytes, capacity });
   planner.late.push({ kind: "close", what, handle: keeper });
   return planner.get(fileKey(id));
-}
-
-function isEndOf(file: OpenFile, pipe: number): file is FifoFile {
-  return file.kind === "fifo" && file.pipe.id === pipe;
 }
 
 /** Whether the user provides this opening. */

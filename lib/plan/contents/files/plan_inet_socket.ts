@@ -1,6 +1,5 @@
 import type { Endpoint, InetSocket } from "../../../model/files/inet_socket.ts";
 import type { SocketOptions } from "../../../model/files/socket_options.ts";
-import type { OpenFile } from "../../../model/open_file.ts";
 import { isUnspecified, overlap } from "../../../model/inet_address.ts";
 import { isConnection, isKnownProtocol, nameInetSocket } from "../../../model/inet_protocol.ts";
 import type { Handle } from "../contents_plan.ts";
@@ -48,10 +47,7 @@ const ICMP: readonly number[] = [1, 58];
 export function planInetSocket(planner: FilePlanner, socket: InetSocket, holder: string): Handle | undefined {
   const what = reasonAgainst(planner, socket);
   if (what !== undefined) return planner.refuse(`${holder}, ${nameInetSocket(socket)}`, what);
-  const isMember = (file: OpenFile): file is InetSocket => (
-    file.kind === "inet" && sharesPort(file, socket) && reasonAgainst(planner, file) === undefined
-  );
-  const group = [...planner.contents.files.values()].filter(isMember);
+  const group = planner.companions.of(socket).filter((file) => reasonAgainst(planner, file) === undefined);
   const plain = group.filter((member) => !isRestored(planner, member));
   const sockets = plain.map((member) => planMember(planner, member, plain));
   if (sockets.length > 0) planner.late.push({ kind: "make-inet-sockets", what: nameInetSocket(socket), sockets });
@@ -91,13 +87,6 @@ export const IN_OTHER_NETWORK = "it is in another net namespace than the root ta
 const CHOOSE = 'it is connected: "--tcp-established" restores the connection, "--tcp-close" restores it closed';
 
 const NOT_DUMPED = 'its connection was not dumped: "--tcp-close" restores it closed';
-
-/** Whether two sockets have the same port; one without a port shares it with itself only. */
-function sharesPort(one: InetSocket, other: InetSocket): boolean {
-  if (one.id === other.id) return true;
-  const isSameKind = one.type === other.type && one.protocol === other.protocol;
-  return isSameKind && one.local.port !== 0 && one.local.port === other.local.port;
-}
 
 function planMember(planner: FilePlanner, socket: InetSocket, group: readonly InetSocket[]): InetSocketPlan {
   const { id, type, protocol, family, flags, state, options, ip, remote, shutdown, backlog } = socket;

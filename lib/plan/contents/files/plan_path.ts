@@ -131,13 +131,8 @@ function isDeadDirectory({ deadTasks }: FilePlanner, path: string): boolean {
 }
 
 /** Whether some opening of a ghost makes it without a name. */
-function isUnnamedGhost({ contents }: FilePlanner, id: number): boolean {
-  for (const file of contents.files.values()) {
-    if (file.kind === "path" && file.remap?.kind === "ghost" && file.remap.ghost.id === id && isUnnamed(file)) {
-      return true;
-    }
-  }
-  return false;
+function isUnnamedGhost({ companions }: FilePlanner, id: number): boolean {
+  return companions.ofGhost(id).some(isUnnamed);
 }
 
 interface OpeningOptions extends Opening {

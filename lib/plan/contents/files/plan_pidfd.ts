@@ -1,6 +1,6 @@
 import type { PidFile } from "../../../model/files/pid_file.ts";
 import type { Handle } from "../contents_plan.ts";
-import type { FilePlanner } from "../file_planner.ts";
+import { fileKey, type FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
 
 /** pidfd_open(2) of a task or thread of the checkpoint. */
@@ -37,16 +37,15 @@ export function planPidfd(planner: FilePlanner, file: PidFile, holder: string): 
   return handle;
 }
 
-function planEnded(planner: FilePlanner, { id, inode }: PidFile): Handle | undefined {
-  const files = [...planner.contents.files.values()].flatMap((file) => {
-    if (file.kind !== "pidfd" || file.pid !== undefined || file.inode !== inode) return [];
-    const { flags } = file;
-    return [{ handle: planner.fileHandle(file.id, { link: LINK, flags, lines: ["Pid: -1"] }), flags, id: file.id }];
-  });
+function planEnded(planner: FilePlanner, file: PidFile): Handle | undefined {
+  const files = planner.companions.of(file).map(({ id, flags }) => ({
+    handle: planner.fileHandle(id, { link: LINK, flags, lines: ["Pid: -1"] }),
+    flags,
+  }));
   planner.late.push({
     kind: "open-ended-pidfds",
     what: "a pidfd of a process that has ended",
-    files: files.map(({ handle, flags }) => ({ handle, flags })),
+    files,
   });
-  return files.find((file) => file.id === id)?.handle;
+  return planner.get(fileKey(file.id));
 }

@@ -1,5 +1,4 @@
 import type { PipeFile } from "../../../model/files/pipe_file.ts";
-import type { OpenFile } from "../../../model/open_file.ts";
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
 import { noteLostBytes } from "./plan_fifo.ts";
@@ -15,9 +14,10 @@ export interface PipeStep extends StepBase {
 }
 
 /** All ends of a pipe are made together. */
-export function planPipe(planner: FilePlanner, { id, pipe }: PipeFile): Handle | undefined {
+export function planPipe(planner: FilePlanner, file: PipeFile): Handle | undefined {
+  const { id, pipe } = file;
   const what = `pipe ${pipe.id}`;
-  const files = [...planner.contents.files.values()].filter((file) => isEndOf(file, pipe.id));
+  const files = planner.companions.of(file);
   const inherited = planInheritedFile(planner, [`pipe:[${pipe.id}]`]);
   if (inherited !== undefined) {
     noteLostBytes(planner, { what, bytes: pipe.bytes });
@@ -38,8 +38,4 @@ function openInherited(planner: FilePlanner, file: PipeFile, { handle: from, exp
   const { flags } = file;
   const handle = planner.fileHandle(file.id, { link: expected.link, flags });
   planner.late.push({ kind: "reopen", handle, from, what: `pipe ${file.pipe.id}`, flags });
-}
-
-function isEndOf(file: OpenFile, pipe: number): file is PipeFile {
-  return file.kind === "pipe" && file.pipe.id === pipe;
 }

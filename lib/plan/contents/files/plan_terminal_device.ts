@@ -2,7 +2,6 @@ import type { TerminalFile } from "../../../model/files/terminal_file.ts";
 import type { Handle } from "../contents_plan.ts";
 import type { FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
-import { isTerminal } from "../session_terminals.ts";
 
 /** Opens a terminal by its name, without waiting for anybody at its other end. */
 export interface OpenTerminalStep extends StepBase {
@@ -26,7 +25,7 @@ export function planTerminalDevice(planner: FilePlanner, file: TerminalFile, hol
  * CRIU tells virtual terminals apart by their names only: settings and device number are those of one of them, so at
  * least one name must lead to it.
  */
-function checkDevice({ host, contents, problems }: FilePlanner, file: TerminalFile, holder: string): boolean {
+function checkDevice({ host, companions, problems }: FilePlanner, file: TerminalFile, holder: string): boolean {
   const { path = "", terminal } = file;
   const where = `${holder}, ${JSON.stringify(path)}`;
   const found = host.files.get(path);
@@ -34,7 +33,7 @@ function checkDevice({ host, contents, problems }: FilePlanner, file: TerminalFi
     problems.push({ where, what: "there is no such file here" });
     return false;
   }
-  const openings = [...contents.files.values()].filter(isTerminal).filter((other) => other.terminal.id === terminal.id);
+  const openings = companions.of(file);
   if (openings.some((other) => host.files.get(other.path ?? "")?.device === terminal.device)) return true;
   problems.push({
     where,

@@ -1,5 +1,4 @@
 import type { FileHandle, WatchTarget } from "../../../model/files/notify_files.ts";
-import type { OpenFile } from "../../../model/open_file.ts";
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
@@ -37,15 +36,11 @@ function planPath(planner: FilePlanner, path: string, holder: string): string | 
 
 /** A file without a name exists as long as somebody has it open. */
 function planGhost(planner: FilePlanner, ghost: number, holder: string): Handle | undefined {
-  for (const file of planner.contents.files.values()) {
-    const handle = isGhost(file, ghost) ? planner.get(fileKey(file.id)) : undefined;
+  for (const file of planner.companions.ofGhost(ghost)) {
+    const handle = planner.get(fileKey(file.id));
     if (handle !== undefined) return handle;
   }
   return planner.refuse(holder, "it watches a file without a name that no task has open");
-}
-
-function isGhost(file: OpenFile, ghost: number): boolean {
-  return file.kind === "path" && file.remap?.kind === "ghost" && file.remap.ghost.id === ghost;
 }
 
 function planByHandle(planner: FilePlanner, { device, type, bytes }: FileHandle, holder: string): Handle | undefined {
