@@ -130,11 +130,8 @@ function checkReferences(contents: Contents, problems: Problem[]): void {
   }
   for (const [pid, { memory, directories }] of tasks) {
     const isPath = (id: number) => files.get(id)?.kind === "path";
-    if (!isPath(memory.executable)) {
-      problems.push({
-        where: `mm-${pid}.img`,
-        what: `the executable is no file with a name: ${noFile(memory.executable)}`,
-      });
+    if (!isPath(memory.executable) && files.get(memory.executable)?.kind !== "memfd") {
+      problems.push({ where: `mm-${pid}.img`, what: `the executable: ${noFile(memory.executable)}` });
     }
     for (const id of [directories.working, directories.root]) {
       if (!isPath(id)) problems.push({ where: `fs-${pid}.img`, what: noFile(id) });

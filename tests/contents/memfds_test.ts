@@ -10,3 +10,9 @@ testProgram({
 });
 testProgram({ program: "memfd_programs", what: "memfds that can be run, and that cannot" });
 testProgram({ program: "memfd_huge", what: "memfds of huge pages", hugePages: 16 });
+
+for (
+  const [program, what] of [["memfd_executed", "a program"], ["memfd_executed_sealed", "a sealed program"]] as const
+) {
+  testProgram({ program, what: `${what} that is in a memfd`, criuFails: "it wants executables to have a name" });
+}

@@ -1,6 +1,7 @@
 import type { AddressSpace, Mapping } from "../../model/address_space.ts";
 import { hasRun } from "../../model/build_pages.ts";
 import type { Contents } from "../../model/contents.ts";
+import type { OpenFile } from "../../model/open_file.ts";
 import type { TaskState } from "../../model/task_state.ts";
 
 /**
@@ -52,8 +53,7 @@ export class Inheritance {
 
 /** The kernel lets the executable be changed only while nothing of the old one is mapped. */
 function isOneProgram({ files }: Contents, one: TaskState, other: TaskState): boolean {
-  const [left, right] = [files.get(one.memory.executable), files.get(other.memory.executable)];
-  return left?.kind === "path" && right?.kind === "path" && left.path === right.path && left.remap === right.remap;
+  return isOneFile(files.get(one.memory.executable), files.get(other.memory.executable));
 }
 
 function isAlike(contents: Contents, one: Mapping, other: Mapping): boolean {
@@ -67,9 +67,13 @@ function isSameContent({ files }: Contents, { content: one }: Mapping, { content
   if (one.kind === "anonymous") return other.kind === "anonymous";
   if (one.kind !== "file" || other.kind !== "file" || one.isShared || other.isShared) return false;
   if (one.offset !== other.offset) return false;
-  const [left, right] = [files.get(one.file), files.get(other.file)];
-  if (left === right) return true;
-  return left?.kind === "path" && right?.kind === "path" && left.path === right.path && left.remap === right.remap;
+  return isOneFile(files.get(one.file), files.get(other.file));
+}
+
+function isOneFile(one: OpenFile | undefined, other: OpenFile | undefined): boolean {
+  if (one === other) return true;
+  if (one?.kind === "memfd") return other?.kind === "memfd" && one.inode.id === other.inode.id;
+  return one?.kind === "path" && other?.kind === "path" && one.path === other.path && one.remap === other.remap;
 }
 
 function hasPages({ pages }: AddressSpace, { start, end }: Mapping): boolean {

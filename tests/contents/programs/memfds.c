@@ -192,3 +192,54 @@ PROGRAM(memfd_huge)
 	CHECK(strcmp(shared + (1 << 20), "in the middle") == 0);
 	CHECK(has(fd, 1 << 20, "in the middle") && has(alone, 0, "not mapped"));
 }
+
+static bool runs_from_memory(void)
+{
+	char link[16] = "";
+	MUST(readlink("/proc/self/exe", link, sizeof(link) - 1));
+	return strncmp(link, "/memfd:", 7) == 0;
+}
+
+/* Runs the same program again from a memfd, of which nothing else is left. */
+static void execute_from_memory(char *program, int seals)
+{
+	int fd = MUST(memfd_create("program", MFD_ALLOW_SEALING | MFD_CLOEXEC));
+	int executable = MUST(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+	while (MUST(sendfile(fd, executable, NULL, 1 << 20)) > 0)
+		;
+	MUST(fcntl(fd, F_ADD_SEALS, seals));
+	char *arguments[] = {"holder", program, (char *)directory, NULL};
+	MUST(fexecve(fd, arguments, environ));
+}
+
+static int initialized = 5;
+
+/* A program that is in a memfd, and a child that shares what it has written to its variables. */
+static void run_from_memory(void)
+{
+	initialized = 6;
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(initialized == 6 && runs_from_memory());
+		end_child();
+	}
+	ready_and_wait();
+	CHECK(initialized == 6 && runs_from_memory());
+	join_child(child);
+}
+
+PROGRAM(memfd_executed)
+{
+	if (!runs_from_memory())
+		execute_from_memory("memfd_executed", 0);
+	run_from_memory();
+}
+
+PROGRAM(memfd_executed_sealed)
+{
+	if (!runs_from_memory())
+		execute_from_memory("memfd_executed_sealed", F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	run_from_memory();
+}
