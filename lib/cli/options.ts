@@ -213,7 +213,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     kind: "value",
     value: "fail|skip",
     commands: PLANNING,
-    help: "What to do where this host lacks a hierarchy of the checkpoint; default: fail",
+    help: "What to do where this host lacks a hierarchy of the checkpoint, or cgroup v2 a limit of v1; default: fail",
   },
   {
     name: "inherit-fd",

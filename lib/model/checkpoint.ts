@@ -83,6 +83,8 @@ export interface ControllerTree {
   readonly hierarchy: HierarchyName;
   /** Every dumped directory, sorted so that parents come before children. */
   readonly directories: readonly DumpedCgroup[];
+  /** Whether all of them belong to the tasks; else those do that are at or below a place of theirs. */
+  readonly isOwned?: boolean;
 }
 
 export interface DumpedCgroup {

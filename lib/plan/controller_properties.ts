@@ -171,6 +171,12 @@ function buildTable(rows: readonly Row[]): Map<string, KnownProperty> {
   }));
 }
 
+/** Whether a value of the file `name` of a cgroup makes a difference to its tasks. */
+export function isLimit(version: 1 | 2, name: string, value: string): boolean {
+  const known = knownProperty(version, name);
+  return known !== undefined && known.stage !== "never" && known.stage !== "members" && !known.isDefault(value);
+}
+
 /**
  * What is known of the file `name` of a cgroup, or `undefined`: only known files are ever written from an image.
  *

@@ -5,6 +5,7 @@ import { deadTasksOf, fileQuestions, watchTargets } from "./contents/file_questi
 import { memoryQuestions } from "./contents/memory/memory_questions.ts";
 import { programsOf } from "./contents/namespaces/plan_filters.ts";
 import type { OpenFile } from "../model/open_file.ts";
+import { convertCheckpoint } from "./convert/convert_checkpoint.ts";
 import { mapHierarchies } from "./map_hierarchies.ts";
 import type { PlanOptions } from "./plan.ts";
 
@@ -94,7 +95,8 @@ function cgroupsOfInterest(
 ): Map<HierarchyName, string[]> {
   // Which controllers are loose only matters for hierarchies that do not exist yet, and have no cgroups to ask for.
   const host = { hierarchies, looseControllers: [], unifiedControllers: [] };
-  const { places, namespaceRoots, trees } = mapHierarchies(checkpoint, host, { ...options, onMissing: "skip" });
+  const { checkpoint: converted } = convertCheckpoint(checkpoint, hierarchies, options);
+  const { places, namespaceRoots, trees } = mapHierarchies(converted, host, { ...options, onMissing: "skip" });
   const paths = new Map(hierarchies.map(({ name, ownPath }) => [name, new Set([ownPath])]));
   for (const members of [...places.values(), ...namespaceRoots.values()]) {
     for (const [name, path] of members) paths.get(name)?.add(path);

@@ -3,11 +3,12 @@ import type { Hierarchy, Host } from "../host/host.ts";
 import { isAtOrBelow, ROOT_PATH } from "../model/cgroup_path.ts";
 import type { CgroupSet, Checkpoint, DumpedCgroup, SetMember } from "../model/checkpoint.ts";
 import { controllersOf, describeHierarchy, type HierarchyName, isNamed, UNIFIED } from "../model/hierarchy.ts";
-import { knownProperty } from "./controller_properties.ts";
+import { isLimit } from "./controller_properties.ts";
 import { mapTrees } from "./map_trees.ts";
 import type { PlanOptions } from "./plan.ts";
 import { applyRoot, planRoots, type RootMove } from "./plan_roots.ts";
-import { usedSets } from "./used_sets.ts";
+import { abridge, describeLimit, describePids } from "./tell_losses.ts";
+import { ownsPath, usedSets } from "./used_sets.ts";
 
 /** What mapping has to know of a host. */
 export type MappingHost = Pick<Host, "hierarchies" | "looseControllers" | "unifiedControllers">;
@@ -137,9 +138,13 @@ class Mapper {
 
   /** Whether a dumped cgroup belongs to the tasks; by the image's names and paths. */
   readonly owns = (name: HierarchyName, path: string): boolean => {
-    const members = this.#members.get(name) ?? [];
-    return members.some((member) => member.path !== ROOT_PATH && isAtOrBelow(path, member.path));
+    const places = (this.#members.get(name) ?? []).map((member) => member.path);
+    return this.#isOwned(name) || ownsPath(places, path);
   };
+
+  #isOwned(name: HierarchyName): boolean {
+    return this.checkpoint.controllers.find(({ hierarchy }) => hierarchy === name)?.isOwned === true;
+  }
 
   mapAll(): void {
     const refusal = this.#refuseConversion();
@@ -252,45 +257,22 @@ class Mapper {
   #lostLimits(name: HierarchyName, part: string): string {
     const tree = this.checkpoint.controllers.find(({ hierarchy }) => hierarchy === name);
     const owned = tree?.directories.filter(({ path }) => this.owns(name, path)) ?? [];
-    const lost = owned.flatMap(({ path, properties }) =>
-      properties
-        .filter((property) => property.name.startsWith(`${part}.`) && isLimit(property.name, property.value))
-        .map((property) => `${property.name} "${property.value}" of "${path}"`)
-    );
+    const lost = owned.flatMap(({ path, properties }) => (
+      properties.filter(({ name, value }) => name.startsWith(`${part}.`) && isLimit(1, name, value))
+        .map((property) => describeLimit(property, path))
+    ));
     return lost.length === 0 ? "" : `; and ${abridge(lost)}`;
   }
 
-  /** Between a pure v1 and a pure v2 world there is one thing to say, and not one for each controller. */
+  /** There is one thing to say, and not one for each controller. */
   #refuseConversion(): Problem | undefined {
     const names = [...this.#members.keys()];
-    const needed = names.filter((name) => name.split(",").some((part) => this.#isNeeded(name, part)));
+    const isNeeded = names.some((name) => name.split(",").some((part) => this.#isNeeded(name, part)));
     const hostHasV1 = this.host.hierarchies.some(({ name }) => hasControllers(name));
     const hostHasV2 = this.#find(UNIFIED)?.mount !== undefined;
-    const where = "cgroup.img";
-    const hint = "converting is not done by this version; --manage-cgroups=ignore leaves all tasks where cgrestore is";
-    const taken = needed.some((name) => controllersOf(name).some((part) => this.#isUnified(part)));
-    if (!hostHasV1 && taken && !needed.includes(UNIFIED)) {
-      return { where, what: `the checkpoint is from a host with cgroup v1, and this one has cgroup v2 only: ${hint}` };
-    }
-    if (hostHasV1 && !hostHasV2 && needed.length > 0 && names.every((name) => name === UNIFIED)) {
-      return { where, what: `the checkpoint is from a host with cgroup v2, and this one has cgroup v1 only: ${hint}` };
-    }
-    return undefined;
+    if (!hostHasV1 || hostHasV2 || !isNeeded || !names.every((name) => name === UNIFIED)) return undefined;
+    const hint = "it cannot be converted; --manage-cgroups=ignore leaves all tasks where cgrestore is";
+    const what = `the checkpoint is from a host with cgroup v2, and this one has cgroup v1 only: ${hint}`;
+    return { where: "cgroup.img", what };
   }
-}
-
-function isLimit(name: string, value: string): boolean {
-  const known = knownProperty(1, name);
-  return known !== undefined && known.stage !== "never" && known.stage !== "members" && !known.isDefault(value);
-}
-
-function describePids(pids: readonly number[]): string {
-  const [first, ...others] = pids;
-  if (others.length === 0) return `task ${first}`;
-  return pids.length <= 3 ? `tasks ${pids.join(", ")}` : `task ${first} and ${others.length} more`;
-}
-
-function abridge(items: readonly string[]): string {
-  const shown = items.slice(0, 5).join(", ");
-  return items.length <= 5 ? shown : `${shown} and ${items.length - 5} more`;
 }

@@ -119,17 +119,6 @@ const ROWS: readonly {
     note: /has no effect/,
   },
   {
-    name: "v1 on a v2 host",
-    host: buildHost({
-      hierarchies: [buildHierarchy("")],
-      looseControllers: ["cpu", "memory"],
-      unifiedControllers: ["cpu", "memory"],
-    }),
-    sets: [{ cpu: "/job", memory: "/job", "name=systemd": "/job" }],
-    options: { onMissing: "skip" },
-    problem: /^the checkpoint is from a host with cgroup v1/,
-  },
-  {
     name: "v2 on a v1 host",
     host: capturedHost("v1"),
     sets: [{ "": "/job" }],

@@ -30,7 +30,7 @@ export function mapTrees(
       for (const directory of owned) {
         const path = mapping.move(hierarchy, directory.path);
         const properties = directory.properties.filter(({ name }) => goesTo(name, target, { hierarchy, targets }));
-        tree.set(path, merge(tree.get(path), { ...directory, path, properties }));
+        tree.set(path, mergeDirectories(tree.get(path), { ...directory, path, properties }));
       }
     }
   }
@@ -48,7 +48,8 @@ function goesTo(
   return !from.hierarchy.split(",").includes(controller) || from.targets.get(controller) === target;
 }
 
-function merge(first: DumpedCgroup | undefined, second: DumpedCgroup): DumpedCgroup {
+/** One cgroup of what two hierarchies have: where both say something, the first one counts. */
+export function mergeDirectories(first: DumpedCgroup | undefined, second: DumpedCgroup): DumpedCgroup {
   if (first === undefined) return second;
   const known = new Set(first.properties.map(({ name }) => name));
   const added: Property[] = second.properties.filter(({ name }) => !known.has(name));

@@ -1,4 +1,4 @@
-import { PlanError, throwProblems } from "../errors.ts";
+import { PlanError, type Problem, throwProblems } from "../errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Checkpoint, NamespaceKind } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
@@ -8,16 +8,18 @@ import { Inheritance } from "./contents/inheritance.ts";
 import { planSharing } from "./contents/plan_sharing.ts";
 import { type ContentsQuestions, planContents } from "./contents/plan_contents.ts";
 import { controllingTerminals } from "./contents/session_terminals.ts";
+import { convertCheckpoint } from "./convert/convert_checkpoint.ts";
 import { planCgroups } from "./plan_cgroups.ts";
 import { planTasks, type TaskQuestions, type TasksPlan } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
 
 /**
- * Plans the restore of `checkpoint` on `host`: the same input gives the same plan, and nothing is looked at.
+ * Plans the restore of the checkpoint `dumped` on `host`: the same input gives the same plan, and nothing is looked at.
  *
  * @throws {PlanError} with every reason why it cannot be done
  */
-export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOptions): Plan {
+export function planRestore(dumped: Checkpoint, host: Host, options: PlanOptions): Plan {
+  const { checkpoint, ...conversion } = convertCheckpoint(dumped, host.hierarchies, options);
   const mapping = mapHierarchies(checkpoint, host, options);
   const wholeHost = { ...host, hierarchies: mapping.hierarchies };
   const cgroups = planCgroups({ checkpoint, host, mapping }, options);
@@ -39,6 +41,7 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
   });
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
+    ...options.onMissing === "fail" ? conversion.losses.map(refuseLoss) : [],
     ...mapping.problems,
     ...cgroups.problems,
     ...tasks.problems,
@@ -64,6 +67,8 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
     ...contents === undefined ? {} : { contents: contents.plan },
     counts: tasks.counts,
     notes: [
+      ...conversion.notes,
+      ...conversion.losses.map(({ where, what }) => `${where}: ${what}`),
       ...mapping.notes,
       ...cgroups.notes,
       ...tasks.notes,
@@ -74,6 +79,10 @@ export function planRestore(checkpoint: Checkpoint, host: Host, options: PlanOpt
       )),
     ],
   };
+}
+
+function refuseLoss({ where, what }: Problem): Problem {
+  return { where, what: `${what}; --on-missing=skip goes on without it` };
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */

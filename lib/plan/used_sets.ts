@@ -1,3 +1,4 @@
+import { isAtOrBelow, ROOT_PATH } from "../model/cgroup_path.ts";
 import type { CgroupSet, Checkpoint } from "../model/checkpoint.ts";
 
 /**
@@ -23,4 +24,9 @@ export function usedSets(checkpoint: Checkpoint): Map<CgroupSet, number[]> {
     if (set !== undefined) used.set(set, pids);
   }
   return used;
+}
+
+/** Whether a dumped cgroup belongs to the tasks that have these places in its hierarchy. */
+export function ownsPath(places: readonly string[], path: string): boolean {
+  return places.some((place) => place !== ROOT_PATH && isAtOrBelow(path, place));
 }

@@ -24,6 +24,7 @@ export type Requirement =
   | "v1-apart"
   | "v2"
   | "v2-memory"
+  | "v2-only"
   | "soft-dirty"
   | "user-namespaces"
   | "pid-namespaces"
@@ -102,6 +103,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   ),
   "memfd-noexec": () => (exists("/proc/sys/vm/memfd_noexec") ? undefined : "no sysctl vm.memfd_noexec in this kernel"),
   "v2-memory": () => (hasUnified("memory") ? undefined : "no memory controller in cgroup v2"),
+  "v2-only": () => (mounted("cgroup") || !mounted("cgroup2") ? "not a host with cgroup v2 only" : undefined),
   "soft-dirty": () => (
     runs(criuPath(), ["check", "--feature", "mem_dirty_track"]) ? undefined : "no soft-dirty bits in this kernel"
   ),

@@ -2,7 +2,7 @@
 import { deepEqual as assertEquals, equal as assertEqual, ok as assert } from "node:assert/strict";
 import { compareProperty } from "../../lib/verify/compare_property.ts";
 import { type CgroupState, describeCgroups, describeHierarchies, describeTasks } from "../support/kernel_state.ts";
-import { describeTraces, killTasks, listCgroups, type TaskState } from "../support/kernel_state.ts";
+import { describeTraces, killTasks, listCgroups, type TaskState, waitUntil } from "../support/kernel_state.ts";
 import { runCgrestore } from "../support/run_cgrestore.ts";
 import { requires } from "../support/skip.ts";
 
@@ -26,6 +26,80 @@ Deno.test({
     for (const name of names.sort()) await t.step(name, () => checkRestore(`${CHECKPOINTS}${name}`));
   },
 });
+
+const CONVERTED = "restores checkpoints of hosts with cgroup v1 where there is v2 only";
+
+Deno.test({
+  name: CONVERTED,
+  ...requires(CONVERTED, "root", "vm", "v2-only"),
+  async fn(t) {
+    const names = [...Deno.readDirSync(CHECKPOINTS)].map(({ name }) => name).filter((name) =>
+      /^(v1|hybrid)-.*criu4$/.test(name)
+    );
+    for (const name of names.sort()) await t.step(name, () => checkConversion(`${CHECKPOINTS}${name}`));
+  },
+});
+
+/** What v2 has for the limits that all of these checkpoints have, and where their tasks go. */
+const CONVERTED_LIMITS = [
+  ["c1/cpu.max", "50000 100000"],
+  ["c1/cpu.weight", "174"],
+  ["c1/memory.low", "104857600"],
+  ["c1/memory.max", "134217728"],
+  ["c1/pids.max", "16"],
+  ["c2/cpu.weight", "59"],
+  ["c2/cpuset.cpus", "0"],
+] as const;
+
+async function checkConversion(images: string): Promise<void> {
+  const pids = readText(images, "meta/pids").trim().split(" ").map(Number);
+  const before = describeTraces(TOP, pids);
+  assertEquals({ pids: before.pids, cgroups: before.cgroups }, { pids: [], cgroups: [] }, "the host is clean");
+  try {
+    const run = await runCgrestore([...RESTORE, "--images", images, "--restore-detached"], { built: true });
+    assertEqual(run.err, "");
+    assertEqual(run.code, 0);
+    const tasks = describeTasks(pids, () => true);
+    assertEquals(tasks.map(describeFamily), expectedFamily(images));
+    const inner = images.includes("-siblings-") ? "p" : "leaf";
+    assertEquals(
+      tasks.map(({ threads }) => threads[0]!.cgroups.filter((line) => line.startsWith(":"))),
+      [inner, "c1", "c2"].map((name) => [`:/${TOP}/${name}`]),
+    );
+    assert(tasks[1]!.threads[0]!.cgroups.includes(`net_cls,net_prio:/${TOP}/c1`), "what v2 does not have is kept");
+    for (const [file, value] of CONVERTED_LIMITS) {
+      assertEqual(readText("/sys/fs/cgroup", `${TOP}/${file}`).trim(), value, file);
+    }
+  } finally {
+    await killTasks(pids, TOP);
+    removeCgroups();
+    await removeHierarchy("net_cls,net_prio");
+  }
+  assertEquals(describeTraces(TOP, pids), before);
+
+  const rehearsal = await runCgrestore([...RESTORE, "--images", images, "--rehearse"], { built: true });
+  assertEqual(rehearsal.err, "");
+  assertEqual(rehearsal.code, 0);
+  assertEquals(describeTraces(TOP, pids), before);
+}
+
+/** It is mounted nowhere; the kernel forgets it when it is unmounted with no cgroup in it, which takes these a while. */
+async function removeHierarchy(controllers: string): Promise<void> {
+  const mountPoint = Deno.makeTempDirSync();
+  await waitUntil(() => {
+    run("mount", ["-t", "cgroup", "-o", controllers, "cgroup", mountPoint]);
+    for (const path of listCgroups(mountPoint, `/${TOP}`).reverse()) Deno.removeSync(`${mountPoint}${path}`);
+    run("umount", [mountPoint]);
+    return !describeTraces(TOP, []).hierarchies.includes(controllers);
+  }, `the hierarchy ${controllers} stays`);
+  Deno.removeSync(mountPoint);
+}
+
+function run(command: string, args: string[]): void {
+  const { code, stderr } = new Deno.Command(command, { args, stdout: "null" }).outputSync();
+  assertEqual(new TextDecoder().decode(stderr), "");
+  assertEqual(code, 0);
+}
 
 async function checkRestore(images: string): Promise<void> {
   const pids = readText(images, "meta/pids").trim().split(" ").map(Number);
