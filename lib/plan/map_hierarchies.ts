@@ -2,7 +2,7 @@ import type { Problem } from "../errors.ts";
 import type { Hierarchy, Host } from "../host/host.ts";
 import { isAtOrBelow, ROOT_PATH } from "../model/cgroup_path.ts";
 import type { CgroupSet, Checkpoint, DumpedCgroup, SetMember } from "../model/checkpoint.ts";
-import { controllersOf, describeHierarchy, type HierarchyName, isNamed, UNIFIED } from "../model/hierarchy.ts";
+import { describeHierarchy, type HierarchyName, isNamed, UNIFIED } from "../model/hierarchy.ts";
 import { isLimit } from "./controller_properties.ts";
 import { mapTrees } from "./map_trees.ts";
 import type { PlanOptions } from "./plan.ts";
@@ -96,11 +96,6 @@ function ownPlaces(hierarchies: readonly Hierarchy[]): ReadonlyMap<HierarchyName
   return new Map(hierarchies.map(({ name, ownPath }) => [name, ownPath]));
 }
 
-/** Whether a name is that of a v1 hierarchy with controllers. */
-function hasControllers(name: HierarchyName): boolean {
-  return controllersOf(name).length > 0;
-}
-
 /** What cgroup v2 calls a v1 controller. */
 function unifiedName(controller: string): string {
   return controller === "blkio" ? "io" : controller;
@@ -147,8 +142,6 @@ class Mapper {
   }
 
   mapAll(): void {
-    const refusal = this.#refuseConversion();
-    if (refusal !== undefined) return void this.problems.push(refusal);
     for (const name of [...this.#members.keys()].sort()) this.#mapHierarchy(name);
   }
 
@@ -262,17 +255,5 @@ class Mapper {
         .map((property) => describeLimit(property, path))
     ));
     return lost.length === 0 ? "" : `; and ${abridge(lost)}`;
-  }
-
-  /** There is one thing to say, and not one for each controller. */
-  #refuseConversion(): Problem | undefined {
-    const names = [...this.#members.keys()];
-    const isNeeded = names.some((name) => name.split(",").some((part) => this.#isNeeded(name, part)));
-    const hostHasV1 = this.host.hierarchies.some(({ name }) => hasControllers(name));
-    const hostHasV2 = this.#find(UNIFIED)?.mount !== undefined;
-    if (!hostHasV1 || hostHasV2 || !isNeeded || !names.every((name) => name === UNIFIED)) return undefined;
-    const hint = "it cannot be converted; --manage-cgroups=ignore leaves all tasks where cgrestore is";
-    const what = `the checkpoint is from a host with cgroup v2, and this one has cgroup v1 only: ${hint}`;
-    return { where: "cgroup.img", what };
   }
 }

@@ -119,12 +119,6 @@ const ROWS: readonly {
     note: /has no effect/,
   },
   {
-    name: "v2 on a v1 host",
-    host: capturedHost("v1"),
-    sets: [{ "": "/job" }],
-    problem: /^the checkpoint is from a host with cgroup v2/,
-  },
-  {
     name: "mode ignore",
     host: buildHost({ hierarchies: [buildHierarchy("cpu", { ownPath: "/me" })] }),
     sets: [{ cpu: "/job", rdma: "/job" }],

@@ -22,6 +22,7 @@ export type Requirement =
   | "vm"
   | "v1"
   | "v1-apart"
+  | "v1-only"
   | "v2"
   | "v2-memory"
   | "v2-only"
@@ -103,6 +104,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   ),
   "memfd-noexec": () => (exists("/proc/sys/vm/memfd_noexec") ? undefined : "no sysctl vm.memfd_noexec in this kernel"),
   "v2-memory": () => (hasUnified("memory") ? undefined : "no memory controller in cgroup v2"),
+  "v1-only": () => (mounted("cgroup2") || !mounted("cgroup") ? "not a host with cgroup v1 only" : undefined),
   "v2-only": () => (mounted("cgroup") || !mounted("cgroup2") ? "not a host with cgroup v2 only" : undefined),
   "soft-dirty": () => (
     runs(criuPath(), ["check", "--feature", "mem_dirty_track"]) ? undefined : "no soft-dirty bits in this kernel"

@@ -153,6 +153,32 @@ Deno.test("convertCheckpoint() merges hierarchies into one", async (t) => {
   }
 });
 
+Deno.test("convertCheckpoint() puts tasks of v2 into every hierarchy of v1", () => {
+  const trees = {
+    "": {
+      "/job": { "cgroup.subtree_control": "cpu", "cgroup.max.depth": "3", "cgroup.type": "domain threaded" },
+      "/job/a": { "cgroup.procs": "", "cgroup.freeze": "1", "cgroup.type": "threaded" },
+      "/other": {},
+    },
+  };
+  const hierarchies = ["cpu,cpuacct", "freezer", "name=mine", "name=systemd"].map((name) => buildHierarchy(name));
+  const dumped = buildSmallCheckpoint([{ "": "/job" }, { "": "/job/a" }], trees);
+  const { checkpoint, notes, losses } = convertCheckpoint(dumped, hierarchies, DEFAULT_OPTIONS);
+  deepEqual(membersOf(checkpoint), [
+    { "cpu,cpuacct": "/job", freezer: "/job", "name=systemd": "/job" },
+    { "cpu,cpuacct": "/job/a", freezer: "/job/a", "name=systemd": "/job/a" },
+  ]);
+  const valuesIn = (name: string) => (
+    checkpoint.controllers.find(({ hierarchy }) => hierarchy === name)?.directories.map((
+      { path, properties },
+    ) => [path, properties.map(({ name, value }) => `${name}=${value}`).join()])
+  );
+  deepEqual(valuesIn("cpu,cpuacct"), [["/job", ""], ["/job/a", "cgroup.procs="]]);
+  deepEqual(valuesIn("freezer"), [["/job", ""], ["/job/a", "cgroup.procs=,freezer.state=FROZEN"]]);
+  deepEqual(notes, ["the checkpoint is from a host with cgroup v2, and is converted for v1"]);
+  deepEqual(losses, [{ where: 'cgroup "/job"', what: 'cgroup v1 has nothing like cgroup.max.depth "3"' }]);
+});
+
 Deno.test("convertCheckpoint() leaves others as they are", () => {
   const v1 = buildSmallCheckpoint([{ cpu: "/job" }]);
   const both = [...V2_ONLY, buildHierarchy("cpu")];
@@ -163,6 +189,8 @@ Deno.test("convertCheckpoint() leaves others as they are", () => {
       [v1, V2_ONLY, { mode: "ignore" }],
       [buildSmallCheckpoint([{ "": "/job" }]), V2_ONLY, {}],
       [buildSmallCheckpoint([{ cpu: "/", memory: "/" }]), V2_ONLY, {}],
+      [buildSmallCheckpoint([{ "": "/" }]), [buildHierarchy("cpu")], {}],
+      [buildSmallCheckpoint([{ "": "/job", cpu: "/job" }]), [buildHierarchy("cpu")], {}],
     ];
   for (const [checkpoint, hierarchies, options] of rows) {
     equal(convertCheckpoint(checkpoint, hierarchies, { ...DEFAULT_OPTIONS, ...options }).checkpoint, checkpoint);
@@ -191,6 +219,14 @@ Deno.test("planRestore() takes losses for reasons, or goes on without", () => {
   const { notes, places } = planRestore(checkpoint, host, { ...DEFAULT_OPTIONS, onMissing: "skip" });
   match(notes.join("\n"), /^cgroup "\/job": cgroup2 has nothing like memory.swappiness "1"$/m);
   deepEqual(places.map(({ members }) => members), [[{ hierarchy: UNIFIED, path: "/job" }]]);
+});
+
+Deno.test("planRestore() restores real checkpoints of v2 where there is v1 only", () => {
+  const { places } = planRestore(readCheckpoint("v2-criu4"), capturedHost("v1"), DEFAULT_OPTIONS);
+  for (const controller of ["memory", "freezer", "net_cls,net_prio"]) {
+    const found = places.map(({ members }) => members.find(({ hierarchy }) => hierarchy === controller)?.path);
+    deepEqual(found, ["/job", "/job/c1", "/job/c2"], controller);
+  }
 });
 
 Deno.test("planRestore() restores real checkpoints of v1 where there is v2 only", async (t) => {
