@@ -37,17 +37,24 @@ testProgram({
 });
 testProgram({ program: "mounts_parts", what: "mounts that show parts, and cover each other", restore: ROOT });
 testProgram({ program: "mounts_shared", what: "mounts that share with each other", restore: ROOT });
-testProgram({
-  program: "mounts_root",
-  what: "a root directory of the tasks' own, with mounts from outside",
-  inDirectory: (directory) => ({
-    dump: ["--external", `mnt[${directory}]:own`, "--external", "mnt[/data]:data"],
-    restore: [
-      ...["--root", `${directory}/root`],
-      ...["--external", `mnt[own]:${directory}`, "--external", `mnt[data]:${directory}/data`],
-    ],
-  }),
-});
+for (
+  const [program, what] of [
+    ["mounts_root", "a root directory of the tasks' own, with mounts from outside"],
+    ["mounts_ring", "events of requests, where there are no images"],
+  ] as const
+) {
+  testProgram({
+    program,
+    what,
+    inDirectory: (directory) => ({
+      dump: ["--external", `mnt[${directory}]:own`, "--external", "mnt[/data]:data"],
+      restore: [
+        ...["--root", `${directory}/root`],
+        ...["--external", `mnt[own]:${directory}`, "--external", `mnt[data]:${directory}/data`],
+      ],
+    }),
+  });
+}
 testProgram({
   program: "mounts_several",
   what: "mounts that the root joins",

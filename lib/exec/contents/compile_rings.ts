@@ -94,7 +94,10 @@ function readEvents(
   const vector = words(...ranges.map((number, index) => index % 2 === 0 ? made + number : number));
   const expected = ranges.reduce((sum, number, index) => sum + (index % 2 === 1 ? number : 0), 0);
   return [
-    remoteCall(context, "openat", [AT_FDCWD, cString(file), O_RDONLY], { attempt, expected: PAGES_FILE }),
+    remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(file)), O_RDONLY], {
+      attempt,
+      expected: PAGES_FILE,
+    }),
     remoteCall(context, "preadv", [PAGES_FILE, vector, ranges.length / 2, offset, 0], { attempt, expected }),
   ];
 }

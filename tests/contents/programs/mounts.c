@@ -1,5 +1,6 @@
 /* Mount namespaces. CRIU dumps a task only whose files are all on mounts of its own: so these run again inside. */
 #include "holder.h"
+#include <linux/aio_abi.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -318,6 +319,29 @@ PROGRAM(mounts_root)
 	CHECK((flags_of("/proc/sys") & ST_RDONLY) != 0 && (flags_of("/proc") & ST_RDONLY) == 0);
 	char name[64] = "";
 	CHECK(readlink("/proc/self/exe", name, sizeof(name)) == 7 && strcmp(name, "/holder") == 0);
+}
+
+/* A request that is done, below a root where there are no images. */
+PROGRAM(mounts_ring)
+{
+	if (!is_inside()) {
+		enter_root();
+		run_inside("/holder", "mounts_ring");
+	}
+	aio_context_t context = 0;
+	struct io_event event;
+	MUST(syscall(SYS_io_setup, 4, &context));
+	struct iocb request = {
+		.aio_data = 5,
+		.aio_lio_opcode = IOCB_CMD_PWRITE,
+		.aio_fildes = MUST(open("/dev/null", O_WRONLY)),
+		.aio_buf = (uintptr_t)"text",
+		.aio_nbytes = 4,
+	};
+	struct iocb *list[] = {&request};
+	MUST(syscall(SYS_io_submit, context, 1L, list));
+	ready_and_wait();
+	CHECK(syscall(SYS_io_getevents, context, 0L, 1L, &event, NULL) == 1 && event.data == 5 && event.res == 4);
 }
 
 /* As the first process of a pid namespace, which sees itself in a file system of its own. */
