@@ -228,7 +228,10 @@ class PlanRun {
     const adoptions = this.#plan.contents?.terminals.adoptions ?? [];
     if (adoptions.length > 0) this.#sys.ignoreSignal(SIGTTOU);
     const context = { sys: this.#sys, journal: this.#journal, hostPid: (id: number) => this.#hostPid(id) };
-    for (const adoption of adoptions) adoptTerminal(context, adoption);
+    for (const { by, ...adoption } of adoptions) {
+      const path = typeof by === "number" ? by : this.#tree?.pathFromHere(by) ?? by;
+      adoptTerminal(context, { by: path, ...adoption });
+    }
   }
 
   #moveLate({ pid, hierarchy, path }: LateMove): void {

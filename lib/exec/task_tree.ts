@@ -200,6 +200,11 @@ export class TaskTree {
     return this.#contents?.takeMasters() ?? [];
   }
 
+  /** Where cgrestore finds what is at `path` for the tasks. */
+  pathFromHere(path: string): string {
+    return this.#contents?.pathFromHere(path) ?? path;
+  }
+
   /** Removes the names that were made in the file system for what the tasks hold; before `kill`. */
   removeNames(): void {
     this.#contents?.removeNames();

@@ -41,6 +41,7 @@ for (
   const [program, what] of [
     ["mounts_root", "a root directory of the tasks' own, with mounts from outside"],
     ["mounts_ring", "events of requests, where there are no images"],
+    ["mounts_console", "a console that this host has by another name"],
   ] as const
 ) {
   testProgram({

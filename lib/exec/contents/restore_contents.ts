@@ -212,6 +212,12 @@ export class ContentsRun {
     }
   }
 
+  /** Where cgrestore finds what is at `path` for the tasks: the coordinator has their mounts. */
+  pathFromHere(path: string): string {
+    const { coordinator } = this.#options;
+    return this.#plan.namespaces.mounts === undefined ? path : `/proc/${coordinator().pid}/root${path}`;
+  }
+
   /** Looks at the namespaces that were made, when all has been restored. */
   observeNamespaces(): ObservedNamespaces {
     const { kinds } = this.#plan.namespaces;

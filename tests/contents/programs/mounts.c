@@ -344,6 +344,20 @@ PROGRAM(mounts_ring)
 	CHECK(syscall(SYS_io_getevents, context, 0L, 1L, &event, NULL) == 1 && event.data == 5 && event.res == 4);
 }
 
+/* The console by a name that is only in its root. */
+PROGRAM(mounts_console)
+{
+	if (!is_inside()) {
+		enter_root();
+		run_inside("/holder", "mounts_console");
+	}
+	MUST(mknod("/dev/terminal", S_IFCHR | 0600, makedev(5, 1)));
+	int console = MUST(open("/dev/terminal", O_WRONLY | O_NOCTTY));
+	ready_and_wait();
+	struct stat state;
+	CHECK(isatty(console) && fstat(console, &state) == 0 && state.st_rdev == makedev(5, 1));
+}
+
 /* As the first process of a pid namespace, which sees itself in a file system of its own. */
 PROGRAM(mounts_pids)
 {
