@@ -34,6 +34,14 @@ for (const [what, lock] of [["", UNLOCKED], [", and the lock of the dump", NFTAB
     criuLoses: "it loads no rules of nftables",
   });
 }
+testNet({
+  program: "net_filtered_end",
+  what: "a connection that has ended, and rules that let nothing through",
+  dump: [...UNLOCKED, "--tcp-established"],
+  restore: ["--tcp-established"],
+  needs: [...NEEDS, "nftables"],
+  criuLoses: "it loads no rules of nftables",
+});
 testNet({ program: "net_addresses", what: "addresses and routes of both families" });
 testNet({
   program: "net_bare",

@@ -158,9 +158,19 @@ export class ContentsRun {
     const taken = names.length === 0 ? [] : takenNames(sys, names);
     this.#outerEnds = names.filter((name) => !taken.includes(name));
     for (const step of fillNet(this.#routeContext(context), net)) this.#observe(step);
-    loadFilters(sys, net.filters, this.#options.coordinator().pid);
+  }
+
+  /**
+   * When connections have been told that their other sides have ended: that takes packets, which come from the wrong
+   * device, and which the rules may keep away. No others are under way before they are loaded.
+   */
+  #filterPackets(): void {
+    const { net } = this.#plan.namespaces;
+    if (net?.kind !== "fill") return;
+    loadFilters(this.#options.context.sys, net.filters, this.#options.coordinator().pid);
     if (net.tracked.length === 0) return;
-    this.#observe(askForRoutes(this.#routeContext(context), net.tracked, NETLINK_NETFILTER));
+    const context = this.#routeContext({ ...this.#context, lowest: new LowestDescriptors([]) });
+    this.#observe(askForRoutes(context, net.tracked, NETLINK_NETFILTER));
   }
 
   /** With the lowest descriptors of the coordinator. */
@@ -256,6 +266,7 @@ export class ContentsRun {
     );
     this.#breakLeases();
     this.#makeFiles(this.#plan.lastFiles, []);
+    this.#filterPackets();
     this.#tables.runInPieces(this.#options.coordinator(), removeSegments(this.#context, this.#plan.namespaces));
     this.#suspendSeccomp();
     this.#tables.runAll(tasks.filter((task) => !this.#isOneTable(task)).flatMap((task) => this.#compileThreads(task)));

@@ -237,6 +237,32 @@ PROGRAM(net_filters)
 		close_at_once(*fd);
 }
 
+/* A connection that has ended on both sides, whose packets are not let through since. */
+PROGRAM(net_filtered_end)
+{
+	enter_network();
+	run("ip link set lo up");
+	int listener = bound(SOCK_STREAM, "127.0.0.1", TCP_PORT);
+	MUST(listen(listener, 5));
+	union address address = local_of(listener);
+	int client = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	MUST(connect(client, &address.any, size_of(&address)));
+	int server = MUST(accept(listener, NULL, NULL));
+	wait_up_to(server, 5);
+	MUST(shutdown(client, SHUT_WR));
+	char byte;
+	MUST(recv(server, &byte, 1, 0));
+	run("nft add table inet cgr");
+	run("nft 'add chain inet cgr input { type filter hook input priority filter; policy drop; }'");
+
+	ready_with(FILTERS);
+
+	run("nft delete table inet cgr");
+	CHECK(recv(server, &byte, 1, 0) == 0 && send(server, "late", 4, 0) == 4 && receives(client, "late"));
+	close_at_once(client);
+	close_at_once(server);
+}
+
 /* Addresses and routes of both families beyond those that the kernel makes. */
 PROGRAM(net_addresses)
 {
