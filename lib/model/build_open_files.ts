@@ -16,9 +16,11 @@ import { buildTerminalFile } from "./files/build_terminal_file.ts";
 import { buildUnixSocket } from "./files/build_unix_socket.ts";
 import type { OpenFile, SignalOwner } from "./open_file.ts";
 
+/** TUNF of `fd_types`; by its name, CRIU writes such a file as a regular one as well, with the same id (criu/tun.c). */
+const TUN = 15;
 /** `fd_types` of images/fdinfo.proto that there is no message for here. */
 const UNKNOWN: ReadonlyMap<number, string> = new Map([
-  [15, "a tun device"],
+  [TUN, "a tun device"],
   [16, "an external file"],
   [19, "a BPF map"],
 ]);
@@ -42,7 +44,8 @@ export function buildOpenFiles(context: OpenFilesContext): Map<number, OpenFile>
   const files = new Map<number, OpenFile>();
   for (const [index, entry] of context.images.files.entries()) {
     const where = `files.img, entry ${index}`;
-    if (files.has(entry.id)) context.problems.push({ where, what: `file ${entry.id} occurs more than once` });
+    const isRepeated = files.has(entry.id) && !(entry.type === TUN && files.get(entry.id)?.kind === "path");
+    if (isRepeated) context.problems.push({ where, what: `file ${entry.id} occurs more than once` });
     files.set(entry.id, separateAsync(buildOpenFile(entry, where, context)));
   }
   return files;

@@ -1,0 +1,34 @@
+import { deepEqual as assertEquals } from "node:assert/strict";
+import type { Problem } from "../errors.ts";
+import type { FileEntry } from "../gen/files.ts";
+import type { ContentImages } from "../image/content_images.ts";
+import { buildOpenFiles } from "./build_open_files.ts";
+
+const FOWN = { uid: 0, euid: 0, signum: 0, pidType: 0, pid: 0 };
+const REG = 1;
+const TUN = 15;
+
+/** The files of entries with the id 5, and the problems. */
+function build(entries: readonly Partial<FileEntry>[]): { readonly kinds: unknown[]; readonly problems: string[] } {
+  const problems: Problem[] = [];
+  const files = entries.map((entry) => ({ id: 5, ...entry })) as FileEntry[];
+  const images = { files, remaps: [], ghosts: new Map() } as unknown as ContentImages;
+  const namespaceIds = {} as Parameters<typeof buildOpenFiles>[0]["namespaceIds"];
+  const built = buildOpenFiles({ images, network: undefined, problems, namespaceIds });
+  return { kinds: [...built.values()].map(({ kind }) => kind), problems: problems.map(({ what }) => what) };
+}
+
+const PATH: Partial<FileEntry> = {
+  type: REG,
+  reg: { id: 5, flags: 2, pos: 0n, fown: FOWN, name: "/dev/net/tun", buildId: [] } as unknown as FileEntry["reg"],
+};
+
+Deno.test("buildOpenFiles() takes a tun device for one file, although it has two entries", () => {
+  assertEquals(build([PATH, { type: TUN }]), { kinds: ["unknown"], problems: [] });
+});
+
+Deno.test("buildOpenFiles() tells ids that occur more than once", () => {
+  const problems = ["file 5 occurs more than once"];
+  assertEquals(build([PATH, PATH]), { kinds: ["path"], problems });
+  assertEquals(build([{ type: TUN }, { type: TUN }]), { kinds: ["unknown"], problems });
+});
