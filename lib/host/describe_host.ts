@@ -20,9 +20,12 @@ import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from 
 import { type CgroupMount, parseCgroupMounts } from "./parse_cgroup_mounts.ts";
 import { parseProcCgroup } from "./parse_proc_cgroup.ts";
 import { parseProcCgroups } from "./parse_proc_cgroups.ts";
+import { parseStatus } from "./parse_status.ts";
 
 /** Pids below it are left to the system (kernel/pid.c: RESERVED_PIDS). */
 const RESERVED_PIDS = 300;
+
+const TO_END = "which has to end first";
 
 /**
  * Looks at this host, as far as `questions` ask. It changes nothing and needs no privilege; what only root may see is
@@ -133,14 +136,19 @@ function describeTakenPids(sys: Sys, pids: readonly number[]): Map<number, strin
   const taken = new Map<number, string>();
   for (const pid of pids) {
     if (sys.taskExists(pid)) taken.set(pid, describeTask(sys, pid));
-    else if (sys.groupExists(pid)) taken.set(pid, "a process group");
+    else if (sys.groupExists(pid)) taken.set(pid, `a process group, ${TO_END}`);
   }
   return taken;
 }
 
+/** A zombie does not end by anything that is done to it. */
 function describeTask(sys: Sys, pid: number): string {
-  const comm = orUndefined(["ENOENT", "ESRCH", "EACCES", "EPERM"], () => readText(sys, `/proc/${pid}/comm`));
-  return comm === undefined ? "process" : `process ${comm.replace(/\n$/, "")}`;
+  const text = orUndefined(["ENOENT", "ESRCH", "EACCES", "EPERM"], () => readText(sys, `/proc/${pid}/status`)) ?? "";
+  const status = parseStatus(text);
+  const [parent = "0"] = status.words("PPid");
+  const name = ["process", ...status.words("Name")].join(" ");
+  const hasEnded = status.words("State")[0] === "Z" && parent !== "0";
+  return `${name}, ${hasEnded ? `which has ended, but its parent ${parent} has not waited for it yet` : TO_END}`;
 }
 
 /** From the highest downwards: the kernel hands out pids upwards, so those are not taken meanwhile. */

@@ -13,7 +13,7 @@ export interface Host {
   readonly looseControllers: readonly string[];
   /** `cgroup.controllers` of the v2 root, sorted; empty where v2 has none or is not mounted. */
   readonly unifiedControllers: readonly string[];
-  /** Pids, among those of the checkpoint, that are not free, with what has them: `"process sshd"`, `"a process group"`. */
+  /** Pids, among those of the checkpoint, that are not free, with what has them: `"process sshd, which has to end first"`. */
   readonly takenPids: ReadonlyMap<number, string>;
   /** Pids that are free here and not in the checkpoint, ascending, for helper tasks; as many as were asked for. */
   readonly freePids: readonly number[];

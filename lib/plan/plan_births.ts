@@ -139,7 +139,7 @@ function pidProblems(
   const check = (pid: number, where: string) => {
     const owner = newPidNamespace ? undefined : host.takenPids.get(pid);
     if (owner !== undefined) {
-      problems.push({ where, what: `its pid is taken on this host by ${owner}, which has to end first` });
+      problems.push({ where, what: `its pid is taken on this host by ${owner}` });
     }
     if (pid >= host.pidMax) {
       problems.push({ where, what: `its pid is not below kernel.pid_max, which is ${host.pidMax}` });

@@ -272,10 +272,13 @@ const ROWS: readonly Row[] = [
   {
     name: "pids that cannot be had",
     tasks: ["100 0 s100", "101 100 s100 t102", "200 100 s100"],
-    host: hostOf([], { takenPids: new Map([[101, "process sshd"], [102, "process group"]]), pidMax: 200 }),
+    host: hostOf([], {
+      takenPids: new Map([[101, "process sshd, which has to end first"], [102, "a process group"]]),
+      pidMax: 200,
+    }),
     problems: [
       "task 101: its pid is taken on this host by process sshd, which has to end first",
-      "thread 102 of task 101: its pid is taken on this host by process group, which has to end first",
+      "thread 102 of task 101: its pid is taken on this host by a process group",
       "task 200: its pid is not below kernel.pid_max, which is 200",
     ],
   },

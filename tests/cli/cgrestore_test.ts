@@ -2,6 +2,7 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { join } from "node:path/posix";
 import { writeImages } from "../support/build_images.ts";
+import { waitUntil } from "../support/kernel_state.ts";
 import { requires } from "../support/skip.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -87,7 +88,19 @@ Deno.test({ name: "the executable", ...requires("the executable", "root") }, asy
     const directory = makeImages("taken", { tasks: [{ pid: Deno.pid }] });
     const { status, err } = cgrestore("restore", "--placeholders", "-D", directory);
     equal(status, 4);
-    match(err, new RegExp(`task ${Deno.pid}: its pid is taken on this host by process deno`));
+    match(err, new RegExp(`task ${Deno.pid}: its pid is taken on this host by process deno, which has to end`));
+  });
+  await t.step("4: tells who has not waited for a process that has ended", async () => {
+    const script = "sleep 0.3 & echo $!; exec sleep 100";
+    await using parent = new Deno.Command("sh", { args: ["-c", script], stdout: "piped" }).spawn();
+    const { value } = await parent.stdout.getReader().read();
+    const pid = Number(new TextDecoder().decode(value));
+    await waitUntil(() => Deno.readTextFileSync(`/proc/${pid}/status`).includes("State:\tZ"), "sleep has not ended");
+    const directory = makeImages("zombie", { tasks: [{ pid }] });
+    const { status, err } = cgrestore("plan", "--placeholders", "-D", directory);
+    parent.kill("SIGKILL");
+    equal(status, 4);
+    match(err, new RegExp(`by process sleep, which has ended, but its parent ${parent.pid} has not waited for it yet`));
   });
   await t.step("0: plans as text and as JSON, the same each time", () => {
     const first = cgrestore("plan", "--placeholders", "-D", START);
