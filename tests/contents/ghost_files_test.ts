@@ -1,3 +1,7 @@
+import { equal as assertEqual } from "node:assert/strict";
+import { basename, dirname } from "node:path/posix";
+import { requires } from "../support/skip.ts";
+import { LiveTree } from "./support/live_tree.ts";
 import { testProgram } from "./support/test_program.ts";
 
 testProgram({ program: "ghost_file", what: "a file without a name, opened several times, with attributes" });
@@ -39,4 +43,18 @@ testProgram({
   mayDifferInImages: / fd 8$/,
   criuFails: "it does not remove directories that were in others before these",
 });
+testProgram({ program: "dead_directory", what: "a working directory in /proc of a task that has ended" });
 testProgram({ program: "dead_task", what: "files in /proc of a task that has ended" });
+
+const RELATIVE = "dead_directory: its pages are found by a relative name";
+Deno.test({
+  name: RELATIVE,
+  ...requires(RELATIVE, "root", "cc", "criu"),
+  async fn() {
+    await using tree = await LiveTree.ofProgram("dead_directory");
+    const images = await tree.dump();
+    const { err } = await tree.restoreThrough(["env", `--chdir=${dirname(images)}`], basename(images));
+    assertEqual(err, "");
+    assertEqual(await tree.finish(), "ok");
+  },
+});

@@ -64,6 +64,8 @@ export class ContentsRun {
   /** What makes the memory of tasks, by pid, where it was compiled before it is needed. */
   readonly #compiledMemory = new Map<number, RemoteCall[]>();
   readonly #toCompile: Iterator<TaskContents>;
+  /** Pids of tasks that have their directories. */
+  readonly #entered = new Set<number>();
   /** Whether connections may go on. */
   #hasResumed = false;
   /** Names of the devices that are made, or may be, outside of the tasks' net namespace. */
@@ -238,9 +240,16 @@ export class ContentsRun {
     return { links, ...observed };
   }
 
-  /** Opens files of tasks that have ended, while helpers stand in for these. */
+  /** Opens files of tasks that have ended, while helpers stand in for these: nobody can enter their directories later. */
   openHelperFiles(): void {
-    this.#makeFiles(this.#plan.helperFiles, this.#options.taken);
+    const { helperFiles, tasks, namespaces } = this.#plan;
+    this.#makeFiles(helperFiles, this.#options.taken);
+    // Who has mounts of its own still needs the directory that it has.
+    if (namespaces.mounts !== undefined) return;
+    const handles = new Set(helperFiles.map((step) => "handle" in step ? step.handle : undefined));
+    const entering = tasks.filter(({ directories }) => handles.has(directories?.working));
+    this.#tables.runAll(entering.map((task) => [task.pid, compileDirectories(this.#context, task)]));
+    for (const { pid } of entering) this.#entered.add(pid);
   }
 
   /** Everything else, when all tasks are there; in the end their registers are theirs, and they wait to be let go. */
@@ -330,11 +339,16 @@ export class ContentsRun {
     this.#tables.keepNames(this.#plan.obsoleteNames);
   }
 
-  /** Who has mounts of their own has the host's root directory for a working directory, until it gets its own. */
+  /**
+   * Who has mounts of their own has the host's root directory for a working directory, until it gets its own; without,
+   * some have their own by then.
+   */
   #hostPaths(): ContentsContext["hostPath"] {
-    if (this.#plan.namespaces.mounts === undefined) return (path) => path;
+    const { helperFiles, namespaces: { mounts } } = this.#plan;
+    if (mounts === undefined && helperFiles.length === 0) return (path) => path;
     const directory = this.#options.context.sys.readLink("/proc/self/cwd");
-    return (path) => (path.startsWith("/") ? path : `${directory}/${path}`).replace(/^\/+/, "");
+    const absolute = (path: string) => path.startsWith("/") ? path : `${directory}/${path}`;
+    return mounts === undefined ? absolute : (path) => absolute(path).replace(/^\/+/, "");
   }
 
   #unlockNetwork(unlock: NetworkUnlock): void {
@@ -422,7 +436,7 @@ export class ContentsRun {
     return [task.pid, [
       ...hasMemoryInItsTable(task) ? this.#takeMemory(task) : [],
       ...compileTaskState(this.#context, task, this.#options.hostPid),
-      ...compileDirectories(this.#context, task),
+      ...this.#entered.has(task.pid) ? [] : compileDirectories(this.#context, task),
       ...compileDescriptors(this.#context, task),
       ...descriptorActions,
       ...compileLimits(this.#context, task),

@@ -312,6 +312,23 @@ PROGRAM(dead_task)
 	CHECK(kill(child, 0) == -1 && errno == ESRCH);
 }
 
+/* In the directory in /proc of a task that has ended. */
+PROGRAM(dead_directory)
+{
+	char path[64];
+	pid_t child = fork_as(1);
+	if (child == 0)
+		pause();
+	snprintf(path, sizeof(path), "/proc/%d", child);
+	MUST(chdir(path));
+	MUST(kill(child, SIGKILL));
+	MUST(waitpid(child, NULL, 0));
+	ready_and_wait();
+
+	CHECK(getcwd(path, sizeof(path)) == NULL && errno == ENOENT);
+	CHECK(kill(child, 0) == -1 && errno == ESRCH);
+}
+
 /* All that needs names in the file system for a while: for tests in which something fails. */
 PROGRAM(lost_names)
 {
