@@ -21,6 +21,7 @@ testProgram({
   dump: ["--file-locks"],
   restore: [...ROOT, "--file-locks"],
 });
+testProgram({ program: "mounts_read_only", what: "files without names where nothing can be made", restore: ROOT });
 testProgram({ program: "mounts_cgroups", what: "hierarchies of cgroups", needs: ["v1", "v2"], restore: ROOT });
 testProgram({
   program: "mounts_own_cgroups",

@@ -20,7 +20,7 @@ import { type ContentsContext, descriptorOf, LowestDescriptors, remoteCall, word
 import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
 import { fillNamespaces, removeSegments } from "./namespaces/fill_namespaces.ts";
-import { makePtyMounts } from "./namespaces/make_mounts.ts";
+import { makePtyMounts, sealMounts } from "./namespaces/make_mounts.ts";
 import { fillNet } from "./namespaces/net_contents.ts";
 import { joinNamespaces, makeNamespaces, type NamespacesContext } from "./namespaces/make_namespaces.ts";
 import type { Observation } from "./namespaces/observation.ts";
@@ -199,15 +199,16 @@ export class ContentsRun {
     const coordinator = this.#options.coordinator();
     if (this.#plan.obsoleteNames.length > 0) this.#tables.openRoot(coordinator);
     openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
-    this.#mountPtys();
+    this.#changeMounts(makePtyMounts);
     this.#makeFiles(this.#plan.earlyFiles, taken);
+    this.#changeMounts(sealMounts);
   }
 
-  #mountPtys(): void {
+  #changeMounts(compile: typeof makePtyMounts): void {
     const { coordinator, taken } = this.#options;
     const { mounts } = this.#plan.namespaces;
     if (mounts === undefined) return;
-    const calls = makePtyMounts({ ...this.#context, lowest: new LowestDescriptors(taken) }, mounts);
+    const calls = compile({ ...this.#context, lowest: new LowestDescriptors(taken) }, mounts);
     if (calls.length > 0) coordinator().run(calls);
   }
 

@@ -21,6 +21,7 @@ import type { SystemSegments } from "./memory/plan_attachments.ts";
 import type { MountPlaces } from "./namespaces/mount_places.ts";
 import { withOwnNetwork } from "./namespaces/own_network.ts";
 import { notesOnOptions } from "./namespaces/plan_devices.ts";
+import { delayReadOnly } from "./namespaces/delay_read_only.ts";
 import { notesOnMounts } from "./namespaces/plan_mounts.ts";
 import { planNamespaces } from "./namespaces/plan_namespaces.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
@@ -119,7 +120,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
   checkOpenFiles(firstDescriptor + openFiles, { host, problems });
   return {
     plan: {
-      namespaces,
+      namespaces: withGhosts(namespaces, files),
       free,
       firstDescriptor,
       ownLimits: planOwnLimits(host),
@@ -149,6 +150,14 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       ...notesOnOptions(net, options),
     ],
   };
+}
+
+/** Files without names are made with names, also where nothing can be made later. */
+function withGhosts<T extends Pick<ContentsPlan["namespaces"], "mounts">>(namespaces: T, files: FilePlanner): T {
+  const { options: { places }, ghosts } = files;
+  if (namespaces.mounts === undefined || places === undefined) return namespaces;
+  const names = [...ghosts.values()].flatMap((ghost) => [...ghost.names.keys()]);
+  return { ...namespaces, mounts: delayReadOnly(namespaces.mounts, places, names) };
 }
 
 /** This host as the tasks see it when their mounts are there. */

@@ -455,6 +455,38 @@ PROGRAM(mounts_files)
 	CHECK(flock(other, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK);
 }
 
+/* Files without names in what has become read-only, and below it. */
+PROGRAM(mounts_read_only)
+{
+	if (!is_inside()) {
+		leave_mounts(MS_PRIVATE);
+		make_directory(path_of("t"));
+		make_directory(path_of("part"));
+		MUST(mount("t", path_of("t"), "tmpfs", 0, NULL));
+		make_directory(path_of("t/dir"));
+		MUST(mount(path_of("t/dir"), path_of("part"), NULL, MS_BIND, NULL));
+		run_inside(own_executable(), "mounts_read_only");
+	}
+	make_directory(path_of("part/deep"));
+	const char *const names[] = {"part/gone", "part/deep/gone"};
+	int files[2];
+	for (int i = 0; i < 2; i++) {
+		make_file(path_of(names[i]), "ghost");
+		files[i] = MUST(open(path_of(names[i]), O_RDONLY));
+		MUST(unlink(path_of(names[i])));
+	}
+	MUST(rmdir(path_of("part/deep")));
+	MUST(mount(NULL, path_of("part"), NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID, NULL));
+
+	ready_and_wait();
+
+	char text[6] = "";
+	for (int i = 0; i < 2; i++)
+		CHECK(pread(files[i], text, 5, 0) == 5 && strcmp(text, "ghost") == 0);
+	CHECK((flags_of(path_of("part")) & (ST_RDONLY | ST_NOSUID)) == (ST_RDONLY | ST_NOSUID));
+	CHECK((flags_of(path_of("t")) & ST_RDONLY) == 0 && access(path_of("t/dir/gone"), F_OK) == -1);
+}
+
 /* Hierarchies of cgroups, of both versions. */
 PROGRAM(mounts_cgroups)
 {

@@ -24,12 +24,13 @@ const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 const MOVE_MOUNT_SET_GROUP = 0x100;
 
 /** linux/mount.h, for mount(2) and for mount_setattr(2). */
+const MS_RDONLY = 0x1;
 const MS_UNBINDABLE = 1 << 17;
 const MS_PRIVATE = 1 << 18;
 const MS_SLAVE = 1 << 19;
 const MS_SHARED = 1 << 20;
 const ATTRIBUTES: readonly (readonly [flag: number, attribute: number])[] = [
-  [0x1, 0x1], // RDONLY
+  [MS_RDONLY, 0x1],
   [0x2, 0x2], // NOSUID
   [0x4, 0x4], // NODEV
   [0x8, 0x8], // NOEXEC
@@ -99,6 +100,11 @@ export function makePtyMounts(context: NamespacesContext, plan: MountsPlan): Rem
   return new MountMaker(context, plan).makePtys();
 }
 
+/** Makes mounts read-only that files had to be made in before; in the namespace that has them. */
+export function sealMounts(context: NamespacesContext, plan: MountsPlan): RemoteCall[] {
+  return new MountMaker(context, plan).seal();
+}
+
 function isPty({ source }: MountStep): boolean {
   return source.kind === "part" && source.pty !== undefined;
 }
@@ -153,6 +159,14 @@ class MountMaker {
     });
   }
 
+  /** Those that become read-only when files have been made in them. */
+  seal(): RemoteCall[] {
+    return this.#plan.steps.filter(({ becomesReadOnly }) => becomesReadOnly === true).map((step) => {
+      const where = { fd: AT_FDCWD, path: step.mountPoint, flags: 0, propagation: 0 };
+      return setAttributes(this.#context, { ...where, attributes: attributesOf(step.flags) }, purposeOf(step));
+    });
+  }
+
   #takePart(index: number, { of, path }: Extract<MountSource, { readonly kind: "part" }>): RemoteCall {
     return this.#openTree(index, { fd: this.#fd(of), path });
   }
@@ -192,7 +206,7 @@ class MountMaker {
       path: "",
       flags: AT_EMPTY_PATH,
       propagation,
-      attributes: attributesOf(step.flags),
+      attributes: attributesOf(step.becomesReadOnly === true ? step.flags & ~MS_RDONLY : step.flags),
     };
     return setAttributes(this.#context, where, purposeOf(step));
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { filesContext, renderCall } from "../../../../tests/support/compiled_calls.ts";
 import type { MountsPlan } from "../../../plan/contents/namespaces/mounts_plan.ts";
 import { joinNamespaces, makeNamespaces } from "./make_namespaces.ts";
-import { makeMounts, makePtyMounts } from "./make_mounts.ts";
+import { makeMounts, makePtyMounts, sealMounts } from "./make_mounts.ts";
 
 const MS_RELATIME = 1 << 21;
 const ALL = "ff00200000000000";
@@ -94,6 +94,16 @@ Deno.test("makePtyMounts() makes what shows pseudoterminals, which makeMounts() 
     "close 0",
   ]);
   assert.equal(context.lowest.peek(), 0);
+});
+
+Deno.test("sealMounts() makes read-only what makeMounts() leaves writable", () => {
+  const steps = PLAN.steps.map((step) => ({ ...step, becomesReadOnly: step.mountPoint === "/t" }));
+  const plan: MountsPlan = { steps, sharing: [] };
+  const made = makeMounts(filesContext(), plan).map(renderCall);
+  assert.ok(made.includes(`mount_setattr 2 "" 4096 0200000000000000${ALL}${PRIVATE}${NOTHING} 32`));
+  assert.deepEqual(sealMounts(filesContext(), plan).map(renderCall), [
+    `mount_setattr -100 "/t" 0 0300000000000000${ALL}${NOTHING}${NOTHING} 32`,
+  ]);
 });
 
 Deno.test("makeMounts() writes the files of a new file system", () => {

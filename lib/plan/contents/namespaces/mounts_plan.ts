@@ -18,6 +18,8 @@ export interface MountStep {
   readonly source: MountSource;
   /** MS_* of mount(2). */
   readonly flags: number;
+  /** Whether it is read-only no sooner than files have been made in it that have no names then. */
+  readonly becomesReadOnly?: boolean;
   /** Whether it receives mounts from whom the mount of this host does that it is a copy of. */
   readonly followsHost: boolean;
   /** What is said of its peers: mounts with the same number are such. */

@@ -5,6 +5,7 @@ import { type HierarchyName, UNIFIED } from "../../../model/hierarchy.ts";
 import { DETECTED, type Mount } from "../../../model/mounts.ts";
 import type { MountOptions } from "../../plan.ts";
 import { isAtLeast } from "../kernel_version.ts";
+import { MS_RDONLY } from "./delay_read_only.ts";
 import { type MountPlaces, pathBelow, whereOf } from "./mount_places.ts";
 import type { MountOption, MountSource, MountsPlan, MountStep } from "./mounts_plan.ts";
 import { planMountSharing } from "./plan_mount_sharing.ts";
@@ -27,7 +28,6 @@ const CGROUPS = new Set(["cgroup", "cgroup2"]);
 
 /** Superblock flags by the names of their options (linux/mount.h). */
 const SUPER_OPTIONS: readonly (readonly [number, string])[] = [[0x10, "sync"], [0x80, "dirsync"], [0x40, "mand"]];
-const MS_RDONLY = 1;
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 
