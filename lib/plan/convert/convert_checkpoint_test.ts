@@ -87,6 +87,13 @@ const ROWS: readonly {
     limits: { "/job": { "cpu.weight": "59" }, "/job/a": {} },
   },
   {
+    name: "tasks above a cgroup that is frozen",
+    sets: [{ freezer: "/job", cpu: "/job" }, { freezer: "/job/a", cpu: "/job/a" }],
+    trees: { freezer: { "/job": {}, "/job/a": { "freezer.state": "FROZEN" } } },
+    places: [{ "": "/job" }, { "": "/job/a" }],
+    limits: { "/job": {}, "/job/a": { "cgroup.freeze": "1" } },
+  },
+  {
     name: "cpusets that have what is above them",
     sets: [{ cpuset: "/job/a" }, { cpuset: "/job" }],
     trees: {

@@ -162,7 +162,7 @@ class Converter {
     const leaves = new Map<string, string>();
     for (const place of places) {
       const isInner = place !== ROOT_PATH && directories.some(({ path, properties }) => (
-        path !== place && isAtOrBelow(path, place) && properties.some(({ name, value }) => isLimit(2, name, value))
+        path !== place && isAtOrBelow(path, place) && properties.some(needsController)
       ));
       if (!isInner) continue;
       let leaf = joinPath(place, "leaf");
@@ -190,6 +190,11 @@ class Converter {
     });
     return { ...task, threads };
   }
+}
+
+/** What is of no controller, every cgroup has. */
+function needsController({ name, value }: Property): boolean {
+  return isLimit(2, name, value) && !name.startsWith("cgroup.");
 }
 
 function tellChange(kind: "lost" | "new", limits: readonly string[]): string[] {
