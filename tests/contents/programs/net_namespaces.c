@@ -56,8 +56,8 @@ static void ready_with(const char *command)
 	output_of(command, &before);
 	ready_and_wait();
 	bool is_same = false;
-	/* It takes the kernel a while to find that a device has been connected. */
-	for (int tries = 0; tries < 8 && !is_same; tries++) {
+	/* It takes the kernel a while to find that a device has been connected, and that nobody else has its addresses. */
+	for (int tries = 0; tries < 25 && !is_same; tries++) {
 		sleep_ms(tries == 0 ? 0 : 200);
 		output_of(command, &after);
 		is_same = strcmp(before.bytes, after.bytes) == 0;
