@@ -3,13 +3,13 @@ import type { Host } from "../host/host.ts";
 import type { Checkpoint, NamespaceKind } from "../model/checkpoint.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { type HierarchyMapping, mapHierarchies } from "./map_hierarchies.ts";
-import type { Plan, PlanOptions } from "./plan.ts";
+import type { Plan, PlanOptions, TaskProgram } from "./plan.ts";
 import { Inheritance } from "./contents/inheritance.ts";
 import { planSharing } from "./contents/plan_sharing.ts";
-import { type ContentsQuestions, planContents } from "./contents/plan_contents.ts";
+import { type ContentsQuestions, planContents, type PlannedContents } from "./contents/plan_contents.ts";
 import { controllingTerminals } from "./contents/session_terminals.ts";
 import { convertCheckpoint } from "./convert/convert_checkpoint.ts";
-import { planCgroups } from "./plan_cgroups.ts";
+import { type CgroupsPlan, planCgroups } from "./plan_cgroups.ts";
 import { planTasks, type TaskQuestions, type TasksPlan } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
 
@@ -20,26 +20,8 @@ import { planYard, usedHierarchies } from "./plan_yard.ts";
  */
 export function planRestore(dumped: Checkpoint, host: Host, options: PlanOptions): Plan {
   const { checkpoint, ...conversion } = convertCheckpoint(dumped, host.hierarchies, options);
-  const mapping = mapHierarchies(checkpoint, host, options);
-  const wholeHost = { ...host, hierarchies: mapping.hierarchies };
-  const cgroups = planCgroups({ checkpoint, host, mapping }, options);
-  const namespaceRoot = namespaceRootOf(checkpoint, mapping);
-  const findFillers = fillersOf(checkpoint);
-  const tasks = planTasks({
-    checkpoint,
-    host: wholeHost,
-    places: mapping.places,
-    ...namespaceRoot === undefined ? {} : { namespaceRoot },
-    ...findFillers === undefined ? {} : { findFillers },
-    controlledSessions: controlledSessionsOf(checkpoint),
-  }, options);
-  const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
-  const contents = planTaskContents(checkpoint, {
-    ...{ host, programs, options },
-    tasks: tasks.expectedTasks,
-    rootIsSibling: options.restoreSibling,
-    ...namespaceRoot === undefined ? {} : { namespaceRoot },
-  });
+  const parts = planParts(checkpoint, host, options);
+  const { mapping, cgroups, tasks, programs, contents } = parts;
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...options.onMissing === "fail" ? conversion.losses.map(refuseLoss) : [],
     ...mapping.problems,
@@ -69,16 +51,59 @@ export function planRestore(dumped: Checkpoint, host: Host, options: PlanOptions
     notes: [
       ...conversion.notes,
       ...conversion.losses.map(({ where, what }) => `${where}: ${what}`),
-      ...mapping.notes,
-      ...cgroups.notes,
-      ...tasks.notes,
-      ...contents?.notes ?? [],
-      ...notesOnNamespaces(checkpoint),
-      ...options.meaninglessExternals.map((text) => (
-        `--external ${text} has no effect: nothing outside of a checkpoint is called like that`
-      )),
+      ...notesOf(checkpoint, parts, options),
     ],
   };
+}
+
+/** What a plan is put together from. */
+interface Parts {
+  readonly mapping: HierarchyMapping;
+  readonly cgroups: CgroupsPlan;
+  readonly tasks: TasksPlan;
+  /** The tasks' programs, with who shares what. */
+  readonly programs: readonly TaskProgram[];
+  readonly contents: PlannedContents | undefined;
+}
+
+function planParts(checkpoint: Checkpoint, host: Host, options: PlanOptions): Parts {
+  const mapping = mapHierarchies(checkpoint, host, options);
+  const cgroups = planCgroups({ checkpoint, host, mapping }, options);
+  const namespaceRoot = namespaceRootOf(checkpoint, mapping);
+  const findFillers = fillersOf(checkpoint);
+  const tasks = planTasks({
+    checkpoint,
+    host: { ...host, hierarchies: mapping.hierarchies },
+    places: mapping.places,
+    ...namespaceRoot === undefined ? {} : { namespaceRoot },
+    ...findFillers === undefined ? {} : { findFillers },
+    controlledSessions: controlledSessionsOf(checkpoint),
+  }, options);
+  const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
+  const contents = planTaskContents(checkpoint, {
+    ...{ host, programs, options },
+    tasks: tasks.expectedTasks,
+    rootIsSibling: options.restoreSibling,
+    ...namespaceRoot === undefined ? {} : { namespaceRoot },
+  });
+  return { mapping, cgroups, tasks, programs, contents };
+}
+
+function notesOf(
+  checkpoint: Checkpoint,
+  { mapping, cgroups, tasks, contents }: Parts,
+  { meaninglessExternals }: PlanOptions,
+): string[] {
+  return [
+    ...mapping.notes,
+    ...cgroups.notes,
+    ...tasks.notes,
+    ...contents?.notes ?? [],
+    ...notesOnNamespaces(checkpoint),
+    ...meaninglessExternals.map((text) => (
+      `--external ${text} has no effect: nothing outside of a checkpoint is called like that`
+    )),
+  ];
 }
 
 function refuseLoss({ where, what }: Problem): Problem {

@@ -75,71 +75,26 @@ export interface PlannedContents {
 
 /** Plans what gives the tasks of a tree what they held. */
 export function planContents(questions: ContentsQuestions): PlannedContents {
-  const { checkpoint, contents, host, programs, tasks, rootIsSibling, namespaceRoot, options } = questions;
-  const problems = [...sharingProblems(programs, contents)];
-  if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
-  const net = planNetContents(questions);
-  const places = placesOf(contents, options.mounts);
-  const seen = withMadeFiles(net === undefined ? host : withOwnNetwork(host, net), places);
-  const files = new FilePlanner(contents, seen, problems, { ...options, tasks, places });
-  checkInheritedFiles(files);
+  const { checkpoint, contents, host, options } = questions;
+  const draft = beginDraft(questions);
+  const { files, problems, free, choosesTimerIds } = draft;
   const networkUnlock = planNetworkUnlock(contents, checkpoint.namespaces);
-  const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
-  if (free === NO_ADDRESSES) problems.push({ where: "memory", what: "no 4 GiB of addresses are free in all tasks" });
-  checkHugePages(contents, host.memory, problems);
-  const vdsos = planVdsos(questions, { aside: free.kept, problems });
-  const draft: Draft = {
-    ...{ questions, files, problems },
-    free,
-    vdsos,
-    systemSegments: new Map(contents.namespaces.ipc?.segments.map((segment) => [segment.id, segment])),
-    emptySegments: emptySegments(contents),
-    tables: new Set(),
-    births: planBirthMemory(questions, vdsos),
-    choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
-    controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
-  };
   const notes: string[] = [];
-  const namespaces = planNamespaces({
-    ...{ checkpoint, host, places, rootIsSibling, namespaceRoot, problems, notes },
-    contents: net === undefined ? contents.namespaces : { ...contents.namespaces, net },
-    inherited: (key) => files.inherited(key),
-    ...{ outerEnds: options.outerEnds, parents: options.parents, joins: options.joins },
-    scratch: free.kept,
-  });
-  const quietTasks = programs.flatMap((program) => planTask(draft, program));
-  const nullFile = quietTasks.some(({ rings }) => rings.length > 0) ? { nullFile: planNullFile(files) } : {};
-  files.finish();
-  fillLooseMemory(files, draft.emptySegments);
-  planOwners(files);
-  const locks = planLocks(files);
-  const taskContents = quietTasks.map((task) => addActions(task, { contents, actions: files.actions, locks }));
+  const namespaces = planOwnNamespaces(draft, notes);
+  const taskPlans = planTasks(draft);
   const terminals = planTerminals(files);
-  const firstDescriptor = 1 + [...contents.tables.values()].flat().reduce((most, { fd }) => Math.max(most, fd), 0);
-  const openFiles = Math.max(files.count, namespaces.mounts?.steps.length ?? 0);
-  checkOpenFiles(firstDescriptor + openFiles, { host, problems });
   return {
     plan: {
       namespaces: withGhosts(namespaces, files),
       free,
-      firstDescriptor,
+      ...planOpenFiles(draft, namespaces),
       ownLimits: planOwnLimits(host),
-      earlyFiles: [...files.early, ...planGhosts(files)],
-      helperFiles: files.helped,
-      lateFiles: files.late,
-      lastFiles: files.last,
-      obsoleteNames: obsoleteNames(contents),
-      finalFiles: files.final,
       ...networkUnlock === undefined ? {} : { networkUnlock },
-      openFiles,
-      ...nullFile,
-      expectedFiles: files.expected,
-      keptDescriptors: keptDescriptors(files),
       terminals,
       components: host.components,
-      choosesTimerIds: draft.choosesTimerIds,
+      choosesTimerIds,
       ownCapabilities: host.own,
-      tasks: taskContents,
+      ...taskPlans,
     },
     problems,
     notes: [
@@ -147,13 +102,84 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
       ...files.notes,
       ...notesOnInheritedFiles(files),
       ...notesOnMounts(contents.namespaces.mounts ?? [], options.mounts),
-      ...notesOnOptions(net, options),
+      ...notesOnOptions(draft.net, options),
     ],
   };
 }
 
+/** What can be said before single tasks are looked at. */
+function beginDraft(questions: ContentsQuestions): Draft {
+  const { contents, host, programs, tasks, options } = questions;
+  const problems = [...sharingProblems(programs, contents)];
+  if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
+  const net = planNetContents(questions);
+  const places = placesOf(contents, options.mounts);
+  const seen = withMadeFiles(net === undefined ? host : withOwnNetwork(host, net), places);
+  const files = new FilePlanner(contents, seen, problems, { ...options, tasks, places });
+  checkInheritedFiles(files);
+  const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
+  if (free === NO_ADDRESSES) problems.push({ where: "memory", what: "no 4 GiB of addresses are free in all tasks" });
+  checkHugePages(contents, host.memory, problems);
+  const vdsos = planVdsos(questions, { aside: free.kept, problems });
+  return {
+    ...{ questions, files, problems, net, free, vdsos },
+    systemSegments: new Map(contents.namespaces.ipc?.segments.map((segment) => [segment.id, segment])),
+    emptySegments: emptySegments(contents),
+    tables: new Set(),
+    births: planBirthMemory(questions, vdsos),
+    choosesTimerIds: isAtLeast(host.kernel, CHOSEN_TIMER_IDS),
+    controlsHugePages: [...contents.tasks.values()].some(({ memory }) => memory.hugePagesDisabled),
+  };
+}
+
+/** @param notes gets what the user should know */
+function planOwnNamespaces(draft: Draft, notes: string[]): ContentsPlan["namespaces"] {
+  const { questions: { checkpoint, contents, host, rootIsSibling, namespaceRoot, options }, files, problems } = draft;
+  return planNamespaces({
+    ...{ checkpoint, host, places: files.options.places, rootIsSibling, namespaceRoot, problems, notes },
+    contents: draft.net === undefined ? contents.namespaces : { ...contents.namespaces, net: draft.net },
+    inherited: (key) => files.inherited(key),
+    ...{ outerEnds: options.outerEnds, parents: options.parents, joins: options.joins },
+    scratch: draft.free.kept,
+  });
+}
+
+/** All tasks, and with them all files. */
+function planTasks(draft: Draft): Pick<ContentsPlan, "tasks" | "nullFile"> {
+  const { questions: { contents, programs }, files } = draft;
+  const quiet = programs.flatMap((program) => planTask(draft, program));
+  const nullFile = quiet.some(({ rings }) => rings.length > 0) ? { nullFile: planNullFile(files) } : {};
+  files.finish();
+  fillLooseMemory(files, draft.emptySegments);
+  planOwners(files);
+  const locks = planLocks(files);
+  return { tasks: quiet.map((task) => addActions(task, { contents, actions: files.actions, locks })), ...nullFile };
+}
+
+/** When nothing more is added to the files. */
+function planOpenFiles(
+  { questions: { contents, host }, files, problems }: Draft,
+  { mounts }: ContentsPlan["namespaces"],
+) {
+  const firstDescriptor = 1 + [...contents.tables.values()].flat().reduce((most, { fd }) => Math.max(most, fd), 0);
+  const openFiles = Math.max(files.count, mounts?.steps.length ?? 0);
+  checkOpenFiles(firstDescriptor + openFiles, { host, problems });
+  return {
+    firstDescriptor,
+    openFiles,
+    earlyFiles: [...files.early, ...planGhosts(files)],
+    helperFiles: files.helped,
+    lateFiles: files.late,
+    lastFiles: files.last,
+    finalFiles: files.final,
+    obsoleteNames: obsoleteNames(contents),
+    expectedFiles: files.expected,
+    keptDescriptors: keptDescriptors(files),
+  };
+}
+
 /** Files without names are made with names, also where nothing can be made later. */
-function withGhosts<T extends Pick<ContentsPlan["namespaces"], "mounts">>(namespaces: T, files: FilePlanner): T {
+function withGhosts(namespaces: ContentsPlan["namespaces"], files: FilePlanner): ContentsPlan["namespaces"] {
   const { options: { places }, ghosts } = files;
   if (namespaces.mounts === undefined || places === undefined) return namespaces;
   const names = [...ghosts.values()].flatMap((ghost) => [...ghost.names.keys()]);
@@ -212,6 +238,8 @@ interface Draft {
   readonly questions: ContentsQuestions;
   readonly files: FilePlanner;
   readonly problems: Problem[];
+  /** What is to be in the net namespace. */
+  readonly net: NetNamespace | undefined;
   readonly free: FreeAddresses;
   /** By pid. */
   readonly vdsos: ReadonlyMap<number, VdsoPlan>;
