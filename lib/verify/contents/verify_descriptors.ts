@@ -100,7 +100,7 @@ function compareLink({ link: expected, isPrefix = false }: ExpectedFile, link: s
 }
 
 /** /proc/PID/fdinfo/FD (proc_pid_fdinfo(5)): flags are octal. */
-const POSITION = /^pos:\s*(\d+)$/m;
+const POSITION = /^pos:\s*(-?\d+)$/m;
 const FLAGS = /^flags:\s*([0-7]+)$/m;
 
 function linesOf(info: string): string[] {
