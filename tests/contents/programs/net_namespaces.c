@@ -171,17 +171,24 @@ PROGRAM(net_sockets)
 	CHECK(getsockname(netlink, (struct sockaddr *)&port, &length) == 0 && port.nl_pid == 1);
 }
 
+/* Both ends of a connection, and who listens. */
+static void connect_within(int *client, int *server)
+{
+	int listener = bound(SOCK_STREAM, "127.0.0.1", TCP_PORT);
+	MUST(listen(listener, 5));
+	union address address = local_of(listener);
+	*client = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	MUST(connect(*client, &address.any, size_of(&address)));
+	*server = MUST(accept(listener, NULL, NULL));
+}
+
 /* A connection between two tasks of one. */
 PROGRAM(net_connection)
 {
 	enter_network();
 	run("ip link set lo up");
-	int listener = bound(SOCK_STREAM, "127.0.0.1", TCP_PORT);
-	MUST(listen(listener, 5));
-	union address address = local_of(listener);
-	int client = MUST(socket(AF_INET, SOCK_STREAM, 0));
-	MUST(connect(client, &address.any, size_of(&address)));
-	int server = MUST(accept(listener, NULL, NULL));
+	int client, server;
+	connect_within(&client, &server);
 	MUST(send(client, "before", 6, 0));
 
 	ready_with_network();
@@ -242,12 +249,8 @@ PROGRAM(net_filtered_end)
 {
 	enter_network();
 	run("ip link set lo up");
-	int listener = bound(SOCK_STREAM, "127.0.0.1", TCP_PORT);
-	MUST(listen(listener, 5));
-	union address address = local_of(listener);
-	int client = MUST(socket(AF_INET, SOCK_STREAM, 0));
-	MUST(connect(client, &address.any, size_of(&address)));
-	int server = MUST(accept(listener, NULL, NULL));
+	int client, server;
+	connect_within(&client, &server);
 	wait_up_to(server, 5);
 	MUST(shutdown(client, SHUT_WR));
 	char byte;
