@@ -550,6 +550,10 @@ PROGRAM(mounts_several)
 	}
 	int gone = MUST(open(path_of("t/gone"), O_RDWR | O_CREAT, 0600));
 	MUST(unlink(path_of("t/gone")));
+	make_file(path_of("part/gone"), "ghost");
+	int unwritable = MUST(open(path_of("part/gone"), O_RDONLY));
+	MUST(unlink(path_of("part/gone")));
+	MUST(mount(NULL, path_of("part"), NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
 	pid_t child = fork_as(1);
 	if (child == 0) {
 		while (!may_go())
@@ -559,5 +563,7 @@ PROGRAM(mounts_several)
 	}
 	ready_and_wait();
 	join_child(child);
+	char text[6] = "";
+	CHECK(read(unwritable, text, 5) == 5 && strcmp(text, "ghost") == 0);
 	CHECK(write(gone, "x", 1) == 1);
 }
