@@ -55,28 +55,11 @@ async function checkConversion(
   name: string,
   checkPlaces: (places: readonly (readonly string[])[], inner: string) => void,
 ): Promise<void> {
-  const images = `${CHECKPOINTS}${name}`;
-  const pids = readText(images, "meta/pids").trim().split(" ").map(Number);
-  const before = describeTraces(TOP, pids);
-  assertEquals({ pids: before.pids, cgroups: before.cgroups }, { pids: [], cgroups: [] }, "the host is clean");
-  try {
-    const run = await runCgrestore([...RESTORE, "--images", images, "--restore-detached"], { built: true });
-    assertEqual(run.err, "");
-    assertEqual(run.code, 0);
-    const tasks = describeTasks(pids, () => true);
-    assertEquals(tasks.map(describeFamily), expectedFamily(images));
-    checkPlaces(tasks.map(({ threads }) => threads[0]!.cgroups), name.includes("-siblings-") ? "p" : "");
-  } finally {
-    await killTasks(pids, TOP);
-    removeCgroups();
-    await removeHiddenHierarchy("net_cls,net_prio");
-  }
-  assertEquals(describeTraces(TOP, pids), before);
-
-  const rehearsal = await runCgrestore([...RESTORE, "--images", images, "--rehearse"], { built: true });
-  assertEqual(rehearsal.err, "");
-  assertEqual(rehearsal.code, 0);
-  assertEquals(describeTraces(TOP, pids), before);
+  await checkTree(`${CHECKPOINTS}${name}`, {
+    check: (tasks) =>
+      checkPlaces(tasks.map(({ threads }) => threads[0]!.cgroups), name.includes("-siblings-") ? "p" : ""),
+    cleanUp: () => removeHiddenHierarchy("net_cls,net_prio"),
+  });
 }
 
 /** What v2 has for the limits that all of these checkpoints have. */
@@ -132,6 +115,26 @@ function run(command: string, args: string[]): void {
 }
 
 async function checkRestore(images: string): Promise<void> {
+  const { mounts } = describeTraces(TOP, []);
+  await checkTree(images, {
+    check(tasks) {
+      assertEquals(tasks.map(describePlaces), expectedPlaces(images));
+      compareCgroups(images, describeCgroups(describeHierarchies(), `/${TOP}`));
+      compareValues(images);
+      assertEquals(describeTraces(TOP, []).mounts, mounts);
+    },
+  });
+}
+
+/** Restores a checkpoint, has its tasks checked, and rehearses it. */
+async function checkTree(
+  images: string,
+  { check, cleanUp }: {
+    readonly check: (tasks: readonly TaskState[]) => void;
+    /** When tasks and cgroups are gone. */
+    readonly cleanUp?: () => Promise<void>;
+  },
+): Promise<void> {
   const pids = readText(images, "meta/pids").trim().split(" ").map(Number);
   const before = describeTraces(TOP, pids);
   assertEquals({ pids: before.pids, cgroups: before.cgroups }, { pids: [], cgroups: [] }, "the host is clean");
@@ -141,13 +144,11 @@ async function checkRestore(images: string): Promise<void> {
     assertEqual(run.code, 0);
     const tasks = describeTasks(pids, () => true);
     assertEquals(tasks.map(describeFamily), expectedFamily(images));
-    assertEquals(tasks.map(describePlaces), expectedPlaces(images));
-    compareCgroups(images, describeCgroups(describeHierarchies(), `/${TOP}`));
-    compareValues(images);
-    assertEquals(describeTraces(TOP, []).mounts, before.mounts);
+    check(tasks);
   } finally {
     await killTasks(pids, TOP);
     removeCgroups();
+    await cleanUp?.();
   }
   assertEquals(describeTraces(TOP, pids), before);
 
