@@ -123,14 +123,19 @@ export abstract class Engine implements AsyncDisposable {
     return [...new Set(found.map(({ name }) => name))].filter((name) => name !== "conmon");
   }
 
+  /** Where something is mounted for containers. */
+  get containerMounts(): string[] {
+    return this.#mountPoints;
+  }
+
   /** Where something is mounted in its directory. */
-  get mountPoints(): string[] {
+  get #mountPoints(): string[] {
     return describeMounts().map(({ mountPoint }) => mountPoint).filter((path) => path.startsWith(`${this.directory}/`));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
-    for (const mountPoint of this.mountPoints.reverse()) await runProgram(["umount", mountPoint]);
+    for (const mountPoint of this.#mountPoints.reverse()) await runProgram(["umount", mountPoint]);
     this.#ownCgroups[Symbol.dispose]();
     await this.putUnifiedBack();
     if (exists(this.#configuration)) await Deno.remove(this.#configuration);

@@ -51,14 +51,14 @@ export async function testLimited(engine: Engine, refusal: Refusal): Promise<voi
 
 /** It is as it was: it has ended, and has no mounts. */
 async function failToRestore(engine: Engine, container: EngineContainer, { err, cgroups }: Refusal): Promise<void> {
-  const { mountPoints } = engine;
+  const before = engine.containerMounts;
   const run = await container.start("cgrestore");
   assert(run.code !== 0);
   assertMatch(run.err, err);
   assertMatch(engine.log(), /Error \(cgrestore\): .*"\/volume\/open": there is no such file/);
   assertEqual(await container.inspect("{{.State.Status}}"), "exited");
   assertDeepEqual(engine.cgroups, cgroups(container.id));
-  assertDeepEqual(engine.mountPoints, mountPoints);
+  assertDeepEqual(engine.containerMounts, before);
 }
 
 function checkLimits(pid: number): void {

@@ -24,6 +24,11 @@ export class Podman extends Engine {
     ];
   }
 
+  /** The storage is mounted over itself while a podman runs, such as the one that tidies up behind a container that has ended. */
+  override get containerMounts(): string[] {
+    return super.containerMounts.filter((path) => path !== `${this.directory}/storage/overlay`);
+  }
+
   linesOf(id: string): string[] {
     const lines = Deno.readTextFileSync(`${this.#userData(id)}/ctr.log`).split("\n").slice(0, -1);
     return lines.map((line) => line.replace(/^\S+ stdout F /, ""));
