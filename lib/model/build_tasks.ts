@@ -99,7 +99,7 @@ function whereCore(tid: number): string {
 }
 
 /** Whether a number can be the pid of a task. */
-function isPid(number: number): boolean {
+export function isPid(number: number): boolean {
   return number >= 1 && number <= PID_MAX;
 }
 

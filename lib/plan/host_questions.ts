@@ -1,5 +1,6 @@
 import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
+import { isPid } from "../model/build_tasks.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { deadTasksOf, fileQuestions, watchTargets } from "./contents/file_questions.ts";
 import { memoryQuestions } from "./contents/memory/memory_questions.ts";
@@ -58,7 +59,7 @@ function outsidersOfInterest({ contents }: Checkpoint, pids: ReadonlySet<number>
   const owners = [...contents?.files.values() ?? []].flatMap((file) => (
     file.kind === "unknown" || file.owner === undefined ? [] : [file.owner.pid]
   ));
-  return [...new Set(owners.filter((pid) => pid > 0 && !pids.has(pid)))];
+  return [...new Set(owners.filter((pid) => isPid(pid) && !pids.has(pid)))];
 }
 
 /** Those that some thread used. */

@@ -4,6 +4,7 @@ import {
   SEND_SHUTDOWN,
   SOCK_DGRAM,
   SOCK_SEQPACKET,
+  SOCK_STREAM,
   type UnixSocket,
 } from "../../../model/files/unix_socket.ts";
 import {
@@ -307,6 +308,9 @@ const REFUSALS: readonly (readonly [string, UnixCase, readonly string[]])[] = [
   ["a stream to the outside", { sockets: [{ ...TALKER, type: SOCK_SEQPACKET }, OUTSIDE], externalUnixSockets: true }, [
     `${WHERE}: its peer is outside of the checkpoint, and the connection cannot be restored`,
   ]],
+  ["a stream to the outside that knows of it", {
+    sockets: [{ ...TALKER, type: SOCK_STREAM }, { ...OUTSIDE, ...CONNECTED, type: SOCK_STREAM, peer: 1 }],
+  }, [`${WHERE}: its peer is outside of the checkpoint, and the connection cannot be restored`]],
   ["the outside without a name", { sockets: [TALKER, OUTSIDE], externalUnixSockets: true }, [
     `${WHERE}: its peer is outside of the checkpoint, and has no name`,
   ]],

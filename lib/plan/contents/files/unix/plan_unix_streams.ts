@@ -49,6 +49,8 @@ export class UnixStreams {
     const { graph, standIns } = this.#draft;
     for (const socket of graph.streams) {
       const partner = graph.partnerOf(socket);
+      // That has been told.
+      if (partner?.role === "external") continue;
       const handle = partner === undefined ? standIns.get(socket) : this.#draft.handleOf(partner);
       if (handle !== undefined) this.#draft.planPackets(socket, { handle });
     }
