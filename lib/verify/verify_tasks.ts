@@ -116,9 +116,14 @@ class PlaceComparison {
     if (this.#right.get(index) === text) return [];
     const actual = new Map(parseProcCgroup(text).map(({ hierarchy, path }) => [hierarchy, path]));
     const found = (this.places[index]?.members ?? []).flatMap(({ hierarchy, path }) => (
-      difference(`its cgroup in ${describeHierarchy(hierarchy)}`, path, actual.get(hierarchy) ?? "none")
+      difference(`its cgroup in ${describeHierarchy(hierarchy)}`, path, actual.get(hierarchy) ?? whereNoneIs(path))
     ));
     if (found.length === 0) this.#right.set(index, text);
     return found;
   }
+}
+
+/** A hierarchy that has no cgroups may have been removed meanwhile: the task was at its root then. */
+function whereNoneIs(path: string): string {
+  return path === "/" ? path : "none";
 }
