@@ -228,6 +228,10 @@ Deno.test("buildCheckpoint() refuses bad tasks", (t) =>
     "unknown old set": [tasks({ pid: 5, oldSet: 3 }), /^core-5\.img, entry 0: there is no cgroup set 3/],
     "unknown set of a thread": [tasks({ pid: 5, threads: [{ tid: 6, set: 3 }] }), /^core-6\.img, .* cgroup set 3/],
     "set of a zombie": [tasks({ pid: 5 }, { pid: 6, state: "zombie", set: 9 })],
+    "a zombie that has ended as none can": [
+      tasks({ pid: 5 }, { pid: 6, state: "zombie", exitStatus: 19 }),
+      /^core-6\.img, entry 0: no task can end with the status 19$/,
+    ],
     "another pid namespace": [
       tasks({ pid: 5 }, { pid: 6, ids: { pid: 20 } }),
       /^ids-6\.img, entry 0: the task is in another pid namespace than the root task 5/,

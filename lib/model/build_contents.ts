@@ -135,6 +135,9 @@ function checkReferences(contents: Contents, problems: Problem[]): void {
     }
     for (const id of [directories.working, directories.root]) {
       if (!isPath(id)) problems.push({ where: `fs-${pid}.img`, what: noFile(id) });
+      else if (!isDirectory(files.get(id))) {
+        problems.push({ where: `fs-${pid}.img`, what: `file ${id} is no directory` });
+      }
     }
     for (const { content } of memory.mappings) {
       if (content.kind !== "file" || isMappable(files.get(content.file))) continue;
@@ -145,6 +148,14 @@ function checkReferences(contents: Contents, problems: Problem[]): void {
 
 function noFile(id: number): string {
   return `file ${id} is not in files.img, or of another kind`;
+}
+
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+
+/** Older images do not say what a file is. */
+function isDirectory(file: OpenFile | undefined): boolean {
+  return file?.kind === "path" && (file.mode === undefined || (file.mode & S_IFMT) === S_IFDIR);
 }
 
 function isMappable(file: OpenFile | undefined): boolean {

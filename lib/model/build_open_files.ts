@@ -46,9 +46,23 @@ export function buildOpenFiles(context: OpenFilesContext): Map<number, OpenFile>
     const where = `files.img, entry ${index}`;
     const isRepeated = files.has(entry.id) && !(entry.type === TUN && files.get(entry.id)?.kind === "path");
     if (isRepeated) context.problems.push({ where, what: `file ${entry.id} occurs more than once` });
-    files.set(entry.id, separateAsync(buildOpenFile(entry, where, context)));
+    const file = separateAsync(buildOpenFile(entry, where, context));
+    if (!isOwned(file)) {
+      context.problems.push({ where, what: `who is signalled of file ${entry.id} is nobody there can be` });
+    }
+    files.set(entry.id, file);
   }
   return files;
+}
+
+const F_OWNER_PGRP = 2;
+const LAST_SIGNAL = 64;
+
+/** Whether a file can have the owner that it has: of a known kind, and with a signal that exists. */
+function isOwned(file: OpenFile): boolean {
+  if (file.kind === "unknown" || file.owner === undefined) return true;
+  const { kind, signal } = file.owner;
+  return kind <= F_OWNER_PGRP && signal <= LAST_SIGNAL;
 }
 
 function buildOpenFile(entry: FileEntry, where: string, context: OpenFilesContext): OpenFile {

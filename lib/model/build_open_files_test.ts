@@ -32,3 +32,19 @@ Deno.test("buildOpenFiles() tells ids that occur more than once", () => {
   assertEquals(build([PATH, PATH]), { kinds: ["path"], problems });
   assertEquals(build([{ type: TUN }, { type: TUN }]), { kinds: ["unknown"], problems });
 });
+
+Deno.test("buildOpenFiles() tells of owners that there cannot be", async (t) => {
+  const problems = ["who is signalled of file 5 is nobody there can be"];
+  const rows: readonly [name: string, fown: Partial<typeof FOWN>, problems: readonly string[]][] = [
+    ["a process group, by the last signal", { pidType: 2, pid: 77, signum: 64 }, []],
+    ["an unknown kind", { pidType: 3, pid: 77 }, problems],
+    ["an unknown signal", { pid: 77, signum: 65 }, problems],
+    ["nobody of an unknown kind", { pidType: 3 }, []],
+  ];
+  for (const [name, fown, want] of rows) {
+    await t.step(name, () => {
+      const reg = { ...PATH.reg, fown: { ...FOWN, ...fown } } as FileEntry["reg"];
+      assertEquals(build([{ ...PATH, reg }]), { kinds: ["path"], problems: want });
+    });
+  }
+});

@@ -1,3 +1,4 @@
+import { isExitStatus } from "./exit_status.ts";
 import type { Problem } from "../errors.ts";
 import type { CoreEntry } from "../gen/core.ts";
 import type { PstreeEntry } from "../gen/pstree.ts";
@@ -78,6 +79,9 @@ function buildTask(
   if (state === undefined) problems.push({ where: file, what: `the task state ${tc.taskState} is unknown` });
   checkComm(tc.comm, file, problems);
   const zombie = state === "zombie";
+  if (zombie && !isExitStatus(tc.exitCode)) {
+    problems.push({ where: file, what: `no task can end with the status ${tc.exitCode}` });
+  }
   const set = zombie ? undefined : setOf(core, file, context);
   return {
     pid,

@@ -9,9 +9,9 @@ const COORDINATOR = 50;
 /** What is told of a task in the cgroup `/job` of cpu and at the root of a named hierarchy, where /proc says that. */
 function verify(cgroup: string) {
   const stat = `${PID} (job) S ${COORDINATOR} ${PID} ${PID} ${"0 ".repeat(46)}`;
-  const texts = Object.entries({ stat, cgroup }).map(([name, text]): [string, Uint8Array] => (
-    [name, new TextEncoder().encode(text)]
-  ));
+  const texts = Object.entries({ stat, cgroup }).map((
+    [name, text],
+  ): [string, Uint8Array] => [name, new TextEncoder().encode(text)]);
   const sys = Object.assign(memorySys(new Map(texts)), { getpid: () => COORDINATOR });
   const root = { pid: PID, parent: 0, group: PID, session: PID, state: "alive", exitStatus: 0, stopSignal: 0 };
   const plan = {

@@ -141,3 +141,20 @@ for (const part of PARTS) {
     }
   });
 }
+
+Deno.test("a working directory that is a file of another type is refused", () => {
+  const { files } = readFiles("v1-criu4", { name: "of contents", damaged: /^fs-/, contents: true });
+  const images = readImages(memorySys(files), "/images", { contents: true });
+  const { contents } = images;
+  assert.ok(contents !== undefined);
+  const [pid, directories] = [...contents.fs][0]!;
+  const file = contents.files.find(({ reg }) => reg?.mode !== undefined && (reg.mode & 0o170000) === 0o100000);
+  assert.ok(file !== undefined);
+  const fs = new Map([...contents.fs, [pid, { ...directories, cwdId: file.id }]]);
+  const message = `fs-${pid}.img: file ${file.id} is no directory`;
+  assert.throws(() => buildCheckpoint({ ...images, contents: { ...contents, fs } }), (error) => {
+    assert.ok(error instanceof ImageError);
+    assert.deepEqual(error.problems.map(({ where, what }) => `${where}: ${what}`), [message]);
+    return true;
+  });
+});
