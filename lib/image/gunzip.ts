@@ -11,13 +11,18 @@ class Damage extends Error {}
 export function gunzip(bytes: Uint8Array, limit: number): Uint8Array<ArrayBuffer> | string {
   try {
     const start = headerEnd(bytes);
-    const end = bytes.length - TRAILER;
-    if (end < start) throw new Damage("the file ends too early");
+    if (start + TRAILER > bytes.length) throw new Damage("the file ends too early");
+    const inflater = new Inflater(bytes.subarray(start), limit);
+    const result = inflater.run();
+    const end = start + inflater.end;
+    if (end + TRAILER > bytes.length) throw new Damage("the file ends too early");
     const trailer = new DataView(bytes.buffer, bytes.byteOffset + end);
-    const size = trailer.getUint32(4, true);
-    if (size > limit) throw new Damage(`${size} bytes come of it, and ${limit} are the most that are read`);
-    const result = new Inflater(bytes.subarray(start, end), size).run();
+    if (trailer.getUint32(4, true) !== result.length) {
+      throw new Damage("its size is another one than it says at its end");
+    }
     if (checksum(result) !== trailer.getUint32(0, true)) throw new Damage("its checksum is not that of what it says");
+    // In a user namespace, tar(1) takes any file for a tape, and fills its blocks.
+    if (bytes.subarray(end + TRAILER).some((byte) => byte !== 0)) throw new Damage("something follows its end");
     return result;
   } catch (error) {
     if (error instanceof Damage) return error.message;
@@ -128,17 +133,27 @@ function steps(first: number, extras: readonly number[]): Step[] {
 /** In which order the lengths of the code for lengths come (RFC 1951, 3.2.7). */
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
+/** How many times as large as what there is the room for what may come is made. */
+const GROWTH = 2;
+
 class Inflater {
   readonly #input: Uint8Array;
-  readonly #output: Uint8Array<ArrayBuffer>;
+  readonly #limit: number;
+  #output: Uint8Array<ArrayBuffer>;
   #at = 0;
   #bits = 0;
   #count = 0;
   #written = 0;
 
-  constructor(input: Uint8Array, size: number) {
+  constructor(input: Uint8Array, limit: number) {
     this.#input = input;
-    this.#output = new Uint8Array(size);
+    this.#limit = limit;
+    this.#output = new Uint8Array(Math.min(limit, GROWTH * input.length));
+  }
+
+  /** Where the input goes on behind what was compressed: whole bytes that were taken too early are not of that. */
+  get end(): number {
+    return this.#at - (this.#count >> 3);
   }
 
   run(): Uint8Array<ArrayBuffer> {
@@ -150,8 +165,7 @@ class Inflater {
       else if (kind === 2) this.#inflate(...this.#readCodes());
       else throw new Damage("it has a block of an unknown kind");
     }
-    if (this.#written !== this.#output.length) throw new Damage("its size is another one than it says at its end");
-    return this.#output;
+    return this.#output.subarray(0, this.#written);
   }
 
   /** Has `count` bits at least, or what there is, in `#bits`. */
@@ -249,7 +263,14 @@ class Inflater {
   }
 
   #room(length: number): void {
-    if (this.#written + length > this.#output.length) throw new Damage("it is larger than it says at its end");
+    const needed = this.#written + length;
+    if (needed <= this.#output.length) return;
+    if (needed > this.#limit) {
+      throw new Damage(`more than ${this.#limit} bytes come of it, which are the most that are read`);
+    }
+    const larger = new Uint8Array(Math.min(this.#limit, GROWTH * needed));
+    larger.set(this.#output);
+    this.#output = larger;
   }
 }
 

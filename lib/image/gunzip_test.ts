@@ -47,6 +47,13 @@ Deno.test("gunzip() passes over a name and a comment", async () => {
   assert.deepEqual(gunzip(named, LIMIT), new Uint8Array([1, 2, 3]));
 });
 
+Deno.test("gunzip() passes over zeros behind the end", async () => {
+  const plain = await gzip(noise(700));
+  const filled = new Uint8Array(10240);
+  filled.set(plain);
+  assert.deepEqual(gunzip(filled, LIMIT), noise(700));
+});
+
 Deno.test("gunzip() tells what is wrong", async (t) => {
   const good = await gzip(noise(5000).map((byte) => byte & 31));
   const changed = (at: number, byte: number) => good.map((old, index) => index === at ? byte : old);
@@ -56,11 +63,12 @@ Deno.test("gunzip() tells what is wrong", async (t) => {
     ["an unknown kind of block", changed(10, 7), "it has a block of an unknown kind"],
     ["a wrong checksum", changed(good.length - 8, (good.at(-8) ?? 0) ^ 1), "its checksum is not that of what it says"],
     ["a larger size", changed(good.length - 4, 0xff), "its size is another one than it says at its end"],
-    ["a smaller size", changed(good.length - 3, 0), "it is larger than it says at its end"],
+    ["a smaller size", changed(good.length - 3, 0), "its size is another one than it says at its end"],
+    ["something behind it", new Uint8Array([...good, 0, 0, 1]), "something follows its end"],
   ];
   for (const [name, bytes, want] of rows) await t.step(name, () => assert.equal(gunzip(bytes, LIMIT), want));
   await t.step("too much", () => {
-    assert.equal(gunzip(good, 100), "5000 bytes come of it, and 100 are the most that are read");
+    assert.equal(gunzip(good, 100), "more than 100 bytes come of it, which are the most that are read");
   });
 });
 
