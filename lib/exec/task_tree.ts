@@ -135,6 +135,7 @@ export class TaskTree {
     this.#actor(COORDINATOR).tracee = coordinator.tracee;
     if (coordinator.sibling === undefined) this.#makeRoot();
     else this.#join(coordinator.sibling);
+    if (this.#contents?.entersLate === true) this.#contents.makeNamespaces();
     this.#setUpNamespaces();
     for (const actor of this.#actors.values()) {
       if (actor.id === COORDINATOR) continue;
@@ -321,6 +322,7 @@ export class TaskTree {
       else calls.push(compileStep(context, id, step));
       births[calls.length - 1] = bornBy(step);
     }
+    if (id !== COORDINATOR && this.#contents?.entersLate === true) calls.push(...this.#contents.compileEntry());
     calls.push(...closing);
     const slot = id === COORDINATOR ? 0 : this.#reserveSlot(id, calls);
     this.#actors.set(id, { id, calls, births, slot, ended: false });

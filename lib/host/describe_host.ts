@@ -16,6 +16,7 @@ import { describeOwnState } from "./describe_own_state.ts";
 import { describePrograms } from "./describe_programs.ts";
 import { describeTerminal } from "./describe_terminal.ts";
 import { describeUnix } from "./describe_unix.ts";
+import { describeUser } from "./describe_user.ts";
 import type { Hierarchy, HierarchyMount, Host, HostCgroup, HostQuestions } from "./host.ts";
 import { type CgroupMount, parseCgroupMounts } from "./parse_cgroup_mounts.ts";
 import { parseProcCgroup } from "./parse_proc_cgroup.ts";
@@ -68,6 +69,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     ...terminal === undefined ? {} : { terminal },
     ...clocks === undefined ? {} : { clocks },
     ...appArmor === undefined ? {} : { appArmor },
+    ...questions.user ? { user: describeUser(sys) } : {},
   };
 }
 

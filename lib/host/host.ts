@@ -1,6 +1,6 @@
 import type { PageRun } from "../model/address_space.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
-import type { Clocks } from "../model/namespaces.ts";
+import type { Clocks, UserNamespace } from "../model/namespaces.ts";
 
 /**
  * What the planner needs to know of this host. Plain data, taken once by `describeHost`; a planner that wants to
@@ -54,6 +54,15 @@ export interface Host {
   readonly clocks?: Clocks;
   /** Paths of those of the programs asked for that are in PATH, by their names. */
   readonly programs: ReadonlyMap<string, string>;
+  /** Absent when it was not asked for. */
+  readonly user?: HostUser;
+}
+
+/** What matters to a user namespace that is made: the ids that there are in cgrestore's own, and limits. */
+export interface HostUser extends UserNamespace {
+  /** Most bytes of buffers of sockets that can be asked for (`net.core.wmem_max` and `rmem_max`). */
+  readonly largestSendBuffer: number;
+  readonly largestReceiveBuffer: number;
 }
 
 /** What AppArmor is like here. */
@@ -265,6 +274,8 @@ export interface HostQuestions {
   readonly appArmor: boolean;
   /** Names of programs. */
   readonly programs: readonly string[];
+  /** Whether a user namespace is to be made. */
+  readonly user: boolean;
 }
 
 /** What the memory of the tasks needs. */

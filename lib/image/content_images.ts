@@ -6,7 +6,7 @@ import type { IpcMsg, IpcMsgEntry, IpcSemEntry, IpcShmEntry, IpcVarEntry } from 
 import type { MemfdInodeEntry } from "../gen/memfd.ts";
 import type { MmEntry } from "../gen/mm.ts";
 import type { MntEntry } from "../gen/mnt.ts";
-import type { TimensEntry, UtsnsEntry } from "../gen/namespaces.ts";
+import type { TimensEntry, UsernsEntry, UtsnsEntry } from "../gen/namespaces.ts";
 import type { NetDeviceEntry, NetnsEntry } from "../gen/net.ts";
 import type { PagemapEntry } from "../gen/pagemap.ts";
 import type { PipeDataEntry } from "../gen/pipe.ts";
@@ -53,6 +53,7 @@ export interface FilePart {
 
 /** The images of the root task's namespaces, of those kinds that the dumping CRIU did not share with it. */
 export interface NamespaceImages {
+  readonly user?: UsernsEntry;
   readonly uts?: UtsnsEntry;
   readonly ipc?: IpcImages;
   readonly net?: NetImages;

@@ -9,7 +9,7 @@ import {
   readIpcVarEntry,
 } from "../gen/ipc.ts";
 import { readMntEntry } from "../gen/mnt.ts";
-import { readTimensEntry, readUtsnsEntry, type TimensEntry } from "../gen/namespaces.ts";
+import { readTimensEntry, readUsernsEntry, readUtsnsEntry, type TimensEntry } from "../gen/namespaces.ts";
 import { readNetDeviceEntry, readNetnsEntry } from "../gen/net.ts";
 import type { TaskKobjIdsEntry } from "../gen/task_kobj_ids.ts";
 import {
@@ -38,6 +38,8 @@ type Tree = Pick<Images, "inventory" | "pstree" | "ids">;
 
 /** Reads the images of the root task's namespaces, as far as the dumping CRIU was in others; problems go to `source`. */
 export function readNamespaces(source: ImageSource, tree: Tree): NamespaceImages {
+  const ofUser = numberOf(tree, "userNsId");
+  const user = ofUser === undefined ? undefined : source.single(readUsernsEntry, image("userns", ofUser));
   const number = numberOf(tree, "utsNsId");
   const uts = number === undefined ? undefined : source.single(readUtsnsEntry, image("utsns", number));
   const ipc = numberOf(tree, "ipcNsId");
@@ -45,6 +47,7 @@ export function readNamespaces(source: ImageSource, tree: Tree): NamespaceImages
   const time = readClocks(source, numberOf(tree, "timeNsId"));
   const mnt = numberOf(tree, "mntNsId");
   return {
+    ...user === undefined ? {} : { user },
     ...uts === undefined ? {} : { uts },
     ...ipc === undefined ? {} : { ipc: readIpc(source, ipc) },
     ...net === undefined ? {} : { net: readNet(source, net) },

@@ -5,6 +5,7 @@ import { buildMounts } from "./build_mounts.ts";
 import { byteLength } from "./check_names.ts";
 import { buildIpcNamespace } from "./build_ipc_namespace.ts";
 import { buildNetNamespace, type NetContext } from "./build_net_namespace.ts";
+import { buildUserNamespace } from "./build_user_namespace.ts";
 import type { NamespaceContents, UtsNamespace } from "./namespaces.ts";
 
 /** Longest names of a uts namespace (`__NEW_UTS_LEN`, linux/utsname.h). */
@@ -14,7 +15,7 @@ const SECOND = 1_000_000_000n;
 
 /** What the namespaces had. */
 export function buildNamespaceContents(
-  { uts, ipc, net, time, mnt }: NamespaceImages,
+  { user, uts, ipc, net, time, mnt }: NamespaceImages,
   context: NetContext,
 ): NamespaceContents {
   const { problems } = context;
@@ -23,6 +24,7 @@ export function buildNamespaceContents(
     : { monotonic: nanosecondsOf(time.monotonic), boottime: nanosecondsOf(time.boottime) };
   const ipcNamespace = ipc === undefined ? undefined : buildIpcNamespace(ipc, problems);
   return {
+    ...user === undefined ? {} : { user: buildUserNamespace(user, problems) },
     ...uts === undefined ? {} : { uts: buildUts(uts, problems) },
     ...ipcNamespace === undefined ? {} : { ipc: ipcNamespace },
     ...net === undefined ? {} : { net: buildNetNamespace(net, context) },

@@ -5,6 +5,8 @@ import type { RouteMessage } from "./route_message.ts";
 
 /** What the root task's namespaces had, of those kinds that the dumping CRIU did not share with it. */
 export interface NamespaceContents {
+  /** It owns all others of these, and ids are those that it has. */
+  readonly user?: UserNamespace;
   readonly uts?: UtsNamespace;
   readonly ipc?: IpcNamespace;
   readonly net?: NetNamespace;
@@ -12,6 +14,21 @@ export interface NamespaceContents {
   readonly mounts?: readonly Mount[];
   /** As the tasks saw them at the dump, in a time namespace of their own or without one; absent in old dumps. */
   readonly clocks?: Clocks;
+}
+
+/** Which ids of users and groups there are in a user namespace. */
+export interface UserNamespace {
+  readonly uids: readonly IdRange[];
+  readonly gids: readonly IdRange[];
+}
+
+/** Consecutive ids (a line of /proc/PID/uid_map). */
+export interface IdRange {
+  /** The first of them inside. */
+  readonly first: number;
+  /** What that is outside. */
+  readonly outside: number;
+  readonly count: number;
 }
 
 export interface UtsNamespace {

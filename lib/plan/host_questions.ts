@@ -45,6 +45,7 @@ export function hostQuestions(
     clocks: checkpoint.contents?.namespaces.clocks !== undefined,
     appArmor: checkpoint.contents?.securityModule === "apparmor",
     programs: programsOf(checkpoint.contents?.namespaces.net),
+    user: checkpoint.contents?.namespaces.user !== undefined,
   };
 }
 

@@ -46,6 +46,8 @@ export interface MoveOptions {
   readonly isIgnored: boolean;
   /** Pids of those whose memory is restored before they make others: at home, where it is to be charged. */
   readonly fillers: ReadonlySet<number>;
+  /** As for tasks. */
+  readonly entersUserNamespace?: boolean | undefined;
 }
 
 /** Plans the fewest writes that get all newborns home, hierarchy by hierarchy, and the order of births with them. */
@@ -54,8 +56,9 @@ export function planMoves(newborns: readonly Newborn[], options: MoveOptions): M
   const makersFirst = preorder(unordered);
   const hierarchies = options.isIgnored ? [] : options.host.hierarchies;
   const homes = findHomes(newborns, { ...options, hierarchies: options.host.hierarchies, order: makersFirst });
+  const canBeInto = !isOlder(options.host.kernel, INTO_KERNEL) && options.entersUserNamespace !== true;
   const lanes = hierarchies.flatMap((hierarchy, number) =>
-    buildLane(newborns, { homes, hierarchy, number, host: options.host }) ?? []
+    buildLane(newborns, { homes, hierarchy, number, canBeInto }) ?? []
   );
   const walked = lanes.filter(({ isInto }) => !isInto);
   const births = orderBirths(newborns, {
@@ -147,7 +150,7 @@ interface Travel {
 /** Absent when everyone belongs where cgrestore is. */
 function buildLane(
   newborns: readonly Newborn[],
-  { homes, hierarchy, number, host }: { homes: Homes; hierarchy: Hierarchy; number: number; host: Host },
+  { homes, hierarchy, number, canBeInto }: { homes: Homes; hierarchy: Hierarchy; number: number; canBeInto: boolean },
 ): Lane | undefined {
   const { table } = homes;
   const paths = table.paths[number] ?? [];
@@ -165,8 +168,16 @@ function buildLane(
     const path = home === undefined ? NO_GOAL : pathOf(home);
     return closed.has(paths[path] ?? "") ? NO_GOAL : path;
   });
-  const isInto = hierarchy.version === 2 && !isOlder(host.kernel, INTO_KERNEL);
-  return { hierarchy, number, paths, isInto, closed, goals, before: [], at: new Int32Array(newborns.length) };
+  return {
+    hierarchy,
+    number,
+    paths,
+    isInto: hierarchy.version === 2 && canBeInto,
+    closed,
+    goals,
+    before: [],
+    at: new Int32Array(newborns.length),
+  };
 }
 
 function isOlder(kernel: readonly [number, number], than: readonly [number, number]): boolean {

@@ -78,12 +78,14 @@ function planParts(checkpoint: Checkpoint, host: Host, options: PlanOptions): Pa
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
     ...findFillers === undefined ? {} : { findFillers },
     controlledSessions: controlledSessionsOf(checkpoint),
+    entersUserNamespace: checkpoint.contents?.namespaces.user !== undefined,
   }, options);
   const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
   const contents = planTaskContents(checkpoint, {
     ...{ host, programs, options },
     tasks: tasks.expectedTasks,
     rootIsSibling: options.restoreSibling,
+    newPidNamespace: tasks.newPidNamespace,
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
   });
   return { mapping, cgroups, tasks, programs, contents };

@@ -32,6 +32,8 @@ export interface TaskQuestions {
   readonly findFillers?: (makers: ReadonlyMap<number, number>) => ReadonlySet<number>;
   /** Sessions that have a terminal, which their leaders take. */
   readonly controlledSessions?: ReadonlySet<number>;
+  /** Whether the tasks get into a user namespace, from which nobody may be born in a cgroup of this host. */
+  readonly entersUserNamespace?: boolean;
 }
 
 /** The part of a plan that is about tasks. */

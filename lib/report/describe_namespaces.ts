@@ -1,5 +1,14 @@
 import type { Mount } from "../model/mounts.ts";
-import type { Clocks, IpcNamespace, NetContents, NetDevice, NetNamespace, UtsNamespace } from "../model/namespaces.ts";
+import type {
+  Clocks,
+  IdRange,
+  IpcNamespace,
+  NetContents,
+  NetDevice,
+  NetNamespace,
+  UserNamespace,
+  UtsNamespace,
+} from "../model/namespaces.ts";
 import type { FilterTool } from "../model/packet_filters.ts";
 import { IFF_UP } from "../model/net_device.ts";
 import type { MountsPlan, MountStep } from "../plan/contents/namespaces/mounts_plan.ts";
@@ -11,6 +20,7 @@ import { count, printable } from "./printable.ts";
 const SECOND = 1e9;
 
 interface DescribedNamespaces {
+  readonly user?: UserNamespace;
   readonly uts?: UtsNamespace;
   readonly ipc?: Pick<IpcNamespace, "segments" | "queues" | "semaphores">;
 }
@@ -26,11 +36,20 @@ export function describeNamespaces(
   ];
 }
 
-function describeSame({ uts, ipc }: DescribedNamespaces): string[] {
+function describeSame({ user, uts, ipc }: DescribedNamespaces): string[] {
   return [
+    ...user === undefined ? [] : [`user: users ${describeIds(user.uids)}; groups ${describeIds(user.gids)}`],
     ...uts === undefined ? [] : [`uts: host ${quote(uts.hostName)}, domain ${quote(uts.domainName)}`],
     ...ipc === undefined ? [] : [`ipc: ${describeIpc(ipc)}`],
   ];
+}
+
+/** `"0-65535 are 100000-165535"` */
+function describeIds(ranges: readonly IdRange[]): string {
+  const describe = (first: number, count: number) => count === 1 ? `${first}` : `${first}-${first + count - 1}`;
+  return ranges.map(({ first, outside, count }) => (
+    `${describe(first, count)} ${count === 1 ? "is" : "are"} ${describe(outside, count)}`
+  )).join(", ");
 }
 
 const EMPTY = "left to others to set up";
@@ -74,10 +93,16 @@ function describeMadeNet(net: NetPlan): string {
 }
 
 /** What namespaces are made, a line for each. */
-export function describeMadeNamespaces({ joins = [], uts, ipc, net, clockOffsets, mounts }: NamespacesPlan): string[] {
+export function describeMadeNamespaces(
+  { joins = [], user, uts, ipc, net, clockOffsets, mounts }: NamespacesPlan,
+): string[] {
   return [
     ...joins.map(({ kind, path }) => `${kind}: that of ${quote(path)}`),
-    ...describeSame({ ...uts === undefined ? {} : { uts }, ...ipc === undefined ? {} : { ipc } }),
+    ...describeSame({
+      ...user === undefined ? {} : { user },
+      ...uts === undefined ? {} : { uts },
+      ...ipc === undefined ? {} : { ipc },
+    }),
     ...net === undefined ? [] : [`net: ${describeMadeNet(net)}`],
     ...clockOffsets === undefined ? [] : [`time: ${describeOffsets(clockOffsets)}`],
     ...mounts === undefined ? [] : describeMounts(mounts.steps.map((step) => describeStep(step, mounts))),

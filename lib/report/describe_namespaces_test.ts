@@ -18,6 +18,13 @@ Deno.test("describeNamespaces() tells what they have", () => {
     "ipc: 1 segment of shared memory, 1 message queue with 2 messages, 2 sets of semaphores",
   ]);
   assert.deepEqual(describeNamespaces({ ipc: anIpcNamespace() }), ["ipc: no System V objects"]);
+  const user = {
+    uids: [{ first: 0, outside: 100000, count: 65536 }],
+    gids: [{ first: 0, outside: 1000, count: 1 }, { first: 1, outside: 200000, count: 9 }],
+  };
+  assert.deepEqual(describeNamespaces({ user }), [
+    "user: users 0-65535 are 100000-165535; groups 0 is 1000, 1-9 are 200000-200008",
+  ]);
   assert.deepEqual(describeNamespaces({}), []);
 });
 

@@ -38,6 +38,9 @@ const TESTS: readonly FaultTest[] = [
     restore: ["--tcp-established"],
   },
   { program: "namespaces_several" },
+  { program: "user_alone" },
+  { program: "user_alone", isSibling: true },
+  { program: "user_several", stride: 83 },
   { program: "mounts_several" },
   { program: "mounts_several", isSibling: true },
   {

@@ -16,6 +16,8 @@ export function filesContext(): FilesContext {
     comparison: { resolve: () => [] },
     ownCapabilities: { permitted: 0n, effective: 0n, bounding: 0n },
     choosesTimerIds: true,
+    images: new Map(),
+    isInUserNamespace: false,
     lowest: new LowestDescriptors([]),
     scratch: 0x1000_0000,
     now: () => 0n,

@@ -1,13 +1,11 @@
 import type { Handle, MemoryStep, TaskContents } from "../../plan/contents/contents_plan.ts";
-import { cString } from "../../text.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import { fetch } from "./compile_descriptors.ts";
 import { fillPages } from "./fill_pages.ts";
+import { openImage } from "./open_image.ts";
 import type { ResolvedStep } from "./page_comparison.ts";
 import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./remote.ts";
 
-const AT_FDCWD = -100;
-const O_RDONLY = 0;
 const MAP_FIXED_NOREPLACE = 0x10_0000;
 const SHM_RDONLY = 0o10000;
 const ARCH_MAP_VDSO_64 = 0x2003;
@@ -109,10 +107,7 @@ function fileOf(step: ResolvedStep): MemoryFile | undefined {
 /** By the task itself: in trees of thousands, each would have the files of all others otherwise. */
 function openPages(context: ContentsContext, path: string, fd: number): RemoteCall {
   const attempt = `Cannot open the pages "${path}"`;
-  return remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(path)), O_RDONLY], {
-    attempt,
-    expected: fd,
-  });
+  return openImage(context, path, { attempt, expected: fd });
 }
 
 function compileStep(context: MemoryContext, step: ResolvedStep): RemoteCall {

@@ -1,12 +1,10 @@
 import type { FillStep, Handle } from "../../plan/contents/contents_plan.ts";
 import type { RingStep } from "../../plan/contents/memory/plan_rings.ts";
-import { cString } from "../../text.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import { fetch } from "./compile_descriptors.ts";
+import { openImage } from "./open_image.ts";
 import { type ContentsContext, remoteCall, words } from "./remote.ts";
 
-const AT_FDCWD = -100;
-const O_RDONLY = 0;
 /** MREMAP_MAYMOVE and MREMAP_FIXED. */
 const MREMAP_MOVE = 3;
 /** `struct iocb` and `struct io_event` (linux/aio_abi.h). */
@@ -94,10 +92,7 @@ function readEvents(
   const vector = words(...ranges.map((number, index) => index % 2 === 0 ? made + number : number));
   const expected = ranges.reduce((sum, number, index) => sum + (index % 2 === 1 ? number : 0), 0);
   return [
-    remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(file)), O_RDONLY], {
-      attempt,
-      expected: PAGES_FILE,
-    }),
+    openImage(context, file, { attempt, expected: PAGES_FILE }),
     remoteCall(context, "preadv", [PAGES_FILE, vector, ranges.length / 2, offset, 0], { attempt, expected }),
   ];
 }

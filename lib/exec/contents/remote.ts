@@ -21,6 +21,10 @@ export interface ContentsContext {
   readonly ownCapabilities: OwnCapabilities;
   /** Whether the kernel lets the ids of timers be chosen (Linux 6.16); else they are counted up to. */
   readonly choosesTimerIds: boolean;
+  /** By path, the coordinator's descriptors of files of the checkpoint that only it could open. */
+  readonly images: ReadonlyMap<string, number>;
+  /** Whether the caller is in a user namespace, where it may do less than root. */
+  readonly isInUserNamespace: boolean;
 }
 
 /** The coordinator's descriptor of an open file. */

@@ -1,5 +1,6 @@
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
+import type { UserPlan } from "../../plan/contents/namespaces/namespaces_plan.ts";
 import type { FillNet } from "../../plan/contents/namespaces/net_plan.ts";
 import type { NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
@@ -20,9 +21,17 @@ import { type ContentsContext, descriptorOf, LowestDescriptors, remoteCall, word
 import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
 import { fillNamespaces, removeSegments } from "./namespaces/fill_namespaces.ts";
-import { makePtyMounts, sealMounts } from "./namespaces/make_mounts.ts";
+import { enterHost, makePtyMounts, NO_MOUNTS, type OpenedMounts, sealMounts } from "./namespaces/make_mounts.ts";
 import { fillNet } from "./namespaces/net_contents.ts";
-import { joinNamespaces, makeNamespaces, type NamespacesContext } from "./namespaces/make_namespaces.ts";
+import {
+  becomeRoot,
+  joinNamespaces,
+  makeNamespaces,
+  makeUserNamespace,
+  type NamespacesContext,
+} from "./namespaces/make_namespaces.ts";
+import { openOutside } from "./namespaces/open_outside.ts";
+import { writeMaps } from "./namespaces/write_maps.ts";
 import type { Observation } from "./namespaces/observation.ts";
 import { loadFilters } from "./namespaces/load_filters.ts";
 import { observeNamespaces } from "./namespaces/observe_namespaces.ts";
@@ -70,6 +79,8 @@ export class ContentsRun {
   #hasResumed = false;
   /** Names of the devices that are made, or may be, outside of the tasks' net namespace. */
   #outerEnds: readonly string[] = [];
+  /** What the coordinator had opened before it got into a user namespace. */
+  #hostMounts: OpenedMounts = NO_MOUNTS;
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
@@ -88,6 +99,8 @@ export class ContentsRun {
       choosesTimerIds: plan.choosesTimerIds,
       comparison: new PageComparison(options.context.sys),
       profiles: numberProfiles(plan, base + 1 + plan.openFiles),
+      images: numberImages(plan, base + 1 + plan.openFiles),
+      isInUserNamespace: plan.namespaces.user !== undefined,
     };
   }
 
@@ -101,7 +114,9 @@ export class ContentsRun {
     const purpose = { attempt: "Cannot open the coordinator" };
     this.#raiseLimit(tracee);
     const lowest = new LowestDescriptors([...this.#options.taken, descriptor]);
-    tracee.run(joinNamespaces({ ...this.#context, lowest }, this.#plan.namespaces, descriptor));
+    if (!this.entersLate) {
+      tracee.run(joinNamespaces({ ...this.#context, lowest }, this.#plan.namespaces, descriptor));
+    }
     if (descriptor === this.#context.base) return;
     tracee.run([
       remoteCall(this.#context, "dup3", [descriptor, this.#context.base, 0], purpose),
@@ -132,23 +147,59 @@ export class ContentsRun {
     return handle === undefined ? [] : takeTerminal(this.#context, pid, { handle, taken: this.#options.taken });
   }
 
-  /** Makes the namespaces that the root task is born in. */
+  /** Whether the namespaces are made when the root task is there, which enters them when it has made others. */
+  get entersLate(): boolean {
+    return this.#plan.namespaces.user?.entersLate === true;
+  }
+
+  /** Readies the coordinator, and makes the namespaces that the root task is born in. */
   prepare(): void {
-    this.#raiseLimit(this.#options.coordinator());
     this.#setOwnLimits();
+    this.#raiseLimit(this.#options.coordinator());
     const { base, numbers } = this.#context;
     const coordinator = this.#options.coordinator();
-    const lowest = new LowestDescriptors(this.#options.taken);
-    const context = { ...this.#context, lowest };
-    coordinator.run(makeNamespaces(context, this.#plan.namespaces));
-    this.#fillNet(context);
-    const fd = lowest.take();
+    if (!this.entersLate) this.makeNamespaces();
+    const fd = this.#withHostMounts().take();
     const purpose = { attempt: "Cannot open the coordinator" };
     coordinator.run([
       remoteCall({ numbers }, "pidfd_open", [coordinator.pid, 0], { ...purpose, expected: fd }),
       remoteCall({ numbers }, "dup3", [fd, base, 0], purpose),
       remoteCall({ numbers }, "close", [fd], purpose),
     ]);
+  }
+
+  /** Puts the coordinator into the namespaces of the tasks. */
+  makeNamespaces(): void {
+    const context = { ...this.#context, lowest: new LowestDescriptors(this.#options.taken) };
+    const { namespaces } = this.#plan;
+    if (namespaces.user === undefined) this.#options.coordinator().run(makeNamespaces(context, namespaces));
+    else this.#makeUserNamespace(context, namespaces.user);
+    this.#fillNet(context);
+  }
+
+  #makeUserNamespace(context: NamespacesContext, user: UserPlan): void {
+    const { context: { sys }, coordinator } = this.#options;
+    const { namespaces } = this.#plan;
+    if (namespaces.mounts !== undefined) coordinator().run(enterHost(context));
+    this.#tables.runInPieces(coordinator(), openOutside(context, user));
+    this.#makeFiles(this.#plan.earlyFiles.filter(isMadeOutside), this.#options.taken);
+    const { before, after, mounts } = makeUserNamespace(context, namespaces);
+    coordinator().run(before);
+    writeMaps(sys, user, coordinator().pid);
+    coordinator().run(after);
+    this.#hostMounts = mounts;
+  }
+
+  /** The lowest descriptors of who has the copies of mounts that were opened before. */
+  #withHostMounts(): LowestDescriptors {
+    return new LowestDescriptors([...this.#options.taken, ...this.#hostMounts.descriptors.values()]);
+  }
+
+  /** What a task does to get into the namespaces, in which it could not have made others. */
+  compileEntry(): RemoteCall[] {
+    const lowest = new LowestDescriptors(this.#options.taken);
+    const join = joinNamespaces({ ...this.#context, lowest }, this.#plan.namespaces, this.#context.base);
+    return [...join, ...becomeRoot(this.#context)];
   }
 
   /** Before there is any socket in it. */
@@ -187,10 +238,21 @@ export class ContentsRun {
     return read();
   }
 
-  /** Gives the other namespaces what they had, through the root task, which has not done anything yet. */
+  /**
+   * Gives the other namespaces what they had, through the root task, which has not done anything yet; or through the
+   * coordinator, when only that is in them.
+   */
   fillNamespaces(root: Tracee): void {
-    const lowest = new LowestDescriptors([...this.#options.taken, this.#context.base]);
-    this.#tables.runInPieces(root, fillNamespaces({ ...this.#context, lowest }, this.#plan.namespaces));
+    const { coordinator } = this.#options;
+    const mounts = [...this.#hostMounts.descriptors.values()];
+    const lowest = this.#withHostMounts();
+    lowest.occupy(this.#context.base);
+    const context = { ...this.#context, lowest };
+    const calls = fillNamespaces(context, this.#plan.namespaces, this.#hostMounts);
+    this.#tables.runInPieces(this.entersLate ? coordinator() : root, calls);
+    if (this.entersLate || mounts.length === 0) return;
+    const purpose = { attempt: "Cannot close copies of mounts" };
+    coordinator().run(mounts.map((fd) => remoteCall(this.#context, "close", [fd], purpose)));
   }
 
   /** Makes the files that are mapped, and terminals, where the tasks will see them. */
@@ -200,7 +262,8 @@ export class ContentsRun {
     if (this.#plan.obsoleteNames.length > 0) this.#tables.openRoot(coordinator);
     openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
     this.#changeMounts(makePtyMounts);
-    this.#makeFiles(this.#plan.earlyFiles, taken);
+    const isMade = (step: FileStep) => this.#context.isInUserNamespace && isMadeOutside(step);
+    this.#makeFiles(this.#plan.earlyFiles.filter((step) => !isMade(step)), taken);
     this.#changeMounts(sealMounts);
   }
 
@@ -359,8 +422,8 @@ export class ContentsRun {
 
   /** The coordinator holds the open files of all tasks, and others have a descriptor behind those of all. */
   #raiseLimit(tracee: Tracee): void {
-    const { base, profiles } = this.#context;
-    const needed = BigInt(base + 1 + this.#plan.openFiles + profiles.size);
+    const { base, profiles, images } = this.#context;
+    const needed = BigInt(base + 1 + this.#plan.openFiles + profiles.size + images.size);
     const before = new Uint8Array(16);
     const attempt = `Cannot open ${needed} files at once`;
     const hints = { EPERM: "that needs CAP_SYS_RESOURCE, or a higher limit: ulimit -n", EINVAL: "see fs.nr_open" };
@@ -503,6 +566,17 @@ export class ContentsRun {
 function numberProfiles({ tasks }: ContentsPlan, first: number): Map<number, number> {
   const confined = tasks.flatMap(({ threads }) => threads.filter(({ profile }) => profile !== undefined));
   return new Map(confined.map(({ tid }, index) => [tid, first + index]));
+}
+
+/** By path: behind the open files, and those of profiles. */
+function numberImages(plan: ContentsPlan, first: number): Map<string, number> {
+  const start = first + numberProfiles(plan, 0).size;
+  return new Map(plan.namespaces.user?.images.map((path, index) => [path, start + index]));
+}
+
+/** Whether nobody in a user namespace can make a file. */
+function isMadeOutside({ kind }: FileStep): boolean {
+  return kind === "make-segment";
 }
 
 /** Whether a task makes its memory in one go with everything else. */

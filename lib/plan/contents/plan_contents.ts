@@ -1,5 +1,5 @@
 import type { Problem } from "../../errors.ts";
-import type { Host } from "../../host/host.ts";
+import type { Host, OwnState } from "../../host/host.ts";
 import type { MappingContent } from "../../model/address_space.ts";
 import type { Checkpoint } from "../../model/checkpoint.ts";
 import type { Contents } from "../../model/contents.ts";
@@ -24,6 +24,7 @@ import { notesOnOptions } from "./namespaces/plan_devices.ts";
 import { delayReadOnly } from "./namespaces/delay_read_only.ts";
 import { notesOnMounts } from "./namespaces/plan_mounts.ts";
 import { planNamespaces } from "./namespaces/plan_namespaces.ts";
+import { type OuterState, outerState, withUserNamespace } from "./namespaces/user_host.ts";
 import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
 import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
 import type { TaskQuestions } from "../plan_tasks.ts";
@@ -57,6 +58,8 @@ export interface ContentsQuestions {
     & Pick<PlanOptions, "leavesNetEmpty" | "mounts" | "outerEnds" | "parents" | "profile" | "joins">;
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
+  /** Whether the tasks are made in a new pid namespace. */
+  readonly newPidNamespace: boolean;
   /** As for tasks: where the root unshares its cgroup namespace. */
   readonly namespaceRoot?: TaskQuestions["namespaceRoot"];
 }
@@ -74,9 +77,10 @@ export interface PlannedContents {
 }
 
 /** Plans what gives the tasks of a tree what they held. */
-export function planContents(questions: ContentsQuestions): PlannedContents {
-  const { checkpoint, contents, host, options } = questions;
-  const draft = beginDraft(questions);
+export function planContents(outside: ContentsQuestions): PlannedContents {
+  const { checkpoint, contents, options } = outside;
+  const host = withUserNamespace(outside.host, contents);
+  const draft = beginDraft({ ...outside, host }, outside.host.own);
   const { files, problems, free, choosesTimerIds } = draft;
   const networkUnlock = planNetworkUnlock(contents, checkpoint.namespaces);
   const notes: string[] = [];
@@ -108,7 +112,7 @@ export function planContents(questions: ContentsQuestions): PlannedContents {
 }
 
 /** What can be said before single tasks are looked at. */
-function beginDraft(questions: ContentsQuestions): Draft {
+function beginDraft(questions: ContentsQuestions, own: OwnState): Draft {
   const { contents, host, programs, tasks, options } = questions;
   const problems = [...sharingProblems(programs, contents)];
   if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
@@ -123,6 +127,7 @@ function beginDraft(questions: ContentsQuestions): Draft {
   const vdsos = planVdsos(questions, { aside: free.kept, problems });
   return {
     ...{ questions, files, problems, net, free, vdsos },
+    outerState: contents.namespaces.user === undefined ? [] : outerState(own, contents.tasks.values()),
     systemSegments: new Map(contents.namespaces.ipc?.segments.map((segment) => [segment.id, segment])),
     emptySegments: emptySegments(contents),
     tables: new Set(),
@@ -134,9 +139,12 @@ function beginDraft(questions: ContentsQuestions): Draft {
 
 /** @param notes gets what the user should know */
 function planOwnNamespaces(draft: Draft, notes: string[]): ContentsPlan["namespaces"] {
-  const { questions: { checkpoint, contents, host, rootIsSibling, namespaceRoot, options }, files, problems } = draft;
+  const { questions, files, problems, outerState } = draft;
+  const { checkpoint, contents, host, rootIsSibling, newPidNamespace, namespaceRoot, options } = questions;
   return planNamespaces({
     ...{ checkpoint, host, places: files.options.places, rootIsSibling, namespaceRoot, problems, notes },
+    ...{ held: contents, newPidNamespace, outerState },
+    sharesDescriptors: new Set([...contents.tasks.values()].map(({ table }) => table)).size < contents.tasks.size,
     contents: draft.net === undefined ? contents.namespaces : { ...contents.namespaces, net: draft.net },
     inherited: (key) => files.inherited(key),
     ...{ outerEnds: options.outerEnds, parents: options.parents, joins: options.joins },
@@ -241,6 +249,8 @@ interface Draft {
   /** What is to be in the net namespace. */
   readonly net: NetNamespace | undefined;
   readonly free: FreeAddresses;
+  /** What the tasks have to be born with in a user namespace. */
+  readonly outerState: readonly OuterState[];
   /** By pid. */
   readonly vdsos: ReadonlyMap<number, VdsoPlan>;
   readonly systemSegments: SystemSegments;

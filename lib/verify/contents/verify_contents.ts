@@ -4,7 +4,7 @@ import { readText } from "../../sys/files.ts";
 import { reading, type TaskObserver } from "../verify_tasks.ts";
 import { DescriptorComparison } from "./verify_descriptors.ts";
 import { MappingComparison } from "./verify_mappings.ts";
-import { compareProfile, compareThread } from "./verify_thread.ts";
+import { compareProfile, compareThread, withOutsideIds } from "./verify_thread.ts";
 
 /** Reads what the tasks hold again, and tells what differs from the plan. The tasks must not run meanwhile. */
 export function verifyContents(observer: TaskObserver, plan: ContentsPlan): Problem[] {
@@ -15,7 +15,11 @@ export function verifyContents(observer: TaskObserver, plan: ContentsPlan): Prob
       reading(thread.tid === task.pid ? `task ${task.pid}` : `thread ${thread.tid} of task ${task.pid}`, () => {
         const directory = `/proc/${observer.hostPid(task.pid)}/task/${observer.hostPid(thread.tid)}`;
         return [
-          ...compareThread(task, thread, readText(observer.sys, `${directory}/status`)),
+          ...compareThread(
+            task,
+            withOutsideIds(thread, plan.namespaces.user),
+            readText(observer.sys, `${directory}/status`),
+          ),
           ...compareProfile(thread, () => readText(observer.sys, `${directory}/attr/apparmor/current`)),
         ];
       })

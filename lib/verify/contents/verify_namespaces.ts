@@ -1,6 +1,7 @@
 import type { Problem } from "../../errors.ts";
 import { parseTimeOffsets } from "../../host/describe_clocks.ts";
 import { parseMounts } from "../../host/parse_mounts.ts";
+import { describeRanges, parseRanges } from "../../model/id_ranges.ts";
 import type { IpcObject, IpcSegment, MessageQueue, SemaphoreSet, UtsNamespace } from "../../model/namespaces.ts";
 import { describeDevice } from "../../model/net_device.ts";
 import type { MadeNamespace, NamespacesPlan } from "../../plan/contents/namespaces/namespaces_plan.ts";
@@ -54,6 +55,7 @@ export function verifyNamespaces(
     ...(plan.joins ?? []).flatMap((join) => (
       reading("namespaces", () => compareJoined(join, (path) => sys.identity(path), hostPid(root)))
     )),
+    ...reading("user namespace", () => compareMaps(plan, (map) => readText(sys, `/proc/${hostPid(root)}/${map}`))),
     ...reading("mnt namespace", () => compareMountsOf(plan, () => readText(sys, `/proc/${hostPid(root)}/mountinfo`))),
     ...reading("namespaces", () => compareClocks(plan, () => readText(sys, `/proc/${hostPid(root)}/timens_offsets`))),
   ];
@@ -67,6 +69,15 @@ export function compareJoined(
 ): string[] {
   const isSame = identity(path) === identity(`/proc/${root}/ns/${kind}`);
   return isSame ? [] : [`the ${kind} namespace is another one than "${path}"`];
+}
+
+/** Which ids there are in the user namespace, as a file of /proc/PID tells it. */
+export function compareMaps({ user }: NamespacesPlan, read: (map: "uid_map" | "gid_map") => string): string[] {
+  if (user === undefined) return [];
+  const maps = [["uid_map", user.uids], ["gid_map", user.gids]] as const;
+  return maps.flatMap(([map, ranges]) => (
+    difference(map, describeRanges(ranges).trim(), describeRanges(parseRanges(read(map))).trim())
+  ));
 }
 
 function compareMountsOf({ mounts }: NamespacesPlan, read: () => string): string[] {

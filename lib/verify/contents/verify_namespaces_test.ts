@@ -3,7 +3,13 @@ import type { NamespacesPlan } from "../../plan/contents/namespaces/namespaces_p
 import type { FillNet, NetPlan } from "../../plan/contents/namespaces/net_plan.ts";
 import { AN_OBJECT, aSegment } from "../../../tests/support/ipc_objects.ts";
 import { LOOPBACK_DEVICE, VETH_DEVICE } from "../../../tests/support/net_contents.ts";
-import { compareJoined, compareNamespaces, compareNet, type ObservedNamespaces } from "./verify_namespaces.ts";
+import {
+  compareJoined,
+  compareMaps,
+  compareNamespaces,
+  compareNet,
+  type ObservedNamespaces,
+} from "./verify_namespaces.ts";
 
 const PLAN: NamespacesPlan = {
   kinds: ["uts", "ipc"],
@@ -134,6 +140,16 @@ Deno.test("compareNamespaces() finds what differs in a net namespace", async (t)
       assert.deepEqual(compareNamespaces({ kinds: ["net"], net: FILL }, { ...asPlanned, ...found }), want)
     ));
   }
+});
+
+Deno.test("compareMaps() tells which ids there should be", () => {
+  const range = { first: 0, outside: 7, count: 9 };
+  const user = { uids: [range], gids: [range], entersLate: false, state: [], images: [] };
+  const compare = (gids: string) =>
+    compareMaps({ kinds: ["user"], user }, (map) => map === "uid_map" ? " 0 7 9\n" : gids);
+  assert.deepEqual(compare("0  7  9\n"), []);
+  assert.deepEqual(compare("0 8 9\n"), ['gid_map is "0 8 9", and should be "0 7 9"']);
+  assert.deepEqual(compareMaps({ kinds: [] }, () => ""), []);
 });
 
 Deno.test("compareNet() tells a net namespace that is the wrong one", () => {

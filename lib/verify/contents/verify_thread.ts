@@ -1,5 +1,7 @@
 import { nameOfProfile } from "../../host/describe_app_armor.ts";
 import { parseStatus, type ProcStatus } from "../../host/parse_status.ts";
+import { outsideId } from "../../model/id_ranges.ts";
+import type { UserNamespace } from "../../model/namespaces.ts";
 import { signalOf } from "../../model/siginfo.ts";
 import type { Credentials, SignalAction } from "../../model/task_state.ts";
 import type { TaskContents, ThreadContents } from "../../plan/contents/contents_plan.ts";
@@ -15,6 +17,17 @@ export function compareThread(task: TaskContents, thread: ThreadContents, text: 
     ...thread.credentials === undefined ? [] : compareCredentials(thread.credentials, status),
     ...compareSeccomp(thread, status),
   ];
+}
+
+/** A thread with the ids that it has for us, who are outside of its user namespace. */
+export function withOutsideIds(thread: ThreadContents, user: UserNamespace | undefined): ThreadContents {
+  const { credentials: c } = thread;
+  if (user === undefined || c === undefined) return thread;
+  const uid = (id: number) => outsideId(user.uids, id) ?? id;
+  const gid = (id: number) => outsideId(user.gids, id) ?? id;
+  const uids = { uid: uid(c.uid), effectiveUid: uid(c.effectiveUid), savedUid: uid(c.savedUid), fsUid: uid(c.fsUid) };
+  const gids = { gid: gid(c.gid), effectiveGid: gid(c.effectiveGid), savedGid: gid(c.savedGid), fsGid: gid(c.fsGid) };
+  return { ...thread, credentials: { ...c, ...uids, ...gids, groups: c.groups.map(gid) } };
 }
 
 /** The same for the profile of AppArmor. */

@@ -14,6 +14,7 @@ import { receiveSegment } from "./receive_segment.ts";
 import { freebindValue, ipValues, reuseValues, tcpValues } from "./inet_options.ts";
 import {
   compileLargestBuffers,
+  compileLargestSendBuffer,
   compileSocketOptions,
   type OptionValue,
   setOption,
@@ -28,9 +29,6 @@ const MSG_DONTWAIT = 0x40;
 const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
 const FIONBIO = 0x5421;
-
-/** The kernel doubles it. */
-const LARGEST_SEND_BUFFER: OptionValue = { level: 1, option: 32, name: "SO_SNDBUFFORCE", value: 0x3fff_ffff };
 
 /** Most bytes in one write. */
 const CHUNK = 32768;
@@ -139,7 +137,7 @@ export function resumeConnection(context: FilesContext, step: ResumeConnectionSt
     setRepair(context, reference, false),
     ...connects ? connect(context, reference, socket) : [],
     ...set(tcpValues(socket.tcp)),
-    ...unsent.length === 0 ? [] : set([LARGEST_SEND_BUFFER]),
+    ...unsent.length === 0 ? [] : compileLargestSendBuffer(context, reference),
     ...send(context, reference, unsent),
     ...performActs(context, reference, { socket, acts }),
     ...compileSocketOptions(context, reference, socket.options),

@@ -10,7 +10,12 @@ import type { FilesContext } from "./file_calls.ts";
 import { makeGhost } from "./make_ghost.ts";
 
 const BASE = 100;
-const CONTEXT = { numbers: SYSCALLS_X86_64, base: BASE, hostPath: (path: string) => path } as Partial<
+const CONTEXT = {
+  numbers: SYSCALLS_X86_64,
+  base: BASE,
+  hostPath: (path: string) => path,
+  images: new Map(),
+} as Partial<
   FilesContext
 > as FilesContext;
 

@@ -19,6 +19,8 @@ const SO_RCVTIMEO = 20;
 const SO_SNDTIMEO = 21;
 const SO_BINDTODEVICE = 25;
 const SO_ATTACH_FILTER = 26;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SO_PASSSEC = 34;
@@ -76,7 +78,7 @@ export function compileSocketOptions(
   socket: SocketReference,
   options: SocketOptions,
 ): RemoteCall[] {
-  return optionValues(options).map((value) => setOption(context, socket, value));
+  return optionValues(context, options).map((value) => setOption(context, socket, value));
 }
 
 /** Lets a socket share its address, its port, or both; what is `false` is left as it is. */
@@ -93,13 +95,18 @@ export function compileReuse(
 
 /** As large as buffers can be: for data that was in them to get in again. */
 export function compileLargestBuffers(context: ContentsContext, socket: SocketReference): RemoteCall[] {
-  return bufferValues(LARGEST_BUFFER, LARGEST_BUFFER).map((value) => setOption(context, socket, value));
+  return bufferValues(context, LARGEST_BUFFER, LARGEST_BUFFER).map((value) => setOption(context, socket, value));
 }
 
-function optionValues(options: SocketOptions): OptionValue[] {
+/** The same for what is sent. */
+export function compileLargestSendBuffer(context: ContentsContext, socket: SocketReference): RemoteCall[] {
+  return bufferValues(context, LARGEST_BUFFER, undefined).map((value) => setOption(context, socket, value));
+}
+
+function optionValues(context: ContentsContext, options: SocketOptions): OptionValue[] {
   const { keepAlive, filter, device, linger } = options;
   return [
-    ...bufferValues(options.sendBuffer / 2, options.receiveBuffer / 2),
+    ...bufferValues(context, options.sendBuffer / 2, options.receiveBuffer / 2),
     ...valueOf(SO_BUF_LOCK, "SO_BUF_LOCK", options.lockedBuffers),
     ...valueOf(SO_PRIORITY, "SO_PRIORITY", options.priority),
     ...valueOf(SO_RCVLOWAT, "SO_RCVLOWAT", options.receiveLowWater),
@@ -122,7 +129,13 @@ function optionValues(options: SocketOptions): OptionValue[] {
   ];
 }
 
-function bufferValues(send: number, receive: number): OptionValue[] {
+/** Nobody in a user namespace may ask for more than the sysctls say: then it is as much as that. */
+function bufferValues(
+  { isInUserNamespace }: ContentsContext,
+  send: number,
+  receive: number | undefined,
+): OptionValue[] {
+  if (isInUserNamespace) return [...valueOf(SO_SNDBUF, "SO_SNDBUF", send), ...valueOf(SO_RCVBUF, "SO_RCVBUF", receive)];
   return [
     ...valueOf(SO_SNDBUFFORCE, "SO_SNDBUFFORCE", send),
     ...valueOf(SO_RCVBUFFORCE, "SO_RCVBUFFORCE", receive),

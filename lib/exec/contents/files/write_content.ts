@@ -1,11 +1,9 @@
 import type { FileContent } from "../../../model/files/path_file.ts";
-import { cString } from "../../../text.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
+import { openImage } from "../open_image.ts";
 import { remoteCall, words } from "../remote.ts";
 import { close, type FilesContext } from "./file_calls.ts";
 
-const AT_FDCWD = -100;
-const O_RDONLY = 0;
 const SEEK_SET = 0;
 /** Most bytes of one sendfile(2): the kernel takes a little less than 2 GiB (MAX_RW_COUNT). */
 const MAX_BYTES = 2 ** 30;
@@ -32,7 +30,7 @@ export function writeContent(
   const from = lowest.take();
   const attempt = `Cannot write the content of ${JSON.stringify(what)}`;
   const calls = [
-    remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(path)), O_RDONLY], { attempt, expected: from }),
+    openImage(context, path, { attempt, expected: from }),
     ...parts.flatMap(({ position, offset, length }) => [
       remoteCall(context, "lseek", [fd, position, SEEK_SET], { attempt }),
       ...piecesOf(offset, length).map(([start, count]) => (

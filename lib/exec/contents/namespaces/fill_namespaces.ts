@@ -4,14 +4,21 @@ import { encodeText } from "../../../text.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, remoteCall } from "../remote.ts";
 import { makeQueue, makeSegment, makeSemaphores, removeSegment } from "./ipc_objects.ts";
-import { makeMounts } from "./make_mounts.ts";
+import { makeMounts, NO_MOUNTS, type OpenedMounts } from "./make_mounts.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import { writeSysctl } from "./write_sysctl.ts";
 
-/** Gives the namespaces that the caller is in what they had. The caller becomes the creator of what has none. */
-export function fillNamespaces(context: NamespacesContext, { mounts, uts, ipc }: NamespacesPlan): RemoteCall[] {
+/**
+ * Gives the namespaces that the caller is in what they had. The caller becomes the creator of what has none; it has
+ * those mounts that are `opened`.
+ */
+export function fillNamespaces(
+  context: NamespacesContext,
+  { mounts, uts, ipc }: NamespacesPlan,
+  opened: OpenedMounts = NO_MOUNTS,
+): RemoteCall[] {
   return [
-    ...mounts === undefined ? [] : makeMounts(context, mounts),
+    ...mounts === undefined ? [] : makeMounts(context, mounts, opened),
     ...uts === undefined ? [] : setNames(context, uts),
     ...ipc === undefined ? [] : fillIpcNamespace(context, ipc),
   ];

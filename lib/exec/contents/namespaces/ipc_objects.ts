@@ -1,9 +1,8 @@
 import type { IpcObject, MessageQueue, SemaphoreSet } from "../../../model/namespaces.ts";
 import type { IpcCreator, Made, SegmentStep } from "../../../plan/contents/namespaces/namespaces_plan.ts";
-import { O_RDONLY } from "../../../sys/constants.ts";
-import { cString } from "../../../text.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { fillPages } from "../fill_pages.ts";
+import { openImage } from "../open_image.ts";
 import { type ContentsContext, type Purpose, remoteCall, words } from "../remote.ts";
 import {
   describeOwner,
@@ -19,7 +18,6 @@ import {
 import type { NamespacesContext } from "./make_namespaces.ts";
 import { writeSysctl } from "./write_sysctl.ts";
 
-const AT_FDCWD = -100;
 const IPC_CREAT = 0o1000;
 const IPC_EXCL = 0o2000;
 const IPC_NOWAIT = 0o4000;
@@ -52,10 +50,7 @@ function fillSegment(context: NamespacesContext, { id, scratch, fills }: Segment
   return [
     remoteCall(context, "shmat", [id, scratch, 0], { ...purpose, expected: scratch }),
     ...files.flatMap((file) => [
-      remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(file)), O_RDONLY], {
-        attempt: `Cannot open the pages "${file}"`,
-        expected: fd,
-      }),
+      openImage(context, file, { attempt: `Cannot open the pages "${file}"`, expected: fd }),
       ...fills.filter((fill) => fill.file === file).map((fill) =>
         fillPages(context, fill, { fd, what: `segment ${id}` })
       ),

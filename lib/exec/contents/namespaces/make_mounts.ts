@@ -87,12 +87,36 @@ export function openHost(
   return { fd, call: remoteCall(context, "openat", [AT_FDCWD, cString("/"), O_PATH | O_DIRECTORY], purpose) };
 }
 
+/** Makes the root directory of the host the working directory, from where the host's files are found. */
+export function enterHost(context: NamespacesContext): RemoteCall[] {
+  const { fd, call } = openHost(context);
+  return [call, ...returnToHost(context, fd)];
+}
+
 /**
  * Makes the mounts of a namespace, whose copies of this host's mounts go. Each has a descriptor meanwhile, so that
  * nothing depends on what covers what. The caller's working directory stays.
  */
-export function makeMounts(context: NamespacesContext, plan: MountsPlan): RemoteCall[] {
-  return new MountMaker(context, plan).make();
+export function makeMounts(
+  context: NamespacesContext,
+  plan: MountsPlan,
+  { descriptors }: OpenedMounts = NO_MOUNTS,
+): RemoteCall[] {
+  return new MountMaker(context, plan, descriptors).make();
+}
+
+/** Copies of this host's mounts that were opened before they are needed. */
+export interface OpenedMounts {
+  readonly calls: readonly RemoteCall[];
+  /** By the index of the mount. */
+  readonly descriptors: ReadonlyMap<number, number>;
+}
+
+export const NO_MOUNTS: OpenedMounts = { calls: [], descriptors: new Map() };
+
+/** Opens copies of this host's mounts, which nobody in a user namespace could do. */
+export function openMounts(context: NamespacesContext, plan: MountsPlan): OpenedMounts {
+  return new MountMaker(context, plan).open();
 }
 
 /** Makes the mounts that show pseudoterminals, when everything else is there, and the masters are open. */
@@ -113,22 +137,33 @@ class MountMaker {
   readonly #context: NamespacesContext;
   readonly #plan: MountsPlan;
   /** Descriptors of mounts, by their index. */
-  readonly #opened = new Map<number, number>();
+  readonly #opened: Map<number, number>;
 
-  constructor(context: NamespacesContext, plan: MountsPlan) {
+  constructor(context: NamespacesContext, plan: MountsPlan, opened: ReadonlyMap<number, number> = new Map()) {
     this.#context = context;
     this.#plan = plan;
+    this.#opened = new Map(opened);
+  }
+
+  /** Copies of what is here. */
+  open(): OpenedMounts {
+    const calls = this.#plan.steps.flatMap(({ source }, index) => (
+      source.kind === "here" && !this.#opened.has(index)
+        ? [this.#openTree(index, { fd: AT_FDCWD, path: source.path })]
+        : []
+    ));
+    return { calls, descriptors: this.#opened };
   }
 
   make(): RemoteCall[] {
     const { steps, sharing } = this.#plan;
-    // Copies of what is here, as long as it can be reached.
-    const calls = steps.flatMap(({ source }, index) => (
-      source.kind === "here" ? [this.#openTree(index, { fd: AT_FDCWD, path: source.path })] : []
-    ));
+    // As long as what is here can be reached, and shows who may mount a proc in a user namespace what is in it.
+    const calls = [
+      ...this.open().calls,
+      ...steps.flatMap(({ source }, index) => source.kind === "new" ? this.#makeNew(index, source) : []),
+    ];
     for (const [index, step] of steps.entries()) {
       if (isPty(step)) continue;
-      if (step.source.kind === "new") calls.push(...this.#makeNew(index, step.source));
       calls.push(
         this.#setFlags(step, index),
         ...step.on === undefined ? this.#enter(step) : [this.#attach(step, index)],
@@ -198,9 +233,9 @@ class MountMaker {
     ];
   }
 
-  /** A copy of a mount receives what its original receives. */
+  /** A copy of a mount receives what its original receives, and no more than that. */
   #setFlags(step: MountStep, index: number): RemoteCall {
-    const propagation = step.followsHost ? 0 : MS_PRIVATE;
+    const propagation = step.followsHost ? MS_SLAVE : MS_PRIVATE;
     const where = {
       fd: this.#fd(index),
       path: "",

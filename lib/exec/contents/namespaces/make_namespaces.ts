@@ -9,19 +9,22 @@ import {
   CLONE_NEWNET,
   CLONE_NEWNS,
   CLONE_NEWTIME,
+  CLONE_NEWUSER,
   CLONE_NEWUTS,
   O_RDONLY,
 } from "../../../sys/constants.ts";
 import { cString } from "../../../text.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, type LowestDescriptors, type Purpose, remoteCall } from "../remote.ts";
-import { leaveMounts, openHost, returnToHost } from "./make_mounts.ts";
+import { leaveMounts, NO_MOUNTS, type OpenedMounts, openHost, openMounts, returnToHost } from "./make_mounts.ts";
 import { writeFile } from "./write_file.ts";
 
 const AT_FDCWD = -100;
+const PR_SET_DUMPABLE = 4;
 const SECOND = 1_000_000_000n;
 
 const FLAGS: Readonly<Record<MadeNamespace, number>> = {
+  user: CLONE_NEWUSER,
   uts: CLONE_NEWUTS,
   ipc: CLONE_NEWIPC,
   net: CLONE_NEWNET,
@@ -30,18 +33,15 @@ const FLAGS: Readonly<Record<MadeNamespace, number>> = {
 };
 
 /** What making namespaces has to know. */
-export interface NamespacesContext extends Pick<ContentsContext, "numbers" | "hostPath"> {
+export interface NamespacesContext extends Pick<ContentsContext, "numbers" | "hostPath" | "base" | "images"> {
   /** The lowest descriptors of whoever makes the calls. */
   readonly lowest: LowestDescriptors;
 }
 
 /** Puts the caller into new namespaces, or others that are there; what it makes from then on is born in them. */
-export function makeNamespaces(
-  context: NamespacesContext,
-  { kinds, joins = [], net, clockOffsets }: NamespacesPlan,
-): RemoteCall[] {
-  const isThere = (kind: MadeNamespace) => joins.some((join) => join.kind === kind);
-  const made = kinds.filter((kind) => kind === "net" ? net?.kind !== "join" : !isThere(kind));
+export function makeNamespaces(context: NamespacesContext, plan: NamespacesPlan): RemoteCall[] {
+  const { joins = [], net, clockOffsets } = plan;
+  const made = madeKinds(plan);
   const host = made.includes("mnt") ? openHost(context) : undefined;
   return [
     ...host === undefined ? [] : [host.call],
@@ -50,6 +50,53 @@ export function makeNamespaces(
     ...joins.flatMap((join) => enter(context, join)),
     ...net?.kind === "join" ? [joinNet(context, net)] : [],
     ...clockOffsets === undefined ? [] : enterTimeNamespace(context, clockOffsets),
+  ];
+}
+
+/**
+ * The same with a user namespace, which owns all that is made: first the calls of who may do anything on this host, then
+ * those of its root, which the caller becomes when the maps are written in between.
+ */
+export function makeUserNamespace(
+  context: NamespacesContext,
+  plan: NamespacesPlan,
+): { readonly before: RemoteCall[]; readonly after: RemoteCall[]; readonly mounts: OpenedMounts } {
+  const { joins = [], net, clockOffsets, mounts: mountsPlan } = plan;
+  const made = madeKinds(plan);
+  const joining = [
+    ...joins.flatMap((join) => enter(context, join)),
+    ...net?.kind === "join" ? [joinNet(context, net)] : [],
+  ];
+  const mounts = mountsPlan === undefined ? NO_MOUNTS : openMounts(context, mountsPlan);
+  const host = made.includes("mnt") ? openHost(context) : undefined;
+  if (host !== undefined) context.lowest.occupy(host.fd);
+  const leave = host === undefined ? [] : leaveMounts(context, host.fd);
+  const before = [...joining, ...mounts.calls, ...host === undefined ? [] : [host.call], unshare(context, made)];
+  if (host !== undefined) context.lowest.release(host.fd);
+  const clocks = clockOffsets === undefined ? [] : enterTimeNamespace(context, clockOffsets);
+  return { before, after: [...becomeRoot(context), ...leave, ...clocks], mounts };
+}
+
+/** What is not there already. */
+function madeKinds({ kinds, joins = [], net }: NamespacesPlan): MadeNamespace[] {
+  const isThere = (kind: MadeNamespace) => joins.some((join) => join.kind === kind);
+  return kinds.filter((kind) => kind === "net" ? net?.kind !== "join" : !isThere(kind));
+}
+
+/**
+ * Makes the caller, who has just got into a user namespace with all capabilities, its root: else it has ids that there
+ * are none of in it, and could make no file. What it has in /proc would be another's, as it would not be dumpable.
+ */
+export function becomeRoot(context: Pick<ContentsContext, "numbers">): RemoteCall[] {
+  const purpose = {
+    attempt: "Cannot become the root of the user namespace",
+    hints: { EINVAL: "it has no user 0, or no group 0", EPERM: "that needs CAP_SETUID and CAP_SETGID in it" },
+  };
+  return [
+    remoteCall(context, "setgroups", [0, 0], purpose),
+    remoteCall(context, "setresgid", [0, 0, 0], purpose),
+    remoteCall(context, "setresuid", [0, 0, 0], purpose),
+    remoteCall(context, "prctl", [PR_SET_DUMPABLE, 1, 0, 0, 0], purpose),
   ];
 }
 

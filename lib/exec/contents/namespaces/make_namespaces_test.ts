@@ -3,7 +3,7 @@ import { filesContext, renderCall } from "../../../../tests/support/compiled_cal
 import { AN_OBJECT, aSegment } from "../../../../tests/support/ipc_objects.ts";
 import { fillNamespaces } from "./fill_namespaces.ts";
 import type { NamespacesPlan } from "../../../plan/contents/namespaces/namespaces_plan.ts";
-import { describeOffset, joinNamespaces, makeNamespaces } from "./make_namespaces.ts";
+import { describeOffset, joinNamespaces, makeNamespaces, makeUserNamespace } from "./make_namespaces.ts";
 
 Deno.test("describeOffset() never has nanoseconds below 0", async (t) => {
   const rows: readonly (readonly [bigint, string])[] = [
@@ -53,6 +53,39 @@ Deno.test("makeNamespaces() joins those that are there, and makes the others", (
     `setns 0 ${0x8000000}`,
     "close 0",
   ]);
+});
+
+Deno.test("makeUserNamespace() opens what is outside, makes all at once, and becomes root", () => {
+  const root = {
+    mountPoint: "/",
+    at: "",
+    source: { kind: "here", path: "/srv" },
+    flags: 0,
+    followsHost: true,
+  } as const;
+  const { before, after, mounts } = makeUserNamespace(filesContext(), {
+    kinds: ["uts", "user", "ipc", "mnt"],
+    joins: [{ kind: "uts", path: "/ns/uts" }],
+    mounts: { steps: [root], sharing: [] },
+  });
+  assert.deepEqual(before.map(renderCall), [
+    'openat -100 "/ns/uts" 0 = 0',
+    `setns 0 ${0x4000000}`,
+    "close 0",
+    'open_tree -100 "/srv" 1 = 0',
+    'openat -100 "/" 2162688 = 1',
+    `unshare ${0x18020000}`,
+  ]);
+  assert.deepEqual(after.map(renderCall), [
+    "setgroups 0 0",
+    "setresgid 0 0 0",
+    "setresuid 0 0 0",
+    "prctl 4 1 0 0 0",
+    `mount_setattr -100 "/" 32768 ${"0".repeat(32)}0000080000000000${"0".repeat(16)} 32`,
+    "fchdir 1",
+    "close 1",
+  ]);
+  assert.deepEqual([...mounts.descriptors], [[0, 0]]);
 });
 
 Deno.test("joinNamespaces() joins those that were made", () => {

@@ -137,7 +137,7 @@ function planInode(planner: FilePlanner, inode: MemoryInode): { handle: Handle; 
   if (!isNew) return { handle, isFresh: !planner.expected.has(handle) };
   const { name, size, mode, uid, gid, seals } = inode;
   const what = linkOf(inode);
-  if (ANONYMOUS.includes(name)) {
+  if (isAnonymous(inode)) {
     planner.early.push(segmentStep(planner, inode.segment, { handle, what }));
     return { handle, isFresh: true };
   }
@@ -196,6 +196,11 @@ function inodeKey({ id }: MemoryInode): string {
   return `memory ${id}`;
 }
 
+/** Whether nobody has named it: it is what mmap(2) makes. */
+export function isAnonymous({ name }: Pick<MemoryInode, "name">): boolean {
+  return ANONYMOUS.includes(name);
+}
+
 function linkOf({ name }: MemoryInode): string {
-  return ANONYMOUS.includes(name) ? `${name} (deleted)` : `/memfd:${name} (deleted)`;
+  return isAnonymous({ name }) ? `${name} (deleted)` : `/memfd:${name} (deleted)`;
 }

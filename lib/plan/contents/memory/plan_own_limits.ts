@@ -9,17 +9,22 @@ const RLIMIT_NOFILE = 7;
 const RLIMIT_MEMLOCK = 8;
 const RLIMIT_AS = 9;
 /** What memory, and files of memory, may be limited by. */
-const RESOURCES = [RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_AS] as const;
+const RESOURCES: readonly number[] = [RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_AS];
+/** Limits there are (RLIM_NLIMITS): in a user namespace, nobody may raise any. */
+const ALL_RESOURCES = Array.from({ length: 16 }, (_, resource) => resource);
 
 const UNLIMITED = 2n ** 64n - 1n;
 const MIB = 2 ** 20;
 
 /** Limits that cgrestore was started with, and that shall not hold while memory is made: each task gets its own later. */
-export function planOwnLimits({ own, capabilities }: Pick<Host, "own" | "capabilities">): LimitStep[] {
+export function planOwnLimits(
+  { own, capabilities, user, maxDescriptors }: Pick<Host, "own" | "capabilities" | "user" | "maxDescriptors">,
+): LimitStep[] {
   const mayRaise = capabilities.has("CAP_SYS_RESOURCE");
-  return RESOURCES.flatMap((resource) => {
+  return (user === undefined ? RESOURCES : ALL_RESOURCES).flatMap((resource) => {
     const { soft, hard } = own.limits[resource] ?? { soft: UNLIMITED, hard: UNLIMITED };
-    const most = mayRaise ? UNLIMITED : hard;
+    const highest = resource === RLIMIT_NOFILE ? BigInt(maxDescriptors) : UNLIMITED;
+    const most = mayRaise ? highest : hard;
     return soft === most ? [] : [{ resource, soft: most, hard: most }];
   });
 }

@@ -13,7 +13,7 @@ const RLIMIT_AS = 9;
 /** cgrestore with this limit of one resource. */
 function host(resource: number, soft: bigint, hard: bigint, capabilities: readonly string[] = []) {
   const limits = OWN_STATE.limits.map((limit, index) => index === resource ? { soft, hard } : limit);
-  return { own: { ...OWN_STATE, limits }, capabilities: new Set(capabilities) };
+  return { own: { ...OWN_STATE, limits }, capabilities: new Set(capabilities), maxDescriptors: 2 ** 20 };
 }
 
 Deno.test("planOwnLimits() raises soft limits, and hard ones where it may", () => {

@@ -1,16 +1,14 @@
-import type { NamespaceKind } from "../../../model/checkpoint.ts";
 import type { NamespaceContents } from "../../../model/namespaces.ts";
 import { isAtLeast } from "../kernel_version.ts";
 import type { MadeNamespace } from "./namespaces_plan.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
 
-/** Kinds of which the tasks cannot have a namespace of their own. */
-const REFUSED: readonly NamespaceKind[] = ["user"];
 /** Kinds of which all tasks must have the same namespace; of pid and cgroup that is known since the images were read. */
-const SINGLE: readonly MadeNamespace[] = ["uts", "ipc", "net", "time", "mnt"];
+const SINGLE: readonly MadeNamespace[] = ["user", "uts", "ipc", "net", "time", "mnt"];
 
 /** Where a kernel shows that it has namespaces of a kind, and where CRIU's images say what they had. */
 const KERNEL_FILES: Readonly<Record<MadeNamespace, string>> = {
+  user: "/proc/self/ns/user",
   uts: "/proc/self/ns/uts",
   ipc: "/proc/self/ns/ipc",
   net: "/proc/self/ns/net",
@@ -18,6 +16,7 @@ const KERNEL_FILES: Readonly<Record<MadeNamespace, string>> = {
   mnt: "/proc/self/ns/mnt",
 };
 const CONTENTS: Readonly<Record<MadeNamespace, keyof NamespaceContents>> = {
+  user: "user",
   uts: "uts",
   ipc: "ipc",
   net: "net",
@@ -42,9 +41,6 @@ export function canEnter({ host, rootIsSibling }: NamespaceQuestions): boolean {
 export function checkNamespaces(questions: NamespaceQuestions): void {
   const { checkpoint: { namespaces, strangers }, joins, host, problems } = questions;
   const refuse = (what: string) => problems.push({ where: "namespaces", what });
-  for (const kind of REFUSED) {
-    if (namespaces.has(kind)) refuse(`the tasks were in a ${kind} namespace of their own, which cannot be restored`);
-  }
   for (const { kind, path } of joins) {
     const tell = (why: string) => refuse(`the ${kind} namespace "${path}" for --join-ns: ${why}`);
     if (!host.files.has(path)) tell("there is no such file");

@@ -5,6 +5,7 @@ import type {
   IpcSegment,
   MessageQueue,
   SemaphoreSet,
+  UserNamespace,
   UtsNamespace,
 } from "../../../model/namespaces.ts";
 import type { JoinedNamespace } from "../../plan.ts";
@@ -17,6 +18,8 @@ export interface NamespacesPlan {
   readonly kinds: readonly MadeNamespace[];
   /** Those of these kinds that are there already. */
   readonly joins?: readonly JoinedNamespace[];
+  /** It owns the others that are made. */
+  readonly user?: UserPlan;
   readonly uts?: UtsNamespace;
   readonly ipc?: IpcPlan;
   readonly net?: NetPlan;
@@ -25,7 +28,20 @@ export interface NamespacesPlan {
   readonly clockOffsets?: Clocks;
 }
 
-export type MadeNamespace = Extract<NamespaceKind, "uts" | "ipc" | "net" | "time" | "mnt">;
+export type MadeNamespace = Extract<NamespaceKind, "user" | "uts" | "ipc" | "net" | "time" | "mnt">;
+
+/** A user namespace, and what can only be done before the coordinator is in it. */
+export interface UserPlan extends UserNamespace {
+  /**
+   * Whether tasks enter it when they have made others: nobody in it may choose pids of this host. Else they are born in
+   * it, and with it.
+   */
+  readonly entersLate: boolean;
+  /** What files of /proc/self say, which the tasks are born with. */
+  readonly state: readonly { readonly file: string; readonly value: number }[];
+  /** Files of the checkpoint: nobody in it may open them. */
+  readonly images: readonly string[];
+}
 
 /** What an ipc namespace gets, in this order. */
 export interface IpcPlan {

@@ -1,11 +1,14 @@
 import type { Problem } from "../../../errors.ts";
 import type { Host } from "../../../host/host.ts";
 import type { Checkpoint } from "../../../model/checkpoint.ts";
+import type { Contents } from "../../../model/contents.ts";
 import type { Clocks, NamespaceContents } from "../../../model/namespaces.ts";
 import type { PlanOptions } from "../../plan.ts";
 import { canEnter, checkNamespaces, kernelFiles } from "./check_namespaces.ts";
 import type { MadeNamespace, NamespacesPlan } from "./namespaces_plan.ts";
 import type { MountPlaces } from "./mount_places.ts";
+import { checkUser, planUser } from "./plan_user.ts";
+import type { OuterState } from "./user_host.ts";
 import { planNet, settingFiles } from "./plan_net.ts";
 import { planIpc, sysctlFiles } from "./plan_ipc.ts";
 import { type MountQuestions, planMounts } from "./plan_mounts.ts";
@@ -14,9 +17,26 @@ import { type MountQuestions, planMounts } from "./plan_mounts.ts";
 export interface NamespaceQuestions {
   readonly checkpoint: Pick<Checkpoint, "namespaces" | "strangers">;
   readonly contents: NamespaceContents;
+  /** What the tasks hold. */
+  readonly held: Pick<Contents, "tasks" | "threads" | "files" | "segments">;
+  /** Whether the tasks are made in a new pid namespace. */
+  readonly newPidNamespace: boolean;
+  /** Whether some have one table of descriptors. */
+  readonly sharesDescriptors: boolean;
+  /** What the tasks have to be born with in a user namespace. */
+  readonly outerState: readonly OuterState[];
   readonly host: Pick<
     Host,
-    "files" | "clocks" | "capabilities" | "inherited" | "own" | "kernel" | "hierarchies" | "network" | "programs"
+    | "files"
+    | "clocks"
+    | "capabilities"
+    | "inherited"
+    | "own"
+    | "kernel"
+    | "hierarchies"
+    | "network"
+    | "programs"
+    | "user"
   >;
   /** Of the mounts of the tasks' own. */
   readonly places?: MountPlaces | undefined;
@@ -38,11 +58,12 @@ export interface NamespaceQuestions {
 
 /** Plans the namespaces of the tasks but those for pids and cgroups, which are part of how tasks are made. */
 export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
-  const { contents: { uts, ipc, net }, places, host, namespaceRoot, joins, problems } = questions;
+  const { contents: { user, uts, ipc, net }, places, host, namespaceRoot, joins, problems } = questions;
   checkNamespaces(questions);
   const clockOffsets = planClocks(questions);
   const netPlan = net === undefined ? undefined : planNet(net, questions);
   const kinds: MadeNamespace[] = [
+    ...user === undefined ? [] : ["user" as const],
     ...joins.map(({ kind }) => kind),
     ...uts === undefined ? [] : ["uts" as const],
     ...ipc === undefined ? [] : ["ipc" as const],
@@ -50,8 +71,10 @@ export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
     ...clockOffsets === undefined ? [] : ["time" as const],
     ...places === undefined ? [] : ["mnt" as const],
   ];
+  if (user !== undefined) checkUser(user, netPlan, questions);
   return {
     kinds,
+    ...user === undefined ? {} : { user: planUser(user, questions) },
     ...joins.length === 0 ? {} : { joins },
     ...uts === undefined ? {} : { uts },
     ...ipc === undefined ? {} : { ipc: planIpc(ipc, questions) },

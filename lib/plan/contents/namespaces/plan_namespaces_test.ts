@@ -43,6 +43,8 @@ function plan(setting: Setting) {
     host: buildHost({ files: new Map(files.map((path) => [path, FILE])), ...host }),
     ...{ outerEnds: [], parents: [], joins },
     rootIsSibling: rootIsSibling ?? false,
+    held: { tasks: new Map(), threads: new Map(), files: new Map(), segments: new Map() },
+    ...{ newPidNamespace: true, sharesDescriptors: false, outerState: [] },
     inherited: (key) => inherited?.[key],
     scratch: 0x10000,
     ...{ problems, notes },
@@ -64,7 +66,25 @@ Deno.test("planNamespaces() refuses what cannot be restored", async (t) => {
     {
       name: "user",
       setting: { namespaces: ["user"] },
-      want: ["namespaces: the tasks were in a user namespace of their own, which cannot be restored"],
+      want: ["namespaces: the tasks were in a user namespace, of which the images tell nothing"],
+    },
+    {
+      name: "a user namespace that the kernel lacks",
+      setting: {
+        namespaces: ["user"],
+        contents: { user: { uids: [], gids: [] } },
+        lacks: ["/proc/self/ns/user"],
+        host: { capabilities: new Set(["CAP_SETUID", "CAP_SETGID", "CAP_SYS_ADMIN"]) },
+      },
+      want: [
+        "namespaces: the tasks were in a user namespace, which this kernel does not have",
+        "user namespace: it has no user 0, or no group 0, which would make what is in it",
+      ],
+    },
+    {
+      name: "a task in another user namespace",
+      setting: { strangers: new Map([["user", [7]]]) },
+      want: ["namespaces: task 7 was in another user namespace than the root task, which cannot be restored"],
     },
     {
       name: "a task in another one",

@@ -34,6 +34,8 @@ function plan(net: NetNamespace, { files = [], link, keys = {} }: Setting = {}) 
     host: buildHost({ files: new Map(files.map((path) => [path, FILE])), inherited }),
     ...{ outerEnds: [], parents: [], joins: [] },
     rootIsSibling: false,
+    held: { tasks: new Map(), threads: new Map(), files: new Map(), segments: new Map() },
+    ...{ newPidNamespace: true, sharesDescriptors: false, outerState: [] },
     inherited: (key) => keys[key],
     scratch: 0,
     ...{ problems, notes },

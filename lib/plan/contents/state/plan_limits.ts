@@ -6,6 +6,8 @@ import { planOwnLimits } from "../memory/plan_own_limits.ts";
 
 const RLIMIT_NOFILE = 7;
 const RLIMIT_SIGPENDING = 11;
+/** By which a thread may set its scheduling without a capability. */
+const OF_SCHEDULING: readonly number[] = [13, 14];
 const UNLIMITED = 2n ** 64n - 1n;
 
 /** What planning limits has to know. */
@@ -14,7 +16,7 @@ export interface LimitQuestions {
   readonly where: string;
   /** How many signals and timers have to be queued in the task, each of which counts for RLIMIT_SIGPENDING. */
   readonly queued: number;
-  readonly host: Pick<Host, "own" | "capabilities" | "maxDescriptors">;
+  readonly host: Pick<Host, "own" | "capabilities" | "maxDescriptors" | "user">;
   readonly problems: Problem[];
 }
 
@@ -32,13 +34,14 @@ export function planLimits(
     const inherited = own.limits[resource];
     return inherited?.soft !== soft || inherited.hard !== hard || raisedHere.has(resource);
   });
-  if (queued === 0) return { limits: changed, lastLimits: [] };
+  const isLast = ({ resource }: LimitStep) => (
+    resource === RLIMIT_SIGPENDING ? queued > 0 : questions.host.user !== undefined && OF_SCHEDULING.includes(resource)
+  );
   const signals = own.limits[RLIMIT_SIGPENDING]?.soft ?? 0n;
   const raised = BigInt(queued) > signals ? [{ resource: RLIMIT_SIGPENDING, soft: UNLIMITED, hard: UNLIMITED }] : [];
-  const isOfSignals = ({ resource }: LimitStep) => resource === RLIMIT_SIGPENDING;
   return {
-    limits: [...raised, ...changed.filter((step) => !isOfSignals(step))],
-    lastLimits: (raised.length > 0 ? steps : changed).filter(isOfSignals),
+    limits: [...raised, ...changed.filter((step) => !isLast(step))],
+    lastLimits: steps.filter((step) => isLast(step) && (raised.length > 0 || changed.includes(step))),
   };
 }
 

@@ -1,0 +1,213 @@
+import type { SocketOptions } from "../../../model/files/socket_options.ts";
+import { leadsInto, outsideId } from "../../../model/id_ranges.ts";
+import type { IdRange, UserNamespace } from "../../../model/namespaces.ts";
+import type { OpenFile } from "../../../model/open_file.ts";
+import { isAnonymous } from "../files/plan_memory_file.ts";
+import { isAtLeast } from "../kernel_version.ts";
+import { imagesOf } from "./images_of.ts";
+import { whereOf } from "./mount_places.ts";
+import type { UserPlan } from "./namespaces_plan.ts";
+import type { NetPlan } from "./net_plan.ts";
+import type { NamespaceQuestions } from "./plan_namespaces.ts";
+
+/** What making a user namespace takes in which there are others than its maker. */
+const NEEDED = ["CAP_SETUID", "CAP_SETGID", "CAP_SYS_ADMIN"] as const;
+/** First kernels in which setns(2) takes a pidfd, and in which the owner of an ipc namespace may set its limits. */
+const JOINABLE = [5, 8] as const;
+const OWNED_IPC = [6, 9] as const;
+
+const S_IFMT = 0o170000;
+const DEVICES: readonly number[] = [0o020000, 0o060000];
+const SCHED_DEADLINE = 6;
+/** Bits of SO_BUF_LOCK (SOCK_SNDBUF_LOCK and SOCK_RCVBUF_LOCK, net/sock.h). */
+const LOCKED_SEND = 1;
+const LOCKED_RECEIVE = 2;
+
+/** Plans a user namespace. */
+export function planUser(user: UserNamespace, questions: NamespaceQuestions): UserPlan {
+  const { held, outerState, contents, newPidNamespace } = questions;
+  return {
+    ...user,
+    entersLate: !newPidNamespace,
+    state: outerState.map(({ file, value }) => ({ file, value })),
+    images: imagesOf(held, contents),
+  };
+}
+
+/** Tells what cannot be restored in a user namespace. */
+export function checkUser(user: UserNamespace, net: NetPlan | undefined, questions: NamespaceQuestions): void {
+  const { problems } = questions;
+  const refuse = (what: string) => problems.push({ where: "user namespace", what });
+  checkMaps(user, questions).forEach(refuse);
+  checkWays(questions).forEach(refuse);
+  checkOthers(net, questions).forEach(refuse);
+  checkMounts(net, questions);
+  checkIds(user, questions);
+  checkHeld(questions);
+}
+
+function checkMaps({ uids, gids }: UserNamespace, { host }: NamespaceQuestions): string[] {
+  const missing = NEEDED.filter((name) => !host.capabilities.has(name));
+  const has = (own: readonly IdRange[] | undefined, ranges: readonly IdRange[]) => (
+    own === undefined || leadsInto(ranges, own)
+  );
+  return [
+    ...missing.length === 0 ? [] : [`${missing.join(", ")} missing, to make it and its maps`],
+    ...outsideId(uids, 0) === undefined || outsideId(gids, 0) === undefined
+      ? ["it has no user 0, or no group 0, which would make what is in it"]
+      : [],
+    ...has(host.user?.uids, uids) ? [] : ["it has users that this host does not have: see /proc/self/uid_map"],
+    ...has(host.user?.gids, gids) ? [] : ["it has groups that this host does not have: see /proc/self/gid_map"],
+  ];
+}
+
+/** Whether the tasks can get into it. */
+function checkWays(questions: NamespaceQuestions): string[] {
+  const { newPidNamespace, rootIsSibling, host, held, sharesDescriptors, places } = questions;
+  if (newPidNamespace) {
+    return rootIsSibling ? ["with a pid namespace in it, it cannot be restored with --restore-sibling"] : [];
+  }
+  const threaded = [...held.threads.keys()].filter((tid) => !held.tasks.has(tid));
+  return [
+    ...isAtLeast(host.kernel, JOINABLE) ? [] : ["Linux 5.8 or newer is needed where the tasks have no pid namespace"],
+    ...threaded.length === 0
+      ? []
+      : [`thread ${threaded[0]} cannot have its tid in it: the tasks have no pid namespace of their own`],
+    ...sharesDescriptors && places !== undefined
+      ? ["tasks share their descriptors, and have mounts, but no pid namespace of their own"]
+      : [],
+  ];
+}
+
+/** What becomes of the namespaces that it owns. */
+function checkOthers(net: NetPlan | undefined, { contents: { ipc }, host }: NamespaceQuestions): string[] {
+  const outside = net?.kind === "fill" && [...net.setUp, ...net.requests].some((request) => (
+    request.endsWithHostNetwork === true
+  ));
+  return [
+    ...outside ? ["it has network devices that are connected to this host's, which nobody in it may make"] : [],
+    ...ipc === undefined || isAtLeast(host.kernel, OWNED_IPC)
+      ? []
+      : ["Linux 6.9 or newer is needed for the limits of its ipc namespace"],
+  ];
+}
+
+function checkMounts(net: NetPlan | undefined, { places, problems }: NamespaceQuestions): void {
+  for (const mount of places?.mounts ?? []) {
+    const refuse = (what: string) => problems.push({ where: whereOf(mount), what });
+    if (places?.placeOf(mount)?.kind !== "made" || places.baseOf(mount) !== undefined) continue;
+    if (mount.type === "sysfs" && net === undefined) {
+      refuse("the tasks have no net namespace of their own, so that nobody in their user namespace may make it");
+    }
+    const device = mount.tree?.find(({ mode }) => DEVICES.includes(mode & S_IFMT));
+    if (device !== undefined) {
+      refuse(`${JSON.stringify(device.path)} is a device, which no user namespace has of its own`);
+    }
+  }
+}
+
+/** An owner of something, and what it owns. */
+interface Owner {
+  readonly where: string;
+  readonly uids?: readonly number[];
+  readonly gids?: readonly number[];
+}
+
+/** Ids that are not mapped are as good as none. */
+function checkIds({ uids, gids }: UserNamespace, questions: NamespaceQuestions): void {
+  for (const owner of ownersOf(questions)) {
+    const unknown = [
+      ...unmapped(uids, owner.uids).map((id) => `user ${id}`),
+      ...unmapped(gids, owner.gids).map((id) => `group ${id}`),
+    ];
+    if (unknown.length === 0) continue;
+    questions.problems.push({ where: owner.where, what: `it has ${unknown.join(", ")}, not of the user namespace` });
+  }
+}
+
+function unmapped(ranges: readonly IdRange[], ids: readonly number[] = []): number[] {
+  return [...new Set(ids)].filter((id) => outsideId(ranges, id) === undefined);
+}
+
+function ownersOf({ held, contents, places }: NamespaceQuestions): Owner[] {
+  const objects = [
+    ...contents.ipc?.segments.map((object) => ({ ...object, what: "shared memory" })) ?? [],
+    ...contents.ipc?.queues.map((object) => ({ ...object, what: "message queue" })) ?? [],
+    ...contents.ipc?.semaphores.map((object) => ({ ...object, what: "set of semaphores" })) ?? [],
+  ];
+  return [
+    ...[...held.threads].map(([tid, { credentials: c }]) => ({
+      where: `task ${tid}`,
+      uids: c === undefined ? [] : [c.uid, c.effectiveUid, c.savedUid, c.fsUid],
+      gids: c === undefined ? [] : [c.gid, c.effectiveGid, c.savedGid, c.fsGid, ...c.groups],
+    })),
+    ...[...held.files.values()].flatMap(ownersOfFile),
+    ...objects.map(({ id, what, uid, gid, creatorUid, creatorGid }) => ({
+      where: `${what} ${id}`,
+      uids: [uid, creatorUid],
+      gids: [gid, creatorGid],
+    })),
+    ...places?.mounts.flatMap((mount) => (
+      mount.tree?.map(({ path, uid, gid }) => ({ where: `${whereOf(mount)}, "${path}"`, uids: [uid], gids: [gid] })) ??
+        []
+    )) ?? [],
+  ];
+}
+
+function ownersOfFile(file: OpenFile): Owner[] {
+  const owned = (
+    what: string,
+    { uid, gid }: { readonly uid: number; readonly gid: number },
+  ) => [{ where: what, uids: [uid], gids: [gid] }];
+  switch (file.kind) {
+    case "path":
+      return file.remap?.kind === "ghost" ? owned(`file "${file.path}"`, file.remap.ghost) : [];
+    case "memfd":
+      return isAnonymous(file.inode) ? [] : owned(`memfd "${file.inode.name}"`, file.inode);
+    case "terminal":
+      return file.terminal.owner === undefined ? [] : owned("terminal", file.terminal.owner);
+    case "unix":
+      return file.name?.kind === "path" && file.name.permissions !== undefined
+        ? owned(`unix socket "${file.name.path}"`, file.name.permissions)
+        : [];
+    default:
+      return [];
+  }
+}
+
+/** What takes capabilities outside of any user namespace. */
+function checkHeld({ held, host, problems }: NamespaceQuestions): void {
+  const mayRaise = host.capabilities.has("CAP_SYS_RESOURCE");
+  for (const [tid, { scheduling: { policy, priority, nice } }] of held.threads) {
+    const isUrgent = priority > 0 || nice < host.own.nice;
+    const where = `task ${tid}`;
+    if (policy === SCHED_DEADLINE) problems.push({ where, what: "nobody in a user namespace may set its deadlines" });
+    else if (isUrgent && !mayRaise) {
+      problems.push({ where, what: "CAP_SYS_RESOURCE is missing, to set its priority in a user namespace" });
+    }
+  }
+  for (const file of held.files.values()) {
+    if (!("options" in file) || host.user === undefined) continue;
+    const { largestSendBuffer, largestReceiveBuffer } = host.user;
+    const where = `${file.kind} socket ${file.id}`;
+    for (const what of bufferProblems(file.options, largestSendBuffer, largestReceiveBuffer)) {
+      problems.push({ where, what });
+    }
+  }
+}
+
+/** The kernel doubles what is asked for; buffers that nobody has chosen grow by themselves. */
+function bufferProblems(options: SocketOptions, mostSent: number, mostReceived: number): string[] {
+  const { sendBuffer, receiveBuffer, lockedBuffers = 0 } = options;
+  const tell = (name: string, size: number, sysctl: string) => (
+    `its ${name} buffer of ${size} bytes is larger than may be asked for in a user namespace: see the sysctl ${sysctl}`
+  );
+  return [
+    ...(lockedBuffers & LOCKED_SEND) !== 0 && sendBuffer > 2 * mostSent
+      ? [tell("send", sendBuffer, "net.core.wmem_max")]
+      : [],
+    ...(lockedBuffers & LOCKED_RECEIVE) !== 0 && receiveBuffer > 2 * mostReceived
+      ? [tell("receive", receiveBuffer, "net.core.rmem_max")]
+      : [],
+  ];
+}

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { AN_OBJECT, anIpcNamespace, aSegment } from "../../../../tests/support/ipc_objects.ts";
+import { aMount, ROOT_MOUNT } from "../../../../tests/support/mounts.ts";
+import { buildHost } from "../../../../tests/support/plan_inputs.ts";
+import { anInetSocket } from "../../../../tests/support/sockets.ts";
+import { NEW_SOCKET_OPTIONS } from "../../../../tests/support/unix_sockets.ts";
+import type { Host } from "../../../host/host.ts";
+import type { Mount } from "../../../model/mounts.ts";
+import type { NamespaceContents, UserNamespace } from "../../../model/namespaces.ts";
+import type { OpenFile } from "../../../model/open_file.ts";
+import type { Credentials, TaskState, ThreadState } from "../../../model/task_state.ts";
+import { MountPlaces } from "./mount_places.ts";
+import type { NetPlan } from "./net_plan.ts";
+import type { NamespaceQuestions } from "./plan_namespaces.ts";
+import { checkUser, planUser } from "./plan_user.ts";
+
+const RANGES = [{ first: 0, outside: 100000, count: 1000 }];
+const USER: UserNamespace = { uids: RANGES, gids: RANGES };
+const ALL = [{ first: 0, outside: 0, count: 0xffff_ffff }];
+const HOST_USER = { uids: ALL, gids: ALL, largestSendBuffer: 1000, largestReceiveBuffer: 1000 };
+const CAPABILITIES = new Set(["CAP_SETUID", "CAP_SETGID", "CAP_SYS_ADMIN"]);
+
+interface Setting {
+  readonly user?: UserNamespace;
+  readonly net?: NetPlan;
+  readonly contents?: NamespaceContents;
+  readonly host?: Partial<Host>;
+  readonly threads?: Readonly<Record<number, Partial<ThreadState>>>;
+  readonly files?: readonly OpenFile[];
+  readonly mounts?: readonly Mount[];
+  readonly questions?: Partial<NamespaceQuestions>;
+}
+
+function ask({ contents = {}, host, threads = {}, files = [], mounts, questions }: Setting): NamespaceQuestions {
+  const options = { external: [], takesDetected: false };
+  const states = Object.entries(threads).map((
+    [tid, state],
+  ): [number, ThreadState] => [
+    Number(tid),
+    { scheduling: { policy: 0, priority: 0, nice: 0 }, ...state } as ThreadState,
+  ]);
+  return {
+    checkpoint: { namespaces: new Set(), strangers: new Map() },
+    contents,
+    held: {
+      tasks: new Map([[1, {} as TaskState]]),
+      threads: new Map(states),
+      files: new Map(files.map((file) => [file.id, file])),
+      segments: new Map(),
+    },
+    host: buildHost({ kernel: [6, 12], user: HOST_USER, capabilities: CAPABILITIES, ...host }),
+    ...mounts === undefined ? {} : { places: new MountPlaces(mounts, options) },
+    ...{ newPidNamespace: true, sharesDescriptors: false, rootIsSibling: false, outerState: [] },
+    ...{ outerEnds: [], parents: [], joins: [], scratch: 0, problems: [], notes: [] },
+    inherited: () => undefined,
+    ...questions,
+  };
+}
+
+function credentials(uid: number, groups: readonly number[] = []): Credentials {
+  const users = { uid, effectiveUid: uid, savedUid: uid, fsUid: uid };
+  return { ...users, gid: 0, effectiveGid: 0, savedGid: 0, fsGid: 0, groups } as unknown as Credentials;
+}
+
+Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
+  const tmpfs = aMount({ id: 2, mountPoint: "/dev" });
+  const file = { path: "file", mode: 0o100600, uid: 7, gid: 1007, changeTime: 0, size: 0, parts: [], device: 0 };
+  const device = { ...file, path: "null", mode: 0o020666, gid: 7 };
+  const request = { attempt: "", type: 0, flags: 0, body: new Uint8Array(), tolerated: [], endsWithHostNetwork: true };
+  const options = { ...NEW_SOCKET_OPTIONS, sendBuffer: 2002, receiveBuffer: 2002, lockedBuffers: 1 };
+  const rows: readonly (readonly [string, Setting, readonly string[]])[] = [
+    ["nothing", {}, []],
+    ["no capability", { host: { capabilities: new Set(["CAP_SYS_ADMIN"]) } }, [
+      "user namespace: CAP_SETUID, CAP_SETGID missing, to make it and its maps",
+    ]],
+    ["no root", { user: { uids: RANGES, gids: [{ first: 1, outside: 0, count: 9 }] } }, [
+      "user namespace: it has no user 0, or no group 0, which would make what is in it",
+    ]],
+    ["users that are not here", { host: { user: { ...HOST_USER, uids: [{ first: 0, outside: 0, count: 100500 }] } } }, [
+      "user namespace: it has users that this host does not have: see /proc/self/uid_map",
+    ]],
+    ["groups that are not here", { host: { user: { ...HOST_USER, gids: [] } } }, [
+      "user namespace: it has groups that this host does not have: see /proc/self/gid_map",
+    ]],
+    ["a sibling with a pid namespace", { questions: { rootIsSibling: true } }, [
+      "user namespace: with a pid namespace in it, it cannot be restored with --restore-sibling",
+    ]],
+    ["a thread with a pid of this host", { threads: { 1: {}, 2: {} }, questions: { newPidNamespace: false } }, [
+      "user namespace: thread 2 cannot have its tid in it: the tasks have no pid namespace of their own",
+    ]],
+    ["an old kernel", { host: { kernel: [5, 7] }, questions: { newPidNamespace: false } }, [
+      "user namespace: Linux 5.8 or newer is needed where the tasks have no pid namespace",
+    ]],
+    ["descriptors that are shared, and mounts", {
+      mounts: [ROOT_MOUNT],
+      questions: { newPidNamespace: false, sharesDescriptors: true },
+    }, ["user namespace: tasks share their descriptors, and have mounts, but no pid namespace of their own"]],
+    ["limits of ipc", { contents: { ipc: anIpcNamespace() }, host: { kernel: [6, 8] } }, [
+      "user namespace: Linux 6.9 or newer is needed for the limits of its ipc namespace",
+    ]],
+    ["devices outside", { net: { kind: "fill", setUp: [request], requests: [] } as unknown as NetPlan }, [
+      "user namespace: it has network devices that are connected to this host's, which nobody in it may make",
+    ]],
+    ["a sysfs of this host", { mounts: [ROOT_MOUNT, aMount({ id: 2, mountPoint: "/sys", type: "sysfs" })] }, [
+      'mount "/sys" of type sysfs: the tasks have no net namespace of their own, so that nobody in their user namespace may make it',
+    ]],
+    ["a sysfs of its own", {
+      net: { kind: "leave" },
+      mounts: [ROOT_MOUNT, aMount({ id: 2, mountPoint: "/sys", type: "sysfs" })],
+    }, []],
+    ["a device", { mounts: [ROOT_MOUNT, { ...tmpfs, tree: [device] }] }, [
+      'mount "/dev" of type tmpfs: "null" is a device, which no user namespace has of its own',
+    ]],
+    ["a file of others", { mounts: [ROOT_MOUNT, { ...tmpfs, tree: [file] }] }, [
+      'mount "/dev" of type tmpfs, "file": it has group 1007, not of the user namespace',
+    ]],
+    ["tasks of others", { threads: { 1: { credentials: credentials(1000, [65534]) } } }, [
+      "task 1: it has user 1000, group 65534, not of the user namespace",
+    ]],
+    ["objects of others", {
+      contents: {
+        ipc: anIpcNamespace({ segments: [aSegment({ uid: 1000 })], semaphores: [{ ...AN_OBJECT, values: [] }] }),
+      },
+    }, ["shared memory 3: it has user 1000, not of the user namespace"]],
+    ["deadlines", { threads: { 1: { scheduling: { policy: 6, priority: 0, nice: 0 } } } }, [
+      "task 1: nobody in a user namespace may set its deadlines",
+    ]],
+    ["a priority", { threads: { 1: { scheduling: { policy: 1, priority: 7, nice: 0 } } } }, [
+      "task 1: CAP_SYS_RESOURCE is missing, to set its priority in a user namespace",
+    ]],
+    ["a large buffer", { files: [anInetSocket({ id: 5, options })] }, [
+      "inet socket 5: its send buffer of 2002 bytes is larger than may be asked for in a user namespace: see the sysctl net.core.wmem_max",
+    ]],
+  ];
+  for (const [name, setting, want] of rows) {
+    await t.step(name, () => {
+      const questions = ask(setting);
+      checkUser(setting.user ?? USER, setting.net, questions);
+      assert.deepEqual(questions.problems.map(({ where, what }) => `${where}: ${what}`), want);
+    });
+  }
+});
+
+Deno.test("planUser() has tasks born in it, or enter it late", () => {
+  const outerState = [{ key: "loginUid", file: "loginuid", value: 7 }] as const;
+  const run = { address: 0, count: 1, file: "/pages-2.img", offset: 0 };
+  const contents = { ipc: anIpcNamespace({ segments: [aSegment({ content: { kind: "pages", pages: [run] } })] }) };
+  assert.deepEqual(planUser(USER, { ...ask({ contents, questions: { outerState } }), held: HELD }), {
+    ...USER,
+    entersLate: false,
+    state: [{ file: "loginuid", value: 7 }],
+    images: ["/pages-1.img", "/pages-2.img"],
+  });
+  assert.equal(planUser(USER, { ...ask({ questions: { newPidNamespace: false } }), held: HELD }).entersLate, true);
+});
+
+const HELD: NamespaceQuestions["held"] = {
+  tasks: new Map([[
+    1,
+    { memory: { pages: [{ address: 0, count: 1, file: "/pages-1.img", offset: 0 }] } } as unknown as TaskState,
+  ]]),
+  threads: new Map(),
+  files: new Map(),
+  segments: new Map(),
+};

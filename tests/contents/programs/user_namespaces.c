@@ -1,0 +1,424 @@
+/*
+ * User namespaces. What these programs open has to be there for the users inside, so they run again from a directory
+ * that these may enter.
+ */
+#include "holder.h"
+#include <grp.h>
+#include <linux/sched.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/fsuid.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/shm.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+
+/* Which users and groups there are inside, and outside; others for groups. */
+#define USER_MAP "0 100000 1000\n5000 205000 10\n"
+#define GROUP_MAP "0 100000 1000\n5000 305000 10\n"
+#define ROOT_OUTSIDE 100000
+#define USER 5001
+#define GROUP 5002
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = MUST(open(path, O_WRONLY | O_CREAT, 0644));
+	MUST(write(fd, text, strlen(text)));
+	close(fd);
+}
+
+static bool has_text(const char *path, const char *text)
+{
+	char found[256] = "";
+	int fd = open(path, O_RDONLY);
+	ssize_t length = read(fd, found, sizeof(found) - 1);
+	close(fd);
+	return length >= 0 && strcmp(found, text) == 0;
+}
+
+static const char *own_executable(void)
+{
+	static char path[4096];
+	path[MUST(readlink("/proc/self/exe", path, sizeof(path) - 1))] = '\0';
+	return path;
+}
+
+static void copy_executable(const char *to)
+{
+	struct stat state;
+	int source = MUST(open("/proc/self/exe", O_RDONLY));
+	int target = MUST(open(to, O_WRONLY | O_CREAT, 0755));
+	MUST(fstat(source, &state));
+	while (MUST(copy_file_range(source, NULL, target, NULL, state.st_size, 0)) > 0)
+		;
+	close(source);
+	close(target);
+}
+
+/* Runs the program again from its own directory, which becomes that of the root inside. */
+static void move_to_directory(const char *program)
+{
+	if (strcmp(own_executable(), path_of("holder")) == 0)
+		return;
+	copy_executable(path_of("holder"));
+	MUST(chmod(directory, 0755));
+	MUST(chown(directory, ROOT_OUTSIDE, ROOT_OUTSIDE));
+	MUST(close(open(path_of("err"), O_WRONLY | O_CREAT | O_APPEND, 0644)));
+	MUST(chown(path_of("err"), ROOT_OUTSIDE, ROOT_OUTSIDE));
+	MUST(chdir(directory));
+	MUST(execl(path_of("holder"), "holder", program, directory, NULL));
+}
+
+static void write_maps(pid_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	write_file(path, USER_MAP);
+	snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+	write_file(path, GROUP_MAP);
+}
+
+static void become(uid_t user, gid_t group, size_t count, const gid_t *groups)
+{
+	MUST(setgroups(count, groups));
+	MUST(setresgid(group, group, group));
+	MUST(setresuid(user, user, user));
+}
+
+static void become_root(void)
+{
+	become(0, 0, 0, NULL);
+}
+
+/* Makes a user namespace, with others in it, and becomes its root. */
+static void enter_user_namespace(int others)
+{
+	int made[2];
+	pid_t self = getpid();
+	char byte;
+	MUST(pipe(made));
+	pid_t writer = MUST(fork());
+	if (writer == 0) {
+		MUST(read(made[0], &byte, 1));
+		write_maps(self);
+		_exit(0);
+	}
+	MUST(unshare(CLONE_NEWUSER | others));
+	MUST(write(made[1], "", 1));
+	join_child(writer);
+	close(made[0]);
+	close(made[1]);
+	become_root();
+	MUST(prctl(PR_SET_DUMPABLE, 1));
+}
+
+static bool has_ids(uid_t user, gid_t group)
+{
+	uid_t users[3];
+	gid_t groups[3];
+	return getresuid(&users[0], &users[1], &users[2]) == 0 && getresgid(&groups[0], &groups[1], &groups[2]) == 0 &&
+	       users[0] == user && users[1] == user && users[2] == user && groups[0] == group && groups[1] == group &&
+	       groups[2] == group;
+}
+
+static bool is_mapped(void)
+{
+	char line[64];
+	int first, outside, count, lines = 0;
+	FILE *map = fopen("/proc/self/uid_map", "r");
+	while (fgets(line, sizeof(line), map) != NULL)
+		if (sscanf(line, "%d %d %d", &first, &outside, &count) == 3)
+			lines += first == 0 ? count == 1000 : first == 5000 && count == 10;
+	fclose(map);
+	return lines == 2;
+}
+
+/* A file without a name, of a user who is not root. */
+static int open_ghost(const char *path)
+{
+	int file = MUST(open(path, O_RDWR | O_CREAT, 0640));
+	MUST(write(file, "gone", 4));
+	MUST(fchown(file, USER, GROUP));
+	MUST(unlink(path));
+	return file;
+}
+
+static bool is_ghost(int file)
+{
+	struct stat state;
+	char text[8] = "";
+	return fstat(file, &state) == 0 && state.st_uid == USER && state.st_gid == GROUP && state.st_nlink == 0 &&
+	       (state.st_mode & 0777) == 0640 && pread(file, text, 8, 0) == 4 && strcmp(text, "gone") == 0;
+}
+
+static void enter_namespace_of(pid_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	int fd = MUST(open(path, O_RDONLY));
+	MUST(setns(fd, CLONE_NEWUSER));
+	close(fd);
+}
+
+/* Nothing but a user namespace, with a task of another user in it. */
+PROGRAM(user_alone)
+{
+	static const gid_t groups[] = {7, 5003};
+	int entered[2], ready[2];
+	char byte;
+	move_to_directory("user_alone");
+	pid_t self = getpid();
+	MUST(pipe(entered));
+	MUST(pipe(ready));
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		close(entered[1]);
+		MUST(read(entered[0], &byte, 1));
+		enter_namespace_of(self);
+		/* Only root's capabilities go with its id. */
+		become_root();
+		become(USER, GROUP, 2, groups);
+		MUST(prctl(PR_SET_DUMPABLE, 1));
+		MUST(write(ready[1], "", 1));
+		while (!may_go())
+			sleep_ms(5);
+		gid_t found[3];
+		CHECK(has_ids(USER, GROUP) && is_mapped());
+		CHECK(getgroups(3, found) == 2 && found[0] == 7 && found[1] == 5003);
+		CHECK(setuid(0) == -1 && errno == EPERM);
+		end_child();
+	}
+	enter_user_namespace(0);
+	MUST(write(entered[1], "", 1));
+	MUST(read(ready[0], &byte, 1));
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path_of("socket"));
+	int local = MUST(socket(AF_UNIX, SOCK_STREAM, 0)), ends[2];
+	MUST(bind(local, (struct sockaddr *)&name, sizeof(name)));
+	MUST(listen(local, 1));
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	MUST(write(ends[0], "queued", 6));
+	int ghost = open_ghost(path_of("gone"));
+
+	ready_and_wait();
+
+	char text[8] = "";
+	CHECK(has_ids(0, 0) && is_mapped() && is_ghost(ghost));
+	CHECK(read(ends[1], text, 8) == 6 && strcmp(text, "queued") == 0);
+	CHECK(connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, sizeof(name)) == 0);
+	/* It has all capabilities, in the namespace only. */
+	CHECK(setresuid(-1, USER, -1) == 0 && setresuid(-1, 0, -1) == 0);
+	CHECK(sethostname("outside", 7) == -1 && errno == EPERM);
+	join_child(child);
+}
+
+/* What only somebody outside may set. */
+PROGRAM(user_outer)
+{
+	struct rlimit many = {1234, 500000};
+	move_to_directory("user_outer");
+	write_file("/proc/self/oom_score_adj", "-321");
+	MUST(setpriority(PRIO_PROCESS, 0, -7));
+	MUST(setrlimit(RLIMIT_NPROC, &many));
+	enter_user_namespace(0);
+
+	ready_and_wait();
+
+	struct rlimit found;
+	CHECK(has_text("/proc/self/oom_score_adj", "-321\n"));
+	CHECK(getpriority(PRIO_PROCESS, 0) == -7 && getrlimit(RLIMIT_NPROC, &found) == 0);
+	CHECK(found.rlim_cur == 1234 && found.rlim_max == 500000);
+	CHECK(setpriority(PRIO_PROCESS, 0, -8) == -1 && errno == EACCES);
+}
+
+static void set_loopback_up(void)
+{
+	struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	int fd = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	MUST(ioctl(fd, SIOCSIFFLAGS, &loopback));
+	close(fd);
+}
+
+static int listen_at(const struct sockaddr_in *port)
+{
+	int fd = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	MUST(bind(fd, (const struct sockaddr *)port, sizeof(*port)));
+	MUST(listen(fd, 2));
+	return fd;
+}
+
+static bool can_connect(const struct sockaddr_in *port)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	bool can = connect(fd, (const struct sockaddr *)port, sizeof(*port)) == 0;
+	close(fd);
+	return can;
+}
+
+/* With namespaces that it owns. */
+PROGRAM(user_several)
+{
+	struct sockaddr_in port = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	move_to_directory("user_several");
+	enter_user_namespace(CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET);
+	MUST(sethostname("inside", 6));
+	set_loopback_up();
+	listen_at(&port);
+	MUST(setresuid(-1, USER, -1));
+	int segment = MUST(shmget(7, 4096, IPC_CREAT | 0600));
+	MUST(setresuid(-1, 0, -1));
+	MUST(prctl(PR_SET_DUMPABLE, 1));
+	char *shared = shmat(segment, NULL, 0);
+	strcpy(shared, "shared");
+
+	ready_and_wait();
+
+	char name[64] = "";
+	struct shmid_ds state;
+	CHECK(has_ids(0, 0) && is_mapped());
+	CHECK(gethostname(name, sizeof(name)) == 0 && strcmp(name, "inside") == 0 && sethostname("changed", 7) == 0);
+	CHECK(can_connect(&port));
+	CHECK(strcmp(shared, "shared") == 0 && shmctl(segment, IPC_STAT, &state) == 0 && state.shm_perm.uid == USER);
+	set_loopback_up();
+}
+
+static void make_directory(const char *path)
+{
+	MUST(mkdir(path, 0755));
+}
+
+/* A root of its own, with what nobody in a user namespace has to be given by others; and /dev/null. */
+static void enter_root(void)
+{
+	char path[1024];
+	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	MUST(mount(path_of("root"), path_of("root"), NULL, MS_BIND, NULL));
+	snprintf(path, sizeof(path), "%s%s", path_of("root"), directory);
+	MUST(mount(directory, path, NULL, MS_BIND, NULL));
+	MUST(mount("proc", path_of("root/proc"), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+	MUST(mount("sysfs", path_of("root/sys"), "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+	MUST(mount("dev", path_of("root/dev"), "tmpfs", MS_NOSUID, "mode=755,gid=7"));
+	make_directory(path_of("root/dev/mqueue"));
+	MUST(mount("mqueue", path_of("root/dev/mqueue"), "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+	make_directory(path_of("root/dev/pts"));
+	MUST(mount("devpts", path_of("root/dev/pts"), "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,mode=620,gid=5"));
+	write_file(path_of("root/dev/null"), "");
+	MUST(mount("/dev/null", path_of("root/dev/null"), NULL, MS_BIND, NULL));
+	MUST(chdir(path_of("root")));
+	MUST(syscall(SYS_pivot_root, ".", "."));
+	MUST(umount2(".", MNT_DETACH));
+}
+
+static void make_root(void)
+{
+	static const char *const names[] = {"proc", "dev", "sys"};
+	char path[1024], above[1024];
+	make_directory(path_of("root"));
+	for (int index = 0; index < 3; index++) {
+		snprintf(path, sizeof(path), "%s/%s", path_of("root"), names[index]);
+		make_directory(path);
+	}
+	/* The directory of the program is at the same place inside. */
+	snprintf(path, sizeof(path), "%s%s", path_of("root"), directory);
+	for (const char *end = strchr(path + strlen(path_of("root")) + 1, '/'); end; end = strchr(end + 1, '/')) {
+		snprintf(above, sizeof(above), "%.*s", (int)(end - path), path);
+		make_directory(above);
+	}
+	make_directory(path);
+	copy_executable(path_of("root/holder"));
+	MUST(chown(path_of("root"), ROOT_OUTSIDE, ROOT_OUTSIDE));
+}
+
+/* Starts a program as a container: the first process in namespaces of all kinds. */
+static void start_contained(const char *program)
+{
+	struct clone_args arguments = {
+		.flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET,
+		.exit_signal = SIGCHLD,
+	};
+	int made[2];
+	char byte;
+	MUST(pipe(made));
+	pid_t child = MUST(syscall(SYS_clone3, &arguments, sizeof(arguments)));
+	if (child == 0) {
+		MUST(read(made[0], &byte, 1));
+		become_root();
+		MUST(setsid());
+		MUST(sethostname("cgr-container", 13));
+		enter_root();
+		MUST(close_range(0, ~0U, 0));
+		MUST(open("/dev/null", O_RDWR));
+		MUST(dup(0));
+		MUST(open(path_of("err"), O_WRONLY | O_CREAT | O_APPEND, 0644));
+		MUST(chdir("/"));
+		MUST(execl("/holder", "holder", program, directory, NULL));
+	}
+	write_maps(child);
+	MUST(write(made[1], "", 1));
+	waitpid(child, NULL, 0);
+	/* What comes of it is told by the program. */
+	_exit(0);
+}
+
+static void *be_other_user(void *ready)
+{
+	/* Of this thread only: the C library would set those of all. */
+	MUST(syscall(SYS_setresuid, USER, USER, 0));
+	MUST(write(*(int *)ready, "", 1));
+	while (!may_go())
+		sleep_ms(5);
+	CHECK(geteuid() == USER && syscall(SYS_setresuid, -1, 0, -1) == 0);
+	return NULL;
+}
+
+PROGRAM(user_container)
+{
+	if (getpid() != 1) {
+		move_to_directory("user_container");
+		make_root();
+		start_contained("user_container");
+	}
+	struct sockaddr_in port = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int ready[2];
+	char byte;
+	MUST(pipe(ready));
+	set_loopback_up();
+	listen_at(&port);
+	write_file("/dev/kept", "kept");
+	MUST(chown("/dev/kept", USER, GROUP));
+	int ghost = open_ghost("/dev/gone"), own = MUST(open("/proc/self/status", O_RDONLY));
+	int terminal = MUST(open("/dev/pts/ptmx", O_RDWR | O_NOCTTY));
+	pthread_t thread;
+	MUST(pthread_create(&thread, NULL, be_other_user, &ready[1]) == 0 ? 0 : -1);
+	MUST(read(ready[0], &byte, 1));
+	pid_t child = MUST(fork());
+	if (child == 0) {
+		become(USER, GROUP, 0, NULL);
+		MUST(prctl(PR_SET_DUMPABLE, 1));
+		MUST(write(ready[1], "", 1));
+		for (;;)
+			pause();
+	}
+	MUST(read(ready[0], &byte, 1));
+
+	ready_and_wait();
+
+	struct stat state;
+	char name[64] = "";
+	int locked = 0;
+	pthread_join(thread, NULL);
+	CHECK(getpid() == 1 && has_ids(0, 0) && is_mapped() && is_ghost(ghost));
+	CHECK(gethostname(name, sizeof(name)) == 0 && strcmp(name, "cgr-container") == 0 && can_connect(&port));
+	CHECK(stat("/dev/kept", &state) == 0 && state.st_uid == USER && state.st_gid == GROUP);
+	CHECK(stat("/dev", &state) == 0 && state.st_uid == 0 && state.st_gid == 7);
+	CHECK(ioctl(terminal, TIOCSPTLCK, &locked) == 0 && stat("/dev/pts/0", &state) == 0 && state.st_gid == 5);
+	CHECK(read(own, name, 5) == 5 && strncmp(name, "Name:", 5) == 0);
+	/* It may mount, and set what its namespaces have. */
+	CHECK(mount("more", "/sys", "tmpfs", 0, NULL) == 0 && sethostname("changed", 7) == 0);
+	snprintf(name, sizeof(name), "/proc/%d", child);
+	CHECK(stat(name, &state) == 0 && state.st_uid == USER && state.st_gid == GROUP);
+	int status = 0;
+	CHECK(kill(child, SIGTERM) == 0 && waitpid(child, &status, 0) == child && WTERMSIG(status) == SIGTERM);
+}

@@ -1,0 +1,160 @@
+import { equal as assertEqual, match as assertMatch } from "node:assert/strict";
+import { type userns_entry, userns_entrySchema } from "../gen/namespaces_pb.ts";
+import { exists } from "../support/exists.ts";
+import { waitUntil } from "../support/kernel_state.ts";
+import { cgrestoreCommand } from "../support/run_cgrestore.ts";
+import { criuPath, requires } from "../support/skip.ts";
+import { compileHolder } from "./support/compile_holder.ts";
+import { runProgram } from "./support/live_tree.ts";
+import { editImage, only } from "./support/edit_image.ts";
+import { testEdited } from "./support/test_edited.ts";
+import { testProgram } from "./support/test_program.ts";
+
+/** Without a pid namespace in it. */
+const criuFails = "it mounts a proc, which nobody in the user namespace may do";
+
+testProgram({ program: "user_alone", what: "nothing but a user namespace", criuFails });
+testProgram({
+  program: "user_alone",
+  what: "a user namespace that a sibling enters",
+  cgrestore: ["--restore-sibling"],
+  criuFails,
+});
+testProgram({
+  program: "user_outer",
+  what: "what only somebody outside may set",
+  needs: ["resources"],
+  criuFails,
+});
+testProgram({ program: "user_several", what: "namespaces that are owned by a user namespace", criuFails });
+
+testEdited({
+  program: "user_alone",
+  what: "a user who is not mapped is refused",
+  edit: editMaps((entry) => entry.uidMap.pop()),
+  refused: /task \d+: it has user 5001, not of the user namespace/,
+});
+testEdited({
+  program: "user_alone",
+  what: "a user namespace without a root is refused",
+  edit: editMaps((entry) => entry.gidMap.shift()),
+  refused: /user namespace: it has no user 0, or no group 0/,
+});
+testEdited({
+  program: "user_alone",
+  what: "maps that cannot be ones are damaged",
+  edit: editMaps((entry) => entry.uidMap.push(...entry.uidMap)),
+  refused: /userns image: its map of uids has ranges that overlap/,
+  status: 3,
+});
+function editMaps(edit: (entry: userns_entry) => void) {
+  return (images: string) => editImage(only(images, /^userns-/), userns_entrySchema, edit);
+}
+
+const NAME = "user_container: a container with a user namespace";
+Deno.test({
+  name: NAME,
+  ...requires(NAME, "root", "cc", "criu", "pid-namespaces"),
+  async fn(t) {
+    await using container = await UserContainer.create();
+    await container.start();
+    await container.dump();
+    await t.step("a rehearsal leaves nothing", async () => {
+      const { code, err } = await container.restore([...cgrestoreCommand(), "restore", "--rehearse", "-v1"]);
+      assertEqual(err, "");
+      assertEqual(code, 0);
+    });
+    const finishes = async () => {
+      assertMatch(container.map("uid_map"), /^0 100000 1000 5000 205000 10$/);
+      assertMatch(container.map("gid_map"), /^0 100000 1000 5000 305000 10$/);
+      assertEqual(await container.finish(), "ok");
+    };
+    await t.step("cgrestore", async () => {
+      const { code, err } = await container.restore([...cgrestoreCommand(), "restore", "-v1", "--pidfile", "pid"]);
+      assertEqual(err, "");
+      assertEqual(code, 0);
+      await finishes();
+    });
+    await t.step("CRIU", async () => {
+      // It says on standard error what its tools find there already.
+      const { code } = await container.restore([criuPath(), "restore", "--pidfile", "pid"]);
+      assertEqual(code, 0);
+      await finishes();
+    });
+  },
+});
+
+/** A program that starts itself as a container does, with a user namespace. */
+class UserContainer implements AsyncDisposable {
+  readonly #directory: string;
+  readonly #images: string;
+  #launcher: Deno.ChildProcess | undefined;
+  /** Its first process, when it may be there. */
+  #root: number | undefined;
+
+  private constructor(directory: string, images: string) {
+    this.#directory = directory;
+    this.#images = images;
+  }
+
+  static async create(): Promise<UserContainer> {
+    const directory = await Deno.makeTempDir({ prefix: "cgr-user-" });
+    return new UserContainer(directory, await Deno.makeTempDir({ prefix: "cgr-images-" }));
+  }
+
+  async start(): Promise<void> {
+    const args = ["user_container", this.#directory];
+    const options = { args, stdin: "null", stdout: "null", stderr: "null" } as const;
+    this.#launcher = new Deno.Command(await compileHolder(), options).spawn();
+    const { pid } = this.#launcher;
+    await waitUntil(() => exists(this.#file("ready")), "the program is not ready");
+    this.#root = Number(Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim());
+  }
+
+  async dump(): Promise<void> {
+    const args = ["dump", "-t", `${this.#root}`, "-D", this.#images, "-o", "dump.log", "--network-lock", "skip"];
+    const external = [`mnt[${this.#directory}]:own`, "mnt[/dev/null]:null"].flatMap((key) => ["--external", key]);
+    const { code } = await runProgram([criuPath(), ...args, ...external]);
+    assertEqual(code, 0, "criu dump");
+    await this.#launcher?.status;
+    this.#root = undefined;
+    await Deno.remove(this.#file("ready"));
+    // CRIU opens some of them as a user inside.
+    await runProgram(["chmod", "-R", "a+rX", this.#images]);
+  }
+
+  async restore(command: readonly string[]): Promise<{ readonly code: number; readonly err: string }> {
+    for (const name of ["go", "result"]) if (exists(this.#file(name))) await Deno.remove(this.#file(name));
+    if (exists(`${this.#images}/pid`)) await Deno.remove(`${this.#images}/pid`);
+    const external = [`mnt[own]:${this.#directory}`, "mnt[null]:/dev/null"].flatMap((key) => ["--external", key]);
+    const args = ["-D", this.#images, "-d", "--root", this.#file("root"), ...external];
+    const run = await runProgram([...command, ...args]);
+    if (exists(`${this.#images}/pid`)) this.#root = Number(Deno.readTextFileSync(`${this.#images}/pid`));
+    return run;
+  }
+
+  /** What a file of its first process says of ids. */
+  map(name: string): string {
+    return Deno.readTextFileSync(`/proc/${this.#root}/${name}`).trim().split(/\s+/).join(" ");
+  }
+
+  async finish(): Promise<string> {
+    await Deno.writeTextFile(this.#file("go"), "");
+    await waitUntil(() => exists(this.#file("result")), "the program has not finished");
+    const result = (await Deno.readTextFile(this.#file("result"))).trim();
+    await waitUntil(() => !exists(`/proc/${this.#root}/exe`), "the program has not ended");
+    this.#root = undefined;
+    return result;
+  }
+
+  #file(name: string): string {
+    return `${this.#directory}/${name}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#root !== undefined && exists(`/proc/${this.#root}`)) Deno.kill(this.#root, "SIGKILL");
+    await this.#launcher?.status;
+    await Deno.remove(this.#directory, { recursive: true });
+    await Deno.remove(this.#images, { recursive: true });
+  }
+}
