@@ -131,7 +131,7 @@ export class TaskTree {
       sibling: this.#siblingOptions(),
     });
     this.#coordinator = coordinator;
-    this.#contents?.prepare();
+    this.#contents?.prepare(coordinator.sibling?.tracee);
     this.#actor(COORDINATOR).tracee = coordinator.tracee;
     if (coordinator.sibling === undefined) this.#makeRoot();
     else this.#join(coordinator.sibling);
@@ -332,7 +332,8 @@ export class TaskTree {
     const { rootIsSibling, newPidNamespace } = this.#plan;
     if (!rootIsSibling) return undefined;
     const { id: pid, slot } = this.#actor(this.#rootId);
-    return { pid, slot, newPidNamespace, onSpawn: (made) => this.#siblingPid = made };
+    const newUserNamespace = this.#contents?.isBornInUserNamespace === true;
+    return { pid, slot, newPidNamespace, newUserNamespace, onSpawn: (made) => this.#siblingPid = made };
   }
 
   get #rootId(): number {
@@ -362,7 +363,7 @@ export class TaskTree {
     const hasOwn = this.#plan.namespaces.length > 0;
     const run = (action: NamespaceAction) => hasOwn && this.#options.onNamespaces(action, root.pid);
     run("setup-namespaces");
-    this.#contents?.fillNamespaces(root);
+    this.#contents?.fillNamespaces(root, this.#plan);
     run("post-setup-namespaces");
     this.#contents?.makeEarlyFiles();
   }

@@ -10,6 +10,7 @@ import { bytesOf, CPUID_DECLARATION, CPUID_LISTING, type Listing } from "./machi
 import { addressOf, bytes, mapCode, mapMemory, memoryAt, pointerTo, setTime, unshared, words } from "./memory.ts";
 import { SignalCatcher, TICK_MS } from "./signal_catcher.ts";
 import {
+  allCapabilities,
   CLONE_ARGS_SIZE,
   cloneArguments,
   SPAWN_DECLARATION,
@@ -368,16 +369,21 @@ export class LinuxSys implements Sys, Disposable {
     return pid[0] ?? 0;
   }
 
-  spawnSibling(executable: number, { pid, newPidNamespace }: Parameters<Sys["spawnSibling"]>[1]): number {
+  spawnSibling(executable: number, options: Parameters<Sys["spawnSibling"]>[1]): number {
+    const { pid, newPidNamespace, newUserNamespace } = options;
     const numbers = new Int32Array([newPidNamespace ? 1 : pid]);
     const stack = mapMemory(this.#c, SPAWN_STACK_SIZE);
     const args = cloneArguments({
       stack,
       pid: addressOf(numbers),
       newPidNamespace,
+      newUserNamespace,
     });
+    const capabilities = newUserNamespace ? allCapabilities() : null;
     this.#sibling ??= this.#functionOf(SPAWN_LISTING, SPAWN_DECLARATION);
-    const made = Number(this.#sibling.call(args, BigInt(CLONE_ARGS_SIZE), executable, this.#argv, this.#envp));
+    const made = Number(
+      this.#sibling.call(args, BigInt(CLONE_ARGS_SIZE), executable, this.#argv, this.#envp, capabilities),
+    );
     this.#c.munmap(stack, BigInt(SPAWN_STACK_SIZE));
     if (made < 0) throw failure("clone3", made, `Cannot make task ${pid} as a child of our parent`);
     return made;

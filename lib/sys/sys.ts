@@ -78,9 +78,13 @@ export interface Sys {
   /** posix_spawn(3) of the file behind `executable`, with no arguments but its name and an empty environment. */
   spawn(executable: number): number;
   /**
-   * The same as a child of our own parent, with the pid `pid`; in a new pid namespace, if wanted, whose first it is then.
+   * The same as a child of our own parent, with the pid `pid`; in a new pid namespace, if wanted, whose first it is then,
+   * and in a new user namespace, which owns that and has no maps yet: it has all capabilities there.
    */
-  spawnSibling(executable: number, options: { readonly pid: number; readonly newPidNamespace: boolean }): number;
+  spawnSibling(
+    executable: number,
+    options: { readonly pid: number; readonly newPidNamespace: boolean; readonly newUserNamespace: boolean },
+  ): number;
   /** pidfd_open(2) */
   pidfdOpen(pid: number): number;
   /** pidfd_getfd(2): a duplicate of a descriptor of the task behind `pidfd`. */

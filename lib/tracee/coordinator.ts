@@ -72,6 +72,7 @@ export interface CoordinatorOptions {
 export interface SiblingOptions {
   readonly pid: number;
   readonly newPidNamespace: boolean;
+  readonly newUserNamespace: boolean;
   readonly slot: number;
   /** As for the coordinator. */
   readonly onSpawn: (pid: number) => void;
@@ -128,7 +129,7 @@ interface SiblingParts extends SiblingOptions {
 
 function startSibling(context: TraceeContext, parts: SiblingParts): Sibling {
   const { sys, architecture } = context;
-  const { memory, options, slot, pid, newPidNamespace } = parts;
+  const { memory, options, slot, pid, newPidNamespace, newUserNamespace } = parts;
   const coordinatorDescriptor = sys.pidfdOpen(parts.tracee.pid);
   const opened = [coordinatorDescriptor];
   try {
@@ -139,7 +140,7 @@ function startSibling(context: TraceeContext, parts: SiblingParts): Sibling {
       ...{ memory, options, slot, keep: [...options.keep, coordinatorDescriptor].sort((a, b) => a - b) },
       stub: architecture.siblingStub(end),
       spawn: (program) => {
-        const made = sys.spawnSibling(program, { pid, newPidNamespace });
+        const made = sys.spawnSibling(program, { pid, newPidNamespace, newUserNamespace });
         parts.onSpawn(made);
         return made;
       },

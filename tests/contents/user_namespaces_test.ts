@@ -4,8 +4,9 @@ import { exists } from "../support/exists.ts";
 import { waitUntil } from "../support/kernel_state.ts";
 import { cgrestoreCommand } from "../support/run_cgrestore.ts";
 import { criuPath, requires } from "../support/skip.ts";
+import { restoreAsChild, restoreHere, whatIsNew } from "./support/attempt_restore.ts";
 import { compileHolder } from "./support/compile_holder.ts";
-import { runProgram } from "./support/live_tree.ts";
+import { reap, runProgram } from "./support/live_tree.ts";
 import { editImage, only } from "./support/edit_image.ts";
 import { testEdited } from "./support/test_edited.ts";
 import { testProgram } from "./support/test_program.ts";
@@ -64,6 +65,10 @@ Deno.test({
       assertEqual(err, "");
       assertEqual(code, 0);
     });
+    for (const isSibling of [false, true]) {
+      const name = `a rehearsal ${isSibling ? "as a sibling " : ""}leaves nothing when a call fails`;
+      await t.step(name, () => failCalls(container, isSibling));
+    }
     const finishes = async () => {
       assertMatch(container.map("uid_map"), /^0 100000 1000 5000 205000 10$/);
       assertMatch(container.map("gid_map"), /^0 100000 1000 5000 305000 10$/);
@@ -83,6 +88,40 @@ Deno.test({
     });
   },
 });
+
+/** Most calls are for settings of the network, and alike. */
+const STRIDE = 149;
+
+/** Lets some calls of a rehearsal fail, and the first ones, which make the namespaces. */
+async function failCalls(container: UserContainer, isSibling: boolean): Promise<void> {
+  await using child = isSibling ? await restoreAsChild() : undefined;
+  const restorer = child ?? restoreHere;
+  const args = [...container.options(), "--rehearse", "-v1", ...isSibling ? ["--restore-sibling"] : []];
+  const reaping = setInterval(reapEnded, 5);
+  try {
+    const whole = await restorer.attempt({}, args);
+    assertEqual(whole.output, "");
+    const before = await restorer.traces();
+    const numbers = Array.from({ length: whole.remoteCalls }, (_, index) => index + 1);
+    for (const failRemoteCall of numbers.filter((n) => n < STRIDE || n % STRIDE === 0)) {
+      const { status, output } = await restorer.attempt({ failRemoteCall }, args);
+      reapEnded();
+      const left = whatIsNew(before, await restorer.traces());
+      assertEqual(left.join(), "", `${failRemoteCall}: ${left.join()}, ${status} ${output}`);
+    }
+  } finally {
+    clearInterval(reaping);
+  }
+}
+
+/** Whoever restores a sibling has left its end to us. */
+function reapEnded(): void {
+  const children = Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`).split(" ").filter((pid) => pid !== "");
+  for (const pid of children) {
+    const stat = exists(`/proc/${pid}`) ? Deno.readTextFileSync(`/proc/${pid}/stat`) : "";
+    if (/\(cgrestore[^)]*\) Z/.test(stat)) reap(Number(pid));
+  }
+}
 
 /** A program that starts itself as a container does, with a user namespace. */
 class UserContainer implements AsyncDisposable {
@@ -126,11 +165,15 @@ class UserContainer implements AsyncDisposable {
   async restore(command: readonly string[]): Promise<{ readonly code: number; readonly err: string }> {
     for (const name of ["go", "result"]) if (exists(this.#file(name))) await Deno.remove(this.#file(name));
     if (exists(`${this.#images}/pid`)) await Deno.remove(`${this.#images}/pid`);
-    const external = [`mnt[own]:${this.#directory}`, "mnt[null]:/dev/null"].flatMap((key) => ["--external", key]);
-    const args = ["-D", this.#images, "-d", "--root", this.#file("root"), ...external];
-    const run = await runProgram([...command, ...args]);
+    const run = await runProgram([...command, "-d", ...this.options()]);
     if (exists(`${this.#images}/pid`)) this.#root = Number(Deno.readTextFileSync(`${this.#images}/pid`));
     return run;
+  }
+
+  /** What those who restore it have to be told. */
+  options(): string[] {
+    const external = [`mnt[own]:${this.#directory}`, "mnt[null]:/dev/null"].flatMap((key) => ["--external", key]);
+    return ["-D", this.#images, "--root", this.#file("root"), ...external];
   }
 
   /** What a file of its first process says of ids. */

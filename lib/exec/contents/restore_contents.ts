@@ -24,13 +24,15 @@ import { fillNamespaces, removeSegments } from "./namespaces/fill_namespaces.ts"
 import { enterHost, makePtyMounts, NO_MOUNTS, type OpenedMounts, sealMounts } from "./namespaces/make_mounts.ts";
 import { fillNet } from "./namespaces/net_contents.ts";
 import {
+  becomeFirstRoot,
   becomeRoot,
   joinNamespaces,
   makeNamespaces,
   makeUserNamespace,
   type NamespacesContext,
+  withoutUser,
 } from "./namespaces/make_namespaces.ts";
-import { openOutside } from "./namespaces/open_outside.ts";
+import { openImages, setState } from "./namespaces/open_outside.ts";
 import { writeMaps } from "./namespaces/write_maps.ts";
 import type { Observation } from "./namespaces/observation.ts";
 import { loadFilters } from "./namespaces/load_filters.ts";
@@ -79,6 +81,8 @@ export class ContentsRun {
   #hasResumed = false;
   /** Names of the devices that are made, or may be, outside of the tasks' net namespace. */
   #outerEnds: readonly string[] = [];
+  /** What the coordinator makes before it gets into a user namespace. */
+  readonly #outsideFiles: ReadonlySet<FileStep>;
   /** What the coordinator had opened before it got into a user namespace. */
   #hostMounts: OpenedMounts = NO_MOUNTS;
 
@@ -86,6 +90,7 @@ export class ContentsRun {
     this.#plan = plan;
     this.#options = options;
     this.#tables = new TableRunner(options);
+    this.#outsideFiles = outsideSteps(plan);
     this.#toCompile = plan.tasks.values().filter(hasMemoryInItsTable);
     const spare = SPARE_DESCRIPTORS + descriptorsForMasters(plan.terminals.masters);
     const base = Math.max(plan.firstDescriptor, ...options.taken.map((fd) => fd + 1)) + spare;
@@ -114,14 +119,49 @@ export class ContentsRun {
     const purpose = { attempt: "Cannot open the coordinator" };
     this.#raiseLimit(tracee);
     const lowest = new LowestDescriptors([...this.#options.taken, descriptor]);
-    if (!this.entersLate) {
-      tracee.run(joinNamespaces({ ...this.#context, lowest }, this.#plan.namespaces, descriptor));
-    }
+    const context = { ...this.#context, lowest };
+    if (this.isBornInUserNamespace) this.#joinAsFirst(tracee, context, descriptor);
+    else if (this.entersLate) tracee.run([...this.#enterHost(context), ...this.#setOuterState(context, "self")]);
+    else tracee.run(joinNamespaces(context, this.#plan.namespaces, descriptor));
     if (descriptor === this.#context.base) return;
     tracee.run([
       remoteCall(this.#context, "dup3", [descriptor, this.#context.base, 0], purpose),
       remoteCall(this.#context, "close", [descriptor], purpose),
     ]);
+  }
+
+  /** The user namespace is that of the task, which gets the copies of mounts from the coordinator, `descriptor`. */
+  #joinAsFirst(tracee: Tracee, context: NamespacesContext, descriptor: number): void {
+    const { namespaces } = this.#plan;
+    const kinds = withoutUser(namespaces.kinds);
+    tracee.run([
+      ...becomeFirstRoot(this.#context),
+      ...joinNamespaces(context, { ...namespaces, kinds }, descriptor),
+    ]);
+    const descriptors = new Map<number, number>();
+    const purpose = { attempt: "Cannot take copies of mounts" };
+    tracee.run([...this.#hostMounts.descriptors].map(([mount, fd]) => {
+      const expected = context.lowest.take();
+      descriptors.set(mount, expected);
+      return remoteCall(this.#context, "pidfd_getfd", [descriptor, fd, 0], { ...purpose, expected });
+    }));
+    this.#closeHostMounts();
+    this.#hostMounts = { calls: [], descriptors };
+  }
+
+  #closeHostMounts(): void {
+    const purpose = { attempt: "Cannot close copies of mounts" };
+    const calls = [...this.#hostMounts.descriptors.values()].map((fd) =>
+      remoteCall(this.#context, "close", [fd], purpose)
+    );
+    if (calls.length > 0) this.#options.coordinator().run(calls);
+  }
+
+  /** Limits and the like, which nobody in a user namespace may set, of the caller or the process `who`. */
+  #setOuterState(context: NamespacesContext, who: number | "self"): RemoteCall[] {
+    const { ownLimits, namespaces: { user } } = this.#plan;
+    if (user === undefined) return [];
+    return [...compileOwnLimits(this.#context, ownLimits, who === "self" ? 0 : who), ...setState(context, user, who)];
   }
 
   /** What a task does to restore its memory before it makes others; it still has the coordinator's descriptors then. */
@@ -152,13 +192,23 @@ export class ContentsRun {
     return this.#plan.namespaces.user?.entersLate === true;
   }
 
-  /** Readies the coordinator, and makes the namespaces that the root task is born in. */
-  prepare(): void {
+  /** Whether the root task is born in the user namespace: one that is no child of the coordinator begins it. */
+  get isBornInUserNamespace(): boolean {
+    return this.#plan.namespaces.user?.entersLate === false;
+  }
+
+  /**
+   * Readies the coordinator, and makes the namespaces that the root task is born in: but for the user namespace, which
+   * is that of the root task when that is there already, a `sibling`.
+   */
+  prepare(sibling?: Tracee): void {
     this.#setOwnLimits();
     this.#raiseLimit(this.#options.coordinator());
+    const { user } = this.#plan.namespaces;
+    if (user !== undefined) this.#prepareOutside(user, sibling);
     const { base, numbers } = this.#context;
     const coordinator = this.#options.coordinator();
-    if (!this.entersLate) this.makeNamespaces();
+    if (!this.entersLate) this.makeNamespaces(sibling);
     const fd = this.#withHostMounts().take();
     const purpose = { attempt: "Cannot open the coordinator" };
     coordinator.run([
@@ -168,24 +218,38 @@ export class ContentsRun {
     ]);
   }
 
+  /** What nobody in a user namespace could do: for the coordinator, the tasks that it makes, and a `sibling` of it. */
+  #prepareOutside(user: UserPlan, sibling: Tracee | undefined): void {
+    const context = { ...this.#context, lowest: new LowestDescriptors(this.#options.taken) };
+    this.#tables.runInPieces(this.#options.coordinator(), [
+      ...this.#enterHost(context),
+      ...openImages(context),
+      ...setState(context, user, "self"),
+      ...sibling === undefined || this.entersLate ? [] : this.#setOuterState(context, sibling.pid),
+    ]);
+    this.#makeFiles([...this.#outsideFiles], this.#options.taken);
+  }
+
+  /** Files of the host are found from there when the tasks have mounts. */
+  #enterHost(context: NamespacesContext): RemoteCall[] {
+    return this.#plan.namespaces.mounts === undefined ? [] : enterHost(context);
+  }
+
   /** Puts the coordinator into the namespaces of the tasks. */
-  makeNamespaces(): void {
+  makeNamespaces(sibling?: Tracee): void {
     const context = { ...this.#context, lowest: new LowestDescriptors(this.#options.taken) };
     const { namespaces } = this.#plan;
     if (namespaces.user === undefined) this.#options.coordinator().run(makeNamespaces(context, namespaces));
-    else this.#makeUserNamespace(context, namespaces.user);
+    else this.#makeUserNamespace(context, namespaces.user, this.entersLate ? undefined : sibling);
     this.#fillNet(context);
   }
 
-  #makeUserNamespace(context: NamespacesContext, user: UserPlan): void {
+  #makeUserNamespace(context: NamespacesContext, user: UserPlan, first: Tracee | undefined): void {
     const { context: { sys }, coordinator } = this.#options;
     const { namespaces } = this.#plan;
-    if (namespaces.mounts !== undefined) coordinator().run(enterHost(context));
-    this.#tables.runInPieces(coordinator(), openOutside(context, user));
-    this.#makeFiles(this.#plan.earlyFiles.filter(isMadeOutside), this.#options.taken);
-    const { before, after, mounts } = makeUserNamespace(context, namespaces);
+    const { before, after, mounts } = makeUserNamespace(context, namespaces, first?.pid);
     coordinator().run(before);
-    writeMaps(sys, user, coordinator().pid);
+    writeMaps(sys, user, (first ?? coordinator()).pid);
     coordinator().run(after);
     this.#hostMounts = mounts;
   }
@@ -242,17 +306,14 @@ export class ContentsRun {
    * Gives the other namespaces what they had, through the root task, which has not done anything yet; or through the
    * coordinator, when only that is in them.
    */
-  fillNamespaces(root: Tracee): void {
+  fillNamespaces(root: Tracee, { rootIsSibling }: { readonly rootIsSibling: boolean }): void {
     const { coordinator } = this.#options;
-    const mounts = [...this.#hostMounts.descriptors.values()];
     const lowest = this.#withHostMounts();
     lowest.occupy(this.#context.base);
     const context = { ...this.#context, lowest };
     const calls = fillNamespaces(context, this.#plan.namespaces, this.#hostMounts);
     this.#tables.runInPieces(this.entersLate ? coordinator() : root, calls);
-    if (this.entersLate || mounts.length === 0) return;
-    const purpose = { attempt: "Cannot close copies of mounts" };
-    coordinator().run(mounts.map((fd) => remoteCall(this.#context, "close", [fd], purpose)));
+    if (!this.entersLate && !rootIsSibling) this.#closeHostMounts();
   }
 
   /** Makes the files that are mapped, and terminals, where the tasks will see them. */
@@ -262,8 +323,7 @@ export class ContentsRun {
     if (this.#plan.obsoleteNames.length > 0) this.#tables.openRoot(coordinator);
     openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
     this.#changeMounts(makePtyMounts);
-    const isMade = (step: FileStep) => this.#context.isInUserNamespace && isMadeOutside(step);
-    this.#makeFiles(this.#plan.earlyFiles.filter((step) => !isMade(step)), taken);
+    this.#makeFiles(this.#withoutOutsideFiles(this.#plan.earlyFiles), taken);
     this.#changeMounts(sealMounts);
   }
 
@@ -324,7 +384,7 @@ export class ContentsRun {
         attempt: "Cannot close the coordinator's files",
       }),
     ]);
-    this.#makeFiles(this.#plan.lateFiles, []);
+    this.#makeFiles(this.#withoutOutsideFiles(this.#plan.lateFiles), []);
     this.#followSessionSteps();
     const { tasks } = this.#plan;
     for (const task of tasks) if (task.rings.length > 0) this.#restoreRings(task);
@@ -439,6 +499,10 @@ export class ContentsRun {
   #setOwnLimits(): void {
     const calls = compileOwnLimits(this.#context, this.#plan.ownLimits);
     if (calls.length > 0) this.#options.coordinator().run(calls);
+  }
+
+  #withoutOutsideFiles(steps: readonly FileStep[]): FileStep[] {
+    return steps.filter((step) => !this.#outsideFiles.has(step));
   }
 
   #makeFiles(steps: readonly FileStep[], taken: readonly number[]): void {
@@ -574,9 +638,15 @@ function numberImages(plan: ContentsPlan, first: number): Map<string, number> {
   return new Map(plan.namespaces.user?.images.map((path, index) => [path, start + index]));
 }
 
-/** Whether nobody in a user namespace can make a file. */
-function isMadeOutside({ kind }: FileStep): boolean {
-  return kind === "make-segment";
+/** Kinds of file that nobody in a user namespace can make, or take from whoever has started us. */
+const OUTSIDE: ReadonlySet<FileStep["kind"]> = new Set(["make-segment", "inherit", "open-own-terminal"] as const);
+
+/** The steps that come before the coordinator gets into a user namespace. */
+function outsideSteps({ namespaces: { user }, earlyFiles, lateFiles }: ContentsPlan): Set<FileStep> {
+  if (user === undefined) return new Set();
+  const early = earlyFiles.filter(({ kind }) => OUTSIDE.has(kind));
+  const inherited = new Set(early.flatMap((step) => step.kind === "inherit" ? [step.handle] : []));
+  return new Set([...early, ...lateFiles.filter((step) => step.kind === "reopen" && inherited.has(step.from))]);
 }
 
 /** Whether a task makes its memory in one go with everything else. */

@@ -10,16 +10,26 @@ interface Configuration {
   readonly process: object;
   readonly root: { readonly: boolean };
   readonly mounts: object[];
-  readonly linux: { cgroupsPath: string; readonly namespaces: { readonly type: string; path?: string }[] };
+  readonly linux: {
+    cgroupsPath: string;
+    readonly namespaces: { readonly type: string; path?: string }[];
+    uidMappings?: readonly object[];
+    gidMappings?: readonly object[];
+  };
   annotations?: Readonly<Record<string, string>>;
   hooks?: { readonly prestart: readonly { readonly path: string }[] };
 }
 
-/** Who runs a container, and whether it has a terminal. */
+/** Who runs a container, and whether it has a terminal, and users of its own. */
 export interface ContainerOptions {
   readonly runtime: "runc" | "crun";
   readonly hasTerminal: boolean;
+  readonly hasUsers?: boolean;
 }
+
+/** What the root of a container with users of its own is outside, and how many it has. */
+const ROOT_OUTSIDE = 100_000;
+const USERS = 65536;
 
 /** How a run of the runtime ended. */
 export interface RuntimeRun {
@@ -37,15 +47,17 @@ export class Container implements AsyncDisposable {
   readonly directory: string;
   readonly #runtime: ContainerOptions["runtime"];
   readonly #hasTerminal: boolean;
+  readonly #hasUsers: boolean;
   readonly #readings: Promise<void>[] = [];
   #console: Deno.ChildProcess | undefined;
   #output = "";
 
-  private constructor(directory: string, { runtime, hasTerminal }: ContainerOptions) {
+  private constructor(directory: string, { runtime, hasTerminal, hasUsers = false }: ContainerOptions) {
     this.id = `cgr-${runtime}-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
     this.directory = directory;
     this.#runtime = runtime;
     this.#hasTerminal = hasTerminal;
+    this.#hasUsers = hasUsers;
   }
 
   /** One that has not been started. */
@@ -176,6 +188,17 @@ export class Container implements AsyncDisposable {
       config.root.readonly = false;
       config.linux.cgroupsPath = `/${this.id}`;
       config.annotations = { "org.criu.config": configuration };
+    });
+    if (this.#hasUsers) await this.#giveUsers(root);
+  }
+
+  /** Its files become those of its users, who get to them. */
+  async #giveUsers(root: string): Promise<void> {
+    await Deno.chmod(this.directory, 0o755);
+    for (const path of [root, `${root}/work`]) await Deno.chown(path, ROOT_OUTSIDE, ROOT_OUTSIDE);
+    await this.edit(({ linux }) => {
+      linux.namespaces.push({ type: "user" });
+      linux.uidMappings = linux.gidMappings = [{ containerID: 0, hostID: ROOT_OUTSIDE, size: USERS }];
     });
   }
 

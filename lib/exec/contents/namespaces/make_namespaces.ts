@@ -16,6 +16,7 @@ import {
 import { cString } from "../../../text.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, type LowestDescriptors, type Purpose, remoteCall } from "../remote.ts";
+import { capsetArguments } from "../state/credentials.ts";
 import { leaveMounts, NO_MOUNTS, type OpenedMounts, openHost, openMounts, returnToHost } from "./make_mounts.ts";
 import { writeFile } from "./write_file.ts";
 
@@ -55,11 +56,13 @@ export function makeNamespaces(context: NamespacesContext, plan: NamespacesPlan)
 
 /**
  * The same with a user namespace, which owns all that is made: first the calls of who may do anything on this host, then
- * those of its root, which the caller becomes when the maps are written in between.
+ * those of its root, which the caller becomes when the maps are written in between. It is that of the task `member`,
+ * where there is one already.
  */
 export function makeUserNamespace(
   context: NamespacesContext,
   plan: NamespacesPlan,
+  member?: number,
 ): { readonly before: RemoteCall[]; readonly after: RemoteCall[]; readonly mounts: OpenedMounts } {
   const { joins = [], net, clockOffsets, mounts: mountsPlan } = plan;
   const made = madeKinds(plan);
@@ -71,10 +74,30 @@ export function makeUserNamespace(
   const host = made.includes("mnt") ? openHost(context) : undefined;
   if (host !== undefined) context.lowest.occupy(host.fd);
   const leave = host === undefined ? [] : leaveMounts(context, host.fd);
-  const before = [...joining, ...mounts.calls, ...host === undefined ? [] : [host.call], unshare(context, made)];
+  const entering = member === undefined ? [unshare(context, made)] : enterUserNamespace(context, member);
+  const before = [...joining, ...mounts.calls, ...host === undefined ? [] : [host.call], ...entering];
+  const others = member === undefined ? [] : withoutUser(made);
   if (host !== undefined) context.lowest.release(host.fd);
   const clocks = clockOffsets === undefined ? [] : enterTimeNamespace(context, clockOffsets);
-  return { before, after: [...becomeRoot(context), ...leave, ...clocks], mounts };
+  const making = others.length === 0 ? [] : [unshare(context, others)];
+  return { before, after: [...becomeRoot(context), ...making, ...leave, ...clocks], mounts };
+}
+
+function enterUserNamespace(context: NamespacesContext, member: number): RemoteCall[] {
+  const fd = context.lowest.peek();
+  const purpose = { attempt: "Cannot enter the user namespace of the root task" };
+  return [
+    remoteCall(context, "pidfd_open", [member, 0], { ...purpose, expected: fd }),
+    remoteCall(context, "setns", [fd, CLONE_NEWUSER], {
+      ...purpose,
+      hints: { EINVAL: "Linux 5.8 or newer is needed" },
+    }),
+    remoteCall(context, "close", [fd], purpose),
+  ];
+}
+
+export function withoutUser(kinds: readonly MadeNamespace[]): MadeNamespace[] {
+  return kinds.filter((kind) => kind !== "user");
 }
 
 /** What is not there already. */
@@ -97,6 +120,19 @@ export function becomeRoot(context: Pick<ContentsContext, "numbers">): RemoteCal
     remoteCall(context, "setresgid", [0, 0, 0], purpose),
     remoteCall(context, "setresuid", [0, 0, 0], purpose),
     remoteCall(context, "prctl", [PR_SET_DUMPABLE, 1, 0, 0, 0], purpose),
+  ];
+}
+
+/**
+ * The same for the task that has begun the user namespace, with all capabilities as ambient ones; afterwards it has
+ * those that its root is born with.
+ */
+export function becomeFirstRoot(context: Pick<ContentsContext, "numbers" | "ownCapabilities">): RemoteCall[] {
+  const capabilities = { ...context.ownCapabilities, inheritable: 0n };
+  const purpose = { attempt: "Cannot set the capabilities of the root task" };
+  return [
+    ...becomeRoot(context),
+    remoteCall(context, "capset", capsetArguments(capabilities), purpose),
   ];
 }
 

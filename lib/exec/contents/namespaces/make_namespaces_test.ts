@@ -3,7 +3,13 @@ import { filesContext, renderCall } from "../../../../tests/support/compiled_cal
 import { AN_OBJECT, aSegment } from "../../../../tests/support/ipc_objects.ts";
 import { fillNamespaces } from "./fill_namespaces.ts";
 import type { NamespacesPlan } from "../../../plan/contents/namespaces/namespaces_plan.ts";
-import { describeOffset, joinNamespaces, makeNamespaces, makeUserNamespace } from "./make_namespaces.ts";
+import {
+  becomeFirstRoot,
+  describeOffset,
+  joinNamespaces,
+  makeNamespaces,
+  makeUserNamespace,
+} from "./make_namespaces.ts";
 
 Deno.test("describeOffset() never has nanoseconds below 0", async (t) => {
   const rows: readonly (readonly [bigint, string])[] = [
@@ -86,6 +92,19 @@ Deno.test("makeUserNamespace() opens what is outside, makes all at once, and bec
     "close 1",
   ]);
   assert.deepEqual([...mounts.descriptors], [[0, 0]]);
+});
+
+Deno.test("makeUserNamespace() enters that of the root task, when that has begun it", () => {
+  const { before, after } = makeUserNamespace(filesContext(), { kinds: ["user", "uts"] }, 77);
+  assert.deepEqual(before.map(renderCall), ["pidfd_open 77 0 = 0", `setns 0 ${0x10000000}`, "close 0"]);
+  assert.deepEqual(after.map(renderCall).slice(-2), ["prctl 4 1 0 0 0", `unshare ${0x4000000}`]);
+  assert.equal(makeUserNamespace(filesContext(), { kinds: ["user"] }, 77).after.length, 4);
+});
+
+Deno.test("becomeFirstRoot() leaves no capability inheritable, nor ambient", () => {
+  const context = { ...filesContext(), ownCapabilities: { permitted: 1n << 40n | 3n, effective: 2n, bounding: 0n } };
+  const low = "020000000300000000000000", high = "000000000001000000000000";
+  assert.equal(becomeFirstRoot(context).map(renderCall).at(-1), `capset 2205082000000000 ${low}${high}`);
 });
 
 Deno.test("joinNamespaces() joins those that were made", () => {

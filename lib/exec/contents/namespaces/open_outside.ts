@@ -6,19 +6,21 @@ import { remoteCall } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import { writeFile } from "./write_file.ts";
 
-/** What the coordinator does before it gets into a user namespace, where it could not do that any more. */
-export function openOutside(context: NamespacesContext, { state }: UserPlan): RemoteCall[] {
-  return [
-    ...[...context.images].flatMap(([path, fd]) => openAs(context, path, fd)),
-    ...state.flatMap(({ file, value }) => (
-      writeFile(context, {
-        path: `/proc/self/${file}`,
-        text: `${value}`,
-        attempt: `Cannot write ${value} to the file "${file}" of the coordinator`,
-        hints: { EACCES: "that needs CAP_SYS_RESOURCE", EPERM: "that needs CAP_AUDIT_CONTROL" },
-      })
-    )),
-  ];
+/** Opens the files of the checkpoint that nobody in a user namespace could open. */
+export function openImages(context: NamespacesContext): RemoteCall[] {
+  return [...context.images].flatMap(([path, fd]) => openAs(context, path, fd));
+}
+
+/** Sets what nobody in a user namespace could set, for the caller or the process `who`. */
+export function setState(context: NamespacesContext, { state }: UserPlan, who: number | "self"): RemoteCall[] {
+  return state.flatMap(({ file, value }) => (
+    writeFile(context, {
+      path: `/proc/${who}/${file}`,
+      text: `${value}`,
+      attempt: `Cannot write ${value} to the file "${file}"`,
+      hints: { EACCES: "that needs CAP_SYS_RESOURCE", EPERM: "that needs CAP_AUDIT_CONTROL" },
+    })
+  ));
 }
 
 /** Opens a file of the checkpoint behind a descriptor. */

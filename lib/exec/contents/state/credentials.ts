@@ -60,12 +60,18 @@ function caller(context: ContentsContext, name: string): Caller {
   return (name, ...args) => remoteCall(context, name, args, purpose);
 }
 
-/** Two of `struct __user_cap_data_struct`: effective, permitted and inheritable, the low words first. */
-function setCapabilities(
-  call: Caller,
-  { effective, permitted, inheritable }: Pick<Credentials, "effective" | "permitted" | "inheritable">,
-): RemoteCall {
+type Capabilities = Pick<Credentials, "effective" | "permitted" | "inheritable">;
+
+function setCapabilities(call: Caller, capabilities: Capabilities): RemoteCall {
+  return call("capset", ...capsetArguments(capabilities));
+}
+
+/**
+ * What capset(2) takes: a header, and two of `struct __user_cap_data_struct` with the effective, permitted and
+ * inheritable ones, the low words first.
+ */
+export function capsetArguments({ effective, permitted, inheritable }: Capabilities): Uint8Array[] {
   const masks = [effective, permitted, inheritable];
   const halves = [0n, 32n].flatMap((shift) => masks.map((mask) => Number(mask >> shift & 0xffff_ffffn)));
-  return call("capset", integers(CAPABILITY_VERSION_3, 0), integers(...halves));
+  return [integers(CAPABILITY_VERSION_3, 0), integers(...halves)];
 }

@@ -2,9 +2,9 @@ import type { LimitStep, TaskContents } from "../../../plan/contents/contents_pl
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, remoteCall, words } from "../remote.ts";
 
-/** The coordinator's, which the tasks are born with. */
-export function compileOwnLimits(context: ContentsContext, steps: readonly LimitStep[]): RemoteCall[] {
-  return steps.map((step) => setLimit(context, { of: 0, name: "the coordinator" }, step));
+/** Those that the tasks are born with, of the caller or the process `of`. */
+export function compileOwnLimits(context: ContentsContext, steps: readonly LimitStep[], of = 0): RemoteCall[] {
+  return steps.map((step) => setLimit(context, { of, name: "the coordinator" }, step));
 }
 
 /** Limits come late: what a task already had may be more than they allow. */

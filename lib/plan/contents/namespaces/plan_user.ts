@@ -63,9 +63,11 @@ function checkMaps({ uids, gids }: UserNamespace, { host }: NamespaceQuestions):
 
 /** Whether the tasks can get into it. */
 function checkWays(questions: NamespaceQuestions): string[] {
-  const { newPidNamespace, rootIsSibling, host, held, sharesDescriptors, places } = questions;
+  const { newPidNamespace, rootIsSibling, host, held, sharesDescriptors, places, outerState } = questions;
   if (newPidNamespace) {
-    return rootIsSibling ? ["with a pid namespace in it, it cannot be restored with --restore-sibling"] : [];
+    return rootIsSibling && outerState.some(({ key }) => key === "loginUid")
+      ? ["its tasks have another login uid than cgrestore, which --restore-sibling cannot set"]
+      : [];
   }
   const threaded = [...held.threads.keys()].filter((tid) => !held.tasks.has(tid));
   return [

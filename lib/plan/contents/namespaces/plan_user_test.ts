@@ -18,6 +18,7 @@ const RANGES = [{ first: 0, outside: 100000, count: 1000 }];
 const USER: UserNamespace = { uids: RANGES, gids: RANGES };
 const ALL = [{ first: 0, outside: 0, count: 0xffff_ffff }];
 const HOST_USER = { uids: ALL, gids: ALL, largestSendBuffer: 1000, largestReceiveBuffer: 1000 };
+const NO_LOGIN = [{ key: "loginUid", file: "loginuid", value: 7 }] as const;
 const CAPABILITIES = new Set(["CAP_SETUID", "CAP_SETGID", "CAP_SYS_ADMIN"]);
 
 interface Setting {
@@ -82,8 +83,8 @@ Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
     ["groups that are not here", { host: { user: { ...HOST_USER, gids: [] } } }, [
       "user namespace: it has groups that this host does not have: see /proc/self/gid_map",
     ]],
-    ["a sibling with a pid namespace", { questions: { rootIsSibling: true } }, [
-      "user namespace: with a pid namespace in it, it cannot be restored with --restore-sibling",
+    ["a login that a sibling cannot set", { questions: { rootIsSibling: true, outerState: NO_LOGIN } }, [
+      "user namespace: its tasks have another login uid than cgrestore, which --restore-sibling cannot set",
     ]],
     ["a thread with a pid of this host", { threads: { 1: {}, 2: {} }, questions: { newPidNamespace: false } }, [
       "user namespace: thread 2 cannot have its tid in it: the tasks have no pid namespace of their own",
