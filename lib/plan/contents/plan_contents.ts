@@ -167,11 +167,11 @@ function planTasks(draft: Draft): Pick<ContentsPlan, "tasks" | "nullFile"> {
 /** When nothing more is added to the files. */
 function planOpenFiles(
   { questions: { contents, host }, files, problems }: Draft,
-  { mounts }: ContentsPlan["namespaces"],
+  { mounts, user }: ContentsPlan["namespaces"],
 ) {
   const firstDescriptor = 1 + [...contents.tables.values()].flat().reduce((most, { fd }) => Math.max(most, fd), 0);
   const openFiles = Math.max(files.count, mounts?.steps.length ?? 0);
-  checkOpenFiles(firstDescriptor + openFiles, { host, problems });
+  checkOpenFiles(firstDescriptor + openFiles + (user?.images.length ?? 0), { host, problems });
   return {
     firstDescriptor,
     openFiles,

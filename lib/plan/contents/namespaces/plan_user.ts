@@ -39,7 +39,7 @@ export function checkUser(user: UserNamespace, net: NetPlan | undefined, questio
   const { problems } = questions;
   const refuse = (what: string) => problems.push({ where: "user namespace", what });
   checkMaps(user, questions).forEach(refuse);
-  checkWays(questions).forEach(refuse);
+  checkWays(net, questions).forEach(refuse);
   checkOthers(net, questions).forEach(refuse);
   checkMounts(net, questions);
   checkIds(user, questions);
@@ -62,13 +62,9 @@ function checkMaps({ uids, gids }: UserNamespace, { host }: NamespaceQuestions):
 }
 
 /** Whether the tasks can get into it. */
-function checkWays(questions: NamespaceQuestions): string[] {
-  const { newPidNamespace, rootIsSibling, host, held, sharesDescriptors, places, outerState } = questions;
-  if (newPidNamespace) {
-    return rootIsSibling && outerState.some(({ key }) => key === "loginUid")
-      ? ["its tasks have another login uid than cgrestore, which --restore-sibling cannot set"]
-      : [];
-  }
+function checkWays(net: NetPlan | undefined, questions: NamespaceQuestions): string[] {
+  const { newPidNamespace, rootIsSibling, host, held, sharesDescriptors, places } = questions;
+  if (newPidNamespace) return rootIsSibling ? siblingProblems(net, questions) : [];
   const threaded = [...held.threads.keys()].filter((tid) => !held.tasks.has(tid));
   return [
     ...isAtLeast(host.kernel, JOINABLE) ? [] : ["Linux 5.8 or newer is needed where the tasks have no pid namespace"],
@@ -78,6 +74,19 @@ function checkWays(questions: NamespaceQuestions): string[] {
     ...sharesDescriptors && places !== undefined
       ? ["tasks share their descriptors, and have mounts, but no pid namespace of their own"]
       : [],
+  ];
+}
+
+/** A root task that begins it is nobody outside. */
+function siblingProblems(net: NetPlan | undefined, { joins, outerState }: NamespaceQuestions): string[] {
+  const joined = [...joins.map(({ kind }) => kind), ...net?.kind === "join" ? ["net" as const] : []];
+  return [
+    ...outerState.some(({ key }) => key === "loginUid")
+      ? ["its tasks have another login uid than cgrestore, which --restore-sibling cannot set"]
+      : [],
+    ...joined.map((kind) =>
+      `the ${kind} namespace is another one's, which --restore-sibling cannot enter from within it`
+    ),
   ];
 }
 

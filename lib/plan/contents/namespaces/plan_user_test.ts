@@ -86,6 +86,13 @@ Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
     ["a login that a sibling cannot set", { questions: { rootIsSibling: true, outerState: NO_LOGIN } }, [
       "user namespace: its tasks have another login uid than cgrestore, which --restore-sibling cannot set",
     ]],
+    ["namespaces of others", {
+      net: { kind: "join", fd: 7, key: "net", link: "" },
+      questions: { rootIsSibling: true, joins: [{ kind: "uts", path: "/ns/uts" }] },
+    }, [
+      "user namespace: the uts namespace is another one's, which --restore-sibling cannot enter from within it",
+      "user namespace: the net namespace is another one's, which --restore-sibling cannot enter from within it",
+    ]],
     ["a thread with a pid of this host", { threads: { 1: {}, 2: {} }, questions: { newPidNamespace: false } }, [
       "user namespace: thread 2 cannot have its tid in it: the tasks have no pid namespace of their own",
     ]],
