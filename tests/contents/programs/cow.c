@@ -128,12 +128,16 @@ PROGRAM(executed_child)
 	char *memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
 	MUST(memory == MAP_FAILED ? -1 : 0);
 	close(fd);
+	char mark[32];
+	snprintf(mark, sizeof(mark), "runs-%d", getpid());
+	close(MUST(open(path_of(mark), O_WRONLY | O_CREAT, 0600)));
 	while (!may_go())
 		sleep_ms(5);
 	CHECK(memcmp(memory, "\177ELF", 4) == 0);
 	end_child();
 }
 
+/* It runs the program when this returns. */
 static pid_t execute_as(int number, const char *path)
 {
 	pid_t child = fork_as(number);
@@ -141,6 +145,10 @@ static pid_t execute_as(int number, const char *path)
 		char *arguments[] = {"holder", "executed_child", (char *)directory, NULL};
 		MUST(execv(path, arguments));
 	}
+	char mark[32];
+	snprintf(mark, sizeof(mark), "runs-%d", child);
+	while (access(path_of(mark), F_OK) != 0)
+		sleep_ms(1);
 	return child;
 }
 
@@ -151,7 +159,6 @@ PROGRAM(executed)
 	snprintf(command, sizeof(command), "cp /proc/%d/exe %s", getpid(), path_of("copy"));
 	MUST(system(command) == 0 ? 0 : -1);
 	pid_t again = execute_as(1, "/proc/self/exe"), other = execute_as(2, path_of("copy"));
-	sleep_ms(200);
 	ready_and_wait();
 	join_child(again);
 	join_child(other);
@@ -180,7 +187,8 @@ PROGRAM(adopted)
 		CHECK(memory[PAGE] == 5 && getsid(0) == getppid() + 2);
 		end_child();
 	}
-	sleep_ms(200);
+	siginfo_t info;
+	MUST(waitid(P_PID, leader, &info, WEXITED | WNOWAIT));
 	ready_and_wait();
 	join_child(sharer);
 	join_child(leader);

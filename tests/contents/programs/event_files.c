@@ -15,14 +15,19 @@ PROGRAM(eventfds)
 	int flagged = MUST(eventfd(UINT32_MAX, EFD_NONBLOCK));
 	MUST(fcntl(flagged, F_SETFL, O_APPEND | O_NONBLOCK));
 	int copy = MUST(fcntl(small, F_DUPFD, 50));
+	int started[2];
+	char byte;
+	MUST(pipe(started));
 	pid_t child = fork_as(1);
 	if (child == 0) {
 		uint64_t found;
 		CHECK(read(empty, &found, sizeof(found)) == -1 && errno == EAGAIN);
 		fcntl(empty, F_SETFL, 0);
+		MUST(write(started[1], "s", 1));
 		CHECK(read(empty, &found, sizeof(found)) == sizeof(found) && found == 5);
 		end_child();
 	}
+	MUST(read(started[0], &byte, 1));
 	ready_and_wait();
 
 	CHECK(read(copy, &value, sizeof(value)) == sizeof(value) && value == 7);
@@ -32,7 +37,6 @@ PROGRAM(eventfds)
 	CHECK(read(flagged, &value, sizeof(value)) == -1 && errno == EAGAIN);
 	CHECK(fcntl(empty, F_GETFD) == FD_CLOEXEC);
 	value = 5;
-	sleep_ms(100);
 	CHECK(write(empty, &value, sizeof(value)) == sizeof(value));
 	join_child(child);
 }
@@ -257,7 +261,7 @@ PROGRAM(signalfds)
 	CHECK(read(other, &info, sizeof(info)) == sizeof(info) && info.ssi_signo == SIGUSR2);
 	kill(getpid(), 64);
 	struct epoll_event event;
-	CHECK(epoll_wait(epoll, &event, 1, 1000) == 1);
+	CHECK(epoll_wait(epoll, &event, 1, 10000) == 1);
 	struct pollfd poll_none = {none, POLLIN, 0};
 	CHECK(poll(&poll_none, 1, 0) == 0);
 	kill(child, SIGUSR2);
@@ -312,7 +316,8 @@ PROGRAM(timerfds)
 	int read_once = make_timer(CLOCK_MONOTONIC, TFD_NONBLOCK, soon, 0);
 	int epoll = MUST(epoll_create1(0));
 	watch(epoll, expired, EPOLLIN, 1);
-	int later = make_timer(CLOCK_MONOTONIC, 0, (struct itimerspec){{0, 0}, {2, 500000000}}, 0);
+	/* Not before it has been looked at once more. */
+	int later = make_timer(CLOCK_MONOTONIC, 0, (struct itimerspec){{0, 0}, {8, 0}}, 0);
 	watch(epoll, later, EPOLLIN | EPOLLET, 2);
 	sleep_ms(30);
 	MUST(ticks_of(read_once) == 1 ? 0 : -1);
@@ -332,7 +337,7 @@ PROGRAM(timerfds)
 	CHECK(ticks_of(read_once) == 0);
 	CHECK(ticks_of(counted) == 1 && has_left(counted, 2000));
 	struct epoll_event event;
-	CHECK(epoll_wait(epoll, &event, 1, 9000) == 1 && event.data.u64 == 2);
+	CHECK(epoll_wait(epoll, &event, 1, 20000) == 1 && event.data.u64 == 2);
 	CHECK(ticks_of(later) == 1);
 	/* Nothing has changed the clock since. */
 	times = (struct itimerspec){{0, 0}, {0, 1000000}};

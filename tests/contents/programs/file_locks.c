@@ -35,9 +35,10 @@ static bool is_free(int fd, off_t start)
 PROGRAM(posix_locks)
 {
 	int fd = open_file("data", O_RDWR);
-	int started[2];
+	int started[2], looked[2];
 	char byte;
 	MUST(pipe(started));
+	MUST(pipe(looked));
 	lock_range(fd, F_SETLK, F_WRLCK, 0, 10);
 	lock_range(fd, F_SETLK, F_RDLCK, 10, 10);
 	lock_range(fd, F_SETLK, F_RDLCK, 100, 1);
@@ -57,7 +58,7 @@ PROGRAM(posix_locks)
 		CHECK(fcntl(own, F_GETLK, &lock) == 0 && lock.l_type == F_WRLCK && lock.l_pid == getppid());
 		CHECK(fcntl(own, F_SETLK, &lock) == -1 && (errno == EAGAIN || errno == EACCES));
 		CHECK(write(started[1], "t", 1) == 1);
-		sleep_ms(500);
+		CHECK(read(looked[0], &byte, 1) == 1);
 		end_child();
 	}
 	MUST(read(started[0], &byte, 1));
@@ -79,6 +80,7 @@ PROGRAM(posix_locks)
 	close(reader);
 	reader = open_file("second", O_RDWR);
 	CHECK(is_free(reader, 1000));
+	CHECK(write(looked[1], "l", 1) == 1);
 	join_child(child);
 }
 
@@ -90,9 +92,10 @@ PROGRAM(flocks)
 	int exclusive = open_file("exclusive", O_RDWR);
 	int copy = MUST(dup(exclusive));
 	int given = open_file("given", O_WRONLY);
-	int started[2];
+	int started[2], looked[2];
 	char byte;
 	MUST(pipe(started));
+	MUST(pipe(looked));
 	MUST(flock(shared, LOCK_SH));
 	MUST(flock(same, LOCK_SH));
 	MUST(flock(exclusive, LOCK_EX));
@@ -104,9 +107,7 @@ PROGRAM(flocks)
 		close(same);
 		close(copy);
 		MUST(write(started[1], "s", 1));
-		while (!may_go())
-			sleep_ms(5);
-		sleep_ms(500);
+		CHECK(read(looked[0], &byte, 1) == 1);
 		CHECK(flock(given, LOCK_UN) == 0);
 		end_child();
 	}
@@ -128,6 +129,7 @@ PROGRAM(flocks)
 	CHECK(flock(copy, LOCK_UN) == 0 && flock(other, LOCK_SH | LOCK_NB) == 0);
 	other = open_file("given", O_RDONLY);
 	CHECK(flock(other, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK);
+	CHECK(write(looked[1], "l", 1) == 1);
 	join_child(child);
 	CHECK(flock(other, LOCK_SH | LOCK_NB) == 0);
 }
@@ -142,15 +144,19 @@ PROGRAM(ofd_locks)
 	lock_range(first, F_OFD_SETLK, F_RDLCK, 200, 100);
 	lock_range(second, F_OFD_SETLK, F_RDLCK, 250, 0);
 	lock_range(inherited, F_OFD_SETLK, F_WRLCK, 0, 0);
+	int started[2], looked[2];
+	char byte;
+	MUST(pipe(started));
+	MUST(pipe(looked));
 	pid_t child = fork_as(1);
 	if (child == 0) {
 		close(first);
-		while (!may_go())
-			sleep_ms(5);
-		sleep_ms(500);
+		MUST(write(started[1], "s", 1));
+		CHECK(read(looked[0], &byte, 1) == 1);
 		lock_range(inherited, F_OFD_SETLK, F_UNLCK, 0, 0);
 		end_child();
 	}
+	MUST(read(started[0], &byte, 1));
 	ready_and_wait();
 
 	int other = open_file("data", O_RDWR);
@@ -166,6 +172,7 @@ PROGRAM(ofd_locks)
 	CHECK(is_free(other, 50) && meets(other, 5000, F_RDLCK, 250, 0, -1));
 	other = open_file("inherited", O_RDWR);
 	CHECK(meets(other, 0, F_WRLCK, 0, 0, -1));
+	CHECK(write(looked[1], "l", 1) == 1);
 	join_child(child);
 	CHECK(is_free(other, 0));
 }

@@ -71,15 +71,19 @@ PROGRAM(inotify_watches)
 		;
 	int other = MUST(inotify_init1(IN_NONBLOCK));
 	MUST(inotify_add_watch(other, file, IN_ALL_EVENTS));
+	int started[2], orders[2];
+	char byte;
+	MUST(pipe(started));
+	MUST(pipe(orders));
 	pid_t child = fork_as(1);
 	if (child == 0) {
 		close(other);
-		while (!may_go())
-			sleep_ms(5);
-		sleep_ms(300);
+		MUST(write(started[1], "s", 1));
+		CHECK(read(orders[0], &byte, 1) == 1);
 		close(MUST(open(file, O_RDONLY)));
 		end_child();
 	}
+	MUST(read(started[0], &byte, 1));
 	ready_and_wait();
 
 	EXPECT_EVENTS(fd, "");
@@ -102,6 +106,7 @@ PROGRAM(inotify_watches)
 	CHECK(inotify_add_watch(fd, folder, IN_DELETE) == 10);
 	CHECK(inotify_add_watch(empty, folder, IN_DELETE) == 1);
 	CHECK((fcntl(empty, F_GETFL) & O_NONBLOCK) == 0);
+	CHECK(write(orders[1], "o", 1) == 1);
 	join_child(child);
 	EXPECT_EVENTS(other, "1:OPEN 1:CLOSE");
 }

@@ -25,19 +25,19 @@ static void wait_by_read(void)
 
 static void wait_by_nanosleep(void)
 {
-	struct timespec before, after, left = {1, 0};
+	struct timespec before, after, left = {2, 0};
 	clock_gettime(CLOCK_MONOTONIC, &before);
 	while (nanosleep(&left, &left) == -1)
 		CHECK(errno == EINTR);
 	clock_gettime(CLOCK_MONOTONIC, &after);
-	CHECK(after.tv_sec - before.tv_sec >= 1 || after.tv_nsec >= before.tv_nsec);
+	CHECK(after.tv_sec - before.tv_sec > 2 || (after.tv_sec - before.tv_sec == 2 && after.tv_nsec >= before.tv_nsec));
 }
 
 static void wait_by_absolute_sleep(void)
 {
 	struct timespec end, after;
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += 1;
+	end.tv_sec += 2;
 	CHECK(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == 0);
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	CHECK(after.tv_sec >= end.tv_sec);
@@ -85,7 +85,7 @@ static void wait_by_select_with_timeout(void)
 static void wait_by_futex(void)
 {
 	static uint32_t word = 1;
-	struct timespec timeout = {0, 900000000};
+	struct timespec timeout = {2, 0};
 	long result;
 	while ((result = syscall(SYS_futex, &word, FUTEX_WAIT, 1, &timeout, NULL, 0)) == -1 && errno == EINTR)
 		;
@@ -250,6 +250,9 @@ static pid_t start(int number)
 		close(ends[1]);
 		close(out);
 		waits[number].body();
+		/* What has waited for a time may be looked at afterwards. */
+		while (!may_go())
+			sleep_ms(5);
 		end_child();
 	}
 	close(ends[0]);

@@ -156,10 +156,12 @@ PROGRAM(robust_mutexes)
 		read(orders[0], &order, 1);
 		end_child();
 	}
-	while (pthread_mutex_trylock(of_child) == 0) {
-		pthread_mutex_unlock(of_child);
-		sleep_ms(5);
-	}
+	pthread_mutex_t *const mutexes[] = {of_thread, of_child};
+	for (int i = 0; i < 2; i++)
+		while (pthread_mutex_trylock(mutexes[i]) == 0) {
+			pthread_mutex_unlock(mutexes[i]);
+			sleep_ms(5);
+		}
 	ready_and_wait();
 
 	CHECK(pthread_mutex_trylock(of_thread) == EBUSY && pthread_mutex_trylock(of_child) == EBUSY);
