@@ -13,6 +13,9 @@
 /* linux/icmp.h, which does not go with net/if.h */
 #define ICMP_FILTER 1
 
+/* Milliseconds until something has come that is on its way: the kernel may have other things to do first. */
+enum { PATIENCE = 10000 };
+
 /* A socket that shares what `name` says (0: nothing) while it is bound. */
 static int sharing(int type, const char *text, int port, int name)
 {
@@ -34,7 +37,7 @@ static bool serves(int listener, const char *text)
 	char byte = 0;
 	bool works = connect(client, &address.any, size_of(&address)) == 0;
 	struct pollfd waiting = {.fd = listener, .events = POLLIN};
-	works = works && poll(&waiting, 1, 1000) == 1;
+	works = works && poll(&waiting, 1, PATIENCE) == 1;
 	int server = works ? accept(listener, NULL, NULL) : -1;
 	works = works && server != -1;
 	works = works && write(client, "c", 1) == 1 && read(server, &byte, 1) == 1 && byte == 'c';
@@ -113,6 +116,13 @@ PROGRAM(tcp_unconnected)
 	CHECK(fcntl(fresh6, F_GETFL) == (O_RDWR | O_NONBLOCK));
 }
 
+/* Waits until something has come to one of three sockets. */
+static bool await_any(const int *fds)
+{
+	struct pollfd waiting[] = {{fds[0], POLLIN, 0}, {fds[1], POLLIN, 0}, {fds[2], POLLIN, 0}};
+	return poll(waiting, 3, PATIENCE) > 0;
+}
+
 /* Listening at one port with several sockets: what allowed it may have been taken back. */
 PROGRAM(tcp_reuseport)
 {
@@ -137,6 +147,7 @@ PROGRAM(tcp_reuseport)
 	for (int i = 0; i < 60; i++) {
 		int client = MUST(socket(AF_INET6, SOCK_STREAM, 0));
 		MUST(connect(client, &server.any, size_of(&server)));
+		CHECK(await_any(v6));
 		for (int j = 0; j < 3; j++) {
 			int connection = accept(v6[j], NULL, NULL);
 			served[j] += connection != -1;
@@ -155,7 +166,7 @@ static bool reaches(int from, int receiver, const union address *to)
 	bool sent = to == NULL ? send(from, "datagram", 8, 0) == 8
 			       : sendto(from, "datagram", 8, 0, &to->any, size_of(to)) == 8;
 	struct pollfd waiting = {.fd = receiver, .events = POLLIN};
-	return sent && poll(&waiting, 1, 1000) == 1 && recv(receiver, text, 8, MSG_DONTWAIT) == 8 &&
+	return sent && poll(&waiting, 1, PATIENCE) == 1 && recv(receiver, text, 8, MSG_DONTWAIT) == 8 &&
 	       memcmp(text, "datagram", 8) == 0;
 }
 
@@ -235,6 +246,7 @@ PROGRAM(udp_reuseport)
 	for (int i = 0; i < 60; i++) {
 		int sender = MUST(socket(AF_INET, SOCK_DGRAM, 0));
 		MUST(sendto(sender, "x", 1, 0, &address.any, size_of(&address)));
+		CHECK(await_any(group));
 		for (int j = 0; j < 3; j++)
 			received[j] += recv(group[j], &byte, 1, 0) == 1;
 		close(sender);

@@ -3,6 +3,7 @@
 #include <linux/netlink.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/un.h>
@@ -49,6 +50,9 @@ static const char *const FILTERS =
 	"(nft list ruleset; iptables-legacy-save; ip6tables-legacy-save) |"
 	"sed -E '/^#/d; s/\\[[0-9:]+\\]//; s/(packets|bytes) [0-9]+//g'";
 
+/* While the kernel finds out whether a device has been connected, and whether anybody else has its addresses. */
+#define IS_SETTLING "ip addr | grep -q -e tentative -e NO-CARRIER"
+
 /* Notes what a command says of the net namespace, waits, and tells the difference. */
 static void ready_with(const char *command)
 {
@@ -56,8 +60,8 @@ static void ready_with(const char *command)
 	output_of(command, &before);
 	ready_and_wait();
 	bool is_same = false;
-	/* It takes the kernel a while to find that a device has been connected, and that nobody else has its addresses. */
-	for (int tries = 0; tries < 25 && !is_same; tries++) {
+	/* Five seconds, and up to a minute for what the kernel has begun. */
+	for (int tries = 0; !is_same && (tries < 25 || (tries < 300 && system(IS_SETTLING) == 0)); tries++) {
 		sleep_ms(tries == 0 ? 0 : 200);
 		output_of(command, &after);
 		is_same = strcmp(before.bytes, after.bytes) == 0;
@@ -97,7 +101,8 @@ static struct sockaddr_un abstract(const char *name)
 static bool receives(int fd, const char *text)
 {
 	char found[100] = "";
-	return recv(fd, found, sizeof(found), MSG_DONTWAIT) == (ssize_t)strlen(text) && strcmp(found, text) == 0;
+	struct pollfd waiting = {fd, POLLIN, 0};
+	return poll(&waiting, 1, 5000) == 1 && recv(fd, found, sizeof(found), MSG_DONTWAIT) == (ssize_t)strlen(text) && strcmp(found, text) == 0;
 }
 
 static void wait_up_to(int fd, int seconds)
@@ -195,7 +200,6 @@ PROGRAM(net_connection)
 
 	CHECK(receives(server, "before"));
 	CHECK(send(server, "after", 5, 0) == 5);
-	sleep_ms(100);
 	CHECK(receives(client, "after"));
 	close_at_once(client);
 	close_at_once(server);
@@ -343,7 +347,7 @@ static void run_in(int descriptor, const char *commands)
 /* The kernel asks whether anybody else has an address, once a device has been found to be connected. */
 static void await_addresses(void)
 {
-	run("while ip addr | grep -q -e tentative -e NO-CARRIER; do sleep 0.1; done");
+	run("while " IS_SETTLING "; do sleep 0.1; done");
 }
 
 /*

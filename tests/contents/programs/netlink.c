@@ -41,7 +41,7 @@ static bool receives(int fd, uint32_t from)
 	struct sockaddr_nl sender = {0};
 	socklen_t size = sizeof(sender);
 	struct pollfd waiting = {.fd = fd, .events = POLLIN};
-	return poll(&waiting, 1, 1000) == 1 &&
+	return poll(&waiting, 1, 10000) == 1 &&
 	       recvfrom(fd, text, sizeof(text), 0, (struct sockaddr *)&sender, &size) == sizeof(struct nlmsghdr) &&
 	       sender.nl_pid == from;
 }

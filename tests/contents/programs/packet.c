@@ -92,7 +92,7 @@ PROGRAM(packet_sockets)
 	char text[8] = "";
 	CHECK(sendto(sender, "a packet", 8, 0, (struct sockaddr *)&to, sizeof(to)) == 8);
 	struct pollfd waiting = {.fd = cooked, .events = POLLIN};
-	CHECK(poll(&waiting, 1, 1000) == 1 && recv(cooked, text, 8, 0) == 8 && memcmp(text, "a packet", 8) == 0);
+	CHECK(poll(&waiting, 1, 10000) == 1 && recv(cooked, text, 8, 0) == 8 && memcmp(text, "a packet", 8) == 0);
 }
 
 /* Rings that are mapped, in a task that makes others. */
@@ -121,7 +121,7 @@ PROGRAM(packet_rings)
 				 .sll_ifindex = if_nametoindex("lo"), .sll_halen = 6};
 	CHECK(sendto(sender, "in a ring", 9, 0, (struct sockaddr *)&to, sizeof(to)) == 9);
 	struct pollfd waiting = {.fd = fd, .events = POLLIN};
-	CHECK(poll(&waiting, 1, 1000) == 1 && frame->tp_status & TP_STATUS_USER);
+	CHECK(poll(&waiting, 1, 10000) == 1 && frame->tp_status & TP_STATUS_USER);
 	CHECK(memcmp((char *)frame + frame->tp_net, "in a ring", 9) == 0);
 	join_child(child);
 }

@@ -135,7 +135,7 @@ PROGRAM(server)
 		join_child(clients[i]);
 	int fd = dial((struct sockaddr *)&address, sizeof(address));
 	CHECK(write(fd, "new\n", 4) == 4 && answers(fd, "new\n"));
-	for (int waited = 0; waited < 400 && __atomic_load_n(&ticks, __ATOMIC_RELAXED) <= before + 2; waited++)
+	for (int waited = 0; waited < 2000 && __atomic_load_n(&ticks, __ATOMIC_RELAXED) <= before + 2; waited++)
 		sleep_ms(5);
 	CHECK(__atomic_load_n(&ticks, __ATOMIC_RELAXED) > before + 2);
 	CHECK(write(stop, &(uint64_t){1}, 8) == 8 && pthread_join(thread, NULL) == 0);

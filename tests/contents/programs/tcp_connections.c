@@ -3,6 +3,9 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 
+/* Milliseconds for what is on its way: lost packets are sent again after twice the time that has passed already. */
+enum { PATIENCE = 15000 };
+
 /* The two sides of a connection within the tree of tasks. */
 struct pair {
 	int client, server;
@@ -61,7 +64,7 @@ static bool read_pattern(int fd, size_t from, size_t to)
 	while (from < to) {
 		size_t most = to - from < sizeof(bytes) ? to - from : sizeof(bytes);
 		struct pollfd waiting = {.fd = fd, .events = POLLIN};
-		if (poll(&waiting, 1, 5000) != 1)
+		if (poll(&waiting, 1, PATIENCE) != 1)
 			return false;
 		ssize_t count = read(fd, bytes, most);
 		if (count <= 0)
@@ -79,7 +82,7 @@ static bool talks(int from, int to, const char *text)
 	char found[64] = "";
 	size_t length = strlen(text);
 	struct pollfd waiting = {.fd = to, .events = POLLIN};
-	return send(from, text, length, MSG_NOSIGNAL) == (ssize_t)length && poll(&waiting, 1, 5000) == 1 &&
+	return send(from, text, length, MSG_NOSIGNAL) == (ssize_t)length && poll(&waiting, 1, PATIENCE) == 1 &&
 	       recv(to, found, length, MSG_WAITALL) == (ssize_t)length && memcmp(found, text, length) == 0;
 }
 
@@ -87,7 +90,7 @@ static bool is_at_end(int fd)
 {
 	char byte;
 	struct pollfd waiting = {.fd = fd, .events = POLLIN};
-	return poll(&waiting, 1, 5000) == 1 && recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+	return poll(&waiting, 1, PATIENCE) == 1 && recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
 }
 
 static int state_of(int fd)
@@ -101,7 +104,7 @@ static int state_of(int fd)
 /* States change a little after the call that makes them change. */
 static bool gets_to(int fd, int state)
 {
-	for (int i = 0; i < 200 && state_of(fd) != state; i++)
+	for (int i = 0; i < PATIENCE / 5 && state_of(fd) != state; i++)
 		sleep_ms(5);
 	return state_of(fd) == state;
 }
@@ -345,7 +348,7 @@ PROGRAM(tcp_syn_sent)
 	ready_and_wait();
 
 	struct pollfd waiting = {.fd = listener, .events = POLLIN};
-	CHECK(poll(&waiting, 1, 5000) == 1);
+	CHECK(poll(&waiting, 1, PATIENCE) == 1);
 	int server = accept(listener, NULL, NULL);
 	CHECK(server != -1 && fcntl(asking[2], F_GETFL) == O_RDWR);
 	union address other = peer_of(server);
