@@ -43,5 +43,8 @@ int emulate_terminal(char **command)
 		if (ends[1].revents != 0 && !pass_on(master, 1))
 			ends[1].fd = -1;
 	} while (waitpid(child, &status, WNOHANG) == 0);
+	/* What it has written last. */
+	while (ends[1].fd != -1 && poll(&ends[1], 1, 0) > 0 && pass_on(master, 1))
+		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -67,12 +67,25 @@ static void make_raw(int fd)
 	MUST(tcsetattr(fd, TCSANOW, &mode));
 }
 
-/* Whether exactly these bytes can be read by one read. */
+/* Whether these bytes can be read, and no others with the last of them: echoes come one by one. */
 static bool reads(int fd, const char *expected)
 {
 	char text[256];
-	ssize_t length = read(fd, text, sizeof(text));
-	return length == (ssize_t)strlen(expected) && memcmp(text, expected, length) == 0;
+	size_t length = 0, wanted = strlen(expected);
+	while (length < wanted) {
+		ssize_t count = read(fd, text + length, sizeof(text) - length);
+		if (count <= 0)
+			return false;
+		length += count;
+	}
+	return length == wanted && memcmp(text, expected, length) == 0;
+}
+
+/* Waits until so many bytes can be read: the kernel passes them on some time after they were written. */
+static void await_bytes(int fd, int count)
+{
+	for (int there = 0; there < count; sleep_ms(1))
+		MUST(ioctl(fd, FIONREAD, &there));
 }
 
 static bool passes(int from, int to, const char *text)
@@ -193,8 +206,9 @@ PROGRAM(pty_queues)
 	MUST(tcgetattr(lines_slave, &mode));
 	mode.c_cc[VEOL] = ';';
 	MUST(tcsetattr(lines_slave, TCSANOW, &mode));
+	const char *echo = "one\r\ntwo^\b^C;thr^\b^Dee";
 	MUST(write(lines, "one\ntwo\026\003;thr\026\004ee\004", 18));
-	sleep_ms(20);
+	await_bytes(lines, strlen(echo));
 	MUST(write(lines_slave, "out\n", 4));
 	int packets = open_master(2), packets_slave = open_slave(packets, O_RDWR), on = 1;
 	make_raw(packets_slave);
@@ -295,7 +309,7 @@ static void count(int number)
 
 static void wait_for_signal(int number)
 {
-	for (int tries = 0; caught[number] == 0 && tries < 1000; tries++)
+	for (int tries = 0; caught[number] == 0 && tries < 20000; tries++)
 		sleep_ms(5);
 }
 
@@ -570,7 +584,7 @@ static bool shows(int master, const char *text)
 	static char shown[1 << 16];
 	static int length;
 	MUST(fcntl(master, F_SETFL, O_NONBLOCK));
-	for (int tries = 0; tries < 1000; tries++, sleep_ms(5)) {
+	for (int tries = 0; tries < 12000; tries++, sleep_ms(5)) {
 		ssize_t count = read(master, shown + length, sizeof(shown) - 1 - length);
 		length += count > 0 ? count : 0;
 		shown[length] = 0;
