@@ -1,14 +1,13 @@
 /** Containers of runc, and of crun, podman's runtime, which restore them through cgrestore instead of CRIU. */
-import { criuPath } from "../support/skip.ts";
 import { runProgram } from "./support/live_tree.ts";
-import { restoreAndFinish, testContainer } from "./support/test_container.ts";
+import { finishWithCriu, restoreAndFinish, testContainer } from "./support/test_container.ts";
 
 for (const runtime of ["runc", "crun"] as const) {
   for (const hasTerminal of [false, true]) {
     const name = `a container of ${runtime} with ${hasTerminal ? "a terminal" : "pipes"}`;
     testContainer(name, { runtime, hasTerminal }, async (container) => {
       await restoreAndFinish(container, await container.cgrestore());
-      await restoreAndFinish(container, criuPath());
+      await finishWithCriu(container);
     });
   }
 }
@@ -19,6 +18,6 @@ for (const hasTerminal of [false, true]) {
     await restoreAndFinish(container, await container.cgrestore());
     // CRIU opens some of the images as a user inside.
     await runProgram(["chmod", "-R", "a+rX", `${container.directory}/images`]);
-    await restoreAndFinish(container, criuPath());
+    await finishWithCriu(container);
   });
 }

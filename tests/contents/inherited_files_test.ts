@@ -3,6 +3,7 @@ import { deepEqual as assertEquals, equal as assertEqual, match as assertMatch }
 import { cgrestoreCommand, type Run } from "../support/run_cgrestore.ts";
 import { criuPath, requires } from "../support/skip.ts";
 import { LiveTree } from "./support/live_tree.ts";
+import { tryCriu } from "./support/try_criu.ts";
 
 /** A program that holds files which are to be provided, dumped. */
 interface Dumped {
@@ -15,18 +16,22 @@ interface Dumped {
 }
 
 test("files, pipes, memfds and FIFOs that are provided take the place of those that were dumped", async (dumped) => {
-  for (const [name, command] of Object.entries({ cgrestore: ours(dumped), criu: theirs(dumped) })) {
-    const { tree } = dumped;
-    using tubes = await provide(tree);
-    const { code, err } = await runWithFiles(command, dumped.redirections);
-    assertEqual(err, "", name);
-    assertEqual(code, 0, name);
-    if (name === "cgrestore") assertEquals(linksOf(tree.root), linksTo(tree.directory));
-    assertEqual(await tree.finish(), "ok", name);
-    assertEquals(tubes.read(), ["through the pipe", "into the FIFO"], name);
-    await tree.kill();
-  }
+  const { tree } = dumped;
+  await expectProvided(ours(dumped), dumped, () => assertEquals(linksOf(tree.root), linksTo(tree.directory)));
+  await tryCriu(() => expectProvided(theirs(dumped), dumped), () => tree.kill());
 });
+
+async function expectProvided(command: readonly string[], dumped: Dumped, look = () => {}): Promise<void> {
+  const { tree } = dumped;
+  using tubes = await provide(tree);
+  const { code, err } = await runWithFiles(command, dumped.redirections);
+  assertEqual(err, "", command[0]);
+  assertEqual(code, 0, command[0]);
+  look();
+  assertEqual(await tree.finish(), "ok", command[0]);
+  assertEquals(tubes.read(), ["through the pipe", "into the FIFO"], command[0]);
+  await tree.kill();
+}
 
 test("an external file is needed", async (dumped) => {
   const isNeeded = (option: string) => option !== "--inherit-fd" && !option.includes("]:file[");

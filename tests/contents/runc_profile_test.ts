@@ -1,9 +1,9 @@
 /** A container under a profile of AppArmor, as the engines that people use put theirs. */
 import { equal as assertEqual } from "node:assert/strict";
-import { criuPath, requires } from "../support/skip.ts";
+import { requires } from "../support/skip.ts";
 import { Container } from "./support/container.ts";
 import { OwnProfiles, profileOf } from "./support/own_profiles.ts";
-import { needsOf, restoreAndFinish, WITH_PIPES } from "./support/test_container.ts";
+import { finishWithCriu, needsOf, restoreAndFinish, WITH_PIPES } from "./support/test_container.ts";
 
 const PROFILE = "cgrestore-test-container";
 /** What such profiles allow: no mounts, no settings of the kernel, and signals and tracing among themselves only. */
@@ -30,6 +30,6 @@ Deno.test({
     assertEqual(profileOf((await container.state()).pid), PROFILE);
     await container.remove();
     await restoreAndFinish(container, cgrestore);
-    await restoreAndFinish(container, criuPath());
+    await finishWithCriu(container);
   },
 });

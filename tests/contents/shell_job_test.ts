@@ -5,6 +5,7 @@ import { compileHolder } from "./support/compile_holder.ts";
 import { compareTrees, type TreeDescription } from "./support/describe_tree.ts";
 import { EmulatedTerminal } from "./support/emulated_terminal.ts";
 import { LiveTree } from "./support/live_tree.ts";
+import { tryCriu } from "./support/try_criu.ts";
 
 /** A job that was dumped on a terminal that is gone by now. */
 async function dumpJob(tree: LiveTree, program = "shell_job"): Promise<{ images: string; before: TreeDescription }> {
@@ -35,8 +36,9 @@ for (const program of ["shell_job", "shell_job_openings"]) {
   test(`${program}: a job goes on in another terminal, in its foreground`, async (tree) => {
     const { images, before } = await dumpJob(tree, program);
     await using terminal = await EmulatedTerminal.start(restoreCommand(images));
-    const beforeGo = () => {
-      const differences = [...compareTrees(before, tree.describe())].filter(([key]) => !OTHER_SHELL.test(key));
+    const beforeGo = async () => {
+      const after = await tree.describeWaiting(before);
+      const differences = [...compareTrees(before, after)].filter(([key]) => !OTHER_SHELL.test(key));
       assertEquals(differences, []);
     };
     assertEqual(await talk(tree, terminal, { beforeGo }), 7);
@@ -46,8 +48,11 @@ for (const program of ["shell_job", "shell_job_openings"]) {
 test("shell_job: as CRIU restores it", async (tree) => {
   const { images } = await dumpJob(tree);
   const command = [criuPath(), "restore", "-D", images, "--shell-job", "-o", "restore.log", "-v4"];
-  await using terminal = await EmulatedTerminal.start(command);
-  assertEqual(await talk(tree, terminal, {}), 0);
+  await tryCriu(async () => {
+    await tree.putDirectoryBack();
+    await using terminal = await EmulatedTerminal.start(command);
+    assertEqual(await talk(tree, terminal, {}), 0);
+  }, () => tree.kill());
 });
 
 test("shell_job: a shell stops and continues it as any other job", async (tree) => {
@@ -103,10 +108,10 @@ function restoreCommand(images: string): string[] {
 async function talk(
   tree: LiveTree,
   terminal: EmulatedTerminal,
-  { beforeGo }: { readonly beforeGo?: () => void },
+  { beforeGo }: { readonly beforeGo?: () => Promise<void> },
 ): Promise<number> {
   await tree.runs();
-  beforeGo?.();
+  await beforeGo?.();
   await tree.letGo();
   await terminal.shows("runs");
   await terminal.type("hello\n");

@@ -1,8 +1,9 @@
 /** Tests with a container. */
 import { equal as assertEqual } from "node:assert/strict";
 import { waitUntil } from "../../support/kernel_state.ts";
-import { type Requirement, requires } from "../../support/skip.ts";
+import { criuPath, type Requirement, requires } from "../../support/skip.ts";
 import { Container, type ContainerOptions } from "./container.ts";
+import { tryCriu } from "./try_criu.ts";
 
 /** Containers of runc. */
 export const WITH_PIPES: ContainerOptions = { runtime: "runc", hasTerminal: false };
@@ -47,4 +48,9 @@ export async function restoreAndFinish(container: Container, criu: string): Prom
   assertEqual(await container.finish(), "ok");
   await waitUntil(() => /after/.test(container.output), `it has not written on: ${container.output}`);
   await container.remove();
+}
+
+/** The same by CRIU. */
+export async function finishWithCriu(container: Container): Promise<void> {
+  await tryCriu(() => restoreAndFinish(container, criuPath()), () => container.remove());
 }

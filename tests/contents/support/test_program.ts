@@ -10,6 +10,7 @@ import { OwnBridge } from "./own_bridge.ts";
 import { OwnNetwork } from "./own_network.ts";
 import { OwnProfiles } from "./own_profiles.ts";
 import { SharedMounts } from "./shared_mounts.ts";
+import { tryCriu } from "./try_criu.ts";
 
 export interface ProgramTest {
   /** A program of `tests/contents/programs`, unless there is a `command`. */
@@ -100,12 +101,6 @@ export function testProgram(test: ProgramTest): void {
       // Whatever has failed, the next step finds the pids free.
       const step = (name: string, run: () => Promise<void>) =>
         t.step(name, () => run().finally(() => tree.kill()).finally(awaitOuterDevices));
-      /** CRIU does not succeed each time with what it can restore: three failures tell that it cannot. */
-      const again = <T>(run: () => Promise<T>) => async () => {
-        await tree.kill();
-        await awaitOuterDevices();
-        return await run();
-      };
       const common = [...test.restore ?? [], ...inDirectory?.restore ?? []];
       const options = [...common, ...test.cgrestore ?? []];
       const restore = (options: readonly string[]) => (
@@ -136,9 +131,8 @@ export function testProgram(test: ProgramTest): void {
       });
       await step("not more differences than CRIU", async () => {
         const differences = () => differencesOfCriu(tree, { images, before, test, options: common });
-        const theirs = test.criuFails === undefined
-          ? await differences().catch(again(differences)).catch(again(differences))
-          : new Map();
+        const reset = () => tree.kill().then(awaitOuterDevices);
+        const theirs = test.criuFails === undefined ? await tryCriu(differences, reset) : new Map();
         const more = [...ours].filter(([key, difference]) => (
           !theirs.has(key) && !test.mayDiffer?.test(key) && !DUMPED_CODE.test(difference)
         ));
