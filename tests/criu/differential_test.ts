@@ -99,11 +99,9 @@ function buildScript(places: Places, buildTree: Case["buildTree"]): TreeScript {
   return tree;
 }
 
-/** Waits a second for hierarchies to end: the kernel takes its time after the last mount is gone. */
+/** Waits for hierarchies to end: the kernel takes its time after the last mount is gone. */
 async function hierarchiesEnd(id: string, { hierarchies }: Traces): Promise<void> {
-  for (let tries = 0; tries < 100 && describeTraces(id, []).hierarchies.length > hierarchies.length; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await waitUntil(() => describeTraces(id, []).hierarchies.length <= hierarchies.length, "hierarchies are left");
 }
 
 /** Compares lists, and shows only what differs. */

@@ -8,8 +8,10 @@ import {
   describePlace,
   describeTraces,
   killTasks,
+  listAgents,
   taskExists,
   type Traces,
+  waitUntil,
 } from "../support/kernel_state.ts";
 import { OwnCgroups } from "../support/own_cgroups.ts";
 import { describeRun, type Run, runCgrestore, spawnCgrestore } from "../support/run_cgrestore.ts";
@@ -201,10 +203,9 @@ async function runAndSignal(args: string[], { signal, delay }: { signal: Deno.Si
   return run;
 }
 
-/** Tasks that the kernel kills with their tracer need a moment to be gone. */
+/** Tasks that the kernel kills with their tracer need a moment to be gone, and so do the agents that make them. */
 async function waitForDeaths(pids: readonly number[]): Promise<void> {
-  const end = Date.now() + 20_000;
-  while (pids.some(taskExists) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+  await waitUntil(() => !pids.some(taskExists) && listAgents().length === 0, "tasks or agents are still there");
 }
 
 /** Takes away what a restore has made, or has left behind by mistake. */

@@ -221,7 +221,8 @@ export function taskExists(pid: number): boolean {
   return exists(`/proc/${pid}`);
 }
 
-function listAgents(): number[] {
+/** Pids of the tasks in our process group that run cgrestore's agent. */
+export function listAgents(): number[] {
   const ownGroup = groupOf("self");
   return [...Deno.readDirSync("/proc")].map(({ name }) => name).filter((name) => /^\d+$/.test(name))
     .filter((name) => groupOf(name) === ownGroup && executableOf(name).startsWith("/memfd:")).map(Number);
@@ -265,28 +266,56 @@ export async function killTasks(pids: readonly number[], id: string): Promise<vo
   await waitUntil(() => !ours.some(taskExists), `tasks ${ours.join(", ")} are still there after SIGKILL`);
 }
 
-/** Waits until `condition` holds, 30 s at most. */
-export async function waitUntil(condition: () => boolean, otherwise: string): Promise<void> {
-  for (let tries = 0; tries < 3000; tries++) {
-    if (condition()) return;
+/** Milliseconds that anything may take: a VM without KVM is slow, and a machine may have other things to do. */
+const PATIENCE = 120_000;
+
+/** Waits until `condition` holds, two minutes at most. */
+export async function waitUntil(condition: () => boolean | Promise<boolean>, otherwise: string): Promise<void> {
+  const end = performance.now() + PATIENCE;
+  while (!await condition()) {
+    if (performance.now() > end) throw new Error(otherwise);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error(otherwise);
+}
+
+/** Removes a cgroup that has no cgroups below it, and whose tasks have ended: for the kernel, they are there a little longer. */
+export function removeCgroup(path: string): void {
+  for (const end = performance.now() + PATIENCE;;) {
+    try {
+      Deno.removeSync(path);
+      return;
+    } catch (error) {
+      if (!/os error 16\b/.test(String(error)) || performance.now() > end) throw error;
+      pause(10);
+    }
+  }
+}
+
+/** Without the event loop. */
+export function pause(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+/** The pid that was given last, proc_loadavg(5). */
+export function lastPid(): number {
+  return Number(Deno.readTextFileSync("/proc/loadavg").trim().split(" ").at(-1));
 }
 
 /**
- * `count` neighbouring pids that nothing uses, as task, thread, group or session, and that the kernel will not give to
- * others soon: between 20000 and 29999, or below where that is full.
+ * `count` neighbouring pids from 20000 to 29999 that nothing uses, as task, thread, group or session, and that the kernel
+ * gives to others as late as can be: it gives pids out in a circle.
  */
 export function choosePids(count: number): number {
-  // The pid that was given last, proc_loadavg(5).
-  const last = Number(Deno.readTextFileSync("/proc/loadavg").trim().split(" ").at(-1));
+  const last = lastPid();
+  const limit = Number(Deno.readTextFileSync("/proc/sys/kernel/pid_max"));
   const used = [...listUsedPids()];
-  for (let base = 30_000 - count; base >= 2000; base -= 10) {
-    const isFar = last < base - 1500 || last >= base + count;
-    if (isFar && used.every((pid) => pid < base || pid >= base + count)) return base;
-  }
-  throw new Error(`Cannot find ${count} free pids in a row`);
+  const bases = Array.from({ length: Math.floor((10_000 - count) / 10) }, (_, index) => 20_000 + 10 * index)
+    .filter((base) => used.every((pid) => pid < base || pid >= base + count))
+    .filter((base) => last < base || last >= base + count);
+  const distanceTo = (base: number) => (base - last + limit) % limit;
+  const [best] = bases.sort((a, b) => distanceTo(b) - distanceTo(a));
+  if (best === undefined) throw new Error(`Cannot find ${count} free pids in a row`);
+  return best;
 }
 
 /** Every number that is in use as a process, thread, group or session. */

@@ -1,4 +1,11 @@
-import { describeHierarchies, describePlace, listCgroups, type MountedHierarchy } from "./kernel_state.ts";
+import {
+  describeHierarchies,
+  describePlace,
+  listCgroups,
+  type MountedHierarchy,
+  pause,
+  removeCgroup,
+} from "./kernel_state.ts";
 
 /** A name for the cgroups and hierarchies of one test, which no other has: `cgr-…`. */
 export function chooseId(): string {
@@ -68,7 +75,7 @@ export class OwnCgroups implements Disposable {
     for (const { name, mountPoint } of this.hierarchies) {
       const own = name.startsWith(`name=${this.id}`) ? childrenOf(mountPoint) : [`/${this.id}`];
       for (const path of own.flatMap((path) => listCgroups(mountPoint, path)).reverse()) {
-        Deno.removeSync(`${mountPoint}${path}`);
+        removeCgroup(`${mountPoint}${path}`);
       }
     }
   }
@@ -113,7 +120,7 @@ function copyCpuset(directory: string): void {
 export function endHierarchy(name: string, mountPoint: string): void {
   for (let tries = 0; tries < 1000; tries++) {
     if (!describePlace("/proc/self/cgroup").some((line) => line.startsWith(`${name}:`))) return;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    pause(20);
     // Fails when the hierarchy has ended meanwhile.
     const mounting = new Deno.Command("mount", {
       args: ["-t", "cgroup", "-o", name, "cgroup", mountPoint],

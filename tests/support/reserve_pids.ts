@@ -1,4 +1,4 @@
-import { listUsedPids } from "./kernel_state.ts";
+import { lastPid, listUsedPids } from "./kernel_state.ts";
 
 /** How many neighbouring pids a reservation has. */
 export const RESERVED_PIDS = 32;
@@ -46,11 +46,6 @@ function claimBlock(first: number): Deno.FsFile | undefined {
   if (file.tryLockSync(true)) return file;
   file.close();
   return undefined;
-}
-
-/** The pid that was given last, proc_loadavg(5). */
-function lastPid(): number {
-  return Number(Deno.readTextFileSync("/proc/loadavg").trim().split(" ").at(-1));
 }
 
 function isFree(first: number, last: number): boolean {

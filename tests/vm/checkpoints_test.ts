@@ -2,7 +2,14 @@
 import { deepEqual as assertEquals, equal as assertEqual, ok as assert } from "node:assert/strict";
 import { compareProperty } from "../../lib/verify/compare_property.ts";
 import { type CgroupState, describeCgroups, describeHierarchies, describeTasks } from "../support/kernel_state.ts";
-import { describeTraces, killTasks, listCgroups, type TaskState, waitUntil } from "../support/kernel_state.ts";
+import {
+  describeTraces,
+  killTasks,
+  listCgroups,
+  removeCgroup,
+  type TaskState,
+  waitUntil,
+} from "../support/kernel_state.ts";
 import { runCgrestore } from "../support/run_cgrestore.ts";
 import { requires } from "../support/skip.ts";
 
@@ -101,7 +108,7 @@ async function removeHiddenHierarchy(controllers: string): Promise<void> {
   const mountPoint = Deno.makeTempDirSync();
   await waitUntil(() => {
     run("mount", ["-t", "cgroup", "-o", controllers, "cgroup", mountPoint]);
-    for (const path of listCgroups(mountPoint, `/${TOP}`).reverse()) Deno.removeSync(`${mountPoint}${path}`);
+    for (const path of listCgroups(mountPoint, `/${TOP}`).reverse()) removeCgroup(`${mountPoint}${path}`);
     run("umount", [mountPoint]);
     return !describeTraces(TOP, []).hierarchies.includes(controllers);
   }, `the hierarchy ${controllers} stays`);
@@ -265,6 +272,6 @@ function compareValues(images: string): void {
 
 function removeCgroups(): void {
   for (const { mountPoint } of describeHierarchies()) {
-    for (const path of listCgroups(mountPoint, `/${TOP}`).reverse()) Deno.removeSync(`${mountPoint}${path}`);
+    for (const path of listCgroups(mountPoint, `/${TOP}`).reverse()) removeCgroup(`${mountPoint}${path}`);
   }
 }
