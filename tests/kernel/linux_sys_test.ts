@@ -11,6 +11,8 @@ const LINUX_SYS = import.meta.resolve("../../lib/sys/linux_sys.ts");
 const SPIN = 0x10087n;
 /** A pid that no task has: the kernel's own limit. */
 const NO_TASK = 4194304;
+/** Milliseconds for what other tasks do: a VM without KVM is slow. */
+const PATIENCE = 60_000;
 
 /** One test with a `LinuxSys` and a directory of its own, both gone afterwards. */
 function test(
@@ -43,16 +45,18 @@ function fails(action: () => unknown, code: string, message: RegExp): void {
   });
 }
 
-/** Asserts that `action` takes `ms` each time, and at most one of three times much more, on a busy machine. */
+/** Asserts that `action` takes `ms` each time, and two times not much more: a busy machine has other things to do, too. */
 function lasts(ms: number, action: () => void): void {
-  const times = [1, 2, 3].map(() => {
+  const times: number[] = [];
+  const isLong = () => times.filter((time) => time < ms + 80).length < 2;
+  while (isLong() && times.length < 50) {
     const begin = performance.now();
     action();
-    return performance.now() - begin;
-  });
+    times.push(performance.now() - begin);
+  }
   const message = `${times.map((time) => time.toFixed(1)).join(", ")} ms instead of ${ms}`;
   assert(times.every((time) => time >= ms), message);
-  assert(times.filter((time) => time < ms + 80).length >= 2, message);
+  assert(!isLong(), message);
 }
 
 /** Descriptors of two sockets that are connected. */
@@ -122,9 +126,15 @@ function withTask(sys: LinuxSys, body: (pid: number) => void): void {
   } finally {
     if (sys.taskExists(pid)) {
       sys.kill(pid, k.SIGKILL);
-      while (!w.signaled(sys.wait(pid, 5000)?.status ?? 0));
+      while (!w.signaled(sys.wait(pid, PATIENCE)?.status ?? 0));
     }
   }
+}
+
+/** Waits without the event loop, from which Deno would reap our children. */
+function sleepUntil(sys: LinuxSys, condition: () => boolean): void {
+  const end = performance.now() + PATIENCE;
+  while (!condition() && performance.now() < end) sys.sleep(5);
 }
 
 /** Whether the task of `sleeper` has made its system call, pause(2). */
@@ -423,7 +433,7 @@ test("gives programs the environment of our caller", (sys, directory) => {
   const output = sys.open(`${directory}/output`, k.O_WRONLY | k.O_CREAT, 0o600);
   try {
     const pid = sys.spawnProgram("env", { environment: { CGR_MORE: "ours" }, output });
-    assert.equal(sys.wait(pid, 10_000)?.status, 0);
+    assert.equal(sys.wait(pid, PATIENCE)?.status, 0);
     const seen = Deno.readTextFileSync(`${directory}/output`).split("\n").filter((line) => line.startsWith("CGR_"));
     assert.deepEqual(seen.sort(), ["CGR_CHANGED=by the user as well", "CGR_MORE=ours", "CGR_OWN=by the user"]);
   } finally {
@@ -436,11 +446,11 @@ test("spawns, waits and reaps", (sys) => {
   withTask(sys, (pid) => {
     assert.equal(sys.wait(pid, 0), undefined);
     // The child is there before its program is.
-    for (let tries = 0; tries < 100 && Deno.readTextFileSync(`/proc/${pid}/cmdline`) === ""; tries++) sys.sleep(5);
+    sleepUntil(sys, () => Deno.readTextFileSync(`/proc/${pid}/cmdline`) !== "");
     assert.equal(Deno.readTextFileSync(`/proc/${pid}/cmdline`), "cgrestore\0");
     assert.equal(Deno.readTextFileSync(`/proc/${pid}/environ`), "");
     sys.kill(pid, k.SIGTERM);
-    const result = sys.wait(pid, 5000);
+    const result = sys.wait(pid, PATIENCE);
     assert.equal(result?.pid, pid);
     assert(w.signaled(result.status) && w.termSignal(result.status) === k.SIGTERM && !w.exited(result.status));
     fails(() => sys.wait(pid, 0), "ECHILD", /^Cannot wait for task \d+: ECHILD$/);
@@ -510,9 +520,9 @@ if (Deno.build.arch === "x86_64") {
       fails(() => sys.ptraceSeize(pid, 0), "EPERM", /^Cannot seize task \d+: EPERM \(needs CAP_SYS_PTRACE, and/);
       fails(() => sys.ptraceContinue(pid, 0), "ESRCH", /Cannot continue task/);
       // Stopped any earlier, it is not yet where its breakpoints are.
-      for (let tries = 0; tries < 1000 && !isPausing(pid); tries++) sys.sleep(5);
+      sleepUntil(sys, () => isPausing(pid));
       sys.ptraceInterrupt(pid);
-      const stop = sys.wait(pid, 5000)?.status ?? 0;
+      const stop = sys.wait(pid, PATIENCE)?.status ?? 0;
       assert(w.stopped(stop) && w.ptraceEvent(stop) === k.PTRACE_EVENT_STOP && w.stopSignal(stop) === k.SIGTRAP);
       const registers = new BigUint64Array(27);
       sys.ptraceGetRegisters(pid, registers);
@@ -521,7 +531,7 @@ if (Deno.build.arch === "x86_64") {
       sys.ptraceSetRegisters(pid, registers);
       for (let round = 0; round < 500; round++) {
         sys.ptraceContinue(pid, 0);
-        const status = sys.wait(pid, 5000)?.status ?? 0;
+        const status = sys.wait(pid, PATIENCE)?.status ?? 0;
         assert(w.stopped(status) && w.stopSignal(status) === k.SIGTRAP && w.ptraceEvent(status) === 0);
       }
       assert.throws(() => sys.ptraceGetRegisters(pid, new BigUint64Array(26)), RangeError);
@@ -533,7 +543,7 @@ if (Deno.build.arch === "x86_64") {
       registers[16] = SPIN;
       sys.ptraceSetRegisters(pid, registers);
       sys.ptraceDetach(pid, 0);
-      const end = sys.wait(-1, 5000);
+      const end = sys.wait(-1, PATIENCE);
       assert.equal(end?.pid, pid);
       assert(w.exited(end.status) && w.exitCode(end.status) === 5);
       fails(() => sys.ptraceInterrupt(pid), "ESRCH", /Cannot stop task/);
@@ -550,9 +560,9 @@ test("ends a task as its tracer", (sys) => {
     fails(() => sys.ptraceKill(pid), "ESRCH", /^Cannot end task \d+: ESRCH/);
     sys.ptraceSeize(pid, 0);
     sys.ptraceInterrupt(pid);
-    sys.wait(pid, 5000);
+    sys.wait(pid, PATIENCE);
     sys.ptraceKill(pid);
-    const end = sys.wait(pid, 5000);
+    const end = sys.wait(pid, PATIENCE);
     assert(end !== undefined && w.signaled(end.status) && w.termSignal(end.status) === k.SIGKILL);
     fails(() => sys.ptraceKill(pid), "ESRCH", /^Cannot end task/);
   });
@@ -568,20 +578,23 @@ test("sleeps", (sys) => {
   for (const ms of [0, 3, 230]) lasts(ms, () => sys.sleep(ms));
 });
 
-test("survives each signal, and remembers the first", async () => {
+test("survives each signal, and remembers the first", async (_, directory) => {
   for (const [name, number] of [["INT", 2], ["TERM", 15], ["HUP", 1]] as const) {
+    // Of two signals that come together, the kernel does not tell which was the first.
     const seen = await subject(`
       sys.catchSignals();
-      const child = shell("sleep 0.3; kill -${name} $PPID; sleep 0.05; kill -TERM $PPID");
       const first = sys.caughtSignal();
+      const told = "${directory}/${name}";
+      const child = shell("sleep 0.3; kill -${name} $PPID; until [ -e " + told + " ]; do sleep 0.05; done; kill -TERM $PPID");
       const begin = performance.now();
-      sys.sleep(10000);
+      sys.sleep(${2 * PATIENCE});
       const took = performance.now() - begin;
       sys.caughtSignal();
+      Deno.writeTextFileSync(told, "");
       const again = performance.now();
       sys.sleep(200);
       await child.status;
-      console.log(first, sys.caughtSignal(), took < 5000, performance.now() - again >= 200);`);
+      console.log(first, sys.caughtSignal(), took < ${PATIENCE}, performance.now() - again >= 200);`);
     assert.equal(seen, `0 ${number} true true`);
   }
 });
@@ -589,12 +602,13 @@ test("survives each signal, and remembers the first", async () => {
 test("ends a wait once for a caught signal", async () => {
   const seen = await subject(`
     sys.catchSignals();
-    const child = shell("sleep 0.3; kill -INT $PPID; sleep 0.6");
+    const child = shell("sleep 0.3; kill -INT $PPID; exec sleep 1000");
     const begin = performance.now();
-    const first = attempt(() => sys.wait(child.pid, 20000));
+    const first = attempt(() => sys.wait(child.pid, ${2 * PATIENCE}));
     const took = performance.now() - begin;
     const second = attempt(() => sys.wait(child.pid, 50));
-    console.log(first, took < 5000, second, sys.caughtSignal());`);
+    child.kill("SIGKILL");
+    console.log(first, took < ${PATIENCE}, second, sys.caughtSignal());`);
   assert.equal(seen, "EINTR true ETIMEDOUT 2");
 });
 
@@ -603,7 +617,7 @@ test("leaves ignored signals ignored", async () => {
     `
     sys.catchSignals();
     const child = shell("kill -HUP $PPID; sleep 0.1; kill -INT $PPID");
-    sys.sleep(5000);
+    sys.sleep(${PATIENCE});
     await child.status;
     console.log(sys.caughtSignal());`,
     ["sh", "-c", `trap "" HUP; exec "$0" "$@"`],
@@ -619,11 +633,13 @@ test("notices a signal that another thread handles", async () => {
     // tgkill(2) by another task: the signal is for that one thread only.
     const script = "const types = { parameters: ['i32', 'i32', 'i32'], result: 'i32' };" +
       "const { symbols } = Deno.dlopen('libc.so.6', { tgkill: types });" +
-      "setTimeout(() => symbols.tgkill(" + Deno.pid + ", " + other + ", 15), 300); setTimeout(() => {}, 1000)";
+      "setTimeout(() => symbols.tgkill(" + Deno.pid + ", " + other + ", 15), 300); setTimeout(() => {}, 1000000)";
     const child = new Deno.Command(Deno.execPath(), { args: ["eval", script] }).spawn();
     const begin = performance.now();
-    const result = attempt(() => sys.wait(child.pid, 20000));
-    console.log(other !== undefined, result, performance.now() - begin < 5000, sys.caughtSignal());`);
+    const result = attempt(() => sys.wait(child.pid, ${2 * PATIENCE}));
+    const took = performance.now() - begin;
+    child.kill("SIGKILL");
+    console.log(other !== undefined, result, took < ${PATIENCE}, sys.caughtSignal());`);
   assert.equal(seen, "true EINTR true 15");
 });
 
@@ -631,7 +647,7 @@ test("leaves Deno unharmed", async () => {
   const seen = await subject(`
     sys.catchSignals();
     const child = shell("sleep 0.1; kill -INT $PPID; sleep 0.2");
-    attempt(() => sys.wait(child.pid, 5000));
+    attempt(() => sys.wait(child.pid, ${PATIENCE}));
     attempt(() => sys.wait(1, 10));
     await child.status;
     const during = (await new Deno.Command("echo", { args: ["works"] }).output()).code;
@@ -665,7 +681,7 @@ test("restores the default action of signals", async () => {
       sys.catchSignals();
       sys.release();
       shell("kill -TERM $PPID");
-      await new Promise((resolve) => setTimeout(resolve, 5000));`),
+      await new Promise((resolve) => setTimeout(resolve, ${PATIENCE}));`),
     /SIGTERM/,
   );
 });
