@@ -189,7 +189,7 @@ optionTest(
     const { code, err } = await tree.restore(images, ["--restore-sibling", "--action-script", script]);
     assertEqual(code, 8, err);
     // The caller is told of the end of its child: here that is the test.
-    const status = sys.wait(tree.root, 0)?.status;
+    const status = sys.wait(tree.root, 60_000)?.status;
     assertEqual(status, SIGKILL);
     const isZombie = (pid: number) => /\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
     await waitUntil(() => tree.listTasks().every(isZombie), "tasks are left");

@@ -10,8 +10,10 @@ import { compareTrees, describeTree, listThreads, listTree, parentOf, type TreeD
 
 const sys = openLinuxSys();
 
-/** How often different masks of signals are looked at, every 10 ms. */
-const MASK_TRIES = 100;
+/** Masks of signals, and signals that wait, of tasks that run. */
+const PASSING = / status (SigBlk|SigPnd|ShdPnd)$/;
+/** How often differences of these are looked at, every 10 ms. */
+const PASSING_TRIES = 100;
 
 /** Where a tree is to be; what is not given is found for it. */
 export interface TreePlace {
@@ -96,7 +98,7 @@ export class LiveTree implements AsyncDisposable {
 
   /** Waits until the tasks say that they are ready. */
   async ready(): Promise<void> {
-    await waitUntil(() => this.has("ready") || !isAlive(this.root), "the program is not ready after 30 s");
+    await waitUntil(() => this.has("ready") || !isAlive(this.root), "the program is not ready");
     if (!this.has("ready")) throw new Error(`The program has ended early: ${this.errors()}`);
   }
 
@@ -106,13 +108,14 @@ export class LiveTree implements AsyncDisposable {
 
   /**
    * Describes the tasks when they wait again as before. One that waits with a mask of signals of its own, as in
-   * sigsuspend(2), has that again as soon as it has run: so different masks are looked at for a second.
+   * sigsuspend(2), has that again as soon as it has run, and takes the signals of its timers then: so differences of these
+   * are looked at for a second.
    */
   async describeWaiting(before: TreeDescription): Promise<TreeDescription> {
     for (let tries = 0;; tries++) {
       const after = this.describe();
-      const mayPass = [...compareTrees(before, after).keys()].some((key) => key.endsWith(" status SigBlk"));
-      if (!mayPass || tries === MASK_TRIES) return after;
+      const mayPass = [...compareTrees(before, after).keys()].some((key) => PASSING.test(key));
+      if (!mayPass || tries === PASSING_TRIES) return after;
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
@@ -206,7 +209,7 @@ export class LiveTree implements AsyncDisposable {
   /** Waits until the tasks have been restored by somebody else, and run. */
   async runs(): Promise<void> {
     const areFree = () => listTree(this.root).every(isFree);
-    await waitUntil(() => isAlive(this.root) && areFree(), "the tasks do not run after 10 s");
+    await waitUntil(() => isAlive(this.root) && areFree(), "the tasks do not run");
   }
 
   /** The first half of `finish`. */
@@ -216,7 +219,7 @@ export class LiveTree implements AsyncDisposable {
 
   /** The second half. */
   async result(): Promise<string> {
-    await waitUntil(() => this.has("result") || !isAlive(this.root), "the program has not finished after 30 s");
+    await waitUntil(() => this.has("result") || !isAlive(this.root), "the program has not finished");
     if (!this.has("result")) return `the program has ended early: ${this.errors()}`;
     return Deno.readTextFileSync(`${this.directory}/result`).trim();
   }
@@ -315,7 +318,7 @@ export function reap(pid: number): void {
 }
 
 /** Whether a task exists and is no zombie. */
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
     return stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) !== "Z";
