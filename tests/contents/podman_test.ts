@@ -8,6 +8,7 @@ import { testCounting } from "./support/counting_container.ts";
 import { testLimited } from "./support/limited_container.ts";
 import { Podman } from "./support/podman.ts";
 import { checkServer, SERVING } from "./support/serving_container.ts";
+import { tryCriu } from "./support/try_criu.ts";
 
 /** It has the version of a library in its name. */
 const PROFILE = /^containers-default-/;
@@ -59,7 +60,10 @@ async function testOther(podman: Podman, configuration: readonly string[]): Prom
   await podman.export(container, archive);
   await podman.configureCriu(...configuration);
   for (const restorer of ["cgrestore", "criu"] as const) {
-    await using other = await podman.import(archive, { name: "other", restorer });
+    const make = () => podman.import(archive, { name: "other", restorer });
+    await using other = restorer === "criu"
+      ? await tryCriu(make, () => podman.attempt(["rm", "--force", "other"]))
+      : await make();
     assertNotEqual(other.id, container.id);
     assertEqual(await other.inspect("{{.Name}}"), "other");
     await checkServer(podman, other);

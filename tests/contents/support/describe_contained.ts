@@ -1,4 +1,4 @@
-import { describeMounts, describePlace } from "../../support/kernel_state.ts";
+import { describeMounts, describePlace, pause } from "../../support/kernel_state.ts";
 import { profileOf } from "./own_profiles.ts";
 
 /** Lines of `/proc/PID/status` that say what a task may do. */
@@ -6,7 +6,7 @@ const RIGHTS = /^(Umask|[UG]id|Groups|NS\w+|Sig(?:Blk|Ign|Cgt)|Cap\w+|NoNewPrivs
 
 /** What the first process of a container may do, and where it is; a line for each thing. */
 export function describeContained(pid: number): string {
-  const rights = linesOf(`/proc/${pid}/status`).filter((line) => RIGHTS.test(line));
+  const rights = readStatus(pid).filter((line) => RIGHTS.test(line));
   return [
     profileOf(pid),
     ...describePlace(`/proc/${pid}/cgroup`),
@@ -24,6 +24,15 @@ export function describeContainedMounts(pid: number): string {
   const mounts = describeMounts(pid);
   const lines = mounts.map(({ mountPoint, root, mountOptions }) => `${mountPoint} ${root} ${mountOptions}`);
   return lines.map((line) => line.replace(",nosymfollow", "")).sort().join("\n");
+}
+
+/** When it does not make a child, for the moment of which a shell blocks all signals. */
+function readStatus(pid: number): string[] {
+  for (let tries = 0;; tries++) {
+    const lines = linesOf(`/proc/${pid}/status`);
+    if (tries === 1000 || !lines.some((line) => /^SigBlk:\tf/.test(line))) return lines;
+    pause(1);
+  }
 }
 
 function linesOf(path: string): string[] {

@@ -3,6 +3,7 @@ import { describeHierarchies, describeMounts, type MountState, waitUntil } from 
 import { OwnCgroups } from "../../support/own_cgroups.ts";
 import type { Run } from "../../support/run_cgrestore.ts";
 import { criuPath } from "../../support/skip.ts";
+import { awaitProcesses } from "./await_processes.ts";
 import { makeBusyboxRoot } from "./busybox.ts";
 import { findProgram } from "./find_program.ts";
 import { runProgram } from "./live_tree.ts";
@@ -135,6 +136,7 @@ export abstract class Engine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
+    await awaitProcesses(this.directory);
     for (const mountPoint of this.#mountPoints.reverse()) await runProgram(["umount", mountPoint]);
     this.#ownCgroups[Symbol.dispose]();
     await this.putUnifiedBack();

@@ -1,6 +1,7 @@
 import { exists } from "../../support/exists.ts";
 import { waitUntil } from "../../support/kernel_state.ts";
 import type { Run } from "../../support/run_cgrestore.ts";
+import { awaitProcesses } from "./await_processes.ts";
 import { makeBusyboxRoot } from "./busybox.ts";
 import { runProgram } from "./live_tree.ts";
 
@@ -68,6 +69,7 @@ export class LxcContainer implements AsyncDisposable {
     if (code !== 0) {
       throw new Error(`Cannot dump a container of LXC: ${err}\n${readIfThere(`${this.#images}/dump.log`)}`);
     }
+    await awaitProcesses(this.directory);
     await copyFiles(this.#data, this.#dumped);
   }
 
@@ -79,7 +81,7 @@ export class LxcContainer implements AsyncDisposable {
     await Deno.remove(this.#count);
     const args = ["--restore", "--checkpoint-dir", this.#images];
     const { code, err } = await this.#attempt("checkpoint", args, `${directory}:${Deno.env.get("PATH")}`);
-    if (code === 0) return;
+    if (code === 0) return await waitUntil(async () => await this.state() === "RUNNING", "the container does not run");
     throw new Error(`Cannot restore a container of LXC: ${err}\n${readIfThere(`${this.#images}/restore.log`)}`);
   }
 
@@ -93,12 +95,14 @@ export class LxcContainer implements AsyncDisposable {
     return await this.#run("info", ["--no-humanize", "--state"]);
   }
 
+  /** Ends it, if it runs, and waits until who watches it has tidied up. */
   async stop(): Promise<void> {
-    await this.#run("stop", ["--kill"]);
+    await this.#attempt("stop", ["--kill"]);
+    await awaitProcesses(this.directory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#attempt("stop", ["--kill"]);
+    await this.stop();
     if (exists(CONFIGURATION)) await Deno.remove(CONFIGURATION);
     await Deno.remove(this.directory, { recursive: true });
   }

@@ -1,4 +1,6 @@
+import { waitUntil } from "../../support/kernel_state.ts";
 import { Engine, EngineContainer, type Restorer } from "./engine.ts";
+import { isAlive } from "./live_tree.ts";
 
 /** podman, with storage of the test's own. Nothing of it goes on without containers but rules of a firewall. */
 export class Podman extends Engine {
@@ -35,7 +37,10 @@ export class Podman extends Engine {
   }
 
   async dump(id: string): Promise<void> {
+    const watcher = Number(await this.run(["inspect", "--format", "{{.State.ConmonPid}}", id]));
     await this.run(["container", "checkpoint", "--keep", id]);
+    // Who watches the container writes its last lines, and tidies up behind it.
+    await waitUntil(() => !isAlive(watcher), `who watches ${id} stays`);
   }
 
   restoreCommand(id: string): string[] {

@@ -1,6 +1,7 @@
 import { equal as assertEqual } from "node:assert/strict";
 import { waitUntil } from "../../support/kernel_state.ts";
 import type { ContainerPlan, Engine, EngineContainer } from "./engine.ts";
+import { fetchText } from "./fetch_text.ts";
 
 /** An init process, and a server of a file that it has made, whose port this host has, too. */
 export const SERVING = {
@@ -14,7 +15,7 @@ export async function checkServer(engine: Engine, container: EngineContainer): P
   await waitUntil(() => isListening(pid), "the server does not listen");
   const address = await container.inspect("{{.NetworkSettings.IPAddress}}");
   for (const host of [address, await engine.run(["port", container.id, "80"])]) {
-    assertEqual(await (await fetch(`http://${host}/`)).text(), "served\n");
+    assertEqual(await fetchText(`http://${host}/`), "served\n");
   }
 }
 
