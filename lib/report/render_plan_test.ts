@@ -229,10 +229,14 @@ Deno.test("renderPlan() is fast for many tasks, wide and deep", async (t) => {
         steps: shape === "deep" ? [{ kind: "create-task", pid: index + 2, as: "child" }] : [],
         threads: [],
       }));
-      const start = performance.now();
-      const text = renderPlan({ ...SMALL, tasks, expectedTasks: [] }, { color: false });
-      ok(text.split("\n").length > 10_000);
-      ok(performance.now() - start < 1000, "slower than a second");
+      // A busy machine has other things to do, too.
+      const times = Array.from({ length: 5 }, () => {
+        const start = performance.now();
+        const text = renderPlan({ ...SMALL, tasks, expectedTasks: [] }, { color: false });
+        ok(text.split("\n").length > 10_000);
+        return performance.now() - start;
+      });
+      ok(Math.min(...times) < 1000, "slower than a second");
     });
   }
 });

@@ -137,11 +137,11 @@ async function boot(files: VmFiles, { work, accelerator, timeout }: Boot): Promi
 
 /**
  * What to try in turn. KVM can be there and still fail (a VM within a VM); software emulation, under load, can lose the
- * race with the kernel's own timers while booting, so it gets a second try.
+ * race with the kernel's own timers while booting, so it gets further tries.
  */
 function accelerators(): string[] {
   const given = Deno.env.get("CGRESTORE_VM_ACCEL");
-  return given ? [given, given] : ["kvm", "tcg,thread=multi", "tcg,thread=multi"];
+  return given ? [given, given] : ["kvm", ...Array<string>(3).fill("tcg,thread=multi")];
 }
 
 /** Copies a stream to our own output while it comes, and returns it as text. */
