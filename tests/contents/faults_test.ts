@@ -67,7 +67,6 @@ for (const { program, dump, restore = [], isSibling = false, bridge, stride = 1,
     ...requires(name, "root", "cc", "criu", ...needs),
     async fn(t) {
       await using _ = bridge === undefined ? undefined : await OwnBridge.create(bridge);
-      // Before the tasks: some of them make the next pids those behind their own.
       await using child = isSibling ? await restoreAsChild() : undefined;
       await using tree = await LiveTree.ofProgram(program);
       const tasks = tree.listTasks();

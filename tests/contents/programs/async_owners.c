@@ -138,10 +138,8 @@ PROGRAM(async_threads)
 	expect_signals();
 	int thread[2];
 	MUST(pipe(thread));
-	pthread_t id;
 	bool has_ended = false;
-	next_tid(1);
-	MUST(pthread_create(&id, NULL, wait_for_end, &has_ended) == 0 ? 0 : -1);
+	pthread_t id = thread_as(1, wait_for_end, &has_ended);
 	pid_t tid = getpid() + 1;
 	own(thread[0], F_OWNER_TID, tid, SIGRTMIN + 3);
 	ready_and_wait();

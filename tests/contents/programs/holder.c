@@ -123,7 +123,8 @@ pid_t fork_sharing(int number, uint64_t flags)
 	return clone_as(root + number, flags);
 }
 
-void next_tid(int number)
+/* Makes the next thread's tid that of the root task plus `number`, unless something else comes first. */
+static void next_tid(int number)
 {
 	char text[16];
 	int length = snprintf(text, sizeof(text), "%d", root + number - 1);

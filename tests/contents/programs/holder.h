@@ -73,8 +73,6 @@ long must(long result, const char *what, const char *file, int line);
 pid_t fork_as(int number);
 /* The same with flags of clone(2). */
 pid_t fork_sharing(int number, uint64_t flags);
-/* Makes the next thread's tid that of the root task plus `number`, unless something else comes first. */
-void next_tid(int number);
 /* A thread with the tid of the root task plus `number`. */
 pthread_t thread_as(int number, void *(*run)(void *), void *argument);
 /* Ends a child of a program: what it has checked counts. Its parent waits for it with `join_child`. */

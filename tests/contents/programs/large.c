@@ -64,10 +64,7 @@ static void *wait_for_ever(void *argument)
 
 PROGRAM(six_threads)
 {
-	for (int i = 1; i < 6; i++) {
-		pthread_t thread;
-		next_tid(i);
-		MUST(-pthread_create(&thread, NULL, wait_for_ever, NULL));
-	}
+	for (int i = 1; i < 6; i++)
+		thread_as(i, wait_for_ever, NULL);
 	ready_and_wait();
 }

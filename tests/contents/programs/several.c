@@ -27,10 +27,7 @@ PROGRAM(several)
 	struct sigevent event = {.sigev_notify = SIGEV_NONE};
 	MUST(timer_create(CLOCK_MONOTONIC, &event, &timer));
 	MUST(setpriority(0, 0, 5));
-	next_tid(2);
-	pthread_t thread;
-	MUST(-pthread_create(&thread, NULL, sleep_on, NULL));
-
+	thread_as(2, sleep_on, NULL);
 	pid_t child = fork_as(1);
 	if (child == 0) {
 		char text[3];
