@@ -17,15 +17,19 @@ PROGRAM(pipes)
 	int copy = MUST(dup(plain[1]));
 	MUST(pipe(shared));
 
+	int started[2];
+	char byte;
+	MUST(pipe(started));
 	pid_t child = fork_as(1);
 	if (child == 0) {
-		char byte;
 		close(shared[1]);
+		MUST(write(started[1], "s", 1));
 		CHECK(read(shared[0], &byte, 1) == 1 && byte == 'c');
 		CHECK(write(plain[1], "child", 5) == 5);
 		end_child();
 	}
 	close(shared[0]);
+	MUST(read(started[0], &byte, 1));
 	ready_and_wait();
 
 	char text[16];

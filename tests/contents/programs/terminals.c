@@ -379,11 +379,13 @@ PROGRAM(pty_controlling)
 {
 	int master = open_master(0), slave = open_slave(master, O_RDWR);
 	MUST(ioctl(slave, TIOCSCTTY, 0));
-	int tty = MUST(open("/dev/tty", O_RDWR));
+	int tty = MUST(open("/dev/tty", O_RDWR)), started[2];
 	make_raw(slave);
+	MUST(pipe(started));
 	pid_t child = fork_as(1);
 	if (child == 0) {
 		close(master);
+		MUST(write(started[1], "s", 1));
 		CHECK(reads(tty, "for the child"));
 		pid_t group = 0;
 		CHECK(ioctl(tty, TIOCGPGRP, &group) == 0 && group == getpgid(0));
@@ -391,6 +393,8 @@ PROGRAM(pty_controlling)
 		CHECK(open("/dev/tty", O_RDWR) >= 0);
 		end_child();
 	}
+	char byte;
+	MUST(read(started[0], &byte, 1));
 	count(SIGHUP);
 	ready_and_wait();
 

@@ -177,15 +177,20 @@ PROGRAM(broken_vdso)
 		if (clocks.start != NULL)
 			MUST(munmap(clocks.start, clocks.size));
 	}
+	int started[2];
+	char byte;
+	MUST(pipe(started));
 	pid_t child = fork_as(1);
 	if (child == 0) {
 		if (has_vdso())
 			MUST(munmap(code.start, code.size));
+		MUST(write(started[1], "s", 1));
 		while (!may_go())
 			sleep_ms(5);
 		CHECK(find_mapping("[vdso]").start == NULL && find_mapping("[vvar]").start == NULL);
 		end_child();
 	}
+	MUST(read(started[0], &byte, 1));
 	ready_and_wait();
 	CHECK(find_mapping("[vdso]").start == code.start && find_mapping("[vvar]").start == NULL);
 	join_child(child);
