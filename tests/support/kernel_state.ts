@@ -195,9 +195,11 @@ export interface Traces {
  */
 export function describeTraces(id: string, pids: readonly number[]): Traces {
   const isOurs = isHierarchyOf(id);
-  const mounts = describeMounts().filter(({ type, options, mountPoint }) =>
-    (/^cgroup/.test(type) && !/name=cgr-/.test(options)) || options.includes(`name=${id}`) || /cgyard/.test(mountPoint)
-  );
+  const mounts = describeMounts().filter(({ type, options, mountPoint }) => (
+    !isYardOfCriu(mountPoint) &&
+    ((/^cgroup/.test(type) && !/name=cgr-/.test(options)) || options.includes(`name=${id}`) ||
+      /cgyard/.test(mountPoint))
+  ));
   return {
     pids: pids.filter(taskExists),
     agents: listAgents(),
@@ -209,6 +211,11 @@ export function describeTraces(id: string, pids: readonly number[]): Traces {
       listCgroups(mountPoint, `/${id}`).map((path) => `${name}:${path}`)
     ),
   };
+}
+
+/** Whether a mount is one of CRIU's for cgroups, which it has in the host's mount namespace while it restores. */
+export function isYardOfCriu(mount: string): boolean {
+  return mount.includes("/.criu.cgyard.");
 }
 
 /** Whether a hierarchy is the host's or belongs to the test `id`, not to another one that runs meanwhile. */

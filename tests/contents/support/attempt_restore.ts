@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { run } from "../../../lib/cli/run.ts";
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import { type Faults, FaultySys } from "../../support/faulty_sys.ts";
+import { isYardOfCriu } from "../../support/kernel_state.ts";
 import { ownDevices } from "./own_bridge.ts";
 
 export interface Attempt {
@@ -89,7 +90,8 @@ function attemptRestore(faults: Faults, args: readonly string[]): Attempt {
 }
 
 function findTraces(): Traces {
-  const mounts = Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) => line.includes("cgyard"));
+  const mounts = Deno.readTextFileSync("/proc/self/mountinfo").split("\n")
+    .filter((line) => line.includes("cgyard") && !isYardOfCriu(line));
   const children = Deno.readTextFileSync(`/proc/self/task/${Deno.pid}/children`).split(" ").filter((pid) => pid !== "");
   return [
     ...ownDevices().map((name) => `device ${name}`),
