@@ -10,6 +10,7 @@ import { reap, runProgram } from "./support/live_tree.ts";
 import { editImage, only } from "./support/edit_image.ts";
 import { testEdited } from "./support/test_edited.ts";
 import { testProgram } from "./support/test_program.ts";
+import { tryCriu } from "./support/try_criu.ts";
 
 /** Without a pid namespace in it. */
 const criuFails = "it mounts a proc, which nobody in the user namespace may do";
@@ -80,12 +81,13 @@ Deno.test({
       assertEqual(code, 0);
       await finishes();
     });
-    await t.step("CRIU", async () => {
+    const restoreByCriu = async () => {
       // It says on standard error what its tools find there already.
       const { code } = await container.restore([criuPath(), "restore", "--pidfile", "pid"]);
       assertEqual(code, 0);
       await finishes();
-    });
+    };
+    await t.step("CRIU", () => tryCriu(restoreByCriu, () => container.end()));
   },
 });
 
@@ -190,12 +192,19 @@ class UserContainer implements AsyncDisposable {
     return result;
   }
 
+  /** Ends what runs of it. */
+  async end(): Promise<void> {
+    if (this.#root === undefined || !exists(`/proc/${this.#root}/exe`)) return;
+    Deno.kill(this.#root, "SIGKILL");
+    await waitUntil(() => !exists(`/proc/${this.#root}/exe`), "the program has not been ended");
+  }
+
   #file(name: string): string {
     return `${this.#directory}/${name}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#root !== undefined && exists(`/proc/${this.#root}`)) Deno.kill(this.#root, "SIGKILL");
+    await this.end();
     await this.#launcher?.status;
     await Deno.remove(this.#directory, { recursive: true });
     await Deno.remove(this.#images, { recursive: true });
