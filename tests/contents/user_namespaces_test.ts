@@ -22,12 +22,6 @@ testProgram({
   cgrestore: ["--restore-sibling"],
   criuFails,
 });
-testProgram({
-  program: "user_outer",
-  what: "what only somebody outside may set",
-  needs: ["resources"],
-  criuFails,
-});
 testProgram({ program: "user_several", what: "namespaces that are owned by a user namespace", criuFails });
 
 testEdited({
