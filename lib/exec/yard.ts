@@ -139,7 +139,7 @@ function openHierarchyRoot(sys: Sys, hierarchy: HierarchyName, path: string): nu
 }
 
 /** How often a hierarchy is asked to end, and how long it may take each time: the kernel ends it in its own time. */
-const END_ATTEMPTS = 12;
+const END_ATTEMPTS = 40;
 const END_LOOKS = 25;
 const END_PAUSE_MS = 10;
 

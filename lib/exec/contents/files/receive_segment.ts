@@ -18,7 +18,7 @@ const SO_MARK = { level: 1, option: 36, name: "SO_MARK" };
 const UNLOCKED = 0xc114;
 
 /** How long a segment may be under way within this host. */
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 5000;
 
 /**
  * Lets a connected socket receive a segment as if the other side had sent it: there is no other way to tell it that
