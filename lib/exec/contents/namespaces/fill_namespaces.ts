@@ -43,6 +43,6 @@ function fillIpcNamespace(context: NamespacesContext, ipc: IpcPlan): RemoteCall[
     ...ipc.segments.flatMap((step) => makeSegment(context, step)),
     ...ipc.queues.flatMap((queue) => makeQueue(context, queue)),
     ...ipc.semaphores.flatMap((set) => makeSemaphores(context, set)),
-    ...ipc.sysctls.flatMap((sysctl) => writeSysctl(context, sysctl)),
+    ...ipc.keepsLimits === true ? [] : ipc.sysctls.flatMap((sysctl) => writeSysctl(context, sysctl)),
   ];
 }

@@ -52,6 +52,8 @@ export interface IpcPlan {
   readonly semaphores: readonly Made<SemaphoreSet>[];
   /** What there is in the end. */
   readonly sysctls: readonly Sysctl[];
+  /** Nobody may set them, and there are no objects: it is made with them. */
+  readonly keepsLimits?: boolean;
   /** Ids of the segments that are removed as soon as all tasks have them. */
   readonly removed: readonly number[];
 }

@@ -1,6 +1,7 @@
 import type { IpcNamespace, IpcObject, IpcSegment } from "../../../model/namespaces.ts";
 import type { FillStep } from "../contents_plan.ts";
 import { MAX_BYTES, planFills } from "../plan_memory.ts";
+import { keepsLimits } from "./ipc_limits.ts";
 import type { IpcCreator, IpcPlan, SegmentStep, Sysctl } from "./namespaces_plan.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
 
@@ -46,6 +47,7 @@ export function planIpc(ipc: IpcNamespace, questions: NamespaceQuestions): IpcPl
     queues: ipc.queues.map((queue) => ({ ...queue, ...creatorOf(queue) })),
     semaphores: ipc.semaphores.map((set) => ({ ...set, ...creatorOf(set) })),
     sysctls: planSysctls(ipc, questions),
+    ...keepsLimits(questions) ? { keepsLimits: true } : {},
     removed: ipc.segments.filter(({ isRemoved }) => isRemoved).map(({ id }) => id),
   };
 }

@@ -5,6 +5,7 @@ import type { OpenFile } from "../../../model/open_file.ts";
 import { isAnonymous } from "../files/plan_memory_file.ts";
 import { isAtLeast } from "../kernel_version.ts";
 import { imagesOf } from "./images_of.ts";
+import { keepsLimits, problemsOfLimits } from "./ipc_limits.ts";
 import { whereOf } from "./mount_places.ts";
 import type { UserPlan } from "./namespaces_plan.ts";
 import type { NetPlan } from "./net_plan.ts";
@@ -12,9 +13,8 @@ import type { NamespaceQuestions } from "./plan_namespaces.ts";
 
 /** What making a user namespace takes in which there are others than its maker. */
 const NEEDED = ["CAP_SETUID", "CAP_SETGID", "CAP_SYS_ADMIN"] as const;
-/** First kernels in which setns(2) takes a pidfd, and in which the owner of an ipc namespace may set its limits. */
+/** First kernel in which setns(2) takes a pidfd. */
 const JOINABLE = [5, 8] as const;
-const OWNED_IPC = [6, 9] as const;
 
 const S_IFMT = 0o170000;
 const DEVICES: readonly number[] = [0o020000, 0o060000];
@@ -91,15 +91,14 @@ function siblingProblems(net: NetPlan | undefined, { joins, outerState }: Namesp
 }
 
 /** What becomes of the namespaces that it owns. */
-function checkOthers(net: NetPlan | undefined, { contents: { ipc }, host }: NamespaceQuestions): string[] {
+function checkOthers(net: NetPlan | undefined, questions: NamespaceQuestions): string[] {
+  const { ipc } = questions.contents;
   const outside = net?.kind === "fill" && [...net.setUp, ...net.requests].some((request) => (
     request.endsWithHostNetwork === true
   ));
   return [
     ...outside ? ["it has network devices that are connected to this host's, which nobody in it may make"] : [],
-    ...ipc === undefined || isAtLeast(host.kernel, OWNED_IPC)
-      ? []
-      : ["Linux 6.9 or newer is needed for the limits of its ipc namespace"],
+    ...ipc === undefined || !keepsLimits(questions) ? [] : problemsOfLimits(ipc),
   ];
 }
 

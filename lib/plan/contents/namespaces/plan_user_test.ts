@@ -32,7 +32,9 @@ interface Setting {
   readonly questions?: Partial<NamespaceQuestions>;
 }
 
-function ask({ contents = {}, host, threads = {}, files = [], mounts, questions }: Setting): NamespaceQuestions {
+function ask(
+  { user = USER, contents = {}, host, threads = {}, files = [], mounts, questions }: Setting,
+): NamespaceQuestions {
   const options = { external: [], takesDetected: false };
   const states = Object.entries(threads).map((
     [tid, state],
@@ -42,7 +44,7 @@ function ask({ contents = {}, host, threads = {}, files = [], mounts, questions 
   ]);
   return {
     checkpoint: { namespaces: new Set(), strangers: new Map() },
-    contents,
+    contents: { user, ...contents },
     held: {
       tasks: new Map([[1, {} as TaskState]]),
       threads: new Map(states),
@@ -62,6 +64,8 @@ function credentials(uid: number, groups: readonly number[] = []): Credentials {
   const users = { uid, effectiveUid: uid, savedUid: uid, fsUid: uid };
   return { ...users, gid: 0, effectiveGid: 0, savedGid: 0, fsGid: 0, groups } as unknown as Credentials;
 }
+
+const LIMITED = anIpcNamespace({ sysctls: new Map([["kernel/msgmax", "8192"], ["fs/mqueue/msg_max", "10"]]) });
 
 Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
   const tmpfs = aMount({ id: 2, mountPoint: "/dev" });
@@ -103,9 +107,15 @@ Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
       mounts: [ROOT_MOUNT],
       questions: { newPidNamespace: false, sharesDescriptors: true },
     }, ["user namespace: tasks share their descriptors, and have mounts, but no pid namespace of their own"]],
-    ["limits of ipc", { contents: { ipc: anIpcNamespace() }, host: { kernel: [6, 8] } }, [
-      "user namespace: Linux 6.9 or newer is needed for the limits of its ipc namespace",
-    ]],
+    ["limits of ipc that a new namespace has", { contents: { ipc: LIMITED }, host: { kernel: [6, 8] } }, []],
+    ["limits of ipc that may not be set", {
+      contents: { ipc: { ...LIMITED, sysctls: new Map([...LIMITED.sysctls, ["kernel/shmmni", "5000"]]) } },
+      host: { kernel: [6, 8] },
+    }, ["user namespace: Linux 6.9 or newer is needed to set the sysctl kernel.shmmni to 5000 in it"]],
+    ["objects of ipc", {
+      contents: { ipc: { ...LIMITED, segments: [aSegment()] } },
+      host: { kernel: [6, 8] },
+    }, ["user namespace: Linux 6.9 or newer is needed for the System V objects in it"]],
     ["devices outside", { net: { kind: "fill", setUp: [request], requests: [] } as unknown as NetPlan }, [
       "user namespace: it has network devices that are connected to this host's, which nobody in it may make",
     ]],
