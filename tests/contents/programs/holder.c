@@ -32,6 +32,22 @@ const char *path_of(const char *name)
 	return path;
 }
 
+void put_text(const char *path, const char *text)
+{
+	int fd = MUST(open(path, O_WRONLY | O_CREAT, 0644));
+	MUST(write(fd, text, strlen(text)));
+	close(fd);
+}
+
+bool has_text(const char *path, const char *text)
+{
+	char found[256] = "";
+	int fd = open(path, O_RDONLY);
+	ssize_t length = read(fd, found, sizeof(found) - 1);
+	close(fd);
+	return length == (ssize_t)strlen(text) && strcmp(found, text) == 0;
+}
+
 long must(long result, const char *what, const char *file, int line)
 {
 	if (result != -1)

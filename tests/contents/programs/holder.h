@@ -47,6 +47,11 @@ extern int exit_status;
 /* The path of a file in it; static memory, of which the last eight answers stay valid. */
 const char *path_of(const char *name);
 
+/* Writes a text to a file, which is made if it is not there; what the file has behind the text stays. */
+void put_text(const char *path, const char *text);
+/* Whether a file, of 255 bytes at most, has just this text. */
+bool has_text(const char *path, const char *text);
+
 /* What comes from one descriptor is written to the other; returns whether there may be more. */
 bool pass_on(int from, int to);
 

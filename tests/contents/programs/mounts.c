@@ -79,15 +79,6 @@ static void make_file(const char *path, const char *text)
 	close(fd);
 }
 
-static bool has_text(const char *path, const char *text)
-{
-	char found[200] = "";
-	int fd = open(path, O_RDONLY);
-	ssize_t length = read(fd, found, sizeof(found) - 1);
-	close(fd);
-	return length == (ssize_t)strlen(text) && strcmp(found, text) == 0;
-}
-
 static unsigned long flags_of(const char *path)
 {
 	struct statvfs state = {0};

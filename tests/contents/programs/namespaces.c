@@ -12,13 +12,6 @@
 
 #define PAGE 4096
 
-static void write_to(const char *path, const char *text)
-{
-	int fd = MUST(open(path, O_WRONLY));
-	MUST(write(fd, text, strlen(text)));
-	close(fd);
-}
-
 static bool says(const char *path, const char *text)
 {
 	char found[200] = "";
@@ -73,7 +66,7 @@ static struct timespec now(clockid_t clock)
 static void enter_time_namespace(const char *offsets)
 {
 	MUST(unshare(CLONE_NEWTIME));
-	write_to("/proc/self/timens_offsets", offsets);
+	put_text("/proc/self/timens_offsets", offsets);
 	int fd = MUST(open("/proc/self/ns/time_for_children", O_RDONLY));
 	MUST(setns(fd, CLONE_NEWTIME));
 	close(fd);
@@ -346,17 +339,17 @@ PROGRAM(msg_limits)
 	MUST(unshare(CLONE_NEWIPC));
 	char large[20000];
 	memset(large, 'x', sizeof(large));
-	write_to("/proc/sys/kernel/msgmax", "20000");
-	write_to("/proc/sys/kernel/msgmnb", "50000");
+	put_text("/proc/sys/kernel/msgmax", "20000");
+	put_text("/proc/sys/kernel/msgmnb", "50000");
 	int queue = MUST(msgget(1, IPC_CREAT | 0600));
-	write_to("/proc/sys/kernel/msgmnb", "1000000");
+	put_text("/proc/sys/kernel/msgmnb", "1000000");
 	int wide = MUST(msgget(2, IPC_CREAT | 0600));
 	put_message(queue, 1, large, sizeof(large));
 	struct msqid_ds state;
 	MUST(msgctl(queue, IPC_STAT, &state));
 	state.msg_qbytes = 100;
 	MUST(msgctl(queue, IPC_SET, &state));
-	write_to("/proc/sys/kernel/msgmnb", "400");
+	put_text("/proc/sys/kernel/msgmnb", "400");
 
 	ready_and_wait();
 
@@ -400,18 +393,18 @@ PROGRAM(ipc_limits)
 	MUST(unshare(CLONE_NEWIPC));
 	int segment = MUST(shmget(1, 5 * PAGE, IPC_CREAT | 0600));
 	int set = MUST(semget(1, 7, IPC_CREAT | 0600));
-	write_to("/proc/sys/kernel/sem", "5 50 6 7");
-	write_to("/proc/sys/kernel/shmmax", "4097");
-	write_to("/proc/sys/kernel/shmall", "1");
-	write_to("/proc/sys/kernel/shmmni", "1");
-	write_to("/proc/sys/kernel/msgmni", "3");
-	write_to("/proc/sys/fs/mqueue/queues_max", "11");
-	write_to("/proc/sys/fs/mqueue/msg_max", "12");
-	write_to("/proc/sys/fs/mqueue/msgsize_max", "1300");
-	write_to("/proc/sys/fs/mqueue/msg_default", "14");
-	write_to("/proc/sys/fs/mqueue/msgsize_default", "1500");
-	write_to("/proc/sys/kernel/msg_next_id", "4711");
-	write_to("/proc/sys/kernel/shm_next_id", "4712");
+	put_text("/proc/sys/kernel/sem", "5 50 6 7");
+	put_text("/proc/sys/kernel/shmmax", "4097");
+	put_text("/proc/sys/kernel/shmall", "1");
+	put_text("/proc/sys/kernel/shmmni", "1");
+	put_text("/proc/sys/kernel/msgmni", "3");
+	put_text("/proc/sys/fs/mqueue/queues_max", "11");
+	put_text("/proc/sys/fs/mqueue/msg_max", "12");
+	put_text("/proc/sys/fs/mqueue/msgsize_max", "1300");
+	put_text("/proc/sys/fs/mqueue/msg_default", "14");
+	put_text("/proc/sys/fs/mqueue/msgsize_default", "1500");
+	put_text("/proc/sys/kernel/msg_next_id", "4711");
+	put_text("/proc/sys/kernel/shm_next_id", "4712");
 
 	ready_and_wait();
 
@@ -431,7 +424,7 @@ PROGRAM(ipc_limits)
 PROGRAM(shm_forced)
 {
 	MUST(unshare(CLONE_NEWIPC));
-	write_to("/proc/sys/kernel/shm_rmid_forced", "1");
+	put_text("/proc/sys/kernel/shm_rmid_forced", "1");
 	int segment = MUST(shmget(2, PAGE, IPC_CREAT | 0600));
 	char *memory = attach(segment, NULL, 0);
 	strcpy(memory, "attached");

@@ -23,22 +23,6 @@
 #define USER 5001
 #define GROUP 5002
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = MUST(open(path, O_WRONLY | O_CREAT, 0644));
-	MUST(write(fd, text, strlen(text)));
-	close(fd);
-}
-
-static bool has_text(const char *path, const char *text)
-{
-	char found[256] = "";
-	int fd = open(path, O_RDONLY);
-	ssize_t length = read(fd, found, sizeof(found) - 1);
-	close(fd);
-	return length >= 0 && strcmp(found, text) == 0;
-}
-
 static const char *own_executable(void)
 {
 	static char path[4096];
@@ -76,9 +60,9 @@ static void write_maps(pid_t pid)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
-	write_file(path, USER_MAP);
+	put_text(path, USER_MAP);
 	snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
-	write_file(path, GROUP_MAP);
+	put_text(path, GROUP_MAP);
 }
 
 static void become(uid_t user, gid_t group, size_t count, const gid_t *groups)
@@ -220,7 +204,7 @@ PROGRAM(user_outer)
 {
 	struct rlimit many = {1234, 500000};
 	move_to_directory("user_outer");
-	write_file("/proc/self/oom_score_adj", "-321");
+	put_text("/proc/self/oom_score_adj", "-321");
 	MUST(setpriority(PRIO_PROCESS, 0, -7));
 	MUST(setrlimit(RLIMIT_NPROC, &many));
 	enter_user_namespace(0);
@@ -305,7 +289,7 @@ static void enter_root(void)
 	MUST(mount("mqueue", path_of("root/dev/mqueue"), "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
 	make_directory(path_of("root/dev/pts"));
 	MUST(mount("devpts", path_of("root/dev/pts"), "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,mode=620,gid=5"));
-	write_file(path_of("root/dev/null"), "");
+	put_text(path_of("root/dev/null"), "");
 	MUST(mount("/dev/null", path_of("root/dev/null"), NULL, MS_BIND, NULL));
 	MUST(chdir(path_of("root")));
 	MUST(syscall(SYS_pivot_root, ".", "."));
@@ -387,7 +371,7 @@ PROGRAM(user_container)
 	MUST(pipe(ready));
 	set_loopback_up();
 	listen_at(&port);
-	write_file("/dev/kept", "kept");
+	put_text("/dev/kept", "kept");
 	MUST(chown("/dev/kept", USER, GROUP));
 	int ghost = open_ghost("/dev/gone"), own = MUST(open("/proc/self/status", O_RDONLY));
 	int terminal = MUST(open("/dev/pts/ptmx", O_RDWR | O_NOCTTY));

@@ -25,7 +25,7 @@ const CONTENTS: Readonly<Record<MadeNamespace, keyof NamespaceContents>> = {
 };
 
 /** First kernel in which setns(2) takes a pidfd. */
-const JOINABLE = [5, 8] as const;
+export const JOINABLE = [5, 8] as const;
 
 /** Files of this host that tell whether namespaces can be made. */
 export function kernelFiles(contents: NamespaceContents): string[] {

@@ -4,6 +4,7 @@ import type { IdRange, UserNamespace } from "../../../model/namespaces.ts";
 import type { OpenFile } from "../../../model/open_file.ts";
 import { isAnonymous } from "../files/plan_memory_file.ts";
 import { isAtLeast } from "../kernel_version.ts";
+import { JOINABLE } from "./check_namespaces.ts";
 import { imagesOf } from "./images_of.ts";
 import { keepsLimits, problemsOfLimits } from "./ipc_limits.ts";
 import { whereOf } from "./mount_places.ts";
@@ -13,8 +14,6 @@ import type { NamespaceQuestions } from "./plan_namespaces.ts";
 
 /** What making a user namespace takes in which there are others than its maker. */
 const NEEDED = ["CAP_SETUID", "CAP_SETGID", "CAP_SYS_ADMIN"] as const;
-/** First kernel in which setns(2) takes a pidfd. */
-const JOINABLE = [5, 8] as const;
 
 const S_IFMT = 0o170000;
 const DEVICES: readonly number[] = [0o020000, 0o060000];
