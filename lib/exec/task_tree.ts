@@ -316,13 +316,16 @@ export class TaskTree {
   #addActor(context: CompileContext, id: number, steps: readonly TaskStep[], closing: readonly RemoteCall[]): void {
     const calls: RemoteCall[] = [];
     const births: (number | undefined)[] = [];
+    const entersLate = this.#contents?.entersLate === true;
+    const entry = id === COORDINATOR ? [] : this.#contents?.compileMountsEntry(id) ?? [];
+    if (!entersLate) calls.push(...entry);
     for (const step of steps) {
       if (step.kind === "restore-memory") calls.push(...this.#contents?.compileMemory(id) ?? []);
       else if (step.kind === "take-terminal") calls.push(...this.#contents?.compileTerminal(id) ?? []);
       else calls.push(compileStep(context, id, step));
       births[calls.length - 1] = bornBy(step);
     }
-    if (id !== COORDINATOR && this.#contents?.entersLate === true) calls.push(...this.#contents.compileEntry());
+    if (id !== COORDINATOR && entersLate) calls.push(...this.#contents?.compileEntry() ?? [], ...entry);
     calls.push(...closing);
     const slot = id === COORDINATOR ? 0 : this.#reserveSlot(id, calls);
     this.#actors.set(id, { id, calls, births, slot, ended: false });

@@ -59,7 +59,8 @@ export interface NamespaceImages {
   readonly net?: NetImages;
   /** The clocks at the dump: those of the host where there was no time namespace. */
   readonly time?: TimensEntry;
-  readonly mnt?: MountImages;
+  /** Those of the tasks that are in another one than the root come behind the root's. */
+  readonly mnt?: readonly MountImages[];
 }
 
 /** The images of a mount namespace. */

@@ -45,14 +45,14 @@ export function readNamespaces(source: ImageSource, tree: Tree): NamespaceImages
   const ipc = numberOf(tree, "ipcNsId");
   const net = numberOf(tree, "netNsId");
   const time = readClocks(source, numberOf(tree, "timeNsId"));
-  const mnt = numberOf(tree, "mntNsId");
+  const mnt = readMountNamespaces(source, tree);
   return {
     ...user === undefined ? {} : { user },
     ...uts === undefined ? {} : { uts },
     ...ipc === undefined ? {} : { ipc: readIpc(source, ipc) },
     ...net === undefined ? {} : { net: readNet(source, net) },
     ...time === undefined ? {} : { time },
-    ...mnt === undefined ? {} : { mnt: readMounts(source, mnt) },
+    ...mnt === undefined ? {} : { mnt },
   };
 }
 
@@ -64,10 +64,29 @@ function readClocks(source: ImageSource, number: number | undefined): TimensEntr
   return source.optionalSingle(readTimensEntry, image("timens", HOST));
 }
 
-/** In directories that are used again, the number of another file system may be that of a tmpfs of an earlier dump. */
-function readMounts(source: ImageSource, number: number): MountImages {
-  const mounts = source.entries(readMntEntry, image("mountpoints", number));
+/** Of all mount namespaces of the tasks, when the root has one of its own: CRIU dumps others only then. */
+function readMountNamespaces(source: ImageSource, tree: Tree): MountImages[] | undefined {
+  const root = numberOf(tree, "mntNsId");
+  if (root === undefined) return undefined;
   const trees = new Map<number, readonly ArchivedFile[]>();
+  return [root, ...nestedMountNamespaces(tree)].map((number) => readMounts(source, number, trees));
+}
+
+/** Before `ns_per_id`, images had no names for them. */
+function nestedMountNamespaces({ inventory, pstree, ids }: Tree): number[] {
+  if (inventory.nsPerId !== true) return [];
+  const [root = 0, ...others] = pstree.map(({ pid }) => ids.get(pid)?.mntNsId ?? 0);
+  const known = new Set([0, root, inventory.rootIds?.mntNsId]);
+  return [...new Set(others)].filter((number) => !known.has(number));
+}
+
+/**
+ * In directories that are used again, the number of another file system may be that of a tmpfs of an earlier dump.
+ *
+ * @param trees of the namespaces that were read before, which have file systems in common; gets further ones
+ */
+function readMounts(source: ImageSource, number: number, trees: Map<number, readonly ArchivedFile[]>): MountImages {
+  const mounts = source.entries(readMntEntry, image("mountpoints", number));
   for (const { fstype, rootDev, mntId } of mounts) {
     if (fstype !== TMPFS) continue;
     // The second name is that of old dumps.

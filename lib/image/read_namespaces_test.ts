@@ -36,13 +36,22 @@ function file(type: ImageType, ...entries: readonly Entry[]): Uint8Array {
   return Uint8Array.from(all.flatMap((part) => [...part]));
 }
 
+interface TreeOptions {
+  readonly ids?: IdsDescription;
+  /** Those of further tasks. */
+  readonly others?: readonly IdsDescription[];
+  readonly nsPerId?: boolean;
+}
+
 /** Reads the namespaces of a root task 5 with these ids, in an image directory with these files. */
-function read(files: Files, { ids = {}, nsPerId = true }: { ids?: IdsDescription; nsPerId?: boolean } = {}) {
+function read(files: Files, { ids = {}, others = [], nsPerId = true }: TreeOptions = {}) {
   const directory = Deno.makeTempDirSync({ prefix: "cgr-images-" });
   const problems: Problem[] = [];
   try {
     for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(`${directory}/${name}`, bytes);
-    const images = buildImages({ tasks: [{ pid: 5, ids }] });
+    const images = buildImages({
+      tasks: [{ pid: 5, ids }, ...others.map((own, index) => ({ pid: 6 + index, ids: own }))],
+    });
     const inventory = { ...images.inventory, nsPerId };
     const found: NamespaceImages = readNamespaces(new ImageSource(new DenoFilesSys().sys, directory, problems), {
       ...images,
@@ -122,8 +131,30 @@ Deno.test("readNamespaces() reads files of tmpfs only, although others may have 
     "tmpfs-dev-50.tar.gz.img": Uint8Array.of(1),
     "tmpfs-dev-51.tar.gz.img": Uint8Array.of(1),
   }, { ids: { mnt: 34 } });
-  assert.deepEqual(found.mnt?.trees, new Map());
+  assert.deepEqual(found.mnt?.[0]?.trees, new Map());
   assert.deepEqual(problems.map((problem) => problem.split(":")[0]), ["tmpfs-dev-51.tar.gz.img"]);
+});
+
+Deno.test("readNamespaces() reads further mount namespaces, behind that of the root task", async (t) => {
+  const mount = (mntId: number) => (
+    entry(mnt_entrySchema, { fstype: 2, rootDev: 1, mntId, parentMntId: 0, flags: 0, ...PLACE })
+  );
+  const files = Object.fromEntries([34, 35, 36].map((id) => [`mountpoints-${id}.img`, file("mountpoints", mount(id))]));
+  const others = [{ mnt: 36 }, { mnt: 34 }, { mnt: 36 }, { mnt: 35 }, {}];
+  const rows: readonly (readonly [string, boolean, readonly number[]])[] = [
+    ["by their ids", true, [34, 36, 35]],
+    ["but not in images that have no ids of them", false, [5]],
+  ];
+  for (const [name, nsPerId, want] of rows) {
+    await t.step(name, () => {
+      const { found } = read({ ...files, "mountpoints-5.img": file("mountpoints", mount(5)) }, {
+        ids: { mnt: 34 },
+        others,
+        nsPerId,
+      });
+      assert.deepEqual(found.mnt?.map(({ number }) => number), want);
+    });
+  }
 });
 
 Deno.test("readNamespaces() reads System V objects", async (t) => {

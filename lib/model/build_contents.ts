@@ -38,7 +38,11 @@ export function buildContents(context: ContentsContext): Contents {
   const networkLock = buildNetworkLock(context.images.inventory, { rootPid, problems });
   const tables = buildTables(contents, problems);
   const result: Contents = {
-    namespaces: buildNamespaceContents(contents.namespaces, { lock: networkLock, problems }),
+    namespaces: buildNamespaceContents(contents.namespaces, {
+      lock: networkLock,
+      mountIds: mountIds(context),
+      problems,
+    }),
     ids: buildIds(context.tasks),
     tasks,
     threads,
@@ -72,6 +76,11 @@ function buildIds(tasks: readonly Task[]): TreeIds {
 
 function namespaceIds({ images: { ids, inventory }, tasks }: ContentsContext): NamespaceIds {
   return { tasks: ids.get(tasks[0]?.pid ?? 0), dumper: inventory.rootIds };
+}
+
+/** By pid, of the tasks of which it is said. */
+function mountIds({ images: { ids }, tasks }: ContentsContext): Map<number, number> {
+  return new Map(tasks.map(({ pid }) => [pid, ids.get(pid)?.mntNsId ?? 0]));
 }
 
 /** Id of the root task's net namespace; 0, like an absent one, says nothing. */

@@ -39,13 +39,28 @@ const MS_REC = 0x4000;
 /** Longest path, with its NUL, that the kernel takes (`PATH_MAX`, linux/limits.h). */
 const PATH_MAX = 4096;
 
-/** The mounts of a namespace, parents before the mounts on them. What cannot be is a problem. */
-export function buildMounts({ number, mounts, trees }: MountImages, problems: Problem[]): Mount[] {
+/**
+ * The mounts of one namespace after the other, in each parents before the mounts on them. What cannot be is a problem.
+ */
+export function buildMounts(namespaces: readonly MountImages[], problems: Problem[]): Mount[] {
+  const ids = new Set<number>();
+  return namespaces.flatMap((images, namespace) => buildNamespace(images, { namespace, ids, problems }));
+}
+
+interface BuildContext {
+  readonly namespace: number;
+  /** Of the mounts before. */
+  readonly ids: Set<number>;
+  readonly problems: Problem[];
+}
+
+function buildNamespace({ number, mounts, trees }: MountImages, { namespace, ids, problems }: BuildContext): Mount[] {
   const where = `mountpoints-${number}.img`;
   const byId = new Map<number, MntEntry>();
   for (const entry of mounts) {
     const complain = (what: string) => problems.push({ where: `${where}, mount ${entry.mntId}`, what });
-    if (byId.has(entry.mntId)) complain("its id occurs more than once");
+    if (ids.has(entry.mntId)) complain("its id occurs more than once");
+    ids.add(entry.mntId);
     byId.set(entry.mntId, entry);
     for (const path of [entry.mountpoint, entry.root]) {
       const what = pathProblem(path, isExternal(entry));
@@ -62,7 +77,9 @@ export function buildMounts({ number, mounts, trees }: MountImages, problems: Pr
   }
   const ordered = orderMounts(mounts, roots);
   if (ordered.length !== byId.size) problems.push({ where, what: "some mounts are on each other" });
-  return ordered.map((entry) => buildMount(entry, { isRoot: entry === roots[0], tree: trees.get(entry.rootDev) }));
+  return ordered.map((entry) => (
+    buildMount(entry, { namespace, isRoot: entry === roots[0], tree: trees.get(entry.rootDev) })
+  ));
 }
 
 /** Each behind the one that it is on, else in the order of the image. */
@@ -77,13 +94,18 @@ function orderMounts(mounts: readonly MntEntry[], roots: readonly MntEntry[]): M
 
 function buildMount(
   entry: MntEntry,
-  { isRoot, tree }: { readonly isRoot: boolean; readonly tree: Mount["tree"] },
+  { namespace, isRoot, tree }: {
+    readonly namespace: number;
+    readonly isRoot: boolean;
+    readonly tree: Mount["tree"] | undefined;
+  },
 ): Mount {
   const { sharedId = 0, masterId = 0, extKey, extMount, sbFlags } = entry;
   const external = extMount === true ? entry.root : extKey;
   const flags = sbFlags === undefined ? entry.flags & (MOUNT_FLAGS | MS_PROPAGATION) : entry.flags;
   return {
     id: entry.mntId,
+    namespace,
     ...isRoot ? {} : { parent: entry.parentMntId },
     mountPoint: entry.mountpoint,
     root: extMount === true ? "/" : entry.root,

@@ -29,7 +29,7 @@ const ROOT = entry(1, { parentMntId: 0, fstype: 0 });
 
 function build(...mounts: readonly MntEntry[]): { readonly mounts: readonly Mount[]; readonly problems: string[] } {
   const problems: Problem[] = [];
-  const built = buildMounts({ number: 9, mounts, trees: new Map() }, problems);
+  const built = buildMounts([{ number: 9, mounts, trees: new Map() }], problems);
   return { mounts: built, problems: problems.map(({ where, what }) => `${where}: ${what}`) };
 }
 
@@ -37,6 +37,22 @@ Deno.test("buildMounts() has parents before the mounts on them", () => {
   const { mounts, problems } = build(entry(3, { parentMntId: 2 }), entry(4), entry(2), ROOT);
   assert.deepEqual(problems, []);
   assert.deepEqual(mounts.map(({ id }) => id), [1, 4, 2, 3]);
+});
+
+Deno.test("buildMounts() numbers namespaces, whose mounts all have ids of their own", () => {
+  const problems: Problem[] = [];
+  const images = (number: number, ...mounts: readonly MntEntry[]) => ({ number, mounts, trees: new Map() });
+  const root = entry(11, { parentMntId: 0, fstype: 0, mountpoint: "/" });
+  const built = buildMounts([images(9, ROOT, entry(2)), images(10, entry(12, { parentMntId: 11 }), root)], problems);
+  assert.deepEqual(built.map(({ id, namespace, parent }) => [id, namespace, parent]), [
+    [1, 0, undefined],
+    [2, 0, 1],
+    [11, 1, undefined],
+    [12, 1, 11],
+  ]);
+  assert.deepEqual(problems, []);
+  buildMounts([images(9, ROOT), images(10, ROOT)], problems);
+  assert.deepEqual(problems, [{ where: "mountpoints-10.img, mount 1", what: "its id occurs more than once" }]);
 });
 
 Deno.test("buildMounts() builds what a mount has", async (t) => {

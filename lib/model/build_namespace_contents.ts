@@ -1,6 +1,6 @@
 import type { Timespec } from "../gen/namespaces.ts";
 import type { Problem } from "../errors.ts";
-import type { NamespaceImages } from "../image/content_images.ts";
+import type { MountImages, NamespaceImages } from "../image/content_images.ts";
 import { buildMounts } from "./build_mounts.ts";
 import { byteLength } from "./check_names.ts";
 import { buildIpcNamespace } from "./build_ipc_namespace.ts";
@@ -13,10 +13,14 @@ const NAME_MAX = 64;
 
 const SECOND = 1_000_000_000n;
 
-/** What the namespaces had. */
+/**
+ * What the namespaces had.
+ *
+ * @param mountIds the id of the mount namespace of each task, by pid
+ */
 export function buildNamespaceContents(
   { user, uts, ipc, net, time, mnt }: NamespaceImages,
-  context: NetContext,
+  { mountIds, ...context }: NetContext & { readonly mountIds: ReadonlyMap<number, number> },
 ): NamespaceContents {
   const { problems } = context;
   const clocks = time === undefined
@@ -29,8 +33,18 @@ export function buildNamespaceContents(
     ...ipcNamespace === undefined ? {} : { ipc: ipcNamespace },
     ...net === undefined ? {} : { net: buildNetNamespace(net, context) },
     ...clocks === undefined ? {} : { clocks },
-    ...mnt === undefined ? {} : { mounts: buildMounts(mnt, problems) },
+    ...mnt === undefined ? {} : { mounts: buildMounts(mnt, problems), ...numberNamespaces(mnt, mountIds) },
   };
+}
+
+/** The number in the names of a namespace's images is its id. */
+function numberNamespaces(
+  images: readonly MountImages[],
+  ids: ReadonlyMap<number, number>,
+): Pick<NamespaceContents, "mountNamespaces"> {
+  if (images.length === 1) return {};
+  const numbers = [...ids].map(([pid, id]) => [pid, images.findIndex(({ number }) => number === id)] as const);
+  return { mountNamespaces: new Map(numbers.filter(([, number]) => number > 0)) };
 }
 
 function buildUts({ nodename, domainname }: NonNullable<NamespaceImages["uts"]>, problems: Problem[]): UtsNamespace {

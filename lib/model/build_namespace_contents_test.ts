@@ -67,7 +67,7 @@ function anIpc(images: Partial<IpcImages>): NamespaceImages {
 
 function build(images: NamespaceImages): { readonly contents: NamespaceContents; readonly problems: string[] } {
   const problems: Problem[] = [];
-  const contents = buildNamespaceContents(images, { lock: undefined, problems });
+  const contents = buildNamespaceContents(images, { lock: undefined, mountIds: new Map(), problems });
   return { contents, problems: problems.map(({ where, what }) => `${where}: ${what}`) };
 }
 

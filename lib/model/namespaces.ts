@@ -10,8 +10,10 @@ export interface NamespaceContents {
   readonly uts?: UtsNamespace;
   readonly ipc?: IpcNamespace;
   readonly net?: NetNamespace;
-  /** Parents before the mounts on them; the first is the root. */
+  /** Of one namespace after the other, the root task's first; in each, parents before the mounts on them. */
   readonly mounts?: readonly Mount[];
+  /** Numbers of the mount namespaces of tasks that are in another one than the root, by pid. */
+  readonly mountNamespaces?: ReadonlyMap<number, number>;
   /** As the tasks saw them at the dump, in a time namespace of their own or without one; absent in old dumps. */
   readonly clocks?: Clocks;
 }

@@ -32,7 +32,7 @@ export function describeNamespaces(
   return [
     ...describeSame(others),
     ...net === undefined ? [] : [`net: ${describeNet(net)}`],
-    ...mounts === undefined ? [] : describeMounts(mounts.map(describeMount)),
+    ...mounts === undefined ? [] : describeMounts(mounts, describeMount),
   ];
 }
 
@@ -105,12 +105,19 @@ export function describeMadeNamespaces(
     }),
     ...net === undefined ? [] : [`net: ${describeMadeNet(net)}`],
     ...clockOffsets === undefined ? [] : [`time: ${describeOffsets(clockOffsets)}`],
-    ...mounts === undefined ? [] : describeMounts(mounts.steps.map((step) => describeStep(step, mounts))),
+    ...mounts === undefined ? [] : describeMounts(mounts.steps, (step) => describeStep(step, mounts)),
   ];
 }
 
-function describeMounts(lines: readonly string[]): string[] {
-  return [`mnt: ${count(lines.length, "mount")}`, ...lines.map((line) => `  ${line}`)];
+/** The first namespace is that of the root task. */
+function describeMounts<T extends Pick<Mount, "namespace">>(
+  mounts: readonly T[],
+  describe: (mount: T) => string,
+): string[] {
+  return [...Map.groupBy(mounts, ({ namespace }) => namespace)].flatMap(([namespace, own]) => [
+    `mnt${namespace === 0 ? "" : ` ${namespace + 1}`}: ${count(own.length, "mount")}`,
+    ...own.map((mount) => `  ${describe(mount)}`),
+  ]);
 }
 
 function describeMount({ mountPoint, type, root, external, tree }: Mount): string {

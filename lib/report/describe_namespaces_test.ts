@@ -57,8 +57,18 @@ Deno.test("describeNamespaces() tells what is mounted", () => {
   ]);
 });
 
+Deno.test("describeNamespaces() tells what is mounted in which namespace", () => {
+  const mounts = [
+    ROOT_MOUNT,
+    { ...ROOT_MOUNT, id: 10, namespace: 1 },
+    aMount({ id: 11, mountPoint: "/t", namespace: 1 }),
+  ];
+  const root = '  "/": file system';
+  assert.deepEqual(describeNamespaces({ mounts }), ["mnt: 1 mount", root, "mnt 2: 2 mounts", root, '  "/t": tmpfs']);
+});
+
 Deno.test("describeMadeNamespaces() tells of what mounts are made", () => {
-  const step = { at: "", on: 0, flags: 0, followsHost: false };
+  const step = { namespace: 0, at: "", on: 0, flags: 0, followsHost: false };
   const source = { kind: "new", type: "proc", source: "proc", options: [], lateOptions: [], files: [] } as const;
   const steps = [
     { ...step, mountPoint: "/", source: { kind: "here", path: "/srv/root" } as const },

@@ -20,8 +20,12 @@ export interface RemoteCall {
  * all has succeeded, and is moved back when something has failed.
  */
 export type NameEffect =
-  | { readonly kind: "makes-file" | "makes-directory" | "removes"; readonly path: string }
-  | { readonly kind: "moves"; readonly path: string; readonly to: string };
+  & (
+    | { readonly kind: "makes-file" | "makes-directory" | "removes"; readonly path: string }
+    | { readonly kind: "moves"; readonly path: string; readonly to: string }
+  )
+  /** The number of the mount namespace that paths are of; absent: that of the root task. */
+  & { readonly mountNamespace?: number };
 
 export type RemoteArgument =
   | number

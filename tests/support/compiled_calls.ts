@@ -17,6 +17,7 @@ export function filesContext(): FilesContext {
     ownCapabilities: { permitted: 0n, effective: 0n, bounding: 0n },
     choosesTimerIds: true,
     images: new Map(),
+    mountNamespaces: [],
     isInUserNamespace: false,
     lowest: new LowestDescriptors([]),
     scratch: 0x1000_0000,

@@ -11,7 +11,7 @@ export function aMount({ id, ...part }: Partial<Mount> & Pick<Mount, "id" | "mou
   const isTmpfs = (part.type ?? "tmpfs") === "tmpfs";
   const tree = [{ path: "", mode: 0o041777, uid: 0, gid: 0, changeTime: 0, size: 0, parts: [], device: 0 }];
   return {
-    ...{ id, root: "/", device: 100 + id, type: "tmpfs", source: "none", options: "" },
+    ...{ id, namespace: 0, root: "/", device: 100 + id, type: "tmpfs", source: "none", options: "" },
     ...part.mountPoint === "/" ? {} : { parent: 1 },
     ...{ flags: MS_RELATIME, superFlags: 0, isUnbindable: false, isDeleted: false, needsPlugin: false },
     ...isTmpfs ? { tree } : {},

@@ -23,6 +23,8 @@ export interface ContentsContext {
   readonly choosesTimerIds: boolean;
   /** By path, the coordinator's descriptors of files of the checkpoint that only it could open. */
   readonly images: ReadonlyMap<string, number>;
+  /** The coordinator's descriptors of the tasks' mount namespaces, by number; none where they have but one. */
+  readonly mountNamespaces: readonly number[];
   /** Whether the caller is in a user namespace, where it may do less than root. */
   readonly isInUserNamespace: boolean;
 }

@@ -8,9 +8,10 @@ import type { Tracee } from "../../tracee/tracee.ts";
 import type { ObservedNamespaces } from "../../verify/contents/verify_namespaces.ts";
 import { breakLease } from "./break_lease.ts";
 import { compileDescriptorActions, type DescriptorCalls } from "./compile_descriptor_actions.ts";
-import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
+import { compileDescriptors, compileDirectories, fetch } from "./compile_descriptors.ts";
 import { EndedProcesses } from "./ended_processes.ts";
 import { compileFileSteps } from "./files/compile_file_steps.ts";
+import { close, takeFrom } from "./files/file_calls.ts";
 import { suspendConnection } from "./files/make_connection.ts";
 import { compileMemory } from "./compile_memory.ts";
 import { compileRing, compileRingSetup } from "./compile_rings.ts";
@@ -21,7 +22,15 @@ import { type ContentsContext, descriptorOf, LowestDescriptors, remoteCall, word
 import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
 import { fillNamespaces, removeSegments } from "./namespaces/fill_namespaces.ts";
-import { enterHost, makePtyMounts, NO_MOUNTS, type OpenedMounts, sealMounts } from "./namespaces/make_mounts.ts";
+import {
+  enterHost,
+  enterMounts,
+  type KeptNamespaces,
+  makePtyMounts,
+  NO_MOUNTS,
+  type OpenedMounts,
+  sealMounts,
+} from "./namespaces/make_mounts.ts";
 import { fillNet } from "./namespaces/net_contents.ts";
 import {
   becomeFirstRoot,
@@ -89,7 +98,7 @@ export class ContentsRun {
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
     this.#options = options;
-    this.#tables = new TableRunner(options);
+    this.#tables = new TableRunner({ ...options, rootOf: (namespace) => this.#rootOf(namespace) });
     this.#outsideFiles = outsideSteps(plan);
     this.#toCompile = plan.tasks.values().filter(hasMemoryInItsTable);
     const spare = SPARE_DESCRIPTORS + descriptorsForMasters(plan.terminals.masters);
@@ -105,6 +114,7 @@ export class ContentsRun {
       comparison: new PageComparison(options.context.sys),
       profiles: numberProfiles(plan, base + 1 + plan.openFiles),
       images: numberImages(plan, base + 1 + plan.openFiles),
+      mountNamespaces: plan.namespaces.mounts?.nested?.namespaces.map(({ handle }) => base + 1 + handle) ?? [],
       isInUserNamespace: plan.namespaces.user !== undefined,
     };
   }
@@ -311,16 +321,44 @@ export class ContentsRun {
     const lowest = this.#withHostMounts();
     lowest.occupy(this.#context.base);
     const context = { ...this.#context, lowest };
-    const calls = fillNamespaces(context, this.#plan.namespaces, this.#hostMounts);
-    this.#tables.runInPieces(this.entersLate ? coordinator() : root, calls);
+    const { calls, kept } = fillNamespaces(context, this.#plan.namespaces, this.#hostMounts);
+    const maker = this.entersLate ? coordinator() : root;
+    this.#tables.runInPieces(maker, calls);
     if (!this.entersLate && !rootIsSibling) this.#closeHostMounts();
+    this.#takeMountNamespaces(maker, kept);
+  }
+
+  /** Gets the mount namespaces for the coordinator, from who has made them. */
+  #takeMountNamespaces(maker: Tracee, kept: KeptNamespaces): void {
+    const { mounts } = this.#plan.namespaces;
+    const { coordinator } = this.#options;
+    const files = mounts?.nested?.namespaces.flatMap(({ handle, root }, number) => {
+      const open = kept[number];
+      return open === undefined ? [] : [[open.namespace, handle], [open.root, root]] as const;
+    }) ?? [];
+    if (files.length === 0) return;
+    const own = maker === coordinator() ? files.map(([fd]) => fd) : [];
+    const context = { ...this.#context, lowest: new LowestDescriptors([...this.#options.taken, ...own]) };
+    coordinator().run(takeFrom(context, maker.pid, files));
+    maker.run(files.map(([fd]) => close(context, fd)));
+  }
+
+  /** What a task does to get into a mount namespace that is not the one that it is born in, or gets into before. */
+  compileMountsEntry(pid: number): RemoteCall[] {
+    const { nested } = this.#plan.namespaces.mounts ?? {};
+    const namespace = nested?.namespaces[nested.entries.get(pid) ?? -1];
+    if (namespace === undefined) return [];
+    const lowest = new LowestDescriptors(this.#options.taken);
+    const fd = lowest.take();
+    const context = { ...this.#context, lowest };
+    return [fetch(context, namespace.handle, fd), ...enterMounts(context, fd), close(context, fd)];
   }
 
   /** Makes the files that are mapped, and terminals, where the tasks will see them. */
   makeEarlyFiles(): void {
     const { taken } = this.#options;
     const coordinator = this.#options.coordinator();
-    if (this.#plan.obsoleteNames.length > 0) this.#tables.openRoot(coordinator);
+    for (const { mountNamespace } of this.#plan.obsoleteNames) this.#tables.openRoot(mountNamespace);
     openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
     this.#changeMounts(makePtyMounts);
     this.#makeFiles(this.#withoutOutsideFiles(this.#plan.earlyFiles), taken);
@@ -354,14 +392,24 @@ export class ContentsRun {
     return this.#plan.namespaces.mounts === undefined ? path : `/proc/${coordinator().pid}/root${path}`;
   }
 
+  /** Where cgrestore finds the root directory of a mount namespace of the tasks. */
+  #rootOf(mountNamespace: number): string {
+    const { coordinator } = this.#options;
+    const namespace = this.#plan.namespaces.mounts?.nested?.namespaces[mountNamespace];
+    const link = namespace === undefined ? "root" : `fd/${descriptorOf(this.#context, namespace.root)}`;
+    return `/proc/${coordinator().pid}/${link}`;
+  }
+
   /** Looks at the namespaces that were made, when all has been restored. */
   observeNamespaces(): ObservedNamespaces {
     const { kinds } = this.#plan.namespaces;
     const { context: { sys }, coordinator } = this.#options;
     const context = { ...this.#context, lowest: new LowestDescriptors([]) };
     const observed = this.#observe(observeNamespaces(context, this.#plan.namespaces));
-    const links = new Map(kinds.map((kind) => [kind, sys.readLink(`/proc/${coordinator().pid}/ns/${kind}`)]));
-    return { links, ...observed };
+    const directory = `/proc/${coordinator().pid}`;
+    const links = new Map(kinds.map((kind) => [kind, sys.readLink(`${directory}/ns/${kind}`)]));
+    const mountLinks = this.#context.mountNamespaces.map((fd) => sys.readLink(`${directory}/fd/${fd}`));
+    return { links, mountLinks, ...observed };
   }
 
   /** Opens files of tasks that have ended, while helpers stand in for these: nobody can enter their directories later. */

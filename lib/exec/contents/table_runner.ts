@@ -1,7 +1,9 @@
 import { O_DIRECTORY, O_PATH } from "../../sys/constants.ts";
 import type { Sys } from "../../sys/sys.ts";
-import type { RemoteCall } from "../../tracee/remote_call.ts";
+import type { NameEffect, RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
+import type { ContentsPlan } from "../../plan/contents/contents_plan.ts";
+import { forEachAlways } from "../../for_each_always.ts";
 import { MadeNames } from "./made_names.ts";
 
 export interface TableRunnerOptions {
@@ -12,14 +14,26 @@ export interface TableRunnerOptions {
   readonly checkpoint: () => void;
 }
 
+/** What only this needs. */
+interface RootOptions {
+  /** The path of the root directory of a mount namespace, by its number. */
+  readonly rootOf: (mountNamespace: number) => string;
+}
+
+/** Names that were made in a mount namespace. */
+interface NamesBelow {
+  /** A descriptor of its root directory. */
+  readonly root: number;
+  readonly names: MadeNames;
+}
+
 /** Runs tables of system calls in tasks, and knows what they have done to names in the file system. */
 export class TableRunner {
-  readonly #options: TableRunnerOptions;
-  readonly #names = new MadeNames();
-  /** A descriptor of the coordinator's root directory: open from the first name on that is made, or obsolete. */
-  #root: number | undefined;
+  readonly #options: TableRunnerOptions & RootOptions;
+  /** By the number of their mount namespace: from the first name on that is made, or obsolete. */
+  readonly #names = new Map<number, NamesBelow>();
 
-  constructor(options: TableRunnerOptions) {
+  constructor(options: TableRunnerOptions & RootOptions) {
     this.#options = options;
   }
 
@@ -50,7 +64,7 @@ export class TableRunner {
   /** Runs a table of any length in one task, while no other is running. */
   runInPieces(tracee: Tracee, calls: readonly RemoteCall[]): void {
     const { slots } = this.#options.context;
-    if (calls.some(hasEffect)) this.openRoot(tracee);
+    for (const { effect } of calls) if (effect !== undefined) this.openRoot(namespaceOf(effect));
     for (let start = 0; start < calls.length;) {
       this.#options.checkpoint();
       slots.clearArena();
@@ -65,17 +79,23 @@ export class TableRunner {
 
   /** Removes all names that were made for open files, and puts back what was in their way. */
   removeNames(): void {
-    this.#withRoot((sys, root) => this.#names.removeAll(sys, root));
+    this.#withNames(({ root, names }, sys) => names.removeAll(sys, root));
   }
 
   /** Keeps all names that were made for open files, and removes what was in their way, and what the dump has made. */
-  keepNames(obsolete: Parameters<MadeNames["keepAll"]>[2]): void {
-    this.#withRoot((sys, root) => this.#names.keepAll(sys, root, obsolete));
+  keepNames(obsolete: ContentsPlan["obsoleteNames"]): void {
+    const byNamespace = Map.groupBy(obsolete, ({ mountNamespace }) => mountNamespace);
+    this.#withNames(({ root, names }, sys, namespace) => {
+      names.keepAll(sys, root, byNamespace.get(namespace)?.map(({ path }) => path) ?? []);
+    });
   }
 
-  /** Before the first name is made that may have to be removed. */
-  openRoot({ pid }: Tracee): void {
-    this.#root ??= this.#options.context.sys.open(`/proc/${pid}/root`, O_PATH | O_DIRECTORY);
+  /** Before the first name is made in a mount namespace that may have to be removed. */
+  openRoot(mountNamespace: number): void {
+    if (this.#names.has(mountNamespace)) return;
+    const { context: { sys }, rootOf } = this.#options;
+    const root = sys.open(rootOf(mountNamespace), O_PATH | O_DIRECTORY);
+    this.#names.set(mountNamespace, { root, names: new MadeNames() });
   }
 
   /** Waits for the end of a table, and notes what it did to names: of those it must be known what has been done. */
@@ -88,20 +108,32 @@ export class TableRunner {
       if (hasEffects) tracee.settle();
       throw error;
     } finally {
-      if (hasEffects) this.#names.note(calls.slice(0, tracee.completed));
+      if (hasEffects) this.#note(calls.slice(0, tracee.completed));
     }
   }
 
-  #withRoot(action: (sys: Sys, root: number) => void): void {
-    const { sys } = this.#options.context;
-    if (this.#root === undefined) return;
-    try {
-      action(sys, this.#root);
-    } finally {
-      sys.close(this.#root);
-      this.#root = undefined;
+  #note(calls: readonly RemoteCall[]): void {
+    for (const [namespace, { names }] of this.#names) {
+      names.note(calls.filter(({ effect }) => effect !== undefined && namespaceOf(effect) === namespace));
     }
   }
+
+  #withNames(action: (below: NamesBelow, sys: Sys, mountNamespace: number) => void): void {
+    const { sys } = this.#options.context;
+    const all = [...this.#names];
+    this.#names.clear();
+    forEachAlways(all, ([namespace, below]) => {
+      try {
+        action(below, sys, namespace);
+      } finally {
+        sys.close(below.root);
+      }
+    });
+  }
+}
+
+function namespaceOf({ mountNamespace = 0 }: NameEffect): number {
+  return mountNamespace;
 }
 
 function hasEffect({ effect }: RemoteCall): boolean {

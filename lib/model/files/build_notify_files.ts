@@ -51,7 +51,7 @@ function buildMark(entry: FanotifyMarkEntry, { images, problems, where }: Contex
     return { ...common, target: buildTarget(ie.fHandle, { sDev, iIno: ie.iIno }, images) };
   }
   if (type === MOUNT && me?.path !== undefined) {
-    return { ...common, target: { kind: "mount", path: absolute(me.path) } };
+    return { ...common, target: { kind: "mount", path: absolute(me.path), ...mountOf(me.mntId) } };
   }
   problems.push({ where, what: `a mark of type ${type} says neither what file nor what mount it is on` });
   return undefined;
@@ -59,7 +59,7 @@ function buildMark(entry: FanotifyMarkEntry, { images, problems, where }: Contex
 
 /** A file without a name is found by its inode, any other one by its path if CRIU has found one. */
 function buildTarget(
-  { path, type, bytes, handle }: FhEntry,
+  { path, type, bytes, handle, mntId }: FhEntry,
   { sDev: device, iIno: inode }: Pick<InotifyWdEntry, "sDev" | "iIno">,
   { ghosts }: ContentImages,
 ): WatchTarget {
@@ -68,8 +68,12 @@ function buildTarget(
     const isSame = entry.dev === device && entry.ino !== undefined && low32(entry.ino) === low32(inode);
     if (isSame) return { kind: "ghost", ghost };
   }
-  if (path !== undefined) return { kind: "path", path: absolute(path) };
+  if (path !== undefined) return { kind: "path", path: absolute(path), ...mountOf(mntId) };
   return { kind: "handle", device, type, bytes: handle.toBytes().subarray(0, bytes) };
+}
+
+function mountOf(mount: number | undefined): { readonly mount?: number } {
+  return mount === undefined ? {} : { mount };
 }
 
 function low32(number: bigint): bigint {

@@ -79,7 +79,7 @@ Deno.test("buildFanotifyFile() takes marks of files and mounts, and tells others
   const common = { flags: 64, mask: 2, ignoredMask: 1 };
   assertEquals(marks, [
     { ...common, target: { kind: "path", path: "/a" } },
-    { ...common, target: { kind: "mount", path: "/dev/shm" } },
+    { ...common, target: { kind: "mount", path: "/dev/shm", mount: 3 } },
   ]);
   const what = "a mark of type 3 says neither what file nor what mount it is on";
   assertEquals(problems, [{ where: "files.img, entry 0", what }]);

@@ -52,6 +52,7 @@ export function buildTerminalFile(id: number, entry: TtyFileEntry, context: Cont
     ...{ kind: "terminal", id, flags, ...buildOwner(fown), terminal },
     ...path === undefined ? {} : { path },
     ...named?.mode === undefined ? {} : { mode: named.mode },
+    ...named?.mntId === undefined || named.mntId === -1 ? {} : { mount: named.mntId },
   };
 }
 

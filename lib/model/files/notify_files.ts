@@ -36,13 +36,19 @@ export interface FanotifyMark {
 
 /** What is watched, by how it can be found. */
 export type WatchTarget =
-  /** Absolute in the tasks' mount namespace. */
-  | { readonly kind: "path"; readonly path: string }
-  /** All of a mount, which has this path. */
-  | { readonly kind: "mount"; readonly path: string }
+  | WatchedPath
   /** The file without a name that has this id. */
   | { readonly kind: "ghost"; readonly ghost: number }
   | FileHandle;
+
+/** `mount`: all of a mount, which has this path. */
+export interface WatchedPath {
+  readonly kind: "path" | "mount";
+  /** Absolute in the mount namespace of its mount. */
+  readonly path: string;
+  /** Of the mount in mountpoints-ID.img; absent where the image does not say. */
+  readonly mount?: number;
+}
 
 /** What open_by_handle_at(2) takes, on a device as the kernel numbers it (`s_dev`: 20 bits of minor number). */
 export interface FileHandle {

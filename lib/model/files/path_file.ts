@@ -3,7 +3,7 @@ import type { FileBase } from "../open_file.ts";
 /** A file that is opened by its name: regular file, directory, device, or a link itself (O_PATH). */
 export interface PathFile extends FileBase {
   readonly kind: "path";
-  /** Absolute in the tasks' mount namespace; of an external file its key, `"file[1c:2a7]"`. */
+  /** Absolute in the mount namespace of its mount; of an external file its key, `"file[1c:2a7]"`. */
   readonly path: string;
   /** In directories it may be any number of 64 bits. Absent where it cannot be set. */
   readonly position?: bigint;

@@ -4,8 +4,10 @@ import type { FileBase } from "../open_file.ts";
 export interface TerminalFile extends FileBase {
   readonly kind: "terminal";
   readonly terminal: Terminal;
-  /** As it was opened, absolute in the tasks' mount namespace; absent for one that others provide. */
+  /** As it was opened, absolute in the mount namespace of its mount; absent for one that others provide. */
   readonly path?: string;
+  /** Of the mount in mountpoints-ID.img; absent where mounts were not dumped. */
+  readonly mount?: number;
   /** st_mode of the file of that name; absent in old dumps. */
   readonly mode?: number;
 }

@@ -45,7 +45,7 @@ export interface ContentsPlan {
   /** Descriptors of cgrestore that the coordinator is born with; ascending. */
   readonly keptDescriptors: readonly number[];
   /** Names that the dump has made, to find files by: removed when the restore has succeeded. */
-  readonly obsoleteNames: readonly string[];
+  readonly obsoleteNames: readonly ObsoleteName[];
   readonly terminals: TerminalsPlan;
   /** How many files are open at once, in the coordinator or in the task that makes the mounts. */
   readonly openFiles: number;
@@ -61,6 +61,12 @@ export interface ContentsPlan {
   readonly ownCapabilities: OwnCapabilities;
   /** Makers before the tasks they make. */
   readonly tasks: readonly TaskContents[];
+}
+
+export interface ObsoleteName {
+  readonly path: string;
+  /** The number of the mount namespace that the path is of. */
+  readonly mountNamespace: number;
 }
 
 export type OwnCapabilities = Pick<Credentials, "permitted" | "effective" | "bounding">;

@@ -9,6 +9,7 @@ import { deadTasksOf } from "./file_questions.ts";
 import type { FileStep } from "./file_step.ts";
 import type { MountPlaces } from "./namespaces/mount_places.ts";
 import { Companions } from "./companions.ts";
+import { SeenFiles } from "./seen_files.ts";
 import { Holders } from "./holder.ts";
 import type { GhostDraft } from "./files/plan_ghost.ts";
 import type { MasterOpening, SessionStep, TerminalAdoption } from "./terminals_plan.ts";
@@ -87,9 +88,10 @@ export class FilePlanner {
     return this.#companions ??= new Companions(this.contents.files.values());
   }
 
-  /** Whether something can only be looked for when the mounts are there. */
-  isUnseen(path: string): boolean {
-    return this.options.places?.isUnseen(path) === true;
+  /** What is found from the mount namespace that a mount is in; without one, from that of the root task. */
+  seenFrom(mount: number | undefined): SeenFiles {
+    const { places } = this.options;
+    return new SeenFiles(this.host.files, places, places?.namespaceOf(mount) ?? 0);
   }
 
   /** How many handles there are. */

@@ -1,10 +1,11 @@
 import type { FileQuestion } from "../../host/host.ts";
 import type { PathFile } from "../../model/files/path_file.ts";
 import type { Contents } from "../../model/contents.ts";
+import type { PathName } from "../../model/files/unix_socket.ts";
 import type { WatchTarget } from "../../model/files/notify_files.ts";
 import { absolutePath, asidePath, parentOf } from "../../model/files/unix_name.ts";
 import type { MountOptions, PlanOptions } from "../plan.ts";
-import { MountPlaces } from "./namespaces/mount_places.ts";
+import { MountPlaces, seenName } from "./namespaces/mount_places.ts";
 import { hostPathsOf } from "./namespaces/plan_mounts.ts";
 import { filesOfNamespaces } from "./namespaces/plan_namespaces.ts";
 import { namesOfInterest } from "./files/plan_name.ts";
@@ -24,11 +25,13 @@ export function fileQuestions(
   for (const { path } of joins) questions.set(path, EXISTENCE);
   for (const path of filesOfNamespaces(contents?.namespaces ?? {})) questions.set(path, EXISTENCE);
   for (const [name, at] of places === undefined ? [] : hostPathsOf(places)) questions.set(name, { ...EXISTENCE, at });
-  const ask: Ask = (path, { buildId, link }) => {
-    const known = questions.get(path);
-    const at = places?.hostPath(path);
+  const ask: Ask = ({ path, mount }, { buildId, link }) => {
+    const namespace = places?.namespaceOf(mount) ?? 0;
+    const name = seenName(path, namespace);
+    const known = questions.get(name);
+    const at = places?.hostPath(path, namespace);
     if (places !== undefined && at === undefined) return;
-    questions.set(path, {
+    questions.set(name, {
       buildId: buildId || known?.buildId === true,
       link: link || known?.link === true,
       ...at === undefined ? {} : { at },
@@ -36,10 +39,10 @@ export function fileQuestions(
   };
   for (const file of contents?.files.values() ?? []) {
     if (file.kind === "path") askForFile(file, ask);
-    if (file.kind === "unix" && file.name?.kind === "path") askForSocket(absolutePath(file.name), ask);
-    if (file.kind === "terminal" && file.path !== undefined) ask(file.path, EXISTENCE);
+    if (file.kind === "unix" && file.name?.kind === "path") askForSocket(file.name, ask);
+    if (file.kind === "terminal" && file.path !== undefined) ask({ path: file.path }, EXISTENCE);
   }
-  for (const target of watchTargets(contents)) if ("path" in target) ask(target.path, EXISTENCE);
+  for (const target of watchTargets(contents)) if ("path" in target) ask(target, EXISTENCE);
   return questions;
 }
 
@@ -49,12 +52,16 @@ export function placesOf(contents: Contents | undefined, options: MountOptions):
   return mounts.length === 0 ? undefined : new MountPlaces(mounts, options);
 }
 
-type Ask = (path: string, question: FileQuestion) => void;
+/** A path in the mount namespace of a mount. */
+type Place = Pick<PathFile, "path" | "mount">;
+
+type Ask = (place: Place, question: FileQuestion) => void;
 
 /** What is where a unix socket gets its name. */
-function askForSocket(path: string | undefined, ask: Ask): void {
+function askForSocket(name: PathName, ask: Ask): void {
+  const path = absolutePath(name);
   if (path === undefined) return;
-  for (const interest of [path, asidePath(path), parentOf(path)]) ask(interest, EXISTENCE);
+  for (const interest of [path, asidePath(path), parentOf(path)]) ask({ ...name, path: interest }, EXISTENCE);
 }
 
 function askForFile(file: PathFile, ask: Ask): void {
@@ -63,16 +70,16 @@ function askForFile(file: PathFile, ask: Ask): void {
   const asIs = { buildId: file.buildId !== undefined, link: (flags & O_NOFOLLOW) !== 0 };
   switch (remap?.kind) {
     case undefined:
-      return ask(path, asIs);
+      return ask(file, asIs);
     case "dead-task":
       return;
     case "linked":
-      ask(remap.path, asIs);
+      ask({ ...file, path: remap.path }, asIs);
       break;
     case "ghost":
       break;
   }
-  for (const name of namesOfInterest(path)) ask(name, { buildId: false, link: true });
+  for (const name of namesOfInterest(path)) ask({ ...file, path: name }, { buildId: false, link: true });
 }
 
 /** Pids of tasks that have ended, but of which files in /proc are open; ascending. */

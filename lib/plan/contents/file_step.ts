@@ -69,4 +69,6 @@ export type FileStep =
 export interface StepBase {
   /** What it is for people: `"/usr/bin/sleep"`, `"pipe 7"`. */
   readonly what: string;
+  /** Number of the mount namespace that its paths are of; absent: that of the root task. */
+  readonly mountNamespace?: number;
 }

@@ -6,7 +6,7 @@ import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
 import type { NetNamespace } from "../../model/namespaces.ts";
 import type { TaskState } from "../../model/task_state.ts";
-import type { ContentsPlan, DescriptorStep, TaskContents } from "./contents_plan.ts";
+import type { ContentsPlan, DescriptorStep, ObsoleteName, TaskContents } from "./contents_plan.ts";
 import type { DescriptorAction } from "./descriptor_action.ts";
 import { expectMappings, type MappingNames } from "./expected_mapping.ts";
 import { FilePlanner, type FilePlannerOptions } from "./file_planner.ts";
@@ -140,10 +140,11 @@ function beginDraft(questions: ContentsQuestions, own: OwnState): Draft {
 /** @param notes gets what the user should know */
 function planOwnNamespaces(draft: Draft, notes: string[]): ContentsPlan["namespaces"] {
   const { questions, files, problems, outerState } = draft;
-  const { checkpoint, contents, host, rootIsSibling, newPidNamespace, namespaceRoot, options } = questions;
+  const { checkpoint, contents, host, programs, rootIsSibling, newPidNamespace, namespaceRoot, options } = questions;
   return planNamespaces({
     ...{ checkpoint, host, places: files.options.places, rootIsSibling, namespaceRoot, problems, notes },
-    ...{ held: contents, newPidNamespace, outerState },
+    ...{ held: contents, newPidNamespace, outerState, programs },
+    handle: (key) => files.handle(key).handle,
     sharesDescriptors: new Set([...contents.tasks.values()].map(({ table }) => table)).size < contents.tasks.size,
     contents: draft.net === undefined ? contents.namespaces : { ...contents.namespaces, net: draft.net },
     inherited: (key) => files.inherited(key),
@@ -170,7 +171,8 @@ function planOpenFiles(
   { mounts, user }: ContentsPlan["namespaces"],
 ) {
   const firstDescriptor = 1 + [...contents.tables.values()].flat().reduce((most, { fd }) => Math.max(most, fd), 0);
-  const openFiles = Math.max(files.count, mounts?.steps.length ?? 0);
+  const mountFiles = (mounts?.steps.length ?? 0) + 2 * (mounts?.nested?.namespaces.length ?? 0);
+  const openFiles = Math.max(files.count, mountFiles);
   checkOpenFiles(firstDescriptor + openFiles + (user?.images.length ?? 0), { host, problems });
   return {
     firstDescriptor,
@@ -180,7 +182,7 @@ function planOpenFiles(
     lateFiles: files.late,
     lastFiles: files.last,
     finalFiles: files.final,
-    obsoleteNames: obsoleteNames(contents),
+    obsoleteNames: obsoleteNames(files),
     expectedFiles: files.expected,
     keptDescriptors: keptDescriptors(files),
   };
@@ -190,8 +192,10 @@ function planOpenFiles(
 function withGhosts(namespaces: ContentsPlan["namespaces"], files: FilePlanner): ContentsPlan["namespaces"] {
   const { options: { places }, ghosts } = files;
   if (namespaces.mounts === undefined || places === undefined) return namespaces;
-  const names = [...ghosts.values()].flatMap((ghost) => [...ghost.names.keys()]);
-  return { ...namespaces, mounts: delayReadOnly(namespaces.mounts, places, names) };
+  const mounts = [...ghosts.values()].flatMap(({ names, seen: { namespace } }) => (
+    [...names.keys()].flatMap((path) => places.mountAt(path, namespace) ?? [])
+  ));
+  return { ...namespaces, mounts: delayReadOnly(namespaces.mounts, mounts) };
 }
 
 /** This host as the tasks see it when their mounts are there. */
@@ -220,12 +224,15 @@ function keptDescriptors({ options, terminals }: FilePlanner): number[] {
 }
 
 /** The names by which the dump has linked files that had lost theirs. */
-function obsoleteNames({ files }: Contents): string[] {
-  const names = new Set<string>();
-  for (const file of files.values()) {
-    if (file.kind === "path" && file.remap?.kind === "linked") names.add(file.remap.path);
+function obsoleteNames(planner: FilePlanner): ObsoleteName[] {
+  const names = new Map<string, ObsoleteName>();
+  for (const file of planner.contents.files.values()) {
+    if (file.kind !== "path" || file.remap?.kind !== "linked") continue;
+    const { path } = file.remap;
+    const seen = planner.seenFrom(file.mount);
+    names.set(seen.nameOf(path), { path, mountNamespace: seen.namespace });
   }
-  return [...names];
+  return [...names.values()];
 }
 
 /** A table may belong to several tasks: the one that fills it is the one that uses it. */

@@ -1,4 +1,5 @@
 import type { ListedMount } from "../../host/parse_mounts.ts";
+import { nameMount } from "../../model/mounts.ts";
 import type { MountsPlan, MountStep } from "../../plan/contents/namespaces/mounts_plan.ts";
 
 /** Options of mounts, and the flags of mount(2) that stand for them, in the kernel's order (fs/proc_namespace.c). */
@@ -13,32 +14,44 @@ const OPTIONS: readonly (readonly [flag: number, option: string])[] = [
 ];
 const MS_RDONLY = 1;
 
-/** How the mounts of a namespace differ from the plan. */
-export function compareMounts({ steps, sharing }: MountsPlan, found: readonly ListedMount[]): string[] {
+/**
+ * How mounts differ from the plan.
+ *
+ * @param found those of each namespace, by its number
+ */
+export function compareMounts({ steps, sharing }: MountsPlan, found: readonly (readonly ListedMount[])[]): string[] {
   const matches = matchMounts(steps, found);
   const known = new Set(matches);
   return [
     ...steps.flatMap((step, index) => compareMount(step, { found: matches[index], all: matches })),
     ...compareGroups(steps, matches),
-    ...found.filter((mount) => !known.has(mount)).map(({ mountPoint }) => (
-      `there is a mount ${JSON.stringify(mountPoint)} that should not be`
+    ...found.flatMap((mounts, namespace) => (
+      mounts.filter((mount) => !known.has(mount)).map(({ mountPoint }) => (
+        `there is a ${nameMount({ mountPoint, namespace })} that should not be`
+      ))
     )),
     ...sharing.flatMap((step) => {
-      const mount = matches[step.mount];
-      if (step.kind !== "set-unbindable" || mount === undefined || mount.isUnbindable) return [];
-      return [`the mount ${JSON.stringify(mount.mountPoint)} can be bound, and should not`];
+      const mount = steps[step.mount];
+      if (step.kind !== "set-unbindable" || mount === undefined) return [];
+      if (matches[step.mount]?.isUnbindable !== false) return [];
+      return [`the ${nameMount(mount)} can be bound, and should not`];
     }),
   ];
 }
 
 /** What each step has made: it is on what another step has made, at its place. */
-function matchMounts(steps: readonly MountStep[], found: readonly ListedMount[]): (ListedMount | undefined)[] {
-  const ids = new Set(found.map(({ id }) => id));
+function matchMounts(
+  steps: readonly MountStep[],
+  found: readonly (readonly ListedMount[])[],
+): (ListedMount | undefined)[] {
+  const ids = new Set(found.flat().map(({ id }) => id));
   const matches: (ListedMount | undefined)[] = [];
-  for (const { on, mountPoint } of steps) {
-    matches.push(found.find((mount) => (
-      on === undefined ? !ids.has(mount.parent) : mount.parent === matches[on]?.id && mount.mountPoint === mountPoint
-    )));
+  for (const { on, mountPoint, namespace } of steps) {
+    matches.push(
+      found[namespace]?.find((mount) => (
+        on === undefined ? !ids.has(mount.parent) : mount.parent === matches[on]?.id && mount.mountPoint === mountPoint
+      )),
+    );
   }
   return matches;
 }
@@ -47,8 +60,8 @@ function compareMount(
   step: MountStep,
   { found, all }: { readonly found: ListedMount | undefined; readonly all: readonly (ListedMount | undefined)[] },
 ): string[] {
-  const { source, mountPoint } = step;
-  const what = `the mount ${JSON.stringify(mountPoint)}`;
+  const { source } = step;
+  const what = `the ${nameMount(step)}`;
   if (found === undefined) return [`${what} is missing`];
   const base = source.kind === "part" ? all[source.of] : undefined;
   const part = source.kind === "part" && source.path !== "" ? `/${source.path}` : "";
@@ -100,7 +113,7 @@ function compareGroups(steps: readonly MountStep[], matches: readonly (ListedMou
       const known = numbers.get(wanted);
       numbers.set(wanted, known ?? actual);
       const isRight = known === actual || known === undefined;
-      return isRight ? [] : [`the mount ${JSON.stringify(step.mountPoint)} shares with others than it should`];
+      return isRight ? [] : [`the ${nameMount(step)} shares with others than it should`];
     });
   });
 }

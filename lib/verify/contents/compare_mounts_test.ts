@@ -7,7 +7,11 @@ const MS_RELATIME = 1 << 21;
 const TMPFS = { kind: "new", type: "tmpfs", source: "none", options: [], lateOptions: [], files: [] } as const;
 
 function step(mountPoint: string, part: Partial<MountStep> = {}): MountStep {
-  return { mountPoint, on: 0, at: mountPoint.slice(1), source: TMPFS, flags: MS_RELATIME, followsHost: false, ...part };
+  return {
+    ...{ mountPoint, namespace: 0, on: 0, at: mountPoint.slice(1), source: TMPFS, flags: MS_RELATIME },
+    followsHost: false,
+    ...part,
+  };
 }
 
 function listed(id: number, mountPoint: string, part: Partial<ListedMount> = {}): ListedMount {
@@ -35,6 +39,33 @@ const AS_PLANNED = [
 function changed(index: number, part: Partial<ListedMount>): ListedMount[] {
   return AS_PLANNED.map((mount, at) => at === index ? { ...mount, ...part } : mount);
 }
+
+Deno.test("compareMounts() tells namespaces apart", () => {
+  const root = { namespace: 1, source: { kind: "part", of: 0, path: "" } } as const;
+  const { on: _, ...nestedRoot } = step("/", root);
+  const part = { kind: "part", of: 1, path: "" } as const;
+  const steps = [
+    ...PLAN.steps.slice(0, 2),
+    nestedRoot,
+    step("/t", { namespace: 1, on: 2, source: part, master: 5 }),
+    step("/u", { namespace: 1, on: 2 }),
+  ];
+  const first = AS_PLANNED.slice(0, 2);
+  const second = [
+    listed(20, "/", { parent: 9, type: "ext4", root: "/srv" }),
+    listed(21, "/t", { parent: 20, master: 70 }),
+    listed(22, "/u", { parent: 20 }),
+  ];
+  assert.deepEqual(compareMounts({ steps, sharing: [] }, [first, second]), []);
+  const [on, shared] = second;
+  assert.ok(on !== undefined && shared !== undefined);
+  const more = listed(23, "/v", { parent: 20 });
+  assert.deepEqual(compareMounts({ steps, sharing: [] }, [first, [on, { ...shared, master: 71 }, more]]), [
+    'the mount "/u" in mnt namespace 2 is missing',
+    'the mount "/t" in mnt namespace 2 shares with others than it should',
+    'there is a mount "/v" in mnt namespace 2 that should not be',
+  ]);
+});
 
 Deno.test("compareMounts() finds what differs", async (t) => {
   const rows: readonly { name: string; found?: readonly ListedMount[]; want: readonly string[] }[] = [
@@ -85,6 +116,6 @@ Deno.test("compareMounts() finds what differs", async (t) => {
     },
   ];
   for (const { name, found = AS_PLANNED, want } of rows) {
-    await t.step(name, () => assert.deepEqual(compareMounts(PLAN, found), want));
+    await t.step(name, () => assert.deepEqual(compareMounts(PLAN, [found]), want));
   }
 });

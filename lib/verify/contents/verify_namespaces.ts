@@ -15,6 +15,8 @@ import { compareMounts } from "./compare_mounts.ts";
 export interface ObservedNamespaces {
   /** What /proc/PID/ns says of those that are in them. */
   readonly links: ReadonlyMap<MadeNamespace, string>;
+  /** The same of mount namespaces, by their numbers, where there are several. */
+  readonly mountLinks: readonly string[];
   readonly uts?: UtsNamespace;
   readonly net?: ObservedNet;
   /** Values by path. */
@@ -47,16 +49,20 @@ export function verifyNamespaces(
     ),
     ...pids.flatMap((pid) => (
       reading(`task ${pid}`, () => (
-        [...observed.links].flatMap(([kind, link]) => (
-          difference(`its ${kind} namespace`, link, sys.readLink(`/proc/${hostPid(pid)}/ns/${kind}`))
-        ))
+        [...observed.links].flatMap(([kind, link]) => {
+          const wanted = kind === "mnt" ? mountLinkOf(pid, plan, observed) ?? link : link;
+          return difference(`its ${kind} namespace`, wanted, sys.readLink(`/proc/${hostPid(pid)}/ns/${kind}`));
+        })
       ))
     )),
     ...(plan.joins ?? []).flatMap((join) => (
       reading("namespaces", () => compareJoined(join, (path) => sys.identity(path), hostPid(root)))
     )),
     ...reading("user namespace", () => compareMaps(plan, (map) => readText(sys, `/proc/${hostPid(root)}/${map}`))),
-    ...reading("mnt namespace", () => compareMountsOf(plan, () => readText(sys, `/proc/${hostPid(root)}/mountinfo`))),
+    ...reading(
+      "mnt namespace",
+      () => compareMountsOf(plan, root, (pid) => readText(sys, `/proc/${hostPid(pid)}/mountinfo`)),
+    ),
     ...reading("namespaces", () => compareClocks(plan, () => readText(sys, `/proc/${hostPid(root)}/timens_offsets`))),
   ];
 }
@@ -80,8 +86,15 @@ export function compareMaps({ user }: NamespacesPlan, read: (map: "uid_map" | "g
   ));
 }
 
-function compareMountsOf({ mounts }: NamespacesPlan, read: () => string): string[] {
-  return mounts === undefined ? [] : compareMounts(mounts, parseMounts(read()));
+function mountLinkOf(pid: number, { mounts }: NamespacesPlan, { mountLinks }: ObservedNamespaces): string | undefined {
+  return mountLinks[mounts?.nested?.homes.get(pid) ?? 0];
+}
+
+/** @param read what the kernel says of the mounts that a task sees */
+function compareMountsOf({ mounts }: NamespacesPlan, root: number, read: (pid: number) => string): string[] {
+  if (mounts === undefined) return [];
+  const witnesses = mounts.nested?.namespaces.map(({ witness }) => witness) ?? [root];
+  return compareMounts(mounts, witnesses.map((pid) => parseMounts(read(pid))));
 }
 
 /** Whether the net namespace is the one that the tasks should be in; `links` are what /proc says of it and of ours. */

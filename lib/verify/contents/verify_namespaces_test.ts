@@ -29,6 +29,7 @@ const PLAN: NamespacesPlan = {
 
 const AS_PLANNED: ObservedNamespaces = {
   links: new Map(),
+  mountLinks: [],
   uts: { hostName: "a", domainName: "b" },
   sysctls: new Map([["kernel/sem", "1 2 3 4"]]),
   segments: [aSegment()],

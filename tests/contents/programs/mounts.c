@@ -1,5 +1,5 @@
 /* Mount namespaces. CRIU dumps a task only whose files are all on mounts of its own: so these run again inside. */
-#include "holder.h"
+#include "own_mounts.h"
 #include <linux/aio_abi.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -18,13 +18,12 @@
 /* In the environment of a program that is inside. */
 #define INSIDE "HOLDER_IS_INSIDE"
 
-static bool is_inside(void)
+bool is_inside(void)
 {
 	return getenv(INSIDE) != NULL;
 }
 
-/* Runs the program again, with all files opened anew. */
-static void run_inside(const char *executable, const char *program)
+void run_inside(const char *executable, const char *program)
 {
 	MUST(setenv(INSIDE, "1", 1));
 	MUST(close_range(0, ~0U, 0));
@@ -35,26 +34,25 @@ static void run_inside(const char *executable, const char *program)
 	MUST(execl(executable, "holder", program, directory, NULL));
 }
 
-static const char *own_executable(void)
+const char *own_executable(void)
 {
 	static char path[4096];
 	path[MUST(readlink("/proc/self/exe", path, sizeof(path) - 1))] = '\0';
 	return path;
 }
 
-static void make_directory(const char *path)
+void make_directory(const char *path)
 {
 	MUST(mkdir(path, 0755) == -1 && errno != EEXIST ? -1 : 0);
 }
 
-static void make_own_mounts(unsigned long propagation)
+void make_own_mounts(unsigned long propagation)
 {
 	MUST(unshare(CLONE_NEWNS));
 	MUST(mount("none", "/", NULL, MS_REC | propagation, NULL));
 }
 
-/* Leaves only what programs need: CRIU cannot dump every file system that a machine may have. */
-static void leave_mounts(unsigned long propagation)
+void leave_mounts(unsigned long propagation)
 {
 	static char lines[200][512];
 	int count = 0;
@@ -71,7 +69,7 @@ static void leave_mounts(unsigned long propagation)
 	}
 }
 
-static void make_file(const char *path, const char *text)
+void make_owned(const char *path, const char *text)
 {
 	int fd = MUST(open(path, O_WRONLY | O_CREAT | O_EXCL, 0640));
 	MUST(write(fd, text, strlen(text)));
@@ -79,7 +77,7 @@ static void make_file(const char *path, const char *text)
 	close(fd);
 }
 
-static unsigned long flags_of(const char *path)
+unsigned long flags_of(const char *path)
 {
 	struct statvfs state = {0};
 	CHECK(statvfs(path, &state) == 0);
@@ -95,10 +93,10 @@ PROGRAM(mounts_tmpfs)
 		MUST(mount("own", path_of("t"), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, "size=4m,mode=0711"));
 		run_inside(own_executable(), "mounts_tmpfs");
 	}
-	make_file(path_of("t/file"), "content");
+	make_owned(path_of("t/file"), "content");
 	make_directory(path_of("t/dir"));
 	MUST(mkdir(path_of("t/dir/deep"), 0700));
-	make_file(path_of("t/dir/deep/a name that is so long that it has no room in the header of an archive, which has 100 "
+	make_owned(path_of("t/dir/deep/a name that is so long that it has no room in the header of an archive, which has 100 "
 			  "bytes for it"),
 		  "long");
 	MUST(symlink("../file", path_of("t/dir/link")));
@@ -143,19 +141,19 @@ PROGRAM(mounts_parts)
 		make_directory(path_of("read"));
 		make_directory(path_of("cover"));
 		make_directory(path_of("cover/below"));
-		make_file(path_of("cover/below/file"), "below");
+		make_owned(path_of("cover/below/file"), "below");
 		make_directory(path_of("t"));
 		make_directory(path_of("part"));
-		make_file(path_of("one"), "");
-		make_file(path_of("other"), "other");
+		make_owned(path_of("one"), "");
+		make_owned(path_of("other"), "other");
 		MUST(mount(path_of("cover"), path_of("read"), NULL, MS_BIND, NULL));
 		MUST(mount(NULL, path_of("read"), NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOEXEC, NULL));
 		MUST(mount("below", path_of("cover/below"), "tmpfs", 0, NULL));
-		make_file(path_of("cover/below/hidden"), "hidden");
+		make_owned(path_of("cover/below/hidden"), "hidden");
 		MUST(mount("over", path_of("cover"), "tmpfs", 0, NULL));
 		MUST(mount("t", path_of("t"), "tmpfs", 0, NULL));
 		make_directory(path_of("t/sub"));
-		make_file(path_of("t/sub/file"), "of the part");
+		make_owned(path_of("t/sub/file"), "of the part");
 		MUST(mount(path_of("t/sub"), path_of("part"), NULL, MS_BIND, NULL));
 		MUST(mount(NULL, path_of("t"), NULL, MS_REMOUNT | MS_RDONLY, NULL));
 		MUST(mount(path_of("other"), path_of("one"), NULL, MS_BIND, NULL));
@@ -177,7 +175,7 @@ PROGRAM(mounts_parts)
 	CHECK(has_text(path_of("cover/below/hidden"), "hidden"));
 }
 
-static bool is_mounted(const char *path)
+bool is_mounted(const char *path)
 {
 	struct stat here, above;
 	char parent[512];
@@ -252,7 +250,7 @@ static void make_root(const char *root)
 	snprintf(path, sizeof(path), "%s/holder", root);
 	copy_file(own_executable(), path);
 	snprintf(path, sizeof(path), "%s/own", root);
-	make_file(path, "of the root");
+	make_owned(path, "of the root");
 }
 
 /* Goes into a root of its own, with file systems as containers have them, and two directories from outside. */
@@ -264,7 +262,7 @@ static void enter_root(void)
 	snprintf(root, sizeof(root), "%s/root", directory);
 	make_root(root);
 	make_directory(path_of("data"));
-	make_file(path_of("data/file"), "from outside");
+	make_owned(path_of("data/file"), "from outside");
 	MUST(mount(root, root, NULL, MS_BIND, NULL));
 	/* The directory of the program is at the same place inside. */
 	snprintf(bound, sizeof(bound), "%s%s", root, directory);
@@ -417,7 +415,7 @@ PROGRAM(mounts_files)
 		make_directory(path_of("pts"));
 		MUST(mount("t", path_of("t"), "tmpfs", 0, NULL));
 		MUST(mount("devpts", path_of("pts"), "devpts", 0, "newinstance,ptmxmode=0666,mode=620"));
-		make_file(path_of("t/watched"), "");
+		make_owned(path_of("t/watched"), "");
 		run_inside(own_executable(), "mounts_files");
 	}
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -462,7 +460,7 @@ PROGRAM(mounts_read_only)
 	const char *const names[] = {"part/gone", "part/deep/gone"};
 	int files[2];
 	for (int i = 0; i < 2; i++) {
-		make_file(path_of(names[i]), "ghost");
+		make_owned(path_of(names[i]), "ghost");
 		files[i] = MUST(open(path_of(names[i]), O_RDONLY));
 		MUST(unlink(path_of(names[i])));
 	}
@@ -533,7 +531,7 @@ PROGRAM(mounts_several)
 		make_directory(path_of("t"));
 		make_directory(path_of("part"));
 		MUST(mount("t", path_of("t"), "tmpfs", 0, NULL));
-		make_file(path_of("t/file"), "content");
+		make_owned(path_of("t/file"), "content");
 		MUST(mount(NULL, path_of("t"), NULL, MS_SHARED, NULL));
 		MUST(mount(path_of("t"), path_of("part"), NULL, MS_BIND, NULL));
 		MUST(mount(NULL, path_of("part"), NULL, MS_SLAVE, NULL));
@@ -541,7 +539,7 @@ PROGRAM(mounts_several)
 	}
 	int gone = MUST(open(path_of("t/gone"), O_RDWR | O_CREAT, 0600));
 	MUST(unlink(path_of("t/gone")));
-	make_file(path_of("part/gone"), "ghost");
+	make_owned(path_of("part/gone"), "ghost");
 	int unwritable = MUST(open(path_of("part/gone"), O_RDONLY));
 	MUST(unlink(path_of("part/gone")));
 	MUST(mount(NULL, path_of("part"), NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));

@@ -1,7 +1,7 @@
 /** What /proc says of a tree of tasks, as text that can be compared: what is different by nature is left out. */
 
 import { SysError } from "../../../lib/errors.ts";
-import { parseMounts } from "../../../lib/host/parse_mounts.ts";
+import { type ListedMount, parseMounts } from "../../../lib/host/parse_mounts.ts";
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 
 /** Deno does not read links that are not UTF-8. */
@@ -171,15 +171,17 @@ function describeMounts(pid: number, put: Put): void {
     if (group !== undefined && !groups.has(group)) groups.set(group, groups.size);
     return groups.get(group);
   };
-  const sorted = mounts.toSorted((a, b) => a.mountPoint < b.mountPoint ? -1 : a.mountPoint > b.mountPoint ? 1 : 0);
+  const parents = new Map(mounts.map((mount) => [mount, mounts.find(({ id }) => id === mount.parent)]));
+  const depth = (mount: ListedMount | undefined): number => mount === undefined ? 0 : 1 + depth(parents.get(mount));
+  const sorted = mounts.toSorted((a, b) => (
+    a.mountPoint < b.mountPoint ? -1 : a.mountPoint > b.mountPoint ? 1 : depth(a) - depth(b)
+  ));
   put(
     "mounts",
-    JSON.stringify(sorted.map(({ id: _, parent, peers, master, ...mount }) => ({
-      ...mount,
-      on: mounts.find(({ id }) => id === parent)?.mountPoint,
-      peers: nameOf(peers),
-      master: nameOf(master),
-    }))),
+    JSON.stringify(sorted.map((listed) => {
+      const { id: _, parent: __, peers, master, ...mount } = listed;
+      return { ...mount, on: parents.get(listed)?.mountPoint, peers: nameOf(peers), master: nameOf(master) };
+    })),
   );
 }
 

@@ -1,6 +1,7 @@
 import type { FileStep } from "../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { compileFileStep } from "./compile_file_step.ts";
+import { enterMounts } from "../namespaces/make_mounts.ts";
 import type { FilesContext } from "./file_calls.ts";
 import { compilePerformance, groupSteps } from "./unix/perform.ts";
 
@@ -23,10 +24,17 @@ export function compileFileSteps(
 ): Turn[] {
   const turns: Turn[] = [];
   let calls: RemoteCall[] = [];
+  let namespace = 0;
+  const enter = (number: number) => {
+    if (number === namespace) return;
+    namespace = number;
+    calls.push(...enterMounts(context, context.mountNamespaces[number] ?? -1));
+  };
   for (const group of groupSteps(context, steps)) {
     const performance = compilePerformance(context, group, hostPid);
     if (performance === undefined) {
-      calls.push(...group.flatMap((step) => compileFileStep(context, step)));
+      enter(group[0].mountNamespace ?? 0);
+      calls.push(...group.flatMap((step) => compileHere(context, step)));
       continue;
     }
     const { pid, first, coordinator, last } = performance;
@@ -36,5 +44,16 @@ export function compileFileSteps(
     turns.push({ calls }, { pid, calls: last });
     calls = [];
   }
+  enter(0);
   return [...turns, { calls }];
+}
+
+/** The names that a step makes are of its mount namespace. */
+function compileHere(context: FilesContext, step: FileStep): RemoteCall[] {
+  const calls = compileFileStep(context, step);
+  const { mountNamespace } = step;
+  if (mountNamespace === undefined) return calls;
+  return calls.map((call) => (
+    call.effect === undefined ? call : { ...call, effect: { ...call.effect, mountNamespace } }
+  ));
 }

@@ -1,6 +1,7 @@
 import type { Watched } from "../../../plan/contents/files/plan_watched.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
-import { type ContentsContext, descriptorOf, type LowestDescriptors, remoteCall } from "../remote.ts";
+import type { Handle } from "../../../plan/contents/contents_plan.ts";
+import { type ContentsContext, descriptorOf, type LowestDescriptors, type Purpose, remoteCall } from "../remote.ts";
 
 /** What making files in the coordinator has to know. */
 export interface FilesContext extends ContentsContext {
@@ -20,8 +21,11 @@ export interface FilesContext extends ContentsContext {
   readonly makeProcess: () => number;
 }
 
+/** What it takes to get a file to its own number. */
+type MoveContext = Pick<FilesContext, "numbers" | "base" | "lowest">;
+
 /** Makes a file at the lowest descriptor, and moves it to its own. */
-export function create(context: FilesContext, handle: number, make: (fd: number) => RemoteCall[]): RemoteCall[] {
+export function create(context: MoveContext, handle: number, make: (fd: number) => RemoteCall[]): RemoteCall[] {
   const { lowest } = context;
   const fd = lowest.take();
   const calls = [...make(fd), ...move(context, fd, handle)];
@@ -30,16 +34,41 @@ export function create(context: FilesContext, handle: number, make: (fd: number)
 }
 
 /** Duplicates a descriptor to its own number, and closes it. */
-export function move(context: FilesContext, fd: number, handle: number): RemoteCall[] {
+export function move(context: MoveContext, fd: number, handle: number): RemoteCall[] {
   return [duplicate(context, fd, handle), close(context, fd)];
 }
 
-export function duplicate(context: ContentsContext, fd: number, handle: number): RemoteCall {
+export function duplicate(context: Pick<ContentsContext, "numbers" | "base">, fd: number, handle: number): RemoteCall {
   const hints = { EBADF: "the limit of open files is too low: raise it, ulimit -n" };
   return remoteCall(context, "dup3", [fd, descriptorOf(context, handle), 0], {
     attempt: "Cannot keep an open file for the tasks",
     hints,
   });
+}
+
+/** Gets files of another process for the coordinator, who knows that by `pid`. */
+export function takeFrom(
+  context: MoveContext,
+  pid: number,
+  files: readonly (readonly [fd: number, Handle])[],
+): RemoteCall[] {
+  const { lowest } = context;
+  const purpose: Purpose = {
+    attempt: "Cannot get an open file from a task",
+    hints: { EPERM: "that needs CAP_SYS_PTRACE", ENOSYS: "Linux 5.6 or newer is needed" },
+  };
+  const task = lowest.take();
+  const calls = [
+    remoteCall(context, "pidfd_open", [pid, 0], { ...purpose, expected: task }),
+    ...files.flatMap(([fd, handle]) => (
+      create(context, handle, (taken) => [
+        remoteCall(context, "pidfd_getfd", [task, fd, 0], { ...purpose, expected: taken }),
+      ])
+    )),
+    close(context, task),
+  ];
+  lowest.release(task);
+  return calls;
 }
 
 const F_SETFL = 4;
@@ -53,11 +82,11 @@ export function setFlags(context: FilesContext, fd: number, flags: number): Remo
   return [remoteCall(context, "fcntl", [fd, F_SETFL, wanted], { attempt: "Cannot set the flags of an open file" })];
 }
 
-export function close(context: ContentsContext, fd: number): RemoteCall {
+export function close(context: Pick<ContentsContext, "numbers">, fd: number): RemoteCall {
   return remoteCall(context, "close", [fd], { attempt: "Cannot close a file" });
 }
 
 /** The link of /proc to a file leads to the file itself, even where that is a symbolic link or has no name. */
-export function watchedPath(context: FilesContext, target: Watched): string {
+export function watchedPath(context: FilesContext, target: Watched["target"]): string {
   return typeof target === "string" ? target : context.hostPath(`/proc/self/fd/${descriptorOf(context, target)}`);
 }

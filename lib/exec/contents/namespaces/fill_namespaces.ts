@@ -4,24 +4,28 @@ import { encodeText } from "../../../text.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, remoteCall } from "../remote.ts";
 import { makeQueue, makeSegment, makeSemaphores, removeSegment } from "./ipc_objects.ts";
-import { makeMounts, NO_MOUNTS, type OpenedMounts } from "./make_mounts.ts";
+import { type KeptNamespaces, makeMounts, NO_MOUNTS, type OpenedMounts } from "./make_mounts.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import { writeSysctl } from "./write_sysctl.ts";
 
 /**
  * Gives the namespaces that the caller is in what they had. The caller becomes the creator of what has none; it has
- * those mounts that are `opened`.
+ * those mounts that are `opened`, and gets descriptors of the mount namespaces where there are several.
  */
 export function fillNamespaces(
   context: NamespacesContext,
   { mounts, uts, ipc }: NamespacesPlan,
   opened: OpenedMounts = NO_MOUNTS,
-): RemoteCall[] {
-  return [
-    ...mounts === undefined ? [] : makeMounts(context, mounts, opened),
-    ...uts === undefined ? [] : setNames(context, uts),
-    ...ipc === undefined ? [] : fillIpcNamespace(context, ipc),
-  ];
+): { readonly calls: RemoteCall[]; readonly kept: KeptNamespaces } {
+  const made = mounts === undefined ? { calls: [], kept: [] } : makeMounts(context, mounts, opened);
+  return {
+    calls: [
+      ...made.calls,
+      ...uts === undefined ? [] : setNames(context, uts),
+      ...ipc === undefined ? [] : fillIpcNamespace(context, ipc),
+    ],
+    kept: made.kept,
+  };
 }
 
 /** Has the segments go that are to go with their last user; all who are to have them attached have that. */

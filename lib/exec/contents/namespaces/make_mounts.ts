@@ -6,10 +6,19 @@ import type {
   NewFileSystem,
   SharingStep,
 } from "../../../plan/contents/namespaces/mounts_plan.ts";
-import { AT_EMPTY_PATH, AT_FDCWD, MNT_DETACH, O_DIRECTORY, O_PATH } from "../../../sys/constants.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  CLONE_NEWNS,
+  MNT_DETACH,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+} from "../../../sys/constants.ts";
 import { cString } from "../../../text.ts";
+import { nameMount } from "../../../model/mounts.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
-import { type ContentsContext, type Purpose, remoteCall, words } from "../remote.ts";
+import { type ContentsContext, descriptorOf, type Purpose, remoteCall, words } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import { writeTree } from "./write_tree.ts";
 
@@ -93,16 +102,34 @@ export function enterHost(context: NamespacesContext): RemoteCall[] {
   return [call, ...returnToHost(context, fd)];
 }
 
+/** Puts the caller into a mount namespace that is open. Its working directory stays, its root is that of the namespace. */
+export function enterMounts(context: Pick<NamespacesContext, "numbers" | "lowest">, namespace: number): RemoteCall[] {
+  const purpose = { attempt: "Cannot enter a mnt namespace", hints: { EPERM: "that needs CAP_SYS_ADMIN" } };
+  const back = context.lowest.peek();
+  const args = [AT_FDCWD, cString("."), O_PATH | O_DIRECTORY];
+  return [
+    remoteCall(context, "openat", args, { ...purpose, expected: back }),
+    remoteCall(context, "setns", [namespace, CLONE_NEWNS], purpose),
+    remoteCall(context, "fchdir", [back], purpose),
+    remoteCall(context, "close", [back], purpose),
+  ];
+}
+
+/** Descriptors of mount namespaces and of their root directories, by number. */
+export type KeptNamespaces = readonly { readonly namespace: number; readonly root: number }[];
+
 /**
- * Makes the mounts of a namespace, whose copies of this host's mounts go. Each has a descriptor meanwhile, so that
- * nothing depends on what covers what. The caller's working directory stays.
+ * Makes the mounts of the namespaces, whose copies of this host's mounts go. Each has a descriptor meanwhile, so that
+ * nothing depends on what covers what. The caller's working directory stays. It has descriptors of the namespaces then
+ * where there are several, and is in the first.
  */
 export function makeMounts(
   context: NamespacesContext,
   plan: MountsPlan,
   { descriptors }: OpenedMounts = NO_MOUNTS,
-): RemoteCall[] {
-  return new MountMaker(context, plan, descriptors).make();
+): { readonly calls: RemoteCall[]; readonly kept: KeptNamespaces } {
+  const maker = new MountMaker(context, plan, descriptors);
+  return { calls: maker.make(), kept: maker.kept };
 }
 
 /** Copies of this host's mounts that were opened before they are needed. */
@@ -124,7 +151,7 @@ export function makePtyMounts(context: NamespacesContext, plan: MountsPlan): Rem
   return new MountMaker(context, plan).makePtys();
 }
 
-/** Makes mounts read-only that files had to be made in before; in the namespace that has them. */
+/** Makes mounts read-only that files had to be made in before. The caller is in the first namespace, and remains there. */
 export function sealMounts(context: NamespacesContext, plan: MountsPlan): RemoteCall[] {
   return new MountMaker(context, plan).seal();
 }
@@ -138,6 +165,9 @@ class MountMaker {
   readonly #plan: MountsPlan;
   /** Descriptors of mounts, by their index. */
   readonly #opened: Map<number, number>;
+  readonly #kept: { readonly namespace: number; readonly root: number }[] = [];
+  /** Number of the namespace that the caller is in. */
+  #namespace = 0;
 
   constructor(context: NamespacesContext, plan: MountsPlan, opened: ReadonlyMap<number, number> = new Map()) {
     this.#context = context;
@@ -155,6 +185,10 @@ class MountMaker {
     return { calls, descriptors: this.#opened };
   }
 
+  get kept(): KeptNamespaces {
+    return this.#kept;
+  }
+
   make(): RemoteCall[] {
     const { steps, sharing } = this.#plan;
     // As long as what is here can be reached, and shows who may mount a proc in a user namespace what is in it.
@@ -164,6 +198,7 @@ class MountMaker {
     ];
     for (const [index, step] of steps.entries()) {
       if (isPty(step)) continue;
+      if (step.namespace !== this.#namespace) calls.push(...this.#keep(), ...this.#begin(step));
       calls.push(
         this.#setFlags(step, index),
         ...step.on === undefined ? this.#enter(step) : [this.#attach(step, index)],
@@ -175,7 +210,11 @@ class MountMaker {
         }
       }
     }
-    calls.push(...sharing.map((step) => this.#share(step)));
+    if (this.#plan.nested !== undefined) calls.push(...this.#keep());
+    for (const step of sharing) {
+      calls.push(...this.#return(this.#step(step.mount).namespace, this.#kept), this.#share(step));
+    }
+    calls.push(...this.#return(0, this.#kept));
     for (const [index, fd] of this.#opened) calls.push(this.#close(fd, steps[index]));
     return calls;
   }
@@ -196,10 +235,45 @@ class MountMaker {
 
   /** Those that become read-only when files have been made in them. */
   seal(): RemoteCall[] {
-    return this.#plan.steps.filter(({ becomesReadOnly }) => becomesReadOnly === true).map((step) => {
+    const { steps, nested } = this.#plan;
+    const open = nested?.namespaces.map(({ handle }) => ({ namespace: descriptorOf(this.#context, handle) })) ?? [];
+    const calls = steps.filter(({ becomesReadOnly }) => becomesReadOnly === true).flatMap((step) => {
       const where = { fd: AT_FDCWD, path: step.mountPoint, flags: 0, propagation: 0 };
-      return setAttributes(this.#context, { ...where, attributes: attributesOf(step.flags) }, purposeOf(step));
+      return [
+        ...this.#return(step.namespace, open),
+        setAttributes(this.#context, { ...where, attributes: attributesOf(step.flags) }, purposeOf(step)),
+      ];
     });
+    return [...calls, ...this.#return(0, open)];
+  }
+
+  /** A further namespace: its copies of the mounts go when it has its root. */
+  #begin(step: MountStep): RemoteCall[] {
+    this.#namespace = step.namespace;
+    return [remoteCall(this.#context, "unshare", [CLONE_NEWNS], purposeOf(step))];
+  }
+
+  /** Opens the namespace that the caller is in, all of whose mounts have been made. */
+  #keep(): RemoteCall[] {
+    const { lowest, hostPath } = this.#context;
+    const purpose = { attempt: "Cannot open the mnt namespace that was made" };
+    const open = (path: string, flags: number, expected: number) => (
+      remoteCall(this.#context, "openat", [AT_FDCWD, cString(path), flags], { ...purpose, expected })
+    );
+    const kept = { namespace: lowest.take(), root: lowest.take() };
+    this.#kept[this.#namespace] = kept;
+    return [
+      open(hostPath("/proc/self/ns/mnt"), O_RDONLY, kept.namespace),
+      open("/", O_PATH | O_DIRECTORY, kept.root),
+    ];
+  }
+
+  /** Enters a namespace again that has been made, unless the caller is in it. */
+  #return(number: number, open: readonly { readonly namespace: number }[]): RemoteCall[] {
+    const there = open[number];
+    if (number === this.#namespace || there === undefined) return [];
+    this.#namespace = number;
+    return enterMounts(this.#context, there.namespace);
   }
 
   #takePart(index: number, { of, path }: Extract<MountSource, { readonly kind: "part" }>): RemoteCall {
@@ -260,7 +334,7 @@ class MountMaker {
     const call = (name: "fchdir" | "pivot_root" | "umount2", ...args: RemoteCall["arguments"]) => (
       remoteCall(this.#context, name, args, purpose)
     );
-    const root = this.#fd(0);
+    const root = this.#fd(this.#plan.steps.indexOf(step));
     const back = lowest.peek();
     const args = [root, cString(""), AT_FDCWD, cString("/"), MOVE_MOUNT_F_EMPTY_PATH];
     return [
@@ -281,7 +355,7 @@ class MountMaker {
     const mount = this.#step(step.mount);
     const fd = this.#fd(step.mount);
     const purpose: Purpose = {
-      attempt: `Cannot set with whom the mount ${JSON.stringify(mount.mountPoint)} shares`,
+      attempt: `Cannot set with whom the ${nameMount(mount)} shares`,
       hints: { EINVAL: "Linux 5.15 or newer is needed, or something else is mounted here than at the dump" },
     };
     if (step.kind === "join") {
@@ -327,7 +401,7 @@ class MountMaker {
 const PROPAGATION = { "share": MS_SHARED, "follow": MS_SLAVE, "set-unbindable": MS_UNBINDABLE } as const;
 
 function purposeOf(step: MountStep | undefined): Purpose {
-  return { attempt: `Cannot make the mount ${JSON.stringify(step?.mountPoint)}`, hints: HINTS };
+  return { attempt: `Cannot make the ${step === undefined ? "mount" : nameMount(step)}`, hints: HINTS };
 }
 
 function optionsOf({ source, options }: NewFileSystem): MountOption[] {

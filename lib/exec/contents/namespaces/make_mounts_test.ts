@@ -11,9 +11,16 @@ const PRIVATE = "0000040000000000";
 
 const PLAN: MountsPlan = {
   steps: [
-    { mountPoint: "/", at: "", source: { kind: "here", path: "/srv" }, flags: MS_RELATIME, followsHost: true },
     {
-      ...{ mountPoint: "/t", on: 0, at: "t", flags: 0x1 | 0x2 | MS_RELATIME, followsHost: false },
+      mountPoint: "/",
+      namespace: 0,
+      at: "",
+      source: { kind: "here", path: "/srv" },
+      flags: MS_RELATIME,
+      followsHost: true,
+    },
+    {
+      ...{ mountPoint: "/t", namespace: 0, on: 0, at: "t", flags: 0x1 | 0x2 | MS_RELATIME, followsHost: false },
       source: {
         ...{ kind: "new", type: "tmpfs", source: "own", options: [{ name: "size", value: "4k" }, { name: "noswap" }] },
         lateOptions: [{ name: "ro" }],
@@ -21,7 +28,7 @@ const PLAN: MountsPlan = {
       },
     },
     {
-      ...{ mountPoint: "/part", on: 0, at: "part", flags: 0x400, followsHost: false },
+      ...{ mountPoint: "/part", namespace: 0, on: 0, at: "part", flags: 0x400, followsHost: false },
       source: { kind: "part", of: 1, path: "sub" },
     },
   ],
@@ -30,7 +37,7 @@ const PLAN: MountsPlan = {
 
 Deno.test("makeMounts() makes each mount apart, and puts it where it belongs", () => {
   const context = filesContext();
-  const calls = makeMounts(context, PLAN).map(renderCall);
+  const calls = makeMounts(context, PLAN).calls.map(renderCall);
   assert.deepEqual(calls, [
     'open_tree -100 "/srv" 1 = 0',
     'fsopen "tmpfs" 0 = 1',
@@ -68,7 +75,7 @@ Deno.test("makeMounts() makes each mount apart, and puts it where it belongs", (
 Deno.test("makePtyMounts() makes what shows pseudoterminals, which makeMounts() leaves out", () => {
   const [root] = PLAN.steps;
   assert.ok(root);
-  const place = { flags: 0x8, followsHost: false, on: 0 };
+  const place = { namespace: 0, flags: 0x8, followsHost: false, on: 0 };
   const pts = { kind: "new", type: "devpts", source: "", options: [], lateOptions: [], files: [] } as const;
   const plan: MountsPlan = {
     steps: [
@@ -78,7 +85,7 @@ Deno.test("makePtyMounts() makes what shows pseudoterminals, which makeMounts() 
     ],
     sharing: [],
   };
-  const calls = makeMounts(filesContext(), plan).map(renderCall);
+  const calls = makeMounts(filesContext(), plan).calls.map(renderCall);
   assert.deepEqual(calls.filter((call) => /console|open_tree|^close/.test(call)), [
     'open_tree -100 "/srv" 1 = 0',
     "close 1",
@@ -96,10 +103,46 @@ Deno.test("makePtyMounts() makes what shows pseudoterminals, which makeMounts() 
   assert.equal(context.lowest.peek(), 0);
 });
 
+Deno.test("makeMounts() makes namespaces one after the other, keeps them, and sets what they share in each", () => {
+  const context = filesContext();
+  const root = { mountPoint: "/", namespace: 1, at: "", flags: 0, followsHost: false } as const;
+  const plan: MountsPlan = {
+    steps: [...PLAN.steps.slice(0, 1), { ...root, source: { kind: "part", of: 0, path: "" } }],
+    sharing: [{ kind: "share", mount: 1 }, { kind: "set-unbindable", mount: 0 }],
+    nested: {
+      namespaces: [{ handle: 0, root: 1, witness: 1 }, { handle: 2, root: 3, witness: 2 }],
+      homes: new Map([[2, 1]]),
+      entries: new Map([[2, 1]]),
+    },
+  };
+  const { calls, kept } = makeMounts(context, plan);
+  const rendered = calls.map(renderCall);
+  assert.deepEqual(kept, [{ namespace: 2, root: 3 }, { namespace: 4, root: 5 }]);
+  const own = `${NOTHING}${NOTHING}`;
+  const start = rendered.indexOf('open_tree 0 "" 4097 = 1') + 1;
+  assert.deepEqual(rendered.slice(start, start + 4), [
+    'openat -100 "/proc/self/ns/mnt" 0 = 2',
+    'openat -100 "/" 2162688 = 3',
+    `unshare ${0x20000}`,
+    `mount_setattr 1 "" 4096 2000000000000000${ALL}${PRIVATE}${NOTHING} 32`,
+  ]);
+  const sharing = rendered.lastIndexOf('openat -100 "/" 2162688 = 5') + 1;
+  assert.deepEqual(rendered.slice(sharing), [
+    `mount_setattr 1 "" 4096 ${own}0000100000000000${NOTHING} 32`,
+    'openat -100 "." 2162688 = 6',
+    `setns 2 ${0x20000}`,
+    "fchdir 6",
+    "close 6",
+    `mount_setattr 0 "" 4096 ${own}0000020000000000${NOTHING} 32`,
+    "close 0",
+    "close 1",
+  ]);
+});
+
 Deno.test("sealMounts() makes read-only what makeMounts() leaves writable", () => {
   const steps = PLAN.steps.map((step) => ({ ...step, becomesReadOnly: step.mountPoint === "/t" }));
   const plan: MountsPlan = { steps, sharing: [] };
-  const made = makeMounts(filesContext(), plan).map(renderCall);
+  const made = makeMounts(filesContext(), plan).calls.map(renderCall);
   assert.ok(made.includes(`mount_setattr 2 "" 4096 0200000000000000${ALL}${PRIVATE}${NOTHING} 32`));
   assert.deepEqual(sealMounts(filesContext(), plan).map(renderCall), [
     `mount_setattr -100 "/t" 0 0300000000000000${ALL}${NOTHING}${NOTHING} 32`,
@@ -118,8 +161,8 @@ Deno.test("makeMounts() writes the files of a new file system", () => {
   const source = { kind: "new", type: "tmpfs", source: "", options: [], lateOptions: [], files } as const;
   const [root] = PLAN.steps;
   assert.ok(root);
-  const step = { mountPoint: "/t", on: 0, at: "t", flags: 0, followsHost: false, source };
-  const calls = makeMounts(filesContext(), { steps: [root, step], sharing: [] }).map(renderCall);
+  const step = { mountPoint: "/t", namespace: 0, on: 0, at: "t", flags: 0, followsHost: false, source };
+  const calls = makeMounts(filesContext(), { steps: [root, step], sharing: [] }).calls.map(renderCall);
   const start = calls.indexOf("fsmount 1 0 0 = 2") + 1;
   const times = `${"0300000000000000"}${NOTHING}`.repeat(2);
   assert.deepEqual(calls.slice(start, calls.indexOf("close 1", start)), [

@@ -64,6 +64,7 @@ Deno.test("makeNamespaces() joins those that are there, and makes the others", (
 Deno.test("makeUserNamespace() opens what is outside, makes all at once, and becomes root", () => {
   const root = {
     mountPoint: "/",
+    namespace: 0,
     at: "",
     source: { kind: "here", path: "/srv" },
     flags: 0,
@@ -119,7 +120,7 @@ Deno.test("fillNamespaces() makes a segment as its creator, and reads its conten
   const fill = { kind: "fill", file: "/pages", offset: 4096, ranges: [0x1000, 8192] } as const;
   const segments = [{ ...aSegment({ uid: 7, isLocked: true }), creator, scratch: 0x1000, fills: [fill] }];
   const ipc = { raised: [], segments, queues: [], semaphores: [], sysctls: [], removed: [] };
-  const calls = fillNamespaces(filesContext(), { kinds: ["ipc"], ipc }).map(renderCall);
+  const calls = fillNamespaces(filesContext(), { kinds: ["ipc"], ipc }).calls.map(renderCall);
   const isOwner = (call: string) => call.startsWith("shmctl 3 1 ");
   assert.deepEqual(calls.filter((call) => !isOwner(call)), [
     'openat -100 "/proc/sys/kernel/shm_next_id" 1 = 0',
@@ -144,7 +145,7 @@ Deno.test("fillNamespaces() makes a segment as its creator, and reads its conten
 Deno.test("fillNamespaces() sets the capacity of a queue behind its messages", () => {
   const queues = [{ ...AN_OBJECT, capacity: 1, messages: [{ type: 2n, bytes: new Uint8Array([0xff]) }] }];
   const ipc = { raised: [], segments: [], queues, semaphores: [], sysctls: [], removed: [] };
-  const calls = fillNamespaces(filesContext(), { kinds: ["ipc"], ipc }).map(renderCall).slice(3);
+  const calls = fillNamespaces(filesContext(), { kinds: ["ipc"], ipc }).calls.map(renderCall).slice(3);
   assert.deepEqual(calls.slice(0, 2), [`msgget ${0x77} ${0o3640} = 3`, `msgsnd 3 0200000000000000ff 1 ${0o4000}`]);
   assert.match(calls[2] ?? "", /^msgctl 3 1 /);
 });

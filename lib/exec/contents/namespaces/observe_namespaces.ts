@@ -34,7 +34,7 @@ const NAMES = 6;
 export function observeNamespaces(
   context: NamespacesContext,
   { uts, ipc, net }: NamespacesPlan,
-): Observation<Omit<ObservedNamespaces, "links">> {
+): Observation<Omit<ObservedNamespaces, "links" | "mountLinks">> {
   const names = uts === undefined ? undefined : observeNames(context);
   const netContents = net?.kind === "fill" ? observeNet(context, net) : undefined;
   const settings = [...ipc?.sysctls ?? [], ...net?.kind === "fill" ? net.sysctls : []];

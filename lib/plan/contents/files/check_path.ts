@@ -35,8 +35,9 @@ export function checkPath(planner: FilePlanner, file: PathFile, holder: string):
   }
   if (task !== undefined && (planner.contents.ids.tids.has(task) || planner.deadTasks.has(task))) return true;
   const name = remap?.path ?? path;
-  if (planner.isUnseen(name)) return true;
-  const what = describeDifference(planner, file, foundAs(file, planner.host.files.get(name)));
+  const seen = planner.seenFrom(file.mount);
+  if (seen.isUnseen(name)) return true;
+  const what = describeDifference(planner, file, foundAs(file, seen.get(name)));
   if (what === undefined) return true;
   return planner.refuse(remap === undefined ? where : `${where}, linked as ${JSON.stringify(name)}`, what);
 }

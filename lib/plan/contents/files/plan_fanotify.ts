@@ -20,7 +20,7 @@ export interface AddMarkStep extends StepBase {
   /** FAN_MARK_* */
   readonly flags: number;
   readonly mask: number;
-  readonly target: Watched;
+  readonly target: Watched["target"];
 }
 
 /** uapi/linux/fanotify.h */
@@ -55,12 +55,12 @@ function planMark(
   { flags, mask, ignoredMask, target: watched }: FanotifyMark,
   { handle, holder }: { readonly handle: Handle; readonly holder: string },
 ): void {
-  const target = planWatched(planner, watched, holder);
-  if (target === undefined) return;
+  const place = planWatched(planner, watched, holder);
+  if (place === undefined) return;
   const kind = (watched.kind === "mount" ? FAN_MARK_MOUNT : 0) | flags & FAN_MARK_EVICTABLE;
   const manner = (flags & FAN_MARK_IGNORE) === 0 ? FAN_MARK_IGNORED_MASK : FAN_MARK_IGNORE;
   const ignore = kind | manner | flags & FAN_MARK_IGNORED_SURV_MODIFY;
-  const step = { kind: "add-mark", handle, what: `a mark of ${holder}`, target } as const;
+  const step = { kind: "add-mark", handle, what: `a mark of ${holder}`, ...place } as const;
   if (mask !== 0) planner.last.push({ ...step, flags: kind, mask });
   if (ignoredMask !== 0) planner.last.push({ ...step, flags: ignore, mask: ignoredMask });
 }

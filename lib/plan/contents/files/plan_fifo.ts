@@ -77,11 +77,11 @@ function namedFile(planner: FilePlanner, { named }: FifoFile, holder: string): P
   const file = planner.contents.files.get(named);
   if (file?.kind !== "path") return planner.refuse(holder, `a FIFO is opened by file ${named}, which has no name`);
   if (checkPath(planner, file, holder) === undefined) return undefined;
-  const mode = file.remap?.kind === "ghost" ? file.remap.ghost.mode : planner.host.files.get(pathOf(file))?.mode;
+  const mode = file.remap?.kind === "ghost" ? file.remap.ghost.mode : seenMode(planner, file);
   if (mode !== undefined && (mode & S_IFMT) === S_IFIFO) return file;
   return planner.refuse(`${holder}, ${JSON.stringify(file.path)}`, "it is no FIFO here");
 }
 
-function pathOf({ path, remap }: PathFile): string {
-  return remap?.kind === "linked" ? remap.path : path;
+function seenMode(planner: FilePlanner, { path, remap, mount }: PathFile): number | undefined {
+  return planner.seenFrom(mount).get(remap?.kind === "linked" ? remap.path : path)?.mode;
 }

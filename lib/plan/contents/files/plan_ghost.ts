@@ -1,5 +1,6 @@
 import type { GhostFile, PathFile } from "../../../model/files/path_file.ts";
 import type { FilePlanner } from "../file_planner.ts";
+import type { SeenFiles } from "../seen_files.ts";
 import type { StepBase } from "../file_step.ts";
 import { planName, type TemporaryName } from "./plan_name.ts";
 import type { Opening } from "./plan_path.ts";
@@ -25,6 +26,8 @@ export interface GhostDraft {
   readonly ghost: GhostFile;
   readonly names: Map<string, TemporaryName>;
   readonly openings: GhostOpening[];
+  /** The mount namespace that its names are of. */
+  readonly seen: SeenFiles;
 }
 
 /** O_TMPFILE without the O_DIRECTORY that is part of it (asm-generic/fcntl.h). */
@@ -50,7 +53,14 @@ export function planGhostOpening(
   }
   const name = planName(planner, file, holder);
   if (name === undefined) return;
-  const draft: GhostDraft = planner.ghosts.get(ghost.id) ?? { ghost, names: new Map(), openings: [] };
+  const seen = planner.seenFrom(file.mount);
+  const draft: GhostDraft = planner.ghosts.get(ghost.id) ?? { ghost, names: new Map(), openings: [], seen };
+  if (draft.seen.namespace !== seen.namespace) {
+    return planner.refuse(
+      `${holder}, ${JSON.stringify(file.path)}`,
+      "it has no name, and is open in several mnt namespaces",
+    );
+  }
   planner.ghosts.set(ghost.id, draft);
   draft.names.set(name.path, name);
   // The one that makes the file comes first.
@@ -77,6 +87,7 @@ export function planGhosts(planner: FilePlanner): GhostStep[] {
       ghost: draft.ghost,
       names: names.map(({ path, parents }) => ({ path, parents: parents.filter((parent) => !made.has(parent)) })),
       openings: draft.openings,
+      ...draft.seen.step,
       inside: (inside.get(draft) ?? []).map((other) => stepOf(other, nowMade)),
     };
   };
@@ -84,10 +95,11 @@ export function planGhosts(planner: FilePlanner): GhostStep[] {
 }
 
 /** The innermost ghost directory that a ghost was in with all its names. */
-function directoryOf(drafts: readonly GhostDraft[], { names }: GhostDraft): GhostDraft | undefined {
+function directoryOf(drafts: readonly GhostDraft[], { names, seen }: GhostDraft): GhostDraft | undefined {
   const paths = [...names.keys()];
   const length = (draft: GhostDraft) => pathOf(draft).length;
   return drafts
+    .filter((draft) => draft.seen.namespace === seen.namespace)
     .filter((draft) => isDirectory(draft) && paths.every((path) => path.startsWith(`${pathOf(draft)}/`)))
     .reduce<GhostDraft | undefined>((best, draft) => (
       best === undefined || length(draft) > length(best) ? draft : best

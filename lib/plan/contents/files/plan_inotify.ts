@@ -17,7 +17,7 @@ export interface AddWatchStep extends StepBase {
   readonly handle: Handle;
   readonly number: number;
   readonly mask: number;
-  readonly target: Watched;
+  readonly target: Watched["target"];
 }
 
 /** Events that had not been read are lost: CRIU has said so at the dump. */
@@ -37,7 +37,7 @@ function planWatch(
   { number, mask, target: watched }: InotifyWatch,
   { handle, holder }: { readonly handle: Handle; readonly holder: string },
 ): void {
-  const target = planWatched(planner, watched, holder);
-  if (target === undefined) return;
-  planner.last.push({ kind: "add-watch", handle, what: `watch ${number} of ${holder}`, number, mask, target });
+  const place = planWatched(planner, watched, holder);
+  if (place === undefined) return;
+  planner.last.push({ kind: "add-watch", handle, what: `watch ${number} of ${holder}`, number, mask, ...place });
 }

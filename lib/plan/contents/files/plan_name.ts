@@ -1,5 +1,6 @@
 import type { PathFile } from "../../../model/files/path_file.ts";
 import type { FilePlanner } from "../file_planner.ts";
+import type { SeenFiles } from "../seen_files.ts";
 
 /** A name that a file has while it is opened, and not before or after. */
 export interface TemporaryName {
@@ -18,8 +19,8 @@ const S_IFDIR = 0o040000;
  * The name by which a file whose name is gone is opened: its own, or where something else has that by now, another
  * one.
  */
-export function nameOf({ host }: FilePlanner, { path }: PathFile): string {
-  return host.files.has(path) ? path + SUFFIX : path;
+export function nameOf(planner: FilePlanner, { path, mount }: PathFile): string {
+  return planner.seenFrom(mount).has(path) ? path + SUFFIX : path;
 }
 
 /** What /proc says of a file that has had such a name. */
@@ -31,19 +32,20 @@ export function deletedLink(name: string): string {
 export function planName(planner: FilePlanner, file: PathFile, holder: string): TemporaryName | undefined {
   const path = nameOf(planner, file);
   const where = `${holder}, ${JSON.stringify(file.path)}`;
-  if (planner.host.files.has(path)) {
+  const seen = planner.seenFrom(file.mount);
+  if (seen.has(path)) {
     return planner.refuse(where, `its name is taken here, and so is ${JSON.stringify(path)}: remove that`);
   }
-  const parents = missingParents(planner, path);
+  const parents = missingParents(seen, path);
   const above = directoryOf(parents[0] ?? path);
-  const found = planner.host.files.get(above);
+  const found = seen.get(above);
   if (above === "/" || found === undefined || (found.mode & S_IFMT) === S_IFDIR) return { path, parents };
   return planner.refuse(where, `${JSON.stringify(above)} is no directory here`);
 }
 
 /** The directories above a path that this host does not have, outermost first. */
-function missingParents({ host }: FilePlanner, path: string): string[] {
-  return directoriesAbove(path).filter((directory) => !host.files.has(directory));
+function missingParents(seen: SeenFiles, path: string): string[] {
+  return directoriesAbove(path).filter((directory) => !seen.has(directory));
 }
 
 /** The directories above a path, outermost first, without the root. */

@@ -70,7 +70,7 @@ export function planPathUse(
   if (file.isExternal) {
     return planner.refuse(`${holder}, ${JSON.stringify(file.path)}`, "an external file cannot be mapped or worked in");
   }
-  const { handle, isNew } = planner.handle(`use ${flags} ${identityOf(file)}`);
+  const { handle, isNew } = planner.handle(`use ${flags} ${identityOf(planner, file)}`);
   if (!isNew) return handle;
   if (checkPath(planner, file, holder) === undefined) return undefined;
   planOpening(planner, file, { handle, flags, holder, isEarly: true });
@@ -91,8 +91,9 @@ function keysOf({ path, isExternal }: PathFile): string[] {
 }
 
 /** What is opened with the same flags for several uses is one file. */
-function identityOf({ path, remap }: PathFile): string {
-  return remap?.kind === "ghost" ? `ghost ${remap.ghost.id} ${path}` : path;
+function identityOf(planner: FilePlanner, { path, remap, mount }: PathFile): string {
+  const name = planner.seenFrom(mount).nameOf(path);
+  return remap?.kind === "ghost" ? `ghost ${remap.ghost.id} ${name}` : name;
 }
 
 /** The flags that a file can be opened with; without O_TMPFILE where it has a name by now, as in CRIU. */
@@ -144,15 +145,17 @@ interface OpeningOptions extends Opening {
 /** Plans how a file is opened, whatever has become of its name. */
 export function planOpening(planner: FilePlanner, file: PathFile, options: OpeningOptions): void {
   const { holder, isEarly = false, ...opening } = options;
-  const { path, remap } = file;
+  const { path, remap, mount } = file;
   const flags = opening.flags | O_NOCTTY;
   if (remap?.kind === "ghost") {
     return planGhostOpening(planner, file, { ...opening, flags, ghost: remap.ghost, holder });
   }
   const steps = stepsFor(planner, path, isEarly);
-  if (remap?.kind !== "linked") return void steps.push({ kind: "open-path", what: path, path, ...opening, flags });
+  const { step } = planner.seenFrom(mount);
+  const common = { what: path, ...opening, flags, ...step };
+  if (remap?.kind !== "linked") return void steps.push({ kind: "open-path", path, ...common });
   const name = planName(planner, file, holder);
-  if (name !== undefined) steps.push({ kind: "open-linked", what: path, link: remap.path, name, ...opening, flags });
+  if (name !== undefined) steps.push({ kind: "open-linked", link: remap.path, name, ...common });
 }
 
 /** When a file is opened: those of tasks in /proc when these are there. */

@@ -108,7 +108,7 @@ function checkPty(planner: FilePlanner, pty: Pty, holder: string): void {
     );
   }
   const ptmx = pty.master?.path;
-  if (ptmx !== undefined && !planner.host.files.has(ptmx) && !planner.isUnseen(ptmx)) {
+  if (ptmx !== undefined && !planner.host.files.has(ptmx) && !planner.seenFrom(undefined).isUnseen(ptmx)) {
     planner.refuse(`${holder}, ${JSON.stringify(ptmx)}`, "there is no such file here");
   }
   for (const { path: name = "" } of pty.slaves) {

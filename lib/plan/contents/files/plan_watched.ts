@@ -1,4 +1,4 @@
-import type { FileHandle, WatchTarget } from "../../../model/files/notify_files.ts";
+import type { FileHandle, WatchedPath, WatchTarget } from "../../../model/files/notify_files.ts";
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
@@ -14,24 +14,35 @@ export interface OpenHandleStep extends StepBase {
 }
 
 /** How a file that is watched is named: by its path, or by a handle where it has none. */
-export type Watched = string | Handle;
+export interface Watched {
+  readonly target: string | Handle;
+  /** As `StepBase` has it. */
+  readonly mountNamespace?: number;
+}
 
 /** What is watched; `undefined`, with the problem told, where it is not here. */
-export function planWatched(planner: FilePlanner, target: WatchTarget, holder: string): Watched | undefined {
-  switch (target.kind) {
+export function planWatched(planner: FilePlanner, watched: WatchTarget, holder: string): Watched | undefined {
+  switch (watched.kind) {
     case "path":
     case "mount":
-      return planPath(planner, target.path, holder);
+      return planPath(planner, watched, holder);
     case "ghost":
-      return planGhost(planner, target.ghost, holder);
+      return asTarget(planGhost(planner, watched.ghost, holder));
     case "handle":
-      return planByHandle(planner, target, holder);
+      return asTarget(planByHandle(planner, watched, holder));
   }
 }
 
-function planPath(planner: FilePlanner, path: string, holder: string): string | undefined {
-  const isThere = planner.host.files.has(path) || planner.isUnseen(path);
-  return isThere ? path : planner.refuse(holder, `it watches ${quote(path)}, which is not here`);
+function asTarget(target: Handle | undefined): Watched | undefined {
+  return target === undefined ? undefined : { target };
+}
+
+function planPath(planner: FilePlanner, { path, mount }: WatchedPath, holder: string): Watched | undefined {
+  const seen = planner.seenFrom(mount);
+  const isThere = seen.has(path) || seen.isUnseen(path);
+  return isThere
+    ? { target: path, ...seen.step }
+    : planner.refuse(holder, `it watches ${quote(path)}, which is not here`);
 }
 
 /** A file without a name exists as long as somebody has it open. */
@@ -45,13 +56,15 @@ function planGhost(planner: FilePlanner, ghost: number, holder: string): Handle 
 
 function planByHandle(planner: FilePlanner, { device, type, bytes }: FileHandle, holder: string): Handle | undefined {
   const { places } = planner.options;
-  const mount = places === undefined ? planner.host.mounts.get(device) : places.directoryOn(device);
+  const found = places?.directoryOn(device);
+  const mount = places === undefined ? planner.host.mounts.get(device) : found?.mountPoint;
   if (mount === undefined) {
     return planner.refuse(holder, `it watches a file on device ${describeDevice(device)}, which is not mounted here`);
   }
   const { handle, isNew } = planner.handle(`watched ${device} ${type} ${bytes.toHex()}`);
   const what = `a file of ${quote(mount)} by its handle`;
-  if (isNew) planner.late.push({ kind: "open-by-handle", handle, what, mount, type, bytes });
+  const { step } = planner.seenFrom(found?.id);
+  if (isNew) planner.late.push({ kind: "open-by-handle", handle, what, mount, type, bytes, ...step });
   return handle;
 }
 

@@ -3,7 +3,10 @@ import { isAtLeast } from "../kernel_version.ts";
 import type { MadeNamespace } from "./namespaces_plan.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
 
-/** Kinds of which all tasks must have the same namespace; of pid and cgroup that is known since the images were read. */
+/**
+ * Kinds of which all tasks must have the same namespace, but for mounts; of pid and cgroup that is known since the
+ * images were read.
+ */
 const SINGLE: readonly MadeNamespace[] = ["user", "uts", "ipc", "net", "time", "mnt"];
 
 /** Where a kernel shows that it has namespaces of a kind, and where CRIU's images say what they had. */
@@ -47,11 +50,16 @@ export function checkNamespaces(questions: NamespaceQuestions): void {
     else if (!canEnter(questions)) tell("Linux 5.8 or newer is needed, with --restore-sibling");
   }
   for (const kind of SINGLE) {
-    const pids = strangers.get(kind) ?? [];
+    const pids = (strangers.get(kind) ?? []).filter((pid) => !isNested(kind, pid, questions));
     if (pids.length > 0) {
       refuse(`${describeTasks(pids)} in another ${kind} namespace than the root task, which cannot be restored`);
     } else if (namespaces.has(kind)) singleProblems(kind, questions).forEach(refuse);
   }
+}
+
+/** Of mounts, the images have all namespaces; each task has to be in one of these. */
+function isNested(kind: MadeNamespace, pid: number, { contents }: NamespaceQuestions): boolean {
+  return kind === "mnt" && contents.mountNamespaces?.has(pid) === true;
 }
 
 function describeTasks(pids: readonly number[]): string {

@@ -1,19 +1,21 @@
-import type { MountPlaces } from "./mount_places.ts";
+import type { Mount } from "../../../model/mounts.ts";
 import type { MountsPlan } from "./mounts_plan.ts";
 
 /** linux/mount.h */
 export const MS_RDONLY = 1;
 
 /**
- * Lets files be made at `paths` before the mounts that these are in become read-only. File systems that are read-only
- * themselves have no files without names (s_remove_count of fs/namespace.c).
+ * Lets files be made in `mounts` before these become read-only. File systems that are read-only themselves have no
+ * files without names (s_remove_count of fs/namespace.c).
  */
-export function delayReadOnly(plan: MountsPlan, places: MountPlaces, paths: readonly string[]): MountsPlan {
-  const used = new Set(paths.map((path) => {
-    const mountPoint = places.mountAt(path)?.mountPoint;
-    // Of those at one place, the last covers the others.
-    return plan.steps.findLastIndex((step) => step.mountPoint === mountPoint);
-  }));
+export function delayReadOnly(
+  plan: MountsPlan,
+  mounts: readonly Pick<Mount, "mountPoint" | "namespace">[],
+): MountsPlan {
+  // Of those at one place, the last covers the others.
+  const used = new Set(mounts.map(({ mountPoint, namespace }) => (
+    plan.steps.findLastIndex((step) => step.mountPoint === mountPoint && step.namespace === namespace)
+  )));
   const steps = plan.steps.map((step, index) => (
     used.has(index) && (step.flags & MS_RDONLY) !== 0 ? { ...step, becomesReadOnly: true } : step
   ));

@@ -13,7 +13,7 @@ Deno.test("delayReadOnly() chooses the mounts in which files are made", () => {
     aMount({ id: 5, mountPoint: "/writable" }),
   ];
   const steps = mounts.map(({ mountPoint, id }): MountStep => ({
-    ...{ mountPoint, at: "", source: { kind: "here", path: "/" }, followsHost: false },
+    ...{ mountPoint, namespace: 0, at: "", source: { kind: "here", path: "/" }, followsHost: false },
     flags: id === 5 ? 0 : MS_RDONLY,
   }));
   const places = new MountPlaces(mounts, { external: [], takesDetected: false });
@@ -24,7 +24,7 @@ Deno.test("delayReadOnly() chooses the mounts in which files are made", () => {
     [["/a/b/gone", "/writable/gone"], [4]],
   ];
   for (const [paths, ids] of rows) {
-    const plan = delayReadOnly({ steps, sharing: [] }, places, paths);
+    const plan = delayReadOnly({ steps, sharing: [] }, paths.flatMap((path) => places.mountAt(path) ?? []));
     deepEqual(mounts.filter((_, index) => plan.steps[index]?.becomesReadOnly === true).map(({ id }) => id), ids);
   }
 });

@@ -1,7 +1,7 @@
 import type { HostFile } from "../../../host/host.ts";
 import { isAtOrBelow } from "../../../model/cgroup_path.ts";
 import type { PathFile } from "../../../model/files/path_file.ts";
-import { DETECTED, type Mount } from "../../../model/mounts.ts";
+import { DETECTED, type Mount, nameMount } from "../../../model/mounts.ts";
 import type { MountOptions } from "../../plan.ts";
 
 /** Where this host has what a mount shows: at a path; or nowhere, because it is made. */
@@ -15,16 +15,19 @@ const MADE: MountPlace = { kind: "made" };
 
 const S_IFDIR = 0o040000;
 
-/** What the paths of tasks lead to that have a mount namespace of their own. */
+/** What the paths of tasks lead to that have mount namespaces of their own. */
 export class MountPlaces {
   readonly #mounts: ReadonlyMap<number, Mount>;
   readonly #children: ReadonlyMap<number | undefined, readonly Mount[]>;
+  /** By the number of their namespace. */
+  readonly #roots: ReadonlyMap<number, Mount>;
   readonly #places = new Map<number, MountPlace | undefined>();
   readonly #bases = new Map<number, Mount | undefined>();
 
   constructor(readonly mounts: readonly Mount[], readonly options: MountOptions) {
     this.#mounts = new Map(mounts.map((mount) => [mount.id, mount]));
     this.#children = Map.groupBy(mounts, ({ parent }) => parent);
+    this.#roots = new Map(this.#children.get(undefined)?.map((root) => [root.namespace, root]));
   }
 
   /** Where what a mount shows is; `undefined` where nothing here can be that. */
@@ -40,20 +43,23 @@ export class MountPlaces {
   }
 
   #findBase(mount: Mount): Mount | undefined {
-    if (mount.parent === undefined || mount.external !== undefined) return undefined;
+    if (isFirstRoot(mount) || mount.external !== undefined) return undefined;
     const others = this.mounts.filter((other) => (
       other.device === mount.device && other.id !== mount.id && isAtOrBelow(mount.root, other.root)
     ));
     // Of those that show the same, the first is the one of which the others are made.
     const isBase = (other: Mount) => other.root !== mount.root || this.#isBefore(other, mount);
-    return others.find((other) => other.parent === undefined) ??
+    return others.find(isFirstRoot) ??
       others.find((other) => other.external !== undefined) ??
       others.filter(isBase).sort((a, b) => a.root.length - b.root.length)[0];
   }
 
-  /** The mount at which a path ends: the kernel goes from the root to the first that covers the way, and on from there. */
-  mountAt(path: string): Mount | undefined {
-    let [at] = this.#children.get(undefined) ?? [];
+  /**
+   * The mount at which a path of a namespace ends: the kernel goes from the root to the first that covers the way, and
+   * on from there.
+   */
+  mountAt(path: string, namespace = 0): Mount | undefined {
+    let at = this.#roots.get(namespace);
     for (let next = at; next !== undefined;) {
       at = next;
       next = (this.#children.get(at.id) ?? [])
@@ -65,19 +71,25 @@ export class MountPlaces {
 
   /** The mount that is in the way to a file when it is opened by its path; `undefined` where none is. */
   coveringMount({ path, mount }: Pick<PathFile, "path" | "mount">): Mount | undefined {
-    const found = this.mountAt(path);
-    return mount === undefined || found?.id === mount || !this.#mounts.has(mount) ? undefined : found;
+    if (mount === undefined || !this.#mounts.has(mount)) return undefined;
+    const found = this.mountAt(path, this.namespaceOf(mount));
+    return found?.id === mount ? undefined : found;
+  }
+
+  /** The number of the namespace that a mount is in; of one that is not known, it is that of the root task. */
+  namespaceOf(mount: number | undefined): number {
+    return mount === undefined ? 0 : this.#mounts.get(mount)?.namespace ?? 0;
   }
 
   /** Whether only making its mount tells what is at a path. */
-  isUnseen(path: string): boolean {
-    const mount = this.mountAt(path);
+  isUnseen(path: string, namespace = 0): boolean {
+    const mount = this.mountAt(path, namespace);
     return mount !== undefined && this.#isMade(mount) && this.#treeOf(mount) === undefined;
   }
 
   /** Where this host has what is at a path; `undefined` where its mount is made. */
-  hostPath(path: string): string | undefined {
-    const mount = this.mountAt(path);
+  hostPath(path: string, namespace = 0): string | undefined {
+    const mount = this.mountAt(path, namespace);
     const place = mount && this.placeOf(mount);
     return mount === undefined || place?.kind !== "here"
       ? undefined
@@ -96,26 +108,27 @@ export class MountPlaces {
     return parent === undefined ? undefined : this.#mounts.get(parent);
   }
 
-  /** What is there as soon as mounts are made, by path. */
+  /** What is there as soon as mounts are made, as planning knows it. */
   madeFiles(): Map<string, HostFile> {
     const files = new Map<string, HostFile>();
     for (const mount of this.mounts.filter((mount) => this.#isMade(mount))) {
-      files.set(mount.mountPoint, { mode: S_IFDIR, size: 0, device: 0 });
+      const { namespace, mountPoint } = mount;
+      files.set(seenName(mountPoint, namespace), { mode: S_IFDIR, size: 0, device: 0 });
       for (const { path, mode, size, device } of this.#treeOf(mount) ?? []) {
         const inside = `/${path}`;
         if (!isAtOrBelow(inside, mount.root)) continue;
-        const at = joined(mount.mountPoint, pathBelow(mount.root, inside));
-        if (this.mountAt(at) === mount) files.set(at, { mode, size, device });
+        const at = joined(mountPoint, pathBelow(mount.root, inside));
+        if (this.mountAt(at, namespace) === mount) files.set(seenName(at, namespace), { mode, size, device });
       }
     }
     return files;
   }
 
-  /** A directory that shows the whole file system of a device. */
-  directoryOn(device: number): string | undefined {
+  /** A mount that can be reached, and shows the whole file system of a device. */
+  directoryOn(device: number): Mount | undefined {
     return this.mounts.find((mount) => (
-      mount.device === device && mount.root === "/" && this.mountAt(mount.mountPoint) === mount
-    ))?.mountPoint;
+      mount.device === device && mount.root === "/" && this.mountAt(mount.mountPoint, mount.namespace) === mount
+    ));
   }
 
   /** The number of the pseudoterminal that a mount shows, and nothing else; its file is there when its master is open. */
@@ -131,7 +144,7 @@ export class MountPlaces {
 
   #findPlace(mount: Mount): MountPlace | undefined {
     const { options } = this;
-    if (mount.parent === undefined) return { kind: "here", path: options.root ?? "/" };
+    if (isFirstRoot(mount)) return { kind: "here", path: options.root ?? "/" };
     if (mount.external !== undefined) {
       const path = mount.external === DETECTED
         ? options.takesDetected ? mount.source : undefined
@@ -159,9 +172,19 @@ export class MountPlaces {
   }
 }
 
+/** Whether it is the root of the root task's namespace: that is always here. */
+function isFirstRoot({ parent, namespace }: Mount): boolean {
+  return parent === undefined && namespace === 0;
+}
+
+/** How planning knows what tasks find at a path; in the root task's namespace that is the path itself. */
+export function seenName(path: string, namespace: number): string {
+  return namespace === 0 ? path : `mnt namespace ${namespace + 1}: ${path}`;
+}
+
 /** How problems name a mount. */
-export function whereOf({ mountPoint, type }: Mount): string {
-  return `mount ${JSON.stringify(mountPoint)}${type === "" ? "" : ` of type ${type}`}`;
+export function whereOf(mount: Mount): string {
+  return nameMount(mount) + (mount.type === "" ? "" : ` of type ${mount.type}`);
 }
 
 /** What is left of a path below a directory: `"/b"`, or nothing for the directory itself. */

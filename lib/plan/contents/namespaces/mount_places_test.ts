@@ -45,7 +45,7 @@ Deno.test("MountPlaces finds out where this host has a path", async (t) => {
     assert.deepEqual([outside, found].map((mount) => placesOf(mounts).placeOf(mount)), [undefined, undefined]);
   });
   await t.step("a directory by its device", () => {
-    assert.deepEqual([1, 102, 77].map((device) => places.directoryOn(device)), ["/", "/t", undefined]);
+    assert.deepEqual([1, 102, 77].map((device) => places.directoryOn(device)?.mountPoint), ["/", "/t", undefined]);
   });
 });
 
@@ -88,4 +88,41 @@ Deno.test("MountPlaces knows the files of what is made", () => {
     "/proc 40000 0",
   ]);
   assert.deepEqual(["/t/a", "/proc/1/stat", "/etc"].map((path) => places.isUnseen(path)), [false, true, false]);
+});
+
+Deno.test("MountPlaces tells namespaces apart", async (t) => {
+  const mounts = [
+    aMount({ id: 2, mountPoint: "/t" }),
+    aMount({ id: 10, mountPoint: "/", namespace: 1, device: 1, type: "" }),
+    aMount({ id: 11, mountPoint: "/t", namespace: 1, parent: 10, device: 1, type: "", root: "/private" }),
+    aMount({ id: 12, mountPoint: "/u", namespace: 1, parent: 10 }),
+    aMount({ id: 13, mountPoint: "/v", namespace: 1, parent: 10, device: 102, root: "/sub" }),
+    aMount({ id: 20, mountPoint: "/", namespace: 2, device: 120 }),
+  ];
+  const places = placesOf(mounts, { root: "/srv/root" });
+  const rows: readonly (readonly [string, number, number, string | undefined])[] = [
+    ["/t/file", 0, 2, undefined],
+    ["/t/file", 1, 11, "/srv/root/private/file"],
+    ["/etc", 1, 10, "/srv/root/etc"],
+    ["/u", 0, 1, "/srv/root/u"],
+    ["/u", 1, 12, undefined],
+    ["/u", 2, 20, undefined],
+  ];
+  for (const [path, namespace, mount, here] of rows) {
+    await t.step(`${path} in ${namespace}`, () => {
+      assert.equal(places.mountAt(path, namespace)?.id, mount);
+      assert.equal(places.hostPath(path, namespace), here);
+    });
+  }
+  await t.step("what mounts are made of", () => {
+    assert.deepEqual(mounts.map((mount) => places.baseOf(mount)?.id), [undefined, 1, 1, undefined, 2, undefined]);
+  });
+  await t.step("what covers a file", () => {
+    const cover = (path: string, mount: number) => places.coveringMount({ path, mount })?.id;
+    assert.deepEqual([cover("/t/file", 11), cover("/t/file", 10), cover("/u/file", 1)], [undefined, 11, undefined]);
+  });
+  await t.step("what will be there", () => {
+    const names = ["/t", "mnt namespace 2: /u", "mnt namespace 2: /v", "mnt namespace 3: /"];
+    assert.deepEqual([...places.madeFiles().keys()].filter((name) => !name.endsWith("//")), names);
+  });
 });

@@ -1,16 +1,40 @@
 import type { Mount } from "../../../model/mounts.ts";
+import type { Handle } from "../contents_plan.ts";
 
-/** A mount namespace: what is mounted, and where. Mounts are known by their index among the steps. */
+/** Mount namespaces: what is mounted, and where. Mounts are known by their index among the steps. */
 export interface MountsPlan {
-  /** In the order in which they are made, each behind the one that it is on; the first is the root. */
+  /** One namespace after the other, each mount behind the one that it is on; the first is the root of the root task. */
   readonly steps: readonly MountStep[];
   /** What is done, in this order, when all of them are there. */
   readonly sharing: readonly SharingStep[];
+  /** Absent where all tasks are in one namespace. */
+  readonly nested?: NestedMounts;
+}
+
+/** What several mount namespaces of one tree need. */
+export interface NestedMounts {
+  /** By their numbers. */
+  readonly namespaces: readonly NestedNamespace[];
+  /** Numbers of those that tasks are in, by pid; that of the root task is left away. */
+  readonly homes: ReadonlyMap<number, number>;
+  /** Numbers of those that tasks have to enter, as they are born, or get, into other ones; by pid. */
+  readonly entries: ReadonlyMap<number, number>;
+}
+
+export interface NestedNamespace {
+  /** An open file of /proc/PID/ns. */
+  readonly handle: Handle;
+  /** Its root directory, open. */
+  readonly root: Handle;
+  /** A task in it whose root directory is that: it sees all mounts. */
+  readonly witness: number;
 }
 
 export interface MountStep {
   /** Absolute, for people. */
   readonly mountPoint: string;
+  /** Number of its namespace: 0 is that of the root task. */
+  readonly namespace: number;
   /** The mount that it is on; absent for the root. */
   readonly on?: number;
   /** Where on that; empty for where that begins. */

@@ -77,7 +77,8 @@ class SharingSteps {
   /** Whom a copy receives from is whom its original receives from. */
   #checkOutside(mount: Mount): void {
     const { places } = this.#context.questions;
-    if (places.placeOf(mount)?.kind === "here" && places.baseOf(mount) === undefined) return;
+    const base = places.baseOf(mount);
+    if (places.placeOf(mount)?.kind === "here" && (base === undefined || base.master === mount.master)) return;
     this.#refuse(mount, "it receives mounts from one outside of the checkpoint (it is a slave)");
   }
 

@@ -88,8 +88,10 @@ function mountProblem(mount: Mount, questions: MountQuestions): string | undefin
     : undefined;
   if (what !== undefined) return what;
   if (place?.kind === "here" && !files.has(sourceKey(mount))) return `${JSON.stringify(place.path)} is not here`;
-  if (mount.parent === undefined && !isDirectory(files.get(sourceKey(mount)))) return "its root is no directory here";
-  const isTwin = places.mounts.some((other) => (
+  if (mount.parent === undefined && place?.kind === "here" && !isDirectory(files.get(sourceKey(mount)))) {
+    return "its root is no directory here";
+  }
+  const isTwin = mount.parent !== undefined && places.mounts.some((other) => (
     other !== mount && other.parent === mount.parent && other.mountPoint === mount.mountPoint
   ));
   if (isTwin) return "another mount is at the same place";
@@ -119,6 +121,7 @@ function madeProblem(mount: Mount, questions: MountQuestions): string | undefine
 /** Made when all others are there and share what they are to share, it is one by itself. */
 function ptyProblem(mount: Mount, places: MountPlaces): string | undefined {
   if (places.ptyOf(mount) === undefined) return undefined;
+  if (mount.namespace !== 0) return "it shows a pseudoterminal, and is not in the mnt namespace of the root task";
   const { peers, master, isUnbindable } = mount;
   if (peers !== undefined || master !== undefined || isUnbindable) {
     return "it shows a pseudoterminal, and shares with others or is unbindable";
@@ -177,9 +180,27 @@ function isSame(some: readonly string[], others: readonly string[]): boolean {
  * The order in which mounts can be made: behind the one that they are on and the one that they are made of, and before
  * those that would cover their place.
  */
-function orderMounts({ places, problems }: MountQuestions): Mount[] {
+function orderMounts(questions: MountQuestions): Mount[] {
+  const left = new Set(questions.places.mounts);
+  const ordered = [...Map.groupBy(left, ({ namespace }) => namespace).values()].flatMap((mounts) => (
+    orderNamespace(mounts, { ...questions, left })
+  ));
+  for (const mount of left) {
+    const isElsewhere = (questions.places.baseOf(mount) ?? mount).namespace !== mount.namespace;
+    const what = isElsewhere
+      ? "it is made of what is mounted in another mnt namespace only"
+      : "it is on or below something that is made of it";
+    questions.problems.push({ where: whereOf(mount), what });
+  }
+  return ordered;
+}
+
+/** @param left the mounts that are not ordered; loses those that are */
+function orderNamespace(
+  mounts: readonly Mount[],
+  { places, left }: Pick<MountQuestions, "places"> & { readonly left: Set<Mount> },
+): Mount[] {
   const ordered: Mount[] = [];
-  const left = new Set(places.mounts);
   const canBeMade = (mount: Mount) => {
     const [parent, base] = [places.parentOf(mount), places.baseOf(mount)];
     if (parent !== undefined && left.has(parent) || base !== undefined && left.has(base)) return false;
@@ -188,12 +209,10 @@ function orderMounts({ places, problems }: MountQuestions): Mount[] {
       other.mountPoint !== mount.mountPoint
     ));
   };
-  for (let next = places.mounts[0]; next !== undefined; next = [...left].find(canBeMade)) {
+  const isNext = (mount: Mount) => left.has(mount) && canBeMade(mount);
+  for (let next = mounts.find(isNext); next !== undefined; next = mounts.find(isNext)) {
     left.delete(next);
     ordered.push(next);
-  }
-  for (const mount of left) {
-    problems.push({ where: whereOf(mount), what: "it is on or below something that is made of it" });
   }
   return ordered;
 }
@@ -207,9 +226,10 @@ interface StepContext {
 function planStep(mount: Mount, { questions, indices }: StepContext): MountStep {
   const { places } = questions;
   const parent = places.parentOf(mount);
-  const { mountPoint, flags, peers, master } = mount;
+  const { mountPoint, namespace, flags, peers, master } = mount;
   return {
     mountPoint,
+    namespace,
     ...parent === undefined ? {} : { on: indices.get(parent.id) ?? 0 },
     at: parent === undefined ? "" : pathBelow(parent.mountPoint, mountPoint).slice(1),
     source: planSource(mount, { questions, indices }),

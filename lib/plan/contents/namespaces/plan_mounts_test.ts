@@ -18,6 +18,11 @@ interface Setting {
   readonly namespaceRoot?: ReadonlyMap<string, string>;
 }
 
+const DIRECTORY_U = {
+  ...{ path: "u", mode: 0o040755, uid: 0, gid: 0, changeTime: 0, size: 0 },
+  ...{ parts: [], device: 0 },
+};
+
 function plan({ mounts, kernel = [6, 1], lacks = [], regular = [], namespaceRoot }: Setting) {
   const options = { external: [{ key: "data", path: "/srv/data" }], takesDetected: false };
   const places = new MountPlaces([ROOT_MOUNT, ...mounts], options);
@@ -79,6 +84,28 @@ Deno.test("planMounts() plans what is mounted, and in which order", async (t) =>
         "part on /: sub of /whole",
         "data on /: /srv/data",
         "again on /: all of /data",
+      ],
+    },
+    {
+      name: "one namespace after the other, with parts of those before",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/t" }),
+        aMount({ id: 10, mountPoint: "/", namespace: 1, device: 1, type: "" }),
+        aMount({ id: 12, mountPoint: "/sub", namespace: 1, parent: 10, device: 113, root: "/sub" }),
+        aMount({ id: 11, mountPoint: "/t", namespace: 1, parent: 10, device: 102 }),
+        aMount({ id: 13, mountPoint: "/u", namespace: 1, parent: 10 }),
+        aMount({ id: 20, mountPoint: "/", namespace: 2, tree: [DIRECTORY_U] }),
+        aMount({ id: 21, mountPoint: "/u", namespace: 2, parent: 20, device: 113 }),
+      ],
+      want: [
+        "/: /",
+        "t on /: tmpfs",
+        "/: all of /",
+        "t on /: all of /t",
+        "u on /: tmpfs",
+        "sub on /: sub of /u",
+        "/: tmpfs",
+        "u on /: all of /u",
       ],
     },
     {
@@ -160,6 +187,30 @@ Deno.test("planMounts() plans who shares with whom", async (t) => {
       mounts: [mount(2, { external: "data", master: 77 })],
       want: [],
     },
+    {
+      name: "who receives from this host, as what it is a part of does, in another namespace",
+      mounts: [
+        mount(2, { external: "data", master: 77 }),
+        aMount({ id: 10, mountPoint: "/", namespace: 1, device: 1, type: "" }),
+        mount(11, { namespace: 1, parent: 10, master: 77 }),
+      ],
+      want: [],
+    },
+    {
+      name: "who receives from, or is a peer of, one in another namespace",
+      mounts: [
+        mount(2, { peers: 5 }),
+        aMount({ id: 10, mountPoint: "/", namespace: 1, device: 1, type: "" }),
+        mount(11, { namespace: 1, parent: 10, peers: 5 }),
+        mount(12, { namespace: 1, parent: 10, master: 5, root: "/a" }),
+      ],
+      want: [
+        { kind: "share", mount: 1 },
+        { kind: "join", mount: 3, peer: 1 },
+        { kind: "join", mount: 4, peer: 1 },
+        { kind: "follow", mount: 4 },
+      ],
+    },
   ];
   for (const { name, mounts, want } of rows) {
     await t.step(name, () => {
@@ -184,6 +235,25 @@ Deno.test("planMounts() refuses what cannot be made again", async (t) => {
       mounts: [aMount({ id: 2, mountPoint: "/a", ...shared }), aMount({ id: 3, mountPoint: "/b", ...shared })],
       kernel: [5, 14],
       want: 'mount "/b" of type tmpfs: Linux 5.15 or newer is needed for mounts that share with each other',
+    },
+    {
+      name: "a part of what is only whole in a further namespace",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/a", device: 111, root: "/sub" }),
+        aMount({ id: 10, mountPoint: "/", namespace: 1, device: 1, type: "" }),
+        aMount({ id: 11, mountPoint: "/b", namespace: 1, parent: 10 }),
+      ],
+      want: 'mount "/a" of type tmpfs: it is made of what is mounted in another mnt namespace only',
+    },
+    {
+      name: "a part of a namespace that receives from somebody outside, and its original does not",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/a" }),
+        aMount({ id: 10, mountPoint: "/", namespace: 1, device: 1, type: "" }),
+        aMount({ id: 11, mountPoint: "/b", namespace: 1, parent: 10, device: 102, master: 77 }),
+      ],
+      want: 'mount "/b" in mnt namespace 2 of type tmpfs: it receives mounts from one outside of the checkpoint ' +
+        "(it is a slave)",
     },
     {
       name: "a type that is not made",

@@ -3,10 +3,13 @@ import type { Host } from "../../../host/host.ts";
 import type { Checkpoint } from "../../../model/checkpoint.ts";
 import type { Contents } from "../../../model/contents.ts";
 import type { Clocks, NamespaceContents } from "../../../model/namespaces.ts";
-import type { PlanOptions } from "../../plan.ts";
+import type { PlanOptions, TaskProgram } from "../../plan.ts";
+import type { Handle } from "../contents_plan.ts";
 import { canEnter, checkNamespaces, kernelFiles } from "./check_namespaces.ts";
-import type { MadeNamespace, NamespacesPlan } from "./namespaces_plan.ts";
+import type { MadeNamespace, NamespacesPlan, UserPlan } from "./namespaces_plan.ts";
 import type { MountPlaces } from "./mount_places.ts";
+import type { MountsPlan } from "./mounts_plan.ts";
+import { planNestedMounts } from "./plan_nested_mounts.ts";
 import { checkUser, planUser } from "./plan_user.ts";
 import type { OuterState } from "./user_host.ts";
 import { planNet, settingFiles } from "./plan_net.ts";
@@ -19,6 +22,10 @@ export interface NamespaceQuestions {
   readonly contents: NamespaceContents;
   /** What the tasks hold. */
   readonly held: Pick<Contents, "tasks" | "threads" | "files" | "segments">;
+  /** How the tasks are made, makers first, helpers included. */
+  readonly programs: readonly Pick<TaskProgram, "pid" | "maker">[];
+  /** The handle of something open that planning knows by this key. */
+  readonly handle: (key: string) => Handle;
   /** Whether the tasks are made in a new pid namespace. */
   readonly newPidNamespace: boolean;
   /** Whether some have one table of descriptors. */
@@ -58,8 +65,9 @@ export interface NamespaceQuestions {
 
 /** Plans the namespaces of the tasks but those for pids and cgroups, which are part of how tasks are made. */
 export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
-  const { contents: { user, uts, ipc, net }, places, host, namespaceRoot, joins, problems } = questions;
+  const { contents: { user, uts, ipc, net }, places, joins } = questions;
   checkNamespaces(questions);
+  const userPlan = user === undefined ? undefined : planUser(user, questions);
   const clockOffsets = planClocks(questions);
   const netPlan = net === undefined ? undefined : planNet(net, questions);
   const kinds: MadeNamespace[] = [
@@ -74,14 +82,22 @@ export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
   if (user !== undefined) checkUser(user, netPlan, questions);
   return {
     kinds,
-    ...user === undefined ? {} : { user: planUser(user, questions) },
+    ...userPlan === undefined ? {} : { user: userPlan },
     ...joins.length === 0 ? {} : { joins },
     ...uts === undefined ? {} : { uts },
     ...ipc === undefined ? {} : { ipc: planIpc(ipc, questions) },
     ...netPlan === undefined ? {} : { net: netPlan },
     ...clockOffsets === undefined ? {} : { clockOffsets },
-    ...places === undefined ? {} : { mounts: planMounts({ places, host, namespaceRoot, problems }) },
+    ...places === undefined ? {} : { mounts: planAllMounts(places, questions, userPlan) },
   };
+}
+
+function planAllMounts(places: MountPlaces, questions: NamespaceQuestions, user: UserPlan | undefined): MountsPlan {
+  const { contents: { mountNamespaces: homes }, held, host, namespaceRoot, programs, handle, problems } = questions;
+  const plan = planMounts({ places, host, namespaceRoot, problems });
+  if (homes === undefined || homes.size === 0) return plan;
+  const entersLate = user?.entersLate === true;
+  return { ...plan, nested: planNestedMounts(homes, { held, programs, entersLate, handle, problems }) };
 }
 
 /** Files of this host that planning has to know of. */

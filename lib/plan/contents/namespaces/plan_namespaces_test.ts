@@ -44,7 +44,7 @@ function plan(setting: Setting) {
     ...{ outerEnds: [], parents: [], joins },
     rootIsSibling: rootIsSibling ?? false,
     held: { tasks: new Map(), threads: new Map(), files: new Map(), segments: new Map() },
-    ...{ newPidNamespace: true, sharesDescriptors: false, outerState: [] },
+    ...{ newPidNamespace: true, programs: [], handle: () => 0, sharesDescriptors: false, outerState: [] },
     inherited: (key) => inherited?.[key],
     scratch: 0x10000,
     ...{ problems, notes },

@@ -35,7 +35,7 @@ function plan(net: NetNamespace, { files = [], link, keys = {} }: Setting = {}) 
     ...{ outerEnds: [], parents: [], joins: [] },
     rootIsSibling: false,
     held: { tasks: new Map(), threads: new Map(), files: new Map(), segments: new Map() },
-    ...{ newPidNamespace: true, sharesDescriptors: false, outerState: [] },
+    ...{ newPidNamespace: true, programs: [], handle: () => 0, sharesDescriptors: false, outerState: [] },
     inherited: (key) => keys[key],
     scratch: 0,
     ...{ problems, notes },

@@ -53,6 +53,7 @@ function ask(
     },
     host: buildHost({ kernel: [6, 12], user: HOST_USER, capabilities: CAPABILITIES, ...host }),
     ...mounts === undefined ? {} : { places: new MountPlaces(mounts, options) },
+    ...{ programs: [], handle: () => 0 },
     ...{ newPidNamespace: true, sharesDescriptors: false, rootIsSibling: false, outerState: [] },
     ...{ outerEnds: [], parents: [], joins: [], scratch: 0, problems: [], notes: [] },
     inherited: () => undefined,

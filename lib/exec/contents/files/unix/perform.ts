@@ -6,11 +6,10 @@ import type {
   Performer,
 } from "../../../../plan/contents/files/unix/unix_step.ts";
 import type { FileStep } from "../../../../plan/contents/file_step.ts";
-import type { Handle } from "../../../../plan/contents/contents_plan.ts";
 import type { RemoteCall } from "../../../../tracee/remote_call.ts";
 import { fetch } from "../../compile_descriptors.ts";
 import { integers, type Purpose, remoteCall } from "../../remote.ts";
-import { close, create, type FilesContext } from "../file_calls.ts";
+import { close, type FilesContext, takeFrom } from "../file_calls.ts";
 import type { Named } from "./compile_unix_action.ts";
 import { connect, listen, pair } from "./socket_calls.ts";
 import { encodeAbstract, encodeNobody, encodePath } from "./unix_address.ts";
@@ -102,27 +101,6 @@ function performPairs(
     coordinator: takeFrom(context, hostPid, handles.map((handle, fd) => [FIRST + fd, handle])),
     last: handles.map((_, fd) => close(context, FIRST + fd)),
   };
-}
-
-/** Gets files of a task's for the coordinator. */
-function takeFrom(context: FilesContext, pid: number, files: readonly (readonly [fd: number, Handle])[]): RemoteCall[] {
-  const { lowest } = context;
-  const purpose: Purpose = {
-    attempt: "Cannot get an open file from a task",
-    hints: { EPERM: "that needs CAP_SYS_PTRACE", ENOSYS: "Linux 5.6 or newer is needed" },
-  };
-  const task = lowest.take();
-  const calls = [
-    remoteCall(context, "pidfd_open", [pid, 0], { ...purpose, expected: task }),
-    ...files.flatMap(([fd, handle]) => (
-      create(context, handle, (taken) => [
-        remoteCall(context, "pidfd_getfd", [task, fd, 0], { ...purpose, expected: taken }),
-      ])
-    )),
-    close(context, task),
-  ];
-  lowest.release(task);
-  return calls;
 }
 
 function performListening(

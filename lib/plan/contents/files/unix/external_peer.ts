@@ -12,17 +12,19 @@ export function findExternalPeer(draft: UnixDraft, socket: UnixSocket, peer: Uni
   if (what !== undefined) return draft.refuse(socket, what);
   if (peer.name?.kind !== "path") return peer.name;
   const path = absolutePath(peer.name) ?? peer.name.path;
-  const { handle, isNew } = draft.ownHandle(`file ${path}`);
-  const step = { kind: "open-path", what: path, handle, path, flags: O_PATH } as const;
+  const seen = draft.planner.seenFrom(peer.name.mount);
+  const { handle, isNew } = draft.ownHandle(`file ${seen.nameOf(path)}`);
+  const step = { kind: "open-path", what: path, handle, path, flags: O_PATH, ...seen.step } as const;
   if (isNew) draft.planner.late.push(step);
   return { kind: "file", handle };
 }
 
 function reasonAgainst(
-  { host, options }: FilePlanner,
+  planner: FilePlanner,
   { type }: UnixSocket,
   { name }: UnixSocket,
 ): string | undefined {
+  const { host, options } = planner;
   if (type !== SOCK_DGRAM) return "its peer is outside of the checkpoint, and the connection cannot be restored";
   if (name === undefined) return "its peer is outside of the checkpoint, and has no name";
   const who = `its peer ${JSON.stringify(renderUnixName(name))} is outside of the checkpoint`;
@@ -30,7 +32,7 @@ function reasonAgainst(
   if (name.kind === "abstract") return isTaken(host, type, name) ? undefined : `${who}, and not here`;
   const path = absolutePath(name);
   if (path === undefined) return `${who}, and where its relative name starts from is not known`;
-  const file = host.files.get(path);
+  const file = planner.seenFrom(name.mount).get(path);
   // Who may not find out whether it answers can still plan; restoring will tell.
   const answer = file === undefined ? "none" : file.answer ?? "datagram";
   return answer === "datagram" ? undefined : `${who}, and does not answer here`;

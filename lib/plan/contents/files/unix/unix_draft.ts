@@ -4,6 +4,7 @@ import type { AbstractName, UnixPacket, UnixSocket } from "../../../../model/fil
 import type { Handle } from "../../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../../file_planner.ts";
 import { describeHolder } from "../../holder.ts";
+import type { SeenFiles } from "../../seen_files.ts";
 import { UnixGraph } from "./unix_graph.ts";
 import type { Performer, UnixAction, UnixAddress } from "./unix_step.ts";
 
@@ -46,6 +47,11 @@ export class UnixDraft {
   plan(what: string, action: UnixAction, performer?: Performer): void {
     const step = { kind: "unix-socket", what, action } as const;
     this.planner.late.push(performer === undefined ? step : { ...step, performer });
+  }
+
+  /** Has the coordinator do something to a path of a mount namespace. */
+  planIn({ step }: SeenFiles, what: string, action: UnixAction): void {
+    this.planner.late.push({ kind: "unix-socket", what, action, ...step });
   }
 
   /** Plans that a sender puts into the queue of a socket what was in it. */

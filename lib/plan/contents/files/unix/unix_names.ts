@@ -16,7 +16,7 @@ const S_IFSOCK = 0o140000;
 export class UnixNames {
   readonly #draft: UnixDraft;
   readonly #addresses = new Map<UnixSocket, UnixAddress>();
-  /** Absolute paths that sockets are bound to. */
+  /** What sockets are bound to, as planning knows it. */
   readonly #paths = new Set<string>();
 
   constructor(draft: UnixDraft) {
@@ -51,14 +51,15 @@ export class UnixNames {
 
   #placeOf(socket: UnixSocket, name: PathName): NamePlace | undefined {
     if (name.isDeleted) return hiddenPlace(name);
-    const { host } = this.#draft.planner;
+    const seen = this.#draft.planner.seenFrom(name.mount);
     const path = absolutePath(name);
     if (path === undefined) return this.#draft.refuse(socket, "where its relative name starts from is not known");
-    if (this.#paths.has(path)) return this.#draft.refuse(socket, "another socket of the checkpoint has the same name");
-    this.#paths.add(path);
-    const found = host.files.get(path);
+    const known = seen.nameOf(path);
+    if (this.#paths.has(known)) return this.#draft.refuse(socket, "another socket of the checkpoint has the same name");
+    this.#paths.add(known);
+    const found = seen.get(path);
     if (found === undefined) {
-      if (host.files.has(parentOf(path))) return { kind: "visible" };
+      if (seen.has(parentOf(path))) return { kind: "visible" };
       return this.#draft.refuse(socket, `there is no directory ${JSON.stringify(parentOf(path))} here`);
     }
     if ((found.mode & S_IFMT) !== S_IFSOCK) {
@@ -68,7 +69,7 @@ export class UnixNames {
       return this.#draft.refuse(socket, "another socket answers at its name here");
     }
     const aside = asidePath(path);
-    if (!host.files.has(aside)) return { kind: "visible", aside };
+    if (!seen.has(aside)) return { kind: "visible", aside };
     return this.#draft.refuse(socket, `${JSON.stringify(aside)} is left from a restore that was killed: remove it`);
   }
 
@@ -77,13 +78,16 @@ export class UnixNames {
     return name;
   }
 
-  #bindPath({ what, handle }: Binding, { path, directory, permissions }: PathName, place: NamePlace): UnixAddress {
+  #bindPath({ what, handle }: Binding, name: PathName, place: NamePlace): UnixAddress {
+    const { path, directory, permissions, mount } = name;
+    const seen = this.#draft.planner.seenFrom(place.kind === "visible" ? mount : undefined);
     const { handle: file } = this.#draft.ownHandle(`file of socket ${handle}`);
     const options = {
       ...directory === undefined ? {} : { directory },
       ...permissions === undefined ? {} : { permissions },
     };
-    this.#draft.plan(what, { kind: "bind", handle, name: { kind: "path", path, file, place, ...options } });
+    const bound = { kind: "path", path, file, place, ...options } as const;
+    this.#draft.planIn(seen, what, { kind: "bind", handle, name: bound });
     return { kind: "file", handle: file };
   }
 }

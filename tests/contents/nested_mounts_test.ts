@@ -1,0 +1,7 @@
+import { testProgram } from "./support/test_program.ts";
+
+testProgram({
+  program: "nested_mounts",
+  what: "tasks in different mount namespaces, with files of several",
+  restore: ["--root", "/"],
+});

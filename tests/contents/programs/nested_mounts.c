@@ -1,0 +1,169 @@
+/* Tasks in different mount namespaces. */
+#include "own_mounts.h"
+#include <sched.h>
+#include <sys/inotify.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <sys/un.h>
+
+static void await_file(const char *name)
+{
+	while (access(path_of(name), F_OK) == -1)
+		sleep_ms(5);
+}
+
+/* For tasks that do not see the program's directory. */
+static volatile bool *may_end;
+
+static void enter_mounts_of(pid_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	int fd = MUST(open(path, O_RDONLY));
+	MUST(setns(fd, CLONE_NEWNS));
+	close(fd);
+}
+
+/* Is back in the namespace of the root task, with a file from where its parent is. */
+static void return_to(pid_t root, int foreign)
+{
+	enter_mounts_of(root);
+	put_text(path_of("returned"), "");
+	while (!*may_end)
+		sleep_ms(5);
+	char text[8] = "";
+	CHECK(pread(foreign, text, 7, 0) == 7 && strcmp(text, "its own") == 0);
+	CHECK(access(path_of("u/file"), F_OK) == -1 && access(path_of("t/tmp/private"), F_OK) == -1);
+	CHECK(has_text(path_of("t/file"), "shared"));
+	end_child();
+}
+
+/* Its namespace was made from that of its parent: it has covered something there. */
+static void go_deeper(int foreign)
+{
+	MUST(unshare(CLONE_NEWNS));
+	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	MUST(mount("deep", path_of("u"), "tmpfs", MS_NOEXEC, "size=64k"));
+	make_owned(path_of("u/file"), "deep");
+	MUST(chdir(path_of("u")));
+	int file = MUST(open("file", O_RDWR));
+	put_text(path_of("deeper"), "");
+	while (!*may_end)
+		sleep_ms(5);
+	struct stat one, other;
+	CHECK(fstat(file, &one) == 0 && stat(path_of("u/file"), &other) == 0 && one.st_ino == other.st_ino);
+	CHECK(one.st_uid == 12 && has_text(path_of("u/file"), "deep"));
+	CHECK(fstat(foreign, &one) == 0 && one.st_dev != other.st_dev);
+	CHECK((flags_of(path_of("u")) & (ST_NOSUID | ST_NOEXEC)) == ST_NOEXEC);
+	CHECK(!is_mounted(path_of("t/point")) && !is_mounted(path_of("p/point")));
+	end_child();
+}
+
+/* Where its parent is, with a root directory of its own there. */
+static void live_in_jail(void)
+{
+	MUST(chroot(path_of("u/dir")));
+	MUST(chdir("/"));
+	while (!*may_end)
+		sleep_ms(5);
+	CHECK(has_text("/inside", "jail") && access("/proc", F_OK) == -1);
+	end_child();
+}
+
+/* As services have them: parts of what all see, and file systems of their own; one receives, one shares. */
+static void make_nested(void)
+{
+	MUST(unshare(CLONE_NEWNS));
+	MUST(mount(NULL, path_of("t"), NULL, MS_SLAVE, NULL));
+	MUST(mount(path_of("t/private"), path_of("t/tmp"), NULL, MS_BIND, NULL));
+	MUST(mount("own", path_of("u"), "tmpfs", MS_NOSUID, "size=1m,mode=0710"));
+	MUST(mount(path_of("one"), path_of("one"), NULL, MS_BIND, NULL));
+	MUST(mount(NULL, path_of("one"), NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	make_owned(path_of("u/file"), "its own");
+	make_directory(path_of("u/dir"));
+	make_owned(path_of("u/dir/inside"), "jail");
+}
+
+static void live_nested(int outer)
+{
+	pid_t root = getppid();
+	make_nested();
+	MUST(chdir(path_of("u/dir")));
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path_of("u/socket"));
+	int listener = MUST(socket(AF_UNIX, SOCK_STREAM, 0));
+	MUST(bind(listener, (struct sockaddr *)&address, sizeof(address)));
+	MUST(listen(listener, 5));
+	int own = MUST(open("../file", O_RDWR));
+	char *mapped = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, own, 0);
+	make_owned(path_of("u/gone"), "ghost");
+	int gone = MUST(open(path_of("u/gone"), O_RDWR));
+	MUST(unlink(path_of("u/gone")));
+	int notify = MUST(inotify_init1(IN_NONBLOCK));
+	MUST(inotify_add_watch(notify, path_of("u/file"), IN_MODIFY));
+	pid_t deeper = fork_as(2);
+	if (deeper == 0)
+		go_deeper(own);
+	pid_t returned = fork_as(3);
+	if (returned == 0)
+		return_to(root, own);
+	pid_t jailed = fork_as(4);
+	if (jailed == 0)
+		live_in_jail();
+	await_file("deeper");
+	await_file("returned");
+	put_text(path_of("nested"), "");
+
+	await_file("mounted");
+	char text[64] = "";
+	CHECK(is_mounted(path_of("t/point")) && is_mounted(path_of("p/point")));
+	CHECK(mount("new", path_of("t/other"), "tmpfs", 0, NULL) == 0);
+	CHECK(mount("new", path_of("p/other"), "tmpfs", 0, NULL) == 0);
+	CHECK(access(path_of("t/tmp/private"), F_OK) == 0);
+	CHECK(pread(outer, text, 6, 0) == 6 && strcmp(text, "shared") == 0);
+	CHECK(strcmp(mapped, "its own") == 0 && pread(gone, text, 6, 0) == 5);
+	CHECK(has_text("../file", "its own"));
+	CHECK(open(path_of("one/new"), O_WRONLY | O_CREAT, 0600) == -1 && errno == EROFS);
+	CHECK((flags_of("..") & (ST_NOSUID | ST_NOEXEC)) == ST_NOSUID);
+	int client = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK(connect(client, (struct sockaddr *)&address, sizeof(address)) == 0);
+	CHECK(pwrite(own, "i", 1, 0) == 1 && read(notify, text, sizeof(text)) > 0);
+	*may_end = true;
+	join_child(jailed);
+	join_child(deeper);
+	join_child(returned);
+	end_child();
+}
+
+PROGRAM(nested_mounts)
+{
+	if (!is_inside()) {
+		leave_mounts(MS_PRIVATE);
+		static const char *const names[] = {"t", "p", "u", "one"};
+		for (int index = 0; index < 4; index++)
+			make_directory(path_of(names[index]));
+		MUST(mount("t", path_of("t"), "tmpfs", 0, NULL));
+		MUST(mount(NULL, path_of("t"), NULL, MS_SHARED, NULL));
+		MUST(mount("p", path_of("p"), "tmpfs", 0, NULL));
+		MUST(mount(NULL, path_of("p"), NULL, MS_SHARED, NULL));
+		static const char *const inside[] = {"t/private", "t/tmp", "t/point", "t/other", "p/point", "p/other"};
+		for (int index = 0; index < 6; index++)
+			make_directory(path_of(inside[index]));
+		make_owned(path_of("t/private/private"), "");
+		make_owned(path_of("t/file"), "shared");
+		run_inside(own_executable(), "nested_mounts");
+	}
+	may_end = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int outer = MUST(open(path_of("t/file"), O_RDONLY));
+	pid_t child = fork_as(1);
+	if (child == 0)
+		live_nested(outer);
+	await_file("nested");
+	ready_and_wait();
+	CHECK(mount("new", path_of("t/point"), "tmpfs", 0, NULL) == 0);
+	CHECK(mount("new", path_of("p/point"), "tmpfs", 0, NULL) == 0);
+	put_text(path_of("mounted"), "");
+	join_child(child);
+	CHECK(!is_mounted(path_of("t/other")) && is_mounted(path_of("p/other")) && !is_mounted(path_of("t/tmp")));
+	CHECK(access(path_of("u/file"), F_OK) == -1);
+}
