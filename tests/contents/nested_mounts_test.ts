@@ -3,5 +3,6 @@ import { testProgram } from "./support/test_program.ts";
 testProgram({
   program: "nested_mounts",
   what: "tasks in different mount namespaces, with files of several",
+  dump: ["--link-remap"],
   restore: ["--root", "/"],
 });

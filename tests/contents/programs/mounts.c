@@ -214,7 +214,7 @@ PROGRAM(mounts_shared)
 	CHECK(mount(path_of("unbindable"), path_of("private"), NULL, MS_BIND, NULL) == -1 && errno == EINVAL);
 }
 
-static void make_directories(const char *path)
+void make_directories(const char *path)
 {
 	char above[1024];
 	for (const char *end = strchr(path + 1, '/'); end != NULL; end = strchr(end + 1, '/')) {
@@ -390,12 +390,20 @@ PROGRAM(container)
 	MUST(unlink("/dev/gone"));
 	pid_t child = MUST(fork());
 	if (child == 0) {
+		/* As a service with a directory of its own for temporary files. */
+		make_own_mounts(MS_SLAVE);
+		MUST(mount("private", "/tmp", "tmpfs", 0, NULL));
+		make_owned("/tmp/private", "private");
 		for (;;)
 			pause();
 	}
+	char found[64] = "", proc[64], private[64];
+	snprintf(private, sizeof(private), "/proc/%d/root/tmp/private", child);
+	while (!has_text(private, "private"))
+		sleep_ms(5);
 	ready_and_wait();
-	char found[64] = "", proc[64];
 	snprintf(proc, sizeof(proc), "/proc/%d/status", child);
+	CHECK(has_text(private, "private") && access("/tmp/private", F_OK) == -1);
 	CHECK(getpid() == 1 && kill(child, 0) == 0 && access(proc, R_OK) == 0);
 	CHECK(gethostname(found, sizeof(found)) == 0 && strcmp(found, "cgr-container") == 0);
 	CHECK(connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&port, sizeof(port)) == 0);

@@ -70,6 +70,31 @@ static void live_in_jail(void)
 	end_child();
 }
 
+/* Has a root directory of its own in memory, with the program's directory and nothing else of the host. */
+static void live_in_sandbox(int outer)
+{
+	char path[1024];
+	MUST(unshare(CLONE_NEWNS));
+	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	MUST(mount("sandbox", path_of("sandbox"), "tmpfs", MS_NODEV, "mode=0755"));
+	snprintf(path, sizeof(path), "%s%s", path_of("sandbox"), directory);
+	make_directories(path);
+	MUST(mount(directory, path, NULL, MS_BIND, NULL));
+	snprintf(path, sizeof(path), "%s/here", path_of("sandbox"));
+	make_owned(path, "sandbox");
+	MUST(chdir(path_of("sandbox")));
+	MUST(syscall(SYS_pivot_root, ".", "."));
+	MUST(umount2(".", MNT_DETACH));
+	int file = MUST(open("/here", O_RDONLY));
+	put_text(path_of("sandboxed"), "");
+	while (!*may_end)
+		sleep_ms(5);
+	char text[16] = "";
+	CHECK(read(file, text, sizeof(text)) == 7 && has_text("/here", "sandbox") && access("/proc", F_OK) == -1);
+	CHECK(pread(outer, text, 6, 0) == 6 && strncmp(text, "shared", 6) == 0);
+	end_child();
+}
+
 /* As services have them: parts of what all see, and file systems of their own; one receives, one shares. */
 static void make_nested(void)
 {
@@ -101,21 +126,33 @@ static void live_nested(int outer)
 	MUST(unlink(path_of("u/gone")));
 	int notify = MUST(inotify_init1(IN_NONBLOCK));
 	MUST(inotify_add_watch(notify, path_of("u/file"), IN_MODIFY));
+	put_text(path_of("gone"), "ghost");
+	int far = MUST(open(path_of("gone"), O_RDONLY));
+	MUST(unlink(path_of("gone")));
+	put_text(path_of("linked"), "linked");
+	int linked = MUST(open(path_of("linked"), O_RDONLY));
+	MUST(link(path_of("linked"), path_of("other")));
+	MUST(unlink(path_of("linked")));
 	pid_t deeper = fork_as(2);
 	if (deeper == 0)
 		go_deeper(own);
 	pid_t returned = fork_as(3);
 	if (returned == 0)
 		return_to(root, own);
-	pid_t jailed = fork_as(4);
+	pid_t sandboxed = fork_as(4);
+	if (sandboxed == 0)
+		live_in_sandbox(outer);
+	pid_t jailed = fork_as(5);
 	if (jailed == 0)
 		live_in_jail();
 	await_file("deeper");
 	await_file("returned");
+	await_file("sandboxed");
 	put_text(path_of("nested"), "");
 
 	await_file("mounted");
 	char text[64] = "";
+	struct stat state;
 	CHECK(is_mounted(path_of("t/point")) && is_mounted(path_of("p/point")));
 	CHECK(mount("new", path_of("t/other"), "tmpfs", 0, NULL) == 0);
 	CHECK(mount("new", path_of("p/other"), "tmpfs", 0, NULL) == 0);
@@ -123,6 +160,9 @@ static void live_nested(int outer)
 	CHECK(pread(outer, text, 6, 0) == 6 && strcmp(text, "shared") == 0);
 	CHECK(strcmp(mapped, "its own") == 0 && pread(gone, text, 6, 0) == 5);
 	CHECK(has_text("../file", "its own"));
+	CHECK(pread(far, text, 6, 0) == 5 && strncmp(text, "ghost", 5) == 0 && access(path_of("gone"), F_OK) == -1);
+	CHECK(pread(linked, text, 7, 0) == 6 && strncmp(text, "linked", 6) == 0);
+	CHECK(fstat(linked, &state) == 0 && state.st_nlink == 1);
 	CHECK(open(path_of("one/new"), O_WRONLY | O_CREAT, 0600) == -1 && errno == EROFS);
 	CHECK((flags_of("..") & (ST_NOSUID | ST_NOEXEC)) == ST_NOSUID);
 	int client = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -130,6 +170,7 @@ static void live_nested(int outer)
 	CHECK(pwrite(own, "i", 1, 0) == 1 && read(notify, text, sizeof(text)) > 0);
 	*may_end = true;
 	join_child(jailed);
+	join_child(sandboxed);
 	join_child(deeper);
 	join_child(returned);
 	end_child();
@@ -139,8 +180,8 @@ PROGRAM(nested_mounts)
 {
 	if (!is_inside()) {
 		leave_mounts(MS_PRIVATE);
-		static const char *const names[] = {"t", "p", "u", "one"};
-		for (int index = 0; index < 4; index++)
+		static const char *const names[] = {"t", "p", "u", "one", "sandbox"};
+		for (int index = 0; index < 5; index++)
 			make_directory(path_of(names[index]));
 		MUST(mount("t", path_of("t"), "tmpfs", 0, NULL));
 		MUST(mount(NULL, path_of("t"), NULL, MS_SHARED, NULL));

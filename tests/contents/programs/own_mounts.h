@@ -9,6 +9,8 @@ const char *own_executable(void);
 
 /* Makes a directory that may be there already. */
 void make_directory(const char *path);
+/* The same with those above it. */
+void make_directories(const char *path);
 /* Makes a file that belongs to the user 12 and the group 34. */
 void make_owned(const char *path, const char *text);
 

@@ -358,6 +358,19 @@ static void *be_other_user(void *ready)
 	return NULL;
 }
 
+/* Has mounts of its own in the user namespace, and becomes another user. */
+static void live_nested(int ready)
+{
+	MUST(unshare(CLONE_NEWNS));
+	MUST(mount("private", "/sys", "tmpfs", 0, NULL));
+	put_text("/sys/private", "private");
+	become(USER, GROUP, 0, NULL);
+	MUST(prctl(PR_SET_DUMPABLE, 1));
+	MUST(write(ready, "", 1));
+	for (;;)
+		pause();
+}
+
 PROGRAM(user_container)
 {
 	if (getpid() != 1) {
@@ -379,13 +392,8 @@ PROGRAM(user_container)
 	MUST(pthread_create(&thread, NULL, be_other_user, &ready[1]) == 0 ? 0 : -1);
 	MUST(read(ready[0], &byte, 1));
 	pid_t child = MUST(fork());
-	if (child == 0) {
-		become(USER, GROUP, 0, NULL);
-		MUST(prctl(PR_SET_DUMPABLE, 1));
-		MUST(write(ready[1], "", 1));
-		for (;;)
-			pause();
-	}
+	if (child == 0)
+		live_nested(ready[1]);
 	MUST(read(ready[0], &byte, 1));
 
 	ready_and_wait();
@@ -404,6 +412,8 @@ PROGRAM(user_container)
 	CHECK(mount("more", "/sys", "tmpfs", 0, NULL) == 0 && sethostname("changed", 7) == 0);
 	snprintf(name, sizeof(name), "/proc/%d", child);
 	CHECK(stat(name, &state) == 0 && state.st_uid == USER && state.st_gid == GROUP);
+	snprintf(name, sizeof(name), "/proc/%d/root/sys/private", child);
+	CHECK(has_text(name, "private") && access("/sys/private", F_OK) == -1);
 	int status = 0;
 	CHECK(kill(child, SIGTERM) == 0 && waitpid(child, &status, 0) == child && WTERMSIG(status) == SIGTERM);
 }
