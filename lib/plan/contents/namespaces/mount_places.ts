@@ -124,11 +124,11 @@ export class MountPlaces {
     return files;
   }
 
-  /** A mount that can be reached, and shows the whole file system of a device. */
+  /** Of the mounts of a device that can be reached, the one that shows most. */
   directoryOn(device: number): Mount | undefined {
-    return this.mounts.find((mount) => (
-      mount.device === device && mount.root === "/" && this.mountAt(mount.mountPoint, mount.namespace) === mount
-    ));
+    const isReached = (mount: Mount) => this.mountAt(mount.mountPoint, mount.namespace) === mount;
+    return this.mounts.filter((mount) => mount.device === device && isReached(mount))
+      .sort((a, b) => a.root.length - b.root.length)[0];
   }
 
   /** The number of the pseudoterminal that a mount shows, and nothing else; its file is there when its master is open. */
