@@ -47,6 +47,7 @@ const PROGRAMS = {
   "redis-cli": "redis-tools",
   runc: "runc",
   sqlite3: "sqlite3",
+  "/usr/lib/systemd/systemd": "systemd",
   tar: "tar",
   unshare: "util-linux",
 };

@@ -1,5 +1,6 @@
 import { readImages } from "../image/read_images.ts";
 import { addMasters } from "../model/add_masters.ts";
+import { addWatchedCgroups } from "../model/add_watched_cgroups.ts";
 import { buildCheckpoint } from "../model/build_checkpoint.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { forgetNamespaces } from "../model/forget_namespaces.ts";
@@ -19,7 +20,7 @@ export function readCheckpoint(
   { placeholders = false, givesMasters = false, joins = [] }: ReadingOptions = {},
 ): Checkpoint {
   const dumped = buildCheckpoint(readImages(sys, images, { contents: !placeholders }));
-  const checkpoint = forgetNamespaces(dumped, joins.map(({ kind }) => kind));
+  const checkpoint = addWatchedCgroups(forgetNamespaces(dumped, joins.map(({ kind }) => kind)));
   const { contents } = checkpoint;
   return contents === undefined || !givesMasters ? checkpoint : { ...checkpoint, contents: addMasters(contents) };
 }

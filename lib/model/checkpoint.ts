@@ -89,6 +89,8 @@ export interface ControllerTree {
 
 export interface DumpedCgroup {
   readonly path: string;
+  /** Not dumped: tasks watch something in it. */
+  readonly isWatched?: true;
   readonly permissions?: Permissions;
   /** In the order of the image, which CRIU keeps for files that must be written in order. */
   readonly properties: readonly Property[];

@@ -23,7 +23,7 @@ export function mapTrees(
   const trees = new Map<HierarchyName, Map<string, DumpedCgroup>>();
   for (const { hierarchy, directories } of checkpoint.controllers) {
     const targets = mapping.targets.get(hierarchy) ?? new Map<string, HierarchyName>();
-    const owned = directories.filter(({ path }) => mapping.owns(hierarchy, path));
+    const owned = directories.filter(({ path, isWatched = false }) => isWatched || mapping.owns(hierarchy, path));
     for (const target of new Set(targets.values())) {
       const tree = trees.get(target) ?? new Map<string, DumpedCgroup>();
       trees.set(target, tree);

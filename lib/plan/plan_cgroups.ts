@@ -32,7 +32,7 @@ export interface CgroupsPlan {
 /** A cgroup that a plan is concerned with. */
 export interface WantedCgroup {
   readonly path: string;
-  /** Why it must exist: `"set 3"`, `"dumped"`, `"above /job/p"`. */
+  /** Why it must exist: `"set 3"`, `"dumped"`, `"watched"`, `"above /job/p"`. */
   readonly reason: string;
   /** Whether it belongs to the tasks: it is a place of theirs, or was dumped at or below one. */
   readonly isOwned: boolean;
@@ -89,7 +89,9 @@ function findWanted(hierarchy: Hierarchy, questions: CgroupQuestions, mode: Mana
   const isIdle = tree.size === 0 && [...reasons.keys()].every((path) => path === hierarchy.ownPath);
   if (isIdle) return [];
   const places = [...reasons].flatMap(([path, why]) => why.startsWith("set") && path !== ROOT_PATH ? [path] : []);
-  for (const path of tree.keys()) if (!reasons.has(path)) reasons.set(path, "dumped");
+  for (const [path, { isWatched = false }] of tree) {
+    if (!reasons.has(path)) reasons.set(path, isWatched ? "watched" : "dumped");
+  }
   for (const path of [...reasons.keys()].sort(comparePaths)) {
     for (const ancestor of ancestorsOf(path)) if (!reasons.has(ancestor)) reasons.set(ancestor, `above ${path}`);
   }

@@ -19,6 +19,7 @@ export type Requirement =
   | "crun"
   | "runc"
   | "sqlite3"
+  | "systemd"
   | "vm"
   | "v1"
   | "v1-apart"
@@ -94,6 +95,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   crun: () => (runs("crun", ["--version"]) ? undefined : "no crun"),
   runc: () => (runs("runc", ["--version"]) ? undefined : "no runc"),
   sqlite3: () => (runs("sqlite3", ["--version"]) ? undefined : "no sqlite3"),
+  systemd: () => (exists("/usr/lib/systemd/systemd") ? undefined : "no systemd"),
   vm: () => (Deno.env.get("CGRESTORE_VM") ? undefined : "not in a VM"),
   resources: () => (hasCapability(CAP_SYS_RESOURCE) ? undefined : "no CAP_SYS_RESOURCE"),
   v1: () => (mounted("cgroup") ? undefined : "no cgroup v1 hierarchy"),

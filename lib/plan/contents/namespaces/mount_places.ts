@@ -1,6 +1,7 @@
 import type { HostFile } from "../../../host/host.ts";
 import { isAtOrBelow } from "../../../model/cgroup_path.ts";
 import type { PathFile } from "../../../model/files/path_file.ts";
+import { MountTree, pathBelow } from "../../../model/mount_tree.ts";
 import { DETECTED, type Mount, nameMount } from "../../../model/mounts.ts";
 import type { MountOptions } from "../../plan.ts";
 
@@ -16,18 +17,12 @@ const MADE: MountPlace = { kind: "made" };
 const S_IFDIR = 0o040000;
 
 /** What the paths of tasks lead to that have mount namespaces of their own. */
-export class MountPlaces {
-  readonly #mounts: ReadonlyMap<number, Mount>;
-  readonly #children: ReadonlyMap<number | undefined, readonly Mount[]>;
-  /** By the number of their namespace. */
-  readonly #roots: ReadonlyMap<number, Mount>;
+export class MountPlaces extends MountTree {
   readonly #places = new Map<number, MountPlace | undefined>();
   readonly #bases = new Map<number, Mount | undefined>();
 
-  constructor(readonly mounts: readonly Mount[], readonly options: MountOptions) {
-    this.#mounts = new Map(mounts.map((mount) => [mount.id, mount]));
-    this.#children = Map.groupBy(mounts, ({ parent }) => parent);
-    this.#roots = new Map(this.#children.get(undefined)?.map((root) => [root.namespace, root]));
+  constructor(mounts: readonly Mount[], readonly options: MountOptions) {
+    super(mounts);
   }
 
   /** Where what a mount shows is; `undefined` where nothing here can be that. */
@@ -54,31 +49,11 @@ export class MountPlaces {
       others.filter(isBase).sort((a, b) => a.root.length - b.root.length)[0];
   }
 
-  /**
-   * The mount at which a path of a namespace ends: the kernel goes from the root to the first that covers the way, and
-   * on from there.
-   */
-  mountAt(path: string, namespace = 0): Mount | undefined {
-    let at = this.#roots.get(namespace);
-    for (let next = at; next !== undefined;) {
-      at = next;
-      next = (this.#children.get(at.id) ?? [])
-        .filter(({ mountPoint }) => isAtOrBelow(path, mountPoint))
-        .sort((a, b) => a.mountPoint.length - b.mountPoint.length)[0];
-    }
-    return at;
-  }
-
   /** The mount that is in the way to a file when it is opened by its path; `undefined` where none is. */
   coveringMount({ path, mount }: Pick<PathFile, "path" | "mount">): Mount | undefined {
-    if (mount === undefined || !this.#mounts.has(mount)) return undefined;
+    if (mount === undefined || !this.has(mount)) return undefined;
     const found = this.mountAt(path, this.namespaceOf(mount));
     return found?.id === mount ? undefined : found;
-  }
-
-  /** The number of the namespace that a mount is in; of one that is not known, it is that of the root task. */
-  namespaceOf(mount: number | undefined): number {
-    return mount === undefined ? 0 : this.#mounts.get(mount)?.namespace ?? 0;
   }
 
   /** Whether only making its mount tells what is at a path. */
@@ -102,10 +77,6 @@ export class MountPlaces {
     const place = parent && this.placeOf(parent);
     if (parent === undefined || place?.kind !== "here") return undefined;
     return joined(place.path, pathBelow(parent.mountPoint, mount.mountPoint));
-  }
-
-  parentOf({ parent }: Mount): Mount | undefined {
-    return parent === undefined ? undefined : this.#mounts.get(parent);
   }
 
   /** What is there as soon as mounts are made, as planning knows it. */
@@ -185,11 +156,6 @@ export function seenName(path: string, namespace: number): string {
 /** How problems name a mount. */
 export function whereOf(mount: Mount): string {
   return nameMount(mount) + (mount.type === "" ? "" : ` of type ${mount.type}`);
-}
-
-/** What is left of a path below a directory: `"/b"`, or nothing for the directory itself. */
-export function pathBelow(directory: string, path: string): string {
-  return directory === "/" ? path.replace(/^\/$/, "") : path.slice(directory.length);
 }
 
 function joined(directory: string, rest: string): string {

@@ -1,12 +1,13 @@
 import type { Problem } from "../../../errors.ts";
 import type { Host, HostFile } from "../../../host/host.ts";
 import { isAtOrBelow } from "../../../model/cgroup_path.ts";
-import { type HierarchyName, UNIFIED } from "../../../model/hierarchy.ts";
+import type { HierarchyName } from "../../../model/hierarchy.ts";
+import { isOfHierarchy, pathBelow } from "../../../model/mount_tree.ts";
 import { DETECTED, type Mount } from "../../../model/mounts.ts";
 import type { MountOptions } from "../../plan.ts";
 import { isAtLeast } from "../kernel_version.ts";
 import { MS_RDONLY } from "./delay_read_only.ts";
-import { type MountPlaces, pathBelow, whereOf } from "./mount_places.ts";
+import { type MountPlaces, whereOf } from "./mount_places.ts";
 import type { MountOption, MountSource, MountsPlan, MountStep } from "./mounts_plan.ts";
 import { planMountSharing } from "./plan_mount_sharing.ts";
 
@@ -157,23 +158,13 @@ function isDirectory(file: HostFile | undefined): boolean {
 
 /** Where this host has the cgroups that a mount shows, which begin where the tasks' cgroup namespace does. */
 function cgroupPath(
-  { type, options, root }: Mount,
+  shown: Mount,
   { host, namespaceRoot }: MountQuestions,
 ): string | undefined {
-  const wanted = type === "cgroup2" ? [] : options.split(",").filter((option) => !SHARED_OPTIONS.has(option));
-  const found = host.hierarchies.find(({ name, version, mount }) => (
-    mount !== undefined && (type === "cgroup2" ? name === UNIFIED : version === 1 && isSame(name.split(","), wanted))
-  ));
+  const found = host.hierarchies.find(({ name, mount }) => mount !== undefined && isOfHierarchy(shown, name));
   if (found?.mount === undefined) return undefined;
   const start = namespaceRoot === undefined ? "/" : namespaceRoot.get(found.name) ?? found.ownPath;
-  return found.mount.mountPoint + pathBelow("/", start) + pathBelow("/", root);
-}
-
-/** Options of hierarchies that do not tell them apart. */
-const SHARED_OPTIONS = new Set(["", "xattr", "clone_children", "noprefix"]);
-
-function isSame(some: readonly string[], others: readonly string[]): boolean {
-  return some.length === others.length && some.every((one) => others.includes(one));
+  return found.mount.mountPoint + pathBelow("/", start) + pathBelow("/", shown.root);
 }
 
 /**
