@@ -83,9 +83,16 @@ export class Reaper {
       // A task may be reported twice: to us as its tracer, and once its parent is gone, to us as the subreaper.
       left = left.filter((pid) => !this.#isGone(pid));
       if (left.length === 0) return;
-      if (round > deadline) throw new SysError("waitpid", "ETIMEDOUT", `Cannot end task ${left.join(", ")}`);
+      if (round > deadline) throw this.#cannotEnd(left);
       this.#sys.sleep(REAP_PAUSE_MS);
     }
+  }
+
+  /** Where the first process of a pid namespace does not wait for orphans, their ends stay. */
+  #cannotEnd(pids: readonly number[]): SysError {
+    const hasEnded = pids.every((pid) => isZombie(this.#sys, pid));
+    const hint = hasEnded ? "it has ended, but its parent does not wait for it" : undefined;
+    return new SysError("waitpid", "ETIMEDOUT", `Cannot end task ${pids.join(", ")}`, hint);
   }
 
   #isGone(pid: number): boolean {

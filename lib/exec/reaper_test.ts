@@ -1,6 +1,7 @@
 import { deepEqual as assertEquals, throws } from "node:assert/strict";
 import { SysError } from "../errors.ts";
 import type { Sys } from "../sys/sys.ts";
+import { memorySys } from "../../tests/support/memory_sys.ts";
 import { Reaper } from "./reaper.ts";
 
 /** Ends one task, of which two calls fail with these errors; returns the calls that should have ended it. */
@@ -32,4 +33,22 @@ Deno.test("Reaper.end()", async (t) => {
     throws(() => endOne({ kill: "EIO" }), /Cannot end it: EIO/);
     throws(() => endOne({ kill: "EACCES", ptraceKill: "EIO" }), /Cannot end it: EIO/);
   });
+});
+
+Deno.test("Reaper.end() says what ends that nobody takes wait for", () => {
+  const gone = () => {
+    throw new SysError("waitpid", "ECHILD", "Cannot wait");
+  };
+  const sys = {
+    ...memorySys(new Map([["stat", new TextEncoder().encode(`7 (job) Z 4711 ${"0 ".repeat(46)}`)]])),
+    kill: () => {},
+    wait: gone,
+    taskExists: () => true,
+    sleep: () => {},
+  };
+  const reaper = new Reaper(sys as unknown as Sys, { rootIsSibling: false });
+  throws(
+    () => reaper.end([7], { all: false }),
+    /Cannot end task 7: ETIMEDOUT \(it has ended, but its parent does not wait for it\)/,
+  );
 });
