@@ -222,7 +222,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     repeatable: true,
     commands: PLANNING,
     help: "Use cgrestore's own descriptor N for the file KEY of the checkpoint: a path without its first slash, " +
-      '"file[MOUNT:INODE]", "pipe:[INODE]" and the like, as CRIU names them; may be repeated',
+      '"file[MOUNT:INODE]", "pipe:[INODE]" and the like, as CRIU names them; or for its external net or pid ' +
+      "namespace KEY; may be repeated",
   },
   {
     name: "join-ns",

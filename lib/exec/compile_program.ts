@@ -1,4 +1,4 @@
-import type { Attach, Ending, TaskProgram, TaskStep } from "../plan/plan.ts";
+import type { Attach, Ending, JoinedPidNamespace, TaskProgram, TaskStep } from "../plan/plan.ts";
 import {
   CLONE_FILES,
   CLONE_FS,
@@ -117,6 +117,17 @@ export function compileCloseAll(numbers: SyscallNumbers, pid: number, end: numbe
 export function compileNewPidNamespace(numbers: SyscallNumbers): RemoteCall {
   return call("unshare", numbers.unshare, [CLONE_NEWPID], () => "Cannot make a pid namespace");
 }
+
+/** Has the next children be made in a pid namespace that is there; the caller itself stays where it is. */
+export function compileJoinPidNamespace(numbers: SyscallNumbers, { fd, key }: JoinedPidNamespace): RemoteCall {
+  const attempt = () => `Cannot enter the pid namespace "${key}" behind descriptor ${fd}`;
+  return call("setns", numbers.setns, [fd, CLONE_NEWPID], attempt, ENTRY_HINTS);
+}
+
+const ENTRY_HINTS: Readonly<Record<string, string>> = {
+  EINVAL: "it has to be cgrestore's own or one in that",
+  EPERM: "that needs CAP_SYS_ADMIN, over it as well",
+};
 
 function compileBirth(context: CompileContext, step: Extract<TaskStep, { kind: "create-task" }>): RemoteCall {
   const sibling = step.as === "sibling";

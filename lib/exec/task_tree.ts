@@ -10,6 +10,7 @@ import {
 } from "../plan/plan.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
+import { stopped } from "../sys/wait_status.ts";
 import type { Architecture } from "../tracee/architecture.ts";
 import {
   cleaningSize,
@@ -28,6 +29,7 @@ import {
   compileCloseAll,
   type CompileContext,
   compileEnding,
+  compileJoinPidNamespace,
   compileNewPidNamespace,
   compileStep,
 } from "./compile_program.ts";
@@ -91,7 +93,7 @@ export class TaskTree {
   readonly #reaper: Reaper;
   /** Pids of those that have the descriptors of their maker. */
   readonly #sharers: ReadonlySet<number>;
-  /** Pids on this host of those in the new pid namespace that have told of their birth, by their pids inside. */
+  /** Pids on this host of those in another pid namespace that have told of their birth, by their pids inside. */
   readonly #byInnerPid = new Map<number, number>();
   /** Those pids on this host: each is looked up once. */
   readonly #withInnerPid = new Set<number>();
@@ -241,7 +243,7 @@ export class TaskTree {
       coordinator: () => this.#traceeOf(COORDINATOR),
       traceeOf: (id) => this.#traceeOf(id),
       nameOf: (id) => `task ${id} "${comms.get(id) ?? "?"}"`,
-      hostPid: (id) => this.#actors.get(id)?.tracee?.pid ?? id,
+      hostPid: (id) => this.#actors.get(id)?.tracee?.pid ?? this.#outsider(id),
       hostGroup: (id) => this.#hostGroup(id),
       taken: this.#keptDescriptors(),
       checkpoint: this.#options.checkpoint,
@@ -251,15 +253,27 @@ export class TaskTree {
 
   /** The leader may be gone, so a member is asked. */
   #hostGroup(id: number): number {
-    if (!this.#plan.newPidNamespace) return id;
+    if (!this.#hasOwnPids) return id;
     const member = this.#plan.expectedTasks.find(({ group }) => group === id);
-    return member === undefined ? id : this.#sys.getpgid(this.hostPid(member.pid));
+    return member === undefined ? this.#outsider(id) : this.#sys.getpgid(this.hostPid(member.pid));
+  }
+
+  /** On this host, the pid or the id of a group of who is not part of the plan. */
+  #outsider(id: number): number {
+    return this.#plan.joinedPidNamespace?.outsiders.get(id) ?? id;
+  }
+
+  /** Whether pids in the plan are those of a pid namespace other than ours. */
+  get #hasOwnPids(): boolean {
+    return this.#plan.newPidNamespace || this.#plan.joinedPidNamespace !== undefined;
   }
 
   /** Those that the coordinator is born with; ascending. */
   #keptDescriptors(): number[] {
-    const kept = this.#plan.contents?.keptDescriptors ?? [];
-    return [...this.#options.targets.descriptors, ...kept].sort((a, b) => a - b);
+    const { contents, joinedPidNamespace, rootIsSibling } = this.#plan;
+    const kept = contents?.keptDescriptors ?? [];
+    const entered = joinedPidNamespace === undefined || rootIsSibling ? [] : [joinedPidNamespace.fd];
+    return [...new Set([...this.#options.targets.descriptors, ...kept, ...entered])].sort((a, b) => a - b);
   }
 
   #traceeOf(id: number): Tracee {
@@ -292,9 +306,10 @@ export class TaskTree {
       commOf: (id) => comms.get(id) ?? "?",
     };
     this.#addActor(context, COORDINATOR, this.#plan.coordinator, []);
-    if (this.#plan.newPidNamespace && !this.#plan.rootIsSibling) {
+    const entry = this.#compilePidNamespace(context);
+    if (entry !== undefined && !this.#plan.rootIsSibling) {
       const actor = this.#actor(COORDINATOR);
-      const calls = [compileNewPidNamespace(context.numbers), ...actor.calls];
+      const calls = [entry, ...actor.calls];
       this.#actors.set(COORDINATOR, { ...actor, calls, births: [undefined, ...actor.births] });
     }
     for (const task of this.#plan.tasks) {
@@ -303,6 +318,13 @@ export class TaskTree {
       for (const thread of task.threads) this.#addActor(context, thread.tid, thread.steps, []);
     }
     return context;
+  }
+
+  /** What has the coordinator make the root task in another pid namespace than ours. */
+  #compilePidNamespace({ numbers }: CompileContext): RemoteCall | undefined {
+    const { newPidNamespace, joinedPidNamespace } = this.#plan;
+    if (joinedPidNamespace !== undefined) return compileJoinPidNamespace(numbers, joinedPidNamespace);
+    return newPidNamespace ? compileNewPidNamespace(numbers) : undefined;
   }
 
   /** A root that we make ourselves is cleaned in its own slot. */
@@ -332,11 +354,12 @@ export class TaskTree {
   }
 
   #siblingOptions(): SiblingOptions | undefined {
-    const { rootIsSibling, newPidNamespace } = this.#plan;
+    const { rootIsSibling, newPidNamespace, joinedPidNamespace } = this.#plan;
     if (!rootIsSibling) return undefined;
     const { id: pid, slot } = this.#actor(this.#rootId);
     const newUserNamespace = this.#contents?.isBornInUserNamespace === true;
-    return { pid, slot, newPidNamespace, newUserNamespace, onSpawn: (made) => this.#siblingPid = made };
+    const joined = joinedPidNamespace === undefined ? {} : { pidNamespace: joinedPidNamespace.fd };
+    return { pid, slot, newPidNamespace, ...joined, newUserNamespace, onSpawn: (made) => this.#siblingPid = made };
   }
 
   get #rootId(): number {
@@ -420,7 +443,7 @@ export class TaskTree {
 
   /** In a pid namespace, clone3 returns the pid inside; the coordinator is outside. */
   #pidOf(id: number, maker: Actor, result: number): number {
-    if (!this.#plan.newPidNamespace || maker.id === COORDINATOR) return result;
+    if (!this.#hasOwnPids || maker.id === COORDINATOR) return result;
     for (;;) {
       for (const pid of this.#context.pending.keys()) this.#noteInnerPid(pid);
       const found = this.#byInnerPid.get(id);
@@ -485,15 +508,25 @@ export class TaskTree {
     if (this.#coordinator !== undefined) {
       for (const maker of this.#actors.values()) for (const pid of this.#unadopted(maker)) pids.add(pid);
     }
+    for (const pid of this.#bornInside()) pids.add(pid);
     if (this.#siblingPid !== undefined) pids.add(this.#siblingPid);
     if (this.#coordinatorPid !== undefined) pids.add(this.#coordinatorPid);
     return [...pids];
   }
 
+  /**
+   * Those in a pid namespace that have told of their birth, and not more. In a new one they die with its first task, which
+   * the coordinator has made; but one that was there goes on.
+   */
+  #bornInside(): number[] {
+    if (this.#plan.joinedPidNamespace === undefined) return [];
+    return [...this.#context.pending].filter(([, status]) => stopped(status)).map(([pid]) => pid);
+  }
+
   /** Children that a maker's table says it has made, and that were not taken over. */
   *#unadopted(maker: Actor): Iterable<number> {
-    // What lies in a pid namespace dies with its first task, which the coordinator has made.
-    if (maker.tracee === undefined || (this.#plan.newPidNamespace && maker.id !== COORDINATOR)) return;
+    // The table has their pids inside. Those that have not told of their birth are known when they do.
+    if (maker.tracee === undefined || (this.#hasOwnPids && maker.id !== COORDINATOR)) return;
     for (const [index, id] of maker.births.entries()) {
       const result = this.#context.slots.result(maker.slot, index);
       if (id !== undefined && result > 0 && this.#actor(id).tracee === undefined) yield result;

@@ -13,6 +13,7 @@ import { describeMemory } from "./describe_memory.ts";
 import { describeMounts } from "./describe_mounts.ts";
 import { describeNetwork } from "./describe_network.ts";
 import { describeOwnState } from "./describe_own_state.ts";
+import { describePids, type ForeignPids, ownPids, type PidTable } from "./describe_pids.ts";
 import { describePrograms } from "./describe_programs.ts";
 import { describeTerminal } from "./describe_terminal.ts";
 import { describeUnix } from "./describe_unix.ts";
@@ -44,12 +45,16 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
   const pidMax = Number(readText(sys, "/proc/sys/kernel/pid_max"));
   const [major = 0, minor = 0] = readText(sys, "/proc/sys/kernel/osrelease").split(/[^0-9]+/).map(Number);
   const own = describeOwnState(sys);
+  const inherited = describeDescriptors(sys, questions.inherited);
+  const foreign = describeJoinedPids(sys, inherited.get(questions.pidNamespace ?? -1)?.name);
+  const pids = foreign ?? ownPids(sys);
   return {
     hierarchies,
     looseControllers: describeLooseControllers(sys),
     unifiedControllers: (unified ?? "").split(" ").filter((name) => name !== "").sort(),
-    takenPids: describeTakenPids(sys, questions.pids),
-    freePids: findFreePids(sys, pidMax, questions),
+    takenPids: describeTakenPids(sys, pids, questions.pids),
+    freePids: findFreePids(pids, pidMax, questions),
+    ...foreign === undefined ? {} : { joinedPids: { isEmpty: foreign.isEmpty } },
     pidMax,
     maxDescriptors: Number(readText(sys, "/proc/sys/fs/nr_open")),
     suidDumpable: Number(readText(sys, "/proc/sys/fs/suid_dumpable")),
@@ -60,10 +65,10 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     own,
     files: describeFiles(sys, questions.files),
     memory: describeMemory(sys, questions.memory),
-    inherited: describeDescriptors(sys, questions.inherited),
+    inherited,
     mounts: describeMounts(sys, questions.devices),
     programs: describePrograms(sys, questions.programs),
-    outsiders: new Set(questions.outsiders.filter((id) => sys.taskExists(id) || sys.groupExists(id))),
+    outsiders: describeOutsiders(pids, questions.outsiders),
     ...questions.unix ? { unix: describeUnix(sys) } : {},
     ...questions.network ? { network: describeNetwork(sys) } : {},
     ...terminal === undefined ? {} : { terminal },
@@ -134,31 +139,53 @@ function describeLooseControllers(sys: Sys): string[] {
     .map(({ name }) => name).sort();
 }
 
-function describeTakenPids(sys: Sys, pids: readonly number[]): Map<number, string> {
+/** What is no pid namespace, the planner refuses. */
+function describeJoinedPids(sys: Sys, link: string | undefined): ForeignPids | undefined {
+  return link?.startsWith("pid:") === true ? describePids(sys, link) : undefined;
+}
+
+function describeOutsiders(table: PidTable, ids: readonly number[]): Map<number, number> {
+  return new Map(ids.flatMap((id) => {
+    const holder = holderOf(table, id);
+    return holder === undefined ? [] : [[id, holder] as const];
+  }));
+}
+
+/** A group has the number of its leader. */
+function holderOf({ taskWith, groupWith }: PidTable, id: number): number | undefined {
+  return taskWith(id) ?? groupWith(id);
+}
+
+function describeTakenPids(sys: Sys, table: PidTable, pids: readonly number[]): Map<number, string> {
   const taken = new Map<number, string>();
   for (const pid of pids) {
-    if (sys.taskExists(pid)) taken.set(pid, describeTask(sys, pid));
-    else if (sys.groupExists(pid)) taken.set(pid, `a process group, ${TO_END}`);
+    const holder = table.taskWith(pid);
+    if (holder !== undefined) taken.set(pid, describeTask(sys, holder, holder === pid ? "" : `, ${holder} here`));
+    else if (table.groupWith(pid) !== undefined) taken.set(pid, `a process group, ${TO_END}`);
   }
   return taken;
 }
 
-/** A zombie does not end by anything that is done to it. */
-function describeTask(sys: Sys, pid: number): string {
+/**
+ * A zombie does not end by anything that is done to it.
+ *
+ * @param alias what else it is called
+ */
+function describeTask(sys: Sys, pid: number, alias: string): string {
   const text = orUndefined(["ENOENT", "ESRCH", "EACCES", "EPERM"], () => readText(sys, `/proc/${pid}/status`)) ?? "";
   const status = parseStatus(text);
   const [parent = "0"] = status.words("PPid");
-  const name = ["process", ...status.words("Name")].join(" ");
+  const name = ["process", ...status.words("Name")].join(" ") + alias;
   const hasEnded = status.words("State")[0] === "Z" && parent !== "0";
   return `${name}, ${hasEnded ? `which has ended, but its parent ${parent} has not waited for it yet` : TO_END}`;
 }
 
 /** From the highest downwards: the kernel hands out pids upwards, so those are not taken meanwhile. */
-function findFreePids(sys: Sys, pidMax: number, { pids, helpers }: HostQuestions): number[] {
+function findFreePids(table: PidTable, pidMax: number, { pids, helpers }: HostQuestions): number[] {
   const reserved = new Set(pids);
   const free: number[] = [];
   for (let pid = pidMax - 1; pid > RESERVED_PIDS && free.length < helpers; pid--) {
-    if (!reserved.has(pid) && !sys.taskExists(pid) && !sys.groupExists(pid)) free.push(pid);
+    if (!reserved.has(pid) && holderOf(table, pid) === undefined) free.push(pid);
   }
   return free.reverse();
 }

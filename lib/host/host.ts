@@ -13,10 +13,15 @@ export interface Host {
   readonly looseControllers: readonly string[];
   /** `cgroup.controllers` of the v2 root, sorted; empty where v2 has none or is not mounted. */
   readonly unifiedControllers: readonly string[];
-  /** Pids, among those of the checkpoint, that are not free, with what has them: `"process sshd, which has to end first"`. */
+  /**
+   * Pids, among those of the checkpoint, that are not free in the pid namespace that was asked for, with what has them:
+   * `"process sshd, which has to end first"`.
+   */
   readonly takenPids: ReadonlyMap<number, string>;
-  /** Pids that are free here and not in the checkpoint, ascending, for helper tasks; as many as were asked for. */
+  /** Pids that are free there and not in the checkpoint, ascending, for helper tasks; as many as were asked for. */
   readonly freePids: readonly number[];
+  /** Of the pid namespace that was asked for; absent when it is cgrestore's own, or the descriptor is of no such. */
+  readonly joinedPids?: JoinedPids;
   /** `kernel.pid_max`: pids are below it. */
   readonly pidMax: number;
   /** `fs.nr_open`: no limit of open files can be above it. */
@@ -40,8 +45,8 @@ export interface Host {
   readonly inherited: ReadonlyMap<number, HostDescriptor>;
   /** A directory on each of those of the devices asked for that are mounted, by device. */
   readonly mounts: ReadonlyMap<number, string>;
-  /** Those of the ids asked for that a process, a thread or a process group has. */
-  readonly outsiders: ReadonlySet<number>;
+  /** Those of the ids asked for that a process, a thread or a process group has, with what that is in our pid namespace. */
+  readonly outsiders: ReadonlyMap<number, number>;
   /** Absent when it was not asked for. */
   readonly unix?: HostUnix;
   /** Absent when it was not asked for. */
@@ -56,6 +61,12 @@ export interface Host {
   readonly programs: ReadonlyMap<string, string>;
   /** Absent when it was not asked for. */
   readonly user?: HostUser;
+}
+
+/** What can be seen of a pid namespace that is there. */
+export interface JoinedPids {
+  /** Whether nobody is in it: one that is not below ours looks like that, and one whose first process has ended. */
+  readonly isEmpty: boolean;
 }
 
 /** What matters to a user namespace that is made: the ids that there are in cgrestore's own, and limits. */
@@ -249,6 +260,8 @@ export interface HostQuestions {
   readonly pids: readonly number[];
   /** How many free pids are wanted. */
   readonly helpers: number;
+  /** The descriptor of cgrestore's own that is the pid namespace which pids are of; absent: they are of cgrestore's own. */
+  readonly pidNamespace?: number;
   /** Paths of cgroups of interest, by the host's own name of the hierarchy. */
   readonly cgroups: ReadonlyMap<HierarchyName, readonly string[]>;
   /** Numbers of components of XSAVE's area. */

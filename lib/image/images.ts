@@ -1,6 +1,7 @@
 import type { CgroupEntry } from "../gen/cgroup.ts";
 import type { CoreEntry } from "../gen/core.ts";
 import type { InventoryEntry } from "../gen/inventory.ts";
+import type { PidnsEntry } from "../gen/namespaces.ts";
 import type { PstreeEntry } from "../gen/pstree.ts";
 import type { TaskKobjIdsEntry } from "../gen/task_kobj_ids.ts";
 import type { ContentImages } from "./content_images.ts";
@@ -17,6 +18,8 @@ export interface Images {
   readonly cores: ReadonlyMap<number, CoreEntry>;
   /** By pid, of the live tasks. */
   readonly ids: ReadonlyMap<number, TaskKobjIdsEntry>;
+  /** Of the root task's pid namespace; only dumps that call one external have it. */
+  readonly pidns?: PidnsEntry;
   /** Absent when there is nothing to say about cgroups. */
   readonly cgroup?: CgroupEntry;
   /** Absent when it was not asked for. */

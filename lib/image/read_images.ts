@@ -1,6 +1,7 @@
 import { readCgroupEntry } from "../gen/cgroup.ts";
 import { type CoreEntry, readCoreEntry } from "../gen/core.ts";
 import { readInventoryEntry } from "../gen/inventory.ts";
+import { readPidnsEntry } from "../gen/namespaces.ts";
 import { type PstreeEntry, readPstreeEntry } from "../gen/pstree.ts";
 import { readTaskKobjIdsEntry, type TaskKobjIdsEntry } from "../gen/task_kobj_ids.ts";
 import type { Sys } from "../sys/sys.ts";
@@ -24,7 +25,7 @@ export interface ReadOptions {
 
 /**
  * Reads and decodes the images of a checkpoint: inventory.img, pstree.img, cgroup.img, the core images of all tasks and
- * threads, the ids of the live tasks, and what the tasks hold if that is asked for.
+ * threads, the ids of the live tasks, the root task's pid namespace, and what the tasks hold if that is asked for.
  *
  * A cgroup.img that is missing, empty or without sets says nothing about cgroups, which is fine. Of a zombie only its
  * own core is read: its list of threads means nothing.
@@ -45,7 +46,12 @@ export function readImages(sys: Sys, directory: string, { contents }: ReadOption
   const pstree = source.entries(readPstreeEntry, { type: "pstree", file: "pstree.img" });
   const cgroup = source.optionalSingle(readCgroupEntry, { type: "cgroup", file: "cgroup.img" });
   const { cores, ids } = readTasks(source, pstree);
-  const tree = { version: source.version, inventory, pstree, cores, ids, ...cgroup === undefined ? {} : { cgroup } };
+  const pidns = readPidNamespace(source, ids.get(pstree[0]?.pid ?? 0));
+  const tree = {
+    ...{ version: source.version, inventory, pstree, cores, ids },
+    ...pidns === undefined ? {} : { pidns },
+    ...cgroup === undefined ? {} : { cgroup },
+  };
   const images = contents && !source.isHopeless ? { ...tree, contents: readContents(source, tree) } : tree;
   source.throwProblems();
   return images;
@@ -84,6 +90,13 @@ function readCore(
   const core = source.single(readCoreEntry, { type: "core", file: `core-${tid}.img` });
   if (core !== undefined) cores.set(tid, core);
   return core;
+}
+
+/** CRIU's own may be called external as well (`collect_pid_ns`, criu/namespaces.c). */
+function readPidNamespace(source: ImageSource, ids: TaskKobjIdsEntry | undefined) {
+  const number = ids?.pidNsId ?? 0;
+  if (number === 0 || source.isHopeless) return undefined;
+  return source.optionalSingle(readPidnsEntry, { type: "pidns", file: `pidns-${number}.img` });
 }
 
 /** Dumps from before ids-PID.img have the ids in the core. */

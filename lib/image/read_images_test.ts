@@ -55,6 +55,11 @@ Deno.test("readImages() takes the ids from the core when there is no file for th
   assert.equal(images.ids.get(10)?.netNsId, 99);
 });
 
+Deno.test("readImages() reads what makes the root task's pid namespace external", () => {
+  assert.equal(readChanged({}).pidns, undefined);
+  assert.equal(readChanged({}, { ...TREE, externalPids: "outer" }).pidns?.extKey, "outer");
+});
+
 Deno.test("readImages() is content without cgroups", async (t) => {
   const rows: { name: string; bytes: Uint8Array | null; sets?: number }[] = [
     { name: "no file", bytes: null },

@@ -246,6 +246,13 @@ Deno.test("buildCheckpoint() refuses bad tasks", (t) =>
     ],
   }));
 
+Deno.test("buildCheckpoint() knows the key of an external pid namespace, CRIU's own as well", () => {
+  assert.ok(!("externalPidNamespace" in aCheckpoint(tasks({ pid: 5 }))));
+  for (const rootIds of [{}, { pid: 20 }]) {
+    assert.equal(aCheckpoint({ ...tasks({ pid: 5 }), rootIds, externalPids: "outer" }).externalPidNamespace, "outer");
+  }
+});
+
 Deno.test("buildCheckpoint() refuses bad threads lists and missing cores", () => {
   const images = buildImages(tasks({ pid: 5, threads: [6] }));
   const entry = images.pstree[0]!;

@@ -30,9 +30,9 @@ interface NamespaceFacts {
  * problem: pids and paths would not mean the same for all of them.
  */
 export function buildNamespaces(
-  { inventory, ids }: Images,
+  { inventory, ids, pidns }: Images,
   facts: NamespaceFacts,
-): Pick<Checkpoint, "namespaces" | "strangers"> {
+): Pick<Checkpoint, "namespaces" | "strangers" | "externalPidNamespace"> {
   const root = facts.tasks[0];
   const rootIds = root === undefined ? undefined : ids.get(root.pid);
   const kinds = new Set(differingKinds(rootIds, inventory.rootIds));
@@ -47,7 +47,8 @@ export function buildNamespaces(
     }
   }
   if (hasNamespaceRoot(facts.sets)) kinds.add("cgroup");
-  return { namespaces: kinds, strangers };
+  const key = pidns?.extKey;
+  return { namespaces: kinds, strangers, ...key === undefined ? {} : { externalPidNamespace: key } };
 }
 
 /** The kinds in which two tasks differ. The fields are optional: 0, which is no id, says nothing. */

@@ -22,6 +22,8 @@ export interface Checkpoint {
   readonly controllers: readonly ControllerTree[];
   /** Namespaces in which the tasks lived and the dumping CRIU did not. */
   readonly namespaces: ReadonlySet<NamespaceKind>;
+  /** The key of the pid namespace that the tasks were in, when the dump has left that to the user to provide. */
+  readonly externalPidNamespace?: string;
   /** By kind, the tasks that were in another namespace than the root, by ascending pid; kinds without any are not in it. */
   readonly strangers: ReadonlyMap<NamespaceKind, readonly number[]>;
   /** What the tasks hold; absent when that was not read. */

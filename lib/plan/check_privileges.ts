@@ -16,6 +16,7 @@ export function checkPrivileges(
     ],
     [true, ["CAP_CHECKPOINT_RESTORE", "CAP_SYS_ADMIN"], "to choose the pids of tasks"],
     [plan.newPidNamespace, ["CAP_SYS_ADMIN"], "to make a pid namespace"],
+    [plan.joinedPidNamespace !== undefined, ["CAP_SYS_ADMIN"], "to enter a pid namespace"],
     [(plan.contents?.namespaces.kinds.length ?? 0) > 0, ["CAP_SYS_ADMIN"], "to make namespaces"],
     [plan.contents?.namespaces.net?.kind === "fill", ["CAP_NET_ADMIN"], "to set up a net namespace"],
     [plan.contents?.namespaces.clockOffsets !== undefined, ["CAP_SYS_TIME"], "to set the clocks of a time namespace"],

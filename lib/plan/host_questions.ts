@@ -29,9 +29,11 @@ export function hostQuestions(
   const leaders = new Set(checkpoint.tasks.flatMap(({ group, session }) => [group, session]));
   const pids = new Set([...tasks, ...leaders, ...deadTasksOf(checkpoint.contents)].filter((pid) => pid > 0));
   const missing = [...leaders].filter((pid) => pid > 0 && !tasks.has(pid));
+  const pidNamespace = options.inheritedFiles.find(({ key }) => key === checkpoint.externalPidNamespace)?.fd;
   return {
     pids: [...pids].sort((a, b) => a - b),
     helpers: missing.length + SPARE_HELPERS,
+    ...pidNamespace === undefined ? {} : { pidNamespace },
     cgroups: cgroupsOfInterest(checkpoint, hierarchies, options),
     components: componentsOfInterest(checkpoint),
     files: fileQuestions(checkpoint.contents, options),

@@ -29,6 +29,8 @@ export interface Plan {
   readonly expectedTasks: readonly ExpectedTask[];
   /** Whether the tasks are made in a new pid namespace. */
   readonly newPidNamespace: boolean;
+  /** The pid namespace that is there, in which the tasks are made; absent: a new one, or cgrestore's own. */
+  readonly joinedPidNamespace?: JoinedPidNamespace;
   /** Kinds of namespace of the tasks' own that are made, sorted. */
   readonly namespaces: readonly NamespaceKind[];
   /** Whether the root task is made by cgrestore itself, as a child of its own parent; the coordinator makes none then. */
@@ -38,6 +40,18 @@ export interface Plan {
   readonly counts: PlanCounts;
   /** What the user should know, and nothing is wrong about: "net_cls is not on this host, no task had a place in it". */
   readonly notes: readonly string[];
+}
+
+/** A pid namespace that the user provides (`--inherit-fd`) for the one that was dumped as external. */
+export interface JoinedPidNamespace {
+  /** cgrestore's own descriptor. */
+  readonly fd: number;
+  /** What CRIU has called it: `"extRootPidNS"`. */
+  readonly key: string;
+  /** What /proc says of it: `"pid:[4026532177]"`. */
+  readonly link: string;
+  /** Pids on this host, and ids of process groups, by those in it, of whom files of the checkpoint signal outside of it. */
+  readonly outsiders: ReadonlyMap<number, number>;
 }
 
 export interface PlanCounts {

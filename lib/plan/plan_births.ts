@@ -28,6 +28,8 @@ export interface BirthOptions {
   readonly host: Pick<Host, "takenPids" | "freePids" | "pidMax">;
   readonly shellJob: boolean;
   readonly pidNamespace: boolean;
+  /** Whether the tasks are made in a pid namespace that is there, and not cgrestore's own. */
+  readonly joinsPidNamespace: boolean;
 }
 
 /** Plans births, sessions, groups and endings of all tasks; moves are none of its business. */
@@ -132,14 +134,15 @@ function rootProblems(tree: TaskTree, options: BirthOptions & { newPidNamespace:
 /** Problems with the pids of tasks, threads and helpers. */
 function pidProblems(
   { newborns }: BirthDraft,
-  { host, newPidNamespace }: BirthOptions & { newPidNamespace: boolean },
+  { host, newPidNamespace, joinsPidNamespace }: BirthOptions & { newPidNamespace: boolean },
 ): Problem[] {
   const problems: Problem[] = [];
   const seen = new Set<number>();
   const check = (pid: number, where: string) => {
     const owner = newPidNamespace ? undefined : host.takenPids.get(pid);
     if (owner !== undefined) {
-      problems.push({ where, what: `its pid is taken on this host by ${owner}` });
+      const place = joinsPidNamespace ? "in the pid namespace that is provided" : "on this host";
+      problems.push({ where, what: `its pid is taken ${place} by ${owner}` });
     }
     if (pid >= host.pidMax) {
       problems.push({ where, what: `its pid is not below kernel.pid_max, which is ${host.pidMax}` });

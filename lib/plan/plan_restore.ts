@@ -10,6 +10,7 @@ import { type ContentsQuestions, planContents, type PlannedContents } from "./co
 import { controllingTerminals } from "./contents/session_terminals.ts";
 import { convertCheckpoint } from "./convert/convert_checkpoint.ts";
 import { type CgroupsPlan, planCgroups } from "./plan_cgroups.ts";
+import { type PidNamespacePlan, planPidNamespace } from "./plan_pid_namespace.ts";
 import { planTasks, type TaskQuestions, type TasksPlan } from "./plan_tasks.ts";
 import { planYard, usedHierarchies } from "./plan_yard.ts";
 
@@ -21,11 +22,12 @@ import { planYard, usedHierarchies } from "./plan_yard.ts";
 export function planRestore(dumped: Checkpoint, host: Host, options: PlanOptions): Plan {
   const { checkpoint, ...conversion } = convertCheckpoint(dumped, host.hierarchies, options);
   const parts = planParts(checkpoint, host, options);
-  const { mapping, cgroups, tasks, programs, contents } = parts;
+  const { mapping, cgroups, pids, tasks, programs, contents } = parts;
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
     ...options.onMissing === "fail" ? conversion.losses.map(refuseLoss) : [],
     ...mapping.problems,
     ...cgroups.problems,
+    ...pids.problems,
     ...tasks.problems,
     ...contents?.problems ?? [],
   ]);
@@ -44,6 +46,7 @@ export function planRestore(dumped: Checkpoint, host: Host, options: PlanOptions
     places: tasks.places,
     expectedTasks: tasks.expectedTasks,
     newPidNamespace: tasks.newPidNamespace,
+    ...pids.joined === undefined ? {} : { joinedPidNamespace: pids.joined },
     namespaces: madeNamespaces(checkpoint, tasks),
     rootIsSibling: options.restoreSibling,
     ...contents === undefined ? {} : { contents: contents.plan },
@@ -60,6 +63,7 @@ export function planRestore(dumped: Checkpoint, host: Host, options: PlanOptions
 interface Parts {
   readonly mapping: HierarchyMapping;
   readonly cgroups: CgroupsPlan;
+  readonly pids: PidNamespacePlan;
   readonly tasks: TasksPlan;
   /** The tasks' programs, with who shares what. */
   readonly programs: readonly TaskProgram[];
@@ -70,14 +74,16 @@ function planParts(checkpoint: Checkpoint, host: Host, options: PlanOptions): Pa
   const mapping = mapHierarchies(checkpoint, host, options);
   const cgroups = planCgroups({ checkpoint, host, mapping }, options);
   const namespaceRoot = namespaceRootOf(checkpoint, mapping);
+  const pids = planPidNamespace(checkpoint, { host, options });
   const findFillers = fillersOf(checkpoint);
   const tasks = planTasks({
     checkpoint,
-    host: { ...host, hierarchies: mapping.hierarchies },
+    host: { ...withPidsOf(checkpoint, pids, host), hierarchies: mapping.hierarchies },
     places: mapping.places,
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
     ...findFillers === undefined ? {} : { findFillers },
     controlledSessions: controlledSessionsOf(checkpoint),
+    joinsPidNamespace: pids.joined !== undefined,
     entersUserNamespace: checkpoint.contents?.namespaces.user !== undefined,
   }, options);
   const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
@@ -88,7 +94,7 @@ function planParts(checkpoint: Checkpoint, host: Host, options: PlanOptions): Pa
     newPidNamespace: tasks.newPidNamespace,
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
   });
-  return { mapping, cgroups, tasks, programs, contents };
+  return { mapping, cgroups, pids, tasks, programs, contents };
 }
 
 function notesOf(
@@ -110,6 +116,11 @@ function notesOf(
 
 function refuseLoss({ where, what }: Problem): Problem {
   return { where, what: `${what}; --on-missing=skip goes on without it` };
+}
+
+/** When nobody has said which pid namespace it is, what there is in another one does not matter. */
+function withPidsOf({ externalPidNamespace }: Checkpoint, { joined }: PidNamespacePlan, host: Host): Host {
+  return externalPidNamespace !== undefined && joined === undefined ? { ...host, takenPids: new Map() } : host;
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */
@@ -143,11 +154,15 @@ function namespaceRootOf(
 /** Placeholders have no others. */
 const PLACEHOLDER_NAMESPACES: readonly NamespaceKind[] = ["pid", "cgroup"];
 
-function madeNamespaces({ namespaces, contents }: Checkpoint, { newPidNamespace }: TasksPlan): NamespaceKind[] {
+/** One that is joined is the tasks' own as well. */
+function madeNamespaces(
+  { namespaces, contents, externalPidNamespace }: Checkpoint,
+  { newPidNamespace }: TasksPlan,
+): NamespaceKind[] {
   const kinds = new Set(
     [...namespaces].filter((kind) => contents !== undefined || PLACEHOLDER_NAMESPACES.includes(kind)),
   );
-  if (newPidNamespace) kinds.add("pid");
+  if (newPidNamespace || externalPidNamespace !== undefined) kinds.add("pid");
   else kinds.delete("pid");
   return [...kinds].sort();
 }

@@ -32,6 +32,8 @@ export interface TaskQuestions {
   readonly findFillers?: (makers: ReadonlyMap<number, number>) => ReadonlySet<number>;
   /** Sessions that have a terminal, which their leaders take. */
   readonly controlledSessions?: ReadonlySet<number>;
+  /** Whether the tasks are made in a pid namespace that is there, and not cgrestore's own; default: false. */
+  readonly joinsPidNamespace?: boolean;
   /** Whether the tasks get into a user namespace, from which nobody may be born in a cgroup of this host. */
   readonly entersUserNamespace?: boolean;
 }
@@ -55,7 +57,11 @@ export function planTasks(
   options: Pick<PlanOptions, "mode" | "shellJob" | "pidNamespace">,
 ): TasksPlan {
   const { checkpoint, host } = questions;
-  const births = planBirths(checkpoint, { ...options, host });
+  const births = planBirths(checkpoint, {
+    ...options,
+    host,
+    joinsPidNamespace: questions.joinsPidNamespace === true,
+  });
   const moves = planMoves(births.newborns, {
     ...questions,
     ownSet: checkpoint.ownSet,

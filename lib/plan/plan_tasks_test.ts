@@ -117,6 +117,7 @@ interface Row {
   readonly options?: Partial<Parameters<typeof planTasks>[1]>;
   readonly host?: Host;
   readonly namespaceRoot?: Map<string, string>;
+  readonly joinsPidNamespace?: boolean;
 }
 
 const CPU = hostOf([hierarchy("cpu")]);
@@ -283,6 +284,15 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "pids that cannot be had in a pid namespace that is there",
+    tasks: ["100 0 s100"],
+    joinsPidNamespace: true,
+    host: hostOf([], { takenPids: new Map([[100, "process sshd, 4711 here, which has to end first"]]) }),
+    problems: [
+      "task 100: its pid is taken in the pid namespace that is provided by process sshd, 4711 here, which has to end first",
+    ],
+  },
+  {
     name: "too few free pids",
     tasks: ["100 0 s100", "104 100 s100", "105 104 s105", "107 100 s105"],
     host: hostOf([], { freePids: [] }),
@@ -379,7 +389,10 @@ Deno.test("planTasks() plans small trees", async (t) => {
     await t.step(row.name, () => {
       const checkpoint = checkpointOf(row.tasks.map(parseTask));
       const host = row.host ?? CPU;
-      const namespace = row.namespaceRoot === undefined ? {} : { namespaceRoot: row.namespaceRoot };
+      const namespace = {
+        ...row.namespaceRoot === undefined ? {} : { namespaceRoot: row.namespaceRoot },
+        joinsPidNamespace: row.joinsPidNamespace === true,
+      };
       const plan = planTasks({ ...questionsOf(checkpoint, host), ...namespace }, { ...MODES, ...row.options });
       const problems = plan.problems.map(({ where, what }) => `${where}: ${what}`);
       assert.deepEqual(problems, row.problems ?? []);

@@ -36,6 +36,8 @@ function renderSummary(checkpoint: Checkpoint, verbosity: number): string {
     summarizeCgroups(checkpoint, verbosity),
   ];
   if (checkpoint.namespaces.size > 0) lines.push(`Namespaces: ${[...checkpoint.namespaces].sort().join(", ")}`);
+  const { externalPidNamespace: pids } = checkpoint;
+  if (pids !== undefined) lines.push(`  pid: external, "${printable(pids)}"`);
   lines.push(...describeNamespaces(checkpoint.contents?.namespaces ?? {}).map((line) => `  ${line}`));
   return lines.join("\n");
 }

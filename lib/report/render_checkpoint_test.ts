@@ -85,6 +85,11 @@ Deno.test("renderCheckpoint() shows tasks and sets", () => {
   equal(text, `${SUMMARY} (-v lists them)\n${BODY}`);
 });
 
+Deno.test("renderCheckpoint() names an external pid namespace", () => {
+  const text = renderCheckpoint({ ...CHECKPOINT, externalPidNamespace: "outer" }, { color: false, verbosity: 2 });
+  equal(text, `${SUMMARY} (-v lists them)\n${BODY.replace("pid\n", 'pid\n  pid: external, "outer"\n')}`);
+});
+
 Deno.test("renderCheckpoint() lists directories and properties with -v", () => {
   const text = renderCheckpoint(CHECKPOINT, { color: false, verbosity: 3 });
   equal(

@@ -36,7 +36,7 @@ export function renderPlan(plan: Plan, options: PlanView): string {
     ["Hierarchies to open", plan.hierarchies.map(renderHierarchy)],
     ["Namespaces", renderNamespaces(plan)],
     ["Cgroups, before the tasks", renderCgroupSteps(plan.cgroups, style)],
-    [plan.newPidNamespace ? "Tasks, in a new pid namespace" : "Tasks", renderTasks(plan, { ...options, style })],
+    [titleOfTasks(plan), renderTasks(plan, { ...options, style })],
     ["Once every task exists", plan.endings.map(renderEnding)],
     [
       "Moves from outside",
@@ -49,6 +49,11 @@ export function renderPlan(plan: Plan, options: PlanView): string {
   const texts = sections.filter(([, lines]) => lines.length > 0)
     .map(([title, lines]) => [style.bold(title), ...lines].join("\n"));
   return [renderCounts(plan), ...texts].join("\n\n") + "\n";
+}
+
+function titleOfTasks({ newPidNamespace, joinedPidNamespace: joined }: Plan): string {
+  if (joined === undefined) return newPidNamespace ? "Tasks, in a new pid namespace" : "Tasks";
+  return `Tasks, in the pid namespace behind descriptor ${joined.fd}, for "${printable(joined.key)}"`;
 }
 
 function renderNamespaces({ contents }: Plan): string[] {

@@ -1,4 +1,4 @@
-import { equal, ok } from "node:assert/strict";
+import { equal, match, ok } from "node:assert/strict";
 import type { ExpectedTask, Plan, TaskProgram } from "../plan/plan.ts";
 import { EMPTY_PLAN } from "../../tests/support/plan_inputs.ts";
 import { renderPlan } from "./render_plan.ts";
@@ -211,6 +211,12 @@ Notes
   Note: net_cls is not on this host
 `,
   );
+});
+
+Deno.test("renderPlan() names the pid namespace that tasks are made in", () => {
+  const joinedPidNamespace = { fd: 5, key: "out\ner", link: "pid:[7]", outsiders: new Map() };
+  const text = renderPlan({ ...FULL, newPidNamespace: false, joinedPidNamespace }, { color: false });
+  match(text, /^Tasks, in the pid namespace behind descriptor 5, for "out\\ner"$/m);
 });
 
 Deno.test("renderPlan() colours only when asked", () => {

@@ -213,6 +213,7 @@ export const TIOCGSID = 0x5429;
 export const TIOCGPTN = 0x80045430;
 
 // linux/nsfs.h
+export const NS_GET_PARENT = 0xb702;
 export const NS_GET_NSTYPE = 0xb703;
 export const TIOCSPTLCK = 0x40045431;
 export const TIOCGEXCL = 0x80045440;

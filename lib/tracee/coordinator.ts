@@ -1,7 +1,8 @@
 import { SysError } from "../errors.ts";
 import { forEachAlways } from "../for_each_always.ts";
+import { CLONE_NEWPID, O_RDONLY } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
-import type { SharedMemory } from "../sys/sys.ts";
+import type { SharedMemory, Sys } from "../sys/sys.ts";
 import { CODE_OFFSET, makeElf, PROGRAM_BASE } from "./elf.ts";
 import type { Architecture } from "./architecture.ts";
 import { cString } from "../text.ts";
@@ -72,6 +73,8 @@ export interface CoordinatorOptions {
 export interface SiblingOptions {
   readonly pid: number;
   readonly newPidNamespace: boolean;
+  /** A descriptor of ours of the pid namespace that it is made in; absent: ours, or a new one. */
+  readonly pidNamespace?: number;
   readonly newUserNamespace: boolean;
   readonly slot: number;
   /** As for the coordinator. */
@@ -129,7 +132,7 @@ interface SiblingParts extends SiblingOptions {
 
 function startSibling(context: TraceeContext, parts: SiblingParts): Sibling {
   const { sys, architecture } = context;
-  const { memory, options, slot, pid, newPidNamespace, newUserNamespace } = parts;
+  const { memory, options, slot, pid, newPidNamespace, pidNamespace, newUserNamespace } = parts;
   const coordinatorDescriptor = sys.pidfdOpen(parts.tracee.pid);
   const opened = [coordinatorDescriptor];
   try {
@@ -140,14 +143,32 @@ function startSibling(context: TraceeContext, parts: SiblingParts): Sibling {
       ...{ memory, options, slot, keep: [...options.keep, coordinatorDescriptor].sort((a, b) => a - b) },
       stub: architecture.siblingStub(end),
       spawn: (program) => {
-        const made = sys.spawnSibling(program, { pid, newPidNamespace, newUserNamespace });
-        parts.onSpawn(made);
-        return made;
+        const spawn = () => {
+          const made = sys.spawnSibling(program, { pid, newPidNamespace, newUserNamespace });
+          parts.onSpawn(made);
+          return made;
+        };
+        return pidNamespace === undefined ? spawn() : inPidNamespace(sys, pidNamespace, spawn);
       },
     });
     return { tracee, coordinatorDescriptor };
   } finally {
     forEachAlways(opened, (fd) => sys.close(fd));
+  }
+}
+
+/** Does what makes a child in another pid namespace; while that is so, we can start no threads. */
+function inPidNamespace<T>(sys: Sys, namespace: number, make: () => T): T {
+  const own = sys.open("/proc/self/ns/pid", O_RDONLY);
+  try {
+    sys.setns(namespace, CLONE_NEWPID);
+    try {
+      return make();
+    } finally {
+      sys.setns(own, CLONE_NEWPID);
+    }
+  } finally {
+    sys.close(own);
   }
 }
 

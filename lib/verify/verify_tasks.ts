@@ -26,10 +26,22 @@ export function verifyTasks(observer: TaskObserver, plan: Plan): Problem[] {
   const places = new PlaceComparison(plan.places);
   const rootParent = plan.rootIsSibling ? observer.sys.getppid() : observer.sys.getpid();
   const treeObserver = { ...observer, rootParent, terminals: plan.contents?.terminals.expected };
-  return plan.expectedTasks.flatMap((task) => [
-    ...verifyTask(treeObserver, task, places),
-    ...task.threads.flatMap((thread) => verifyThread(observer, task, thread, places)),
-  ]);
+  return [
+    ...verifyPidNamespace(observer, plan),
+    ...plan.expectedTasks.flatMap((task) => [
+      ...verifyTask(treeObserver, task, places),
+      ...task.threads.flatMap((thread) => verifyThread(observer, task, thread, places)),
+    ]),
+  ];
+}
+
+/** The root task is in the pid namespace that was to be joined, and all descend from it. */
+function verifyPidNamespace({ sys, hostPid }: TaskObserver, { joinedPidNamespace, expectedTasks }: Plan): Problem[] {
+  const root = expectedTasks[0];
+  if (joinedPidNamespace === undefined || root === undefined) return [];
+  return reading(`task ${root.pid} "${root.comm}"`, () => (
+    difference("its pid namespace", joinedPidNamespace.link, sys.readLink(`/proc/${hostPid(root.pid)}/ns/pid`))
+  ));
 }
 
 function verifyTask(observer: TreeObserver, task: ExpectedTask, places: PlaceComparison): Problem[] {

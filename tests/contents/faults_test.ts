@@ -3,6 +3,8 @@
  * it is, nothing is left.
  */
 import { deepEqual as assertEquals, equal as assertEqual, ok } from "node:assert/strict";
+import { O_RDONLY } from "../../lib/sys/constants.ts";
+import { openLinuxSys } from "../../lib/sys/linux_sys.ts";
 import { waitUntil } from "../support/kernel_state.ts";
 import type { Faults } from "../support/faulty_sys.ts";
 import { type Requirement, requires } from "../support/skip.ts";
@@ -22,11 +24,15 @@ interface FaultTest {
   readonly needs?: readonly Requirement[];
   /** A bridge that is made for it on this host. */
   readonly bridge?: string;
+  /** Our own pid namespace is taken for one of others. */
+  readonly providesPids?: boolean;
 }
 
 const TESTS: readonly FaultTest[] = [
   { program: "several" },
   { program: "several", isSibling: true },
+  { program: "several", providesPids: true },
+  { program: "sessions", providesPids: true, stride: 7 },
   { program: "unix_several" },
   { program: "several_events", dump: ["--file-locks"] },
   { program: "several_terminals" },
@@ -61,22 +67,40 @@ const TESTS: readonly FaultTest[] = [
   },
 ];
 
-for (const { program, dump, restore = [], isSibling = false, bridge, stride = 1, needs = [] } of TESTS) {
-  const name = `restore of "${program}" ${isSibling ? "as a sibling " : ""}leaves nothing when a call fails`;
+for (const test of TESTS) {
+  const { program, dump = [], restore = [], isSibling = false, bridge, providesPids = false, stride = 1, needs = [] } =
+    test;
+  const how = `${isSibling ? "as a sibling " : ""}${providesPids ? "in a pid namespace that is there " : ""}`;
+  const name = `restore of "${program}" ${how}leaves nothing when a call fails`;
   Deno.test({
     name,
     ...requires(name, "root", "cc", "criu", ...needs),
     async fn(t) {
       await using _ = bridge === undefined ? undefined : await OwnBridge.create(bridge);
+      using pids = providesPids ? provideOwnPids() : undefined;
       await using child = isSibling ? await restoreAsChild() : undefined;
       await using tree = await LiveTree.ofProgram(program);
       const tasks = tree.listTasks();
-      const options = isSibling ? [...restore, "--restore-sibling"] : restore;
-      const images = await tree.dump(dump);
+      const options = [...restore, ...pids?.restore ?? [], ...isSibling ? ["--restore-sibling"] : []];
+      const images = await tree.dump([...dump, ...pids?.dump ?? []]);
       await failEachCall(t, { tree, tasks, images, options, stride, restorer: child ?? restoreHere });
     },
   });
 }
+
+/** Options for our own pid namespace, which is provided by a descriptor that is not closed before others run. */
+function provideOwnPids(): Disposable & Record<"dump" | "restore", readonly string[]> {
+  const sys = openLinuxSys();
+  const fd = sys.open(OWN_PIDS, O_RDONLY);
+  sys.setCloseOnExec(fd, false);
+  return {
+    dump: ["--external", `${Deno.readLinkSync(OWN_PIDS).replace(":", "")}:ours`],
+    restore: ["--inherit-fd", `fd[${fd}]:ours`],
+    [Symbol.dispose]: () => sys.close(fd),
+  };
+}
+
+const OWN_PIDS = "/proc/self/ns/pid";
 
 interface Dumped {
   readonly tree: LiveTree;

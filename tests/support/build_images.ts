@@ -2,6 +2,7 @@ import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild
 import { readCgroupEntry } from "../../lib/gen/cgroup.ts";
 import { readCoreEntry } from "../../lib/gen/core.ts";
 import { readInventoryEntry } from "../../lib/gen/inventory.ts";
+import { readPidnsEntry } from "../../lib/gen/namespaces.ts";
 import { readPstreeEntry } from "../../lib/gen/pstree.ts";
 import { readTaskKobjIdsEntry } from "../../lib/gen/task_kobj_ids.ts";
 import type { Images } from "../../lib/image/images.ts";
@@ -19,6 +20,7 @@ import {
 } from "../gen/cgroup_pb.ts";
 import { type core_entry, core_entry_march, core_entrySchema } from "../gen/core_pb.ts";
 import { inventory_entrySchema } from "../gen/inventory_pb.ts";
+import { pidns_entrySchema } from "../gen/namespaces_pb.ts";
 import { pstree_entrySchema } from "../gen/pstree_pb.ts";
 import { type task_kobj_ids_entry, task_kobj_ids_entrySchema } from "../gen/task_kobj_ids_pb.ts";
 
@@ -36,6 +38,8 @@ export interface ImagesDescription {
   readonly imgVersion?: number;
   /** Ids of the dumping CRIU: all namespaces as those of the tasks. `null` for none at all. */
   readonly rootIds?: IdsDescription | null;
+  /** Key of the root task's pid namespace. None; then that is not external. */
+  readonly externalPids?: string;
 }
 
 export interface TaskDescription {
@@ -108,7 +112,7 @@ export function aCheckpoint(description: ImagesDescription): Checkpoint {
 
 /** The messages of a description, as `readImages` would return them. */
 export function buildImages(description: ImagesDescription): Images {
-  const { version, inventory, pstree, cores, ids, cgroup } = buildMessages(description);
+  const { version, inventory, pstree, cores, ids, pidns, cgroup } = buildMessages(description);
   function decode<Schema extends DescMessage, T>(schema: Schema, read: ReadMessage<T>): (m: MessageShape<Schema>) => T {
     return (message) => read(new MessageReader(toBinary(schema, message)));
   }
@@ -121,12 +125,13 @@ export function buildImages(description: ImagesDescription): Images {
     pstree: pstree.map(decode(pstree_entrySchema, readPstreeEntry)),
     cores: decodeAll(cores, decode(core_entrySchema, readCoreEntry)),
     ids: decodeAll(ids, decode(task_kobj_ids_entrySchema, readTaskKobjIdsEntry)),
+    ...pidns === undefined ? {} : { pidns: decode(pidns_entrySchema, readPidnsEntry)(pidns) },
     ...cgroup === undefined ? {} : { cgroup: decode(cgroup_entrySchema, readCgroupEntry)(cgroup) },
   };
 }
 
 function buildMessages(description: ImagesDescription) {
-  const { tasks, sets, controllers, rootCgSet = 1, imgVersion = 2, rootIds = {} } = description;
+  const { tasks, sets, controllers, rootCgSet = 1, imgVersion = 2, rootIds = {}, externalPids } = description;
   const root = tasks[0]?.pid ?? 0;
   // Backwards, so that of two tasks with the same pid the first one has the core.
   const cores = new Map(tasks.toReversed().flatMap(buildCores));
@@ -147,13 +152,14 @@ function buildMessages(description: ImagesDescription) {
     pstree: tasks.map((task, index) => buildPstreeEntry(task, { root, index })),
     cores,
     ids,
+    pidns: externalPids === undefined ? undefined : create(pidns_entrySchema, { extKey: externalPids }),
     cgroup,
   };
 }
 
 /** The files of a description, by name. */
 export function encodeImages(description: ImagesDescription): Map<string, Uint8Array<ArrayBuffer>> {
-  const { version, inventory, pstree, cores, ids, cgroup } = buildMessages(description);
+  const { version, inventory, pstree, cores, ids, pidns, cgroup } = buildMessages(description);
   const inCore = new Set(description.tasks.filter((task) => task.idsInCore === true).map((task) => task.pid));
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   function put<Schema extends DescMessage>(
@@ -168,6 +174,8 @@ export function encodeImages(description: ImagesDescription): Map<string, Uint8A
   }
   put("inventory", { type: "inventory", schema: inventory_entrySchema, messages: [inventory] });
   put("pstree", { type: "pstree", schema: pstree_entrySchema, messages: pstree });
+  const number = ids.get(description.tasks[0]?.pid ?? 0)?.pidNsId;
+  if (pidns !== undefined) put(`pidns-${number}`, { type: "pidns", schema: pidns_entrySchema, messages: [pidns] });
   if (cgroup !== undefined) put("cgroup", { type: "cgroup", schema: cgroup_entrySchema, messages: [cgroup] });
   for (const [tid, core] of cores) put(`core-${tid}`, { type: "core", schema: core_entrySchema, messages: [core] });
   for (const [pid, message] of ids) {

@@ -68,7 +68,7 @@ export function buildHost(host: Partial<Host>): Host {
     own: OWN_STATE,
     files: new Map(),
     mounts: new Map(),
-    outsiders: new Set(),
+    outsiders: new Map(),
     programs: new Map(),
     memory: HOST_MEMORY,
     ...host,

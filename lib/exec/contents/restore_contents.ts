@@ -66,7 +66,7 @@ const SPARE_DESCRIPTORS = 16;
 export interface ContentsOptions extends TableRunnerOptions {
   readonly coordinator: () => Tracee;
   readonly nameOf: (id: number) => string;
-  /** Pid on this host of a task or thread, and id of a process group; of those outside of the plan it is the same. */
+  /** Pid on this host of a task or thread, and id of a process group; of those outside of the plan as well. */
   readonly hostPid: (id: number) => number;
   readonly hostGroup: (id: number) => number;
   /** Descriptors that the coordinator has. */

@@ -46,7 +46,7 @@ import { planTerminals } from "./plan_terminals.ts";
 
 /** What planning contents has to know. */
 export interface ContentsQuestions {
-  readonly checkpoint: Pick<Checkpoint, "namespaces" | "strangers">;
+  readonly checkpoint: Pick<Checkpoint, "namespaces" | "strangers" | "externalPidNamespace">;
   readonly contents: Contents;
   readonly host: Host;
   /** How the tasks are made, makers first, helpers included. */
@@ -113,7 +113,7 @@ export function planContents(outside: ContentsQuestions): PlannedContents {
 
 /** What can be said before single tasks are looked at. */
 function beginDraft(questions: ContentsQuestions, own: OwnState): Draft {
-  const { contents, host, programs, tasks, options } = questions;
+  const { checkpoint, contents, host, programs, tasks, options } = questions;
   const problems = [...sharingProblems(programs, contents)];
   if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
   const net = planNetContents(questions);
@@ -121,6 +121,8 @@ function beginDraft(questions: ContentsQuestions, own: OwnState): Draft {
   const seen = withMadeFiles(net === undefined ? host : withOwnNetwork(host, net), places);
   const files = new FilePlanner(contents, seen, problems, { ...options, tasks, places });
   checkInheritedFiles(files);
+  // It has been planned with the tasks, and is no file that nothing needs.
+  if (checkpoint.externalPidNamespace !== undefined) files.inherited(checkpoint.externalPidNamespace);
   const free = findFreeAddresses([...contents.tasks.values()].map(({ memory }) => memory)) ?? NO_ADDRESSES;
   if (free === NO_ADDRESSES) problems.push({ where: "memory", what: "no 4 GiB of addresses are free in all tasks" });
   checkHugePages(contents, host.memory, problems);

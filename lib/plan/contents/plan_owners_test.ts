@@ -37,7 +37,9 @@ Deno.test("planOwners() has files signal", async (t) => {
   for (const [name, owner, problem] of WHOM) {
     await t.step(name, () => {
       const file = { ...eventFile(4), owner } as OpenFile;
-      const planner = planSmallTree({ ...TREE, files: [file], tasks: { 77: { 5: 4 } } }, { outsiders: new Set([1]) });
+      const planner = planSmallTree({ ...TREE, files: [file], tasks: { 77: { 5: 4 } } }, {
+        outsiders: new Map([[1, 1]]),
+      });
       planOwners(planner);
       const where = "task 77, descriptor 5";
       assertEquals(planner.problems, problem === undefined ? [] : [{ where, what: problem }]);

@@ -70,7 +70,7 @@ static void say(const char *text)
 	MUST(write(1, text, strlen(text)));
 }
 
-/* The first process of a container. */
+/* The first process of a container, which leads its session. */
 PROGRAM(contained)
 {
 	static char mounts[16384], found[16384];
@@ -79,7 +79,8 @@ PROGRAM(contained)
 	char text[16] = "";
 	int server, memory = MUST(open("/dev/shm/kept", O_RDWR | O_CREAT | O_TRUNC, 0600));
 	bool has_terminal = isatty(0);
-	MUST(getpid() == 1 ? 0 : -1);
+	pid_t self = getpid();
+	MUST(getsid(0) == self ? 0 : -1);
 	MUST(write(memory, "kept", 4));
 	MUST(uname(&before));
 	describe_mounts(mounts, sizeof(mounts));
@@ -92,7 +93,7 @@ PROGRAM(contained)
 	ready_and_wait();
 
 	say("after\n");
-	CHECK(getpid() == 1 && getsid(0) == 1);
+	CHECK(getpid() == self && getsid(0) == self);
 	CHECK(ask(server, 'x') == 'y');
 	CHECK(uname(&after) == 0 && strcmp(before.nodename, after.nodename) == 0);
 	CHECK(pread(memory, text, sizeof(text), 0) == 4 && strcmp(text, "kept") == 0);
@@ -102,7 +103,7 @@ PROGRAM(contained)
 	CHECK(isatty(0) == has_terminal);
 	if (has_terminal) {
 		CHECK(ioctl(0, TIOCGWINSZ, &size_found) == 0 && memcmp(&size, &size_found, sizeof(size)) == 0);
-		CHECK(tcgetpgrp(0) == 1 && tcgetsid(0) == 1);
+		CHECK(tcgetpgrp(0) == self && tcgetsid(0) == self);
 		int console = open("/dev/console", O_WRONLY | O_NOCTTY);
 		CHECK(console != -1 && write(console, "console\n", 8) == 8);
 		CHECK(read(0, text, sizeof(text)) == 6 && strncmp(text, "typed\n", 6) == 0);
