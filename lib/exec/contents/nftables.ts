@@ -1,5 +1,5 @@
+import { encodeNetlink, NLM_F_ACK, NLM_F_REQUEST } from "../../model/netlink_message.ts";
 import { cString } from "../../text.ts";
-import { encodeNetlink, NLM_F_ACK, NLM_F_REQUEST } from "./netlink.ts";
 
 /** Messages of netlink(7) to nftables (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h). */
 const NFNL_SUBSYS_NFTABLES = 10;

@@ -1,3 +1,4 @@
+import { NETLINK_NETFILTER } from "../../model/netlink_message.ts";
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
 import type { UserPlan } from "../../plan/contents/namespaces/namespaces_plan.ts";
@@ -48,7 +49,6 @@ import { loadFilters } from "./namespaces/load_filters.ts";
 import { observeNamespaces } from "./namespaces/observe_namespaces.ts";
 import { awaitGone, connectOuterEnd, findBridge, takenNames } from "./namespaces/outer_ends.ts";
 import { askForRoutes, type RouteContext } from "./namespaces/route_requests.ts";
-import { NETLINK_NETFILTER } from "./netlink.ts";
 import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { TableRunner, type TableRunnerOptions } from "./table_runner.ts";

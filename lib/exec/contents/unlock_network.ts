@@ -1,9 +1,16 @@
 import { SysError } from "../../errors.ts";
 import { renderAddress } from "../../model/inet_address.ts";
+import {
+  AF_NETLINK,
+  ANSWER_SIZE,
+  errorOf,
+  MSG_DONTWAIT,
+  NETLINK_NETFILTER,
+  SOCK_RAW,
+} from "../../model/netlink_message.ts";
 import type { LockRule, NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
 import type { Sys } from "../../sys/sys.ts";
 import type { Tracee } from "../../tracee/tracee.ts";
-import { AF_NETLINK, ANSWER_SIZE, errorOf, MSG_DONTWAIT, NETLINK_NETFILTER, SOCK_RAW } from "./netlink.ts";
 import { deleteTable } from "./nftables.ts";
 import { type ContentsContext, remoteCall } from "./remote.ts";
 import { type ProgramFailure, runProgram } from "./run_program.ts";

@@ -1,5 +1,18 @@
 import { SysError } from "../../../errors.ts";
 import {
+  AF_NETLINK,
+  ANSWER_SIZE,
+  encodeNetlink,
+  errorOf,
+  MSG_DONTWAIT,
+  NETLINK_ROUTE,
+  type NetlinkMessage,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  SOCK_RAW,
+} from "../../../model/netlink_message.ts";
+import {
   encodeRouteBody,
   IFLA_IFNAME,
   linkHeader,
@@ -16,23 +29,9 @@ import type { Sys } from "../../../sys/sys.ts";
 import { AT_FDCWD, CLONE_NEWNET, O_RDONLY } from "../../../sys/constants.ts";
 import { cString } from "../../../text.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
-import {
-  AF_NETLINK,
-  ANSWER_SIZE,
-  encodeNetlink,
-  errorOf,
-  MSG_DONTWAIT,
-  NETLINK_ROUTE,
-  type NetlinkMessage,
-  NLM_F_ACK,
-  NLM_F_REQUEST,
-  SOCK_RAW,
-} from "../netlink.ts";
 import { remoteCall } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import type { Observation } from "./observation.ts";
-
-const NLM_F_DUMP = 0x300;
 
 /** A list comes in parts: at least this much is in each but the last, which may have nothing but the end. */
 const LEAST_PART = 2048;

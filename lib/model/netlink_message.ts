@@ -1,4 +1,4 @@
-import { MESSAGE_HEADER_SIZE, NLMSG_ERROR } from "../../model/route_message.ts";
+import { MESSAGE_HEADER_SIZE, NLMSG_ERROR } from "./route_message.ts";
 
 /** Messages of netlink(7) (linux/netlink.h). */
 export const AF_NETLINK = 16;
@@ -9,6 +9,8 @@ export const SOCK_RAW = 3;
 export const MSG_DONTWAIT = 0x40;
 export const NLM_F_REQUEST = 1;
 export const NLM_F_ACK = 4;
+/** Asks for a list. */
+export const NLM_F_DUMP = 0x300;
 
 /** Room for an answer, which quotes what it answers. */
 export const ANSWER_SIZE = 1024;

@@ -1,5 +1,5 @@
 import { equal as assertEqual, throws as assertThrows } from "node:assert/strict";
-import { errorOf } from "./netlink.ts";
+import { errorOf } from "./netlink_message.ts";
 
 Deno.test("errorOf() tells the errno of an answer", () => {
   const answer = new Uint8Array(36);
