@@ -1,15 +1,9 @@
-import { O_DIRECTORY, O_RDONLY } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { orUndefined } from "./describe_cgroups.ts";
+import { describeDevices } from "./describe_devices.ts";
 import type { HostNetwork, HostSocket } from "./host.ts";
-import {
-  parseDeviceNames,
-  parseFibTrie,
-  parseInet6Addresses,
-  parseInetSockets,
-  parseNetlinkPorts,
-} from "./parse_proc_net.ts";
+import { parseFibTrie, parseInet6Addresses, parseInetSockets, parseNetlinkPorts } from "./parse_proc_net.ts";
 
 /** Files of /proc/net that list sockets, with the protocol of each (IPPROTO_*). */
 const LISTS: readonly (readonly [file: string, protocol: number])[] = [
@@ -51,34 +45,4 @@ export function describeInetSockets(sys: Sys, directory: string): HostSocket[] {
 /** A kernel without IPv6, or without a protocol, has no such file. */
 function readIfThere(sys: Sys, path: string): string {
   return orUndefined(["ENOENT"], () => readText(sys, path)) ?? "";
-}
-
-/** sysfs shows the network of whoever mounted it, which may be another one. */
-function describeDevices(sys: Sys): Pick<HostNetwork, "devices" | "deviceNames" | "bridges"> {
-  const devices = readDevices(sys);
-  const deviceNames = parseDeviceNames(readIfThere(sys, "/proc/net/dev"));
-  const isOwn = new Set(devices.values()).symmetricDifference(deviceNames).size === 0;
-  if (!isOwn) return { devices: new Map(), deviceNames };
-  const isBridge = (name: string) => (
-    orUndefined(["ENOENT", "ENOTDIR"], () => sys.stat(`${DEVICES}/${name}/bridge`)) !== undefined
-  );
-  return { devices, deviceNames, bridges: new Set([...deviceNames].filter(isBridge)) };
-}
-
-const DEVICES = "/sys/class/net";
-
-function readDevices(sys: Sys): Map<number, string> {
-  const directory = orUndefined(["ENOENT", "EACCES"], () => sys.open(DEVICES, O_RDONLY | O_DIRECTORY));
-  if (directory === undefined) return new Map();
-  try {
-    return new Map(
-      sys.readDirectory(directory).flatMap(({ name }) => {
-        // A device may go at any time, and the directory also has files that are none.
-        const index = orUndefined(["ENOENT", "ENOTDIR"], () => readText(sys, `${DEVICES}/${name}/ifindex`));
-        return index === undefined ? [] : [[Number(index), name] as const];
-      }),
-    );
-  } finally {
-    sys.close(directory);
-  }
 }

@@ -99,12 +99,10 @@ export interface HostNetwork {
   readonly netlinkPorts: readonly HostNetlinkPort[];
   /** Networks, of both families, that sockets can be bound to all addresses of. */
   readonly ownNetworks: readonly { readonly address: Uint8Array; readonly prefix: number }[];
-  /** Names of the network devices by index; empty where sysfs does not show those of this network. */
+  /** Names of the network devices by index. */
   readonly devices: ReadonlyMap<number, string>;
-  /** Names of all network devices. */
-  readonly deviceNames: ReadonlySet<string>;
-  /** Those that are bridges; absent where sysfs does not show it. */
-  readonly bridges?: ReadonlySet<string>;
+  /** Names of those that are bridges. */
+  readonly bridges: ReadonlySet<string>;
   /** Whether sockets can be bound to any address (`ip_nonlocal_bind`). */
   readonly bindsFreely: { readonly ipv4: boolean; readonly ipv6: boolean };
   /** Longer ones are cut (`net.core.somaxconn`). */

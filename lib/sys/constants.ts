@@ -61,8 +61,10 @@ export const NSFS_MAGIC = 0x6e736673;
 
 // linux/socket.h, linux/un.h, linux/net.h
 export const AF_UNIX = 1;
+export const AF_NETLINK = 16;
 export const UNIX_PATH_MAX = 108;
 export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
 export const SOL_SOCKET = 1;
 export const SCM_RIGHTS = 1;
 export const MSG_NOSIGNAL = 0x4000;

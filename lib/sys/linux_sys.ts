@@ -257,6 +257,12 @@ export class LinuxSys implements Sys, Disposable {
     if (result !== 0) throw failure("connect", result, attempt);
   }
 
+  netlinkSocket(protocol: number): number {
+    const fd = this.#c.socket(k.AF_NETLINK, k.SOCK_RAW | k.O_CLOEXEC, protocol);
+    if (fd < 0) throw failure("socket", fd, `Cannot make a socket of netlink for protocol ${protocol}`);
+    return fd;
+  }
+
   flock(fd: number): void {
     const result = this.#c.flock(fd, k.LOCK_EX | k.LOCK_NB);
     if (result !== 0) throw failure("flock", result, `Cannot lock ${this.#nameOf(fd)}`);

@@ -46,6 +46,11 @@ export interface Sys {
    * bytes at most). ECONNREFUSED: there is none; EPROTOTYPE: it is of another type.
    */
   connectDatagram(path: string): void;
+  /**
+   * A raw socket of netlink(7) in our own net namespace, for NETLINK_*: what is written to it is a question to the kernel,
+   * and what is read from it an answer, of which a buffer that is too short loses the rest.
+   */
+  netlinkSocket(protocol: number): number;
   /** flock(2) with LOCK_EX and LOCK_NB: held until the last duplicate and mapping of this open file is gone. */
   flock(fd: number): void;
   /** umask(2): sets the mask and returns the one before. Never fails. */

@@ -1,5 +1,14 @@
 /** Files of the fake kernel: what can be opened, and what is open. */
 
+import { encodeNetlink } from "../../lib/model/netlink_message.ts";
+import {
+  encodeRouteBody,
+  IFLA_IFNAME,
+  linkHeader,
+  NLMSG_DONE,
+  RTM_NEWLINK,
+  textValue,
+} from "../../lib/model/route_message.ts";
 import {
   O_DIRECTORY,
   O_PATH,
@@ -9,6 +18,7 @@ import {
   S_IFLNK,
   S_IFMT,
   S_IFREG,
+  S_IFSOCK,
 } from "../../lib/sys/constants.ts";
 import { errnoName } from "../../lib/sys/errno.ts";
 import type { DirectoryEntry } from "../../lib/sys/sys.ts";
@@ -179,6 +189,26 @@ export class MemoryFile extends FakeNode {
     this.bytes.set(data, this.#position);
     this.#position += data.length;
     return data.length;
+  }
+}
+
+/** A socket of rtnetlink(7), which lists the only device there is whatever it is asked. */
+export class RouteSocket extends FakeNode {
+  constructor() {
+    super(0, S_IFSOCK | 0o777);
+  }
+
+  override write(data: Uint8Array): number {
+    return data.length;
+  }
+
+  override read(): Uint8Array {
+    const attributes = new Map([[IFLA_IFNAME, textValue("lo")]]);
+    const body = encodeRouteBody({ header: linkHeader(1), attributes });
+    return Uint8Array.from([
+      ...encodeNetlink({ type: RTM_NEWLINK, flags: 0, body }),
+      ...encodeNetlink({ type: NLMSG_DONE, flags: 0, body: new Uint8Array(4) }),
+    ]);
   }
 }
 

@@ -16,6 +16,7 @@ import {
   O_DIRECTORY,
   O_NOFOLLOW,
   O_PATH,
+  O_RDWR,
   TMPFS_MAGIC,
 } from "../../lib/sys/constants.ts";
 import { errnoName } from "../../lib/sys/errno.ts";
@@ -26,7 +27,7 @@ import type { FakeHost } from "./fake_hosts.ts";
 import { FakeKernel } from "./fake_kernel.ts";
 import { compareLedgers, describeKernel, type Ledger } from "./fake_ledger.ts";
 import { NamespaceFile } from "./fake_mounts.ts";
-import { Errno, errnoNumber, type FakeNode, MemoryDirectory, MemoryFile, OpenFile } from "./fake_nodes.ts";
+import { Errno, errnoNumber, type FakeNode, MemoryDirectory, MemoryFile, OpenFile, RouteSocket } from "./fake_nodes.ts";
 import { nameOfCall, runCall, setSubreaper } from "./fake_syscalls.ts";
 import { FakePid, FakeTask } from "./fake_tasks.ts";
 
@@ -205,6 +206,12 @@ export class FakeSys implements Sys {
 
   connectDatagram(path: string): void {
     this.#call("connect", `Cannot connect to "${path}"`, () => fail("ECONNREFUSED"));
+  }
+
+  netlinkSocket(protocol: number): number {
+    return this.#call("socket", `Cannot make a socket of netlink for protocol ${protocol}`, () => (
+      this.#self.descriptors.add(new OpenFile(new RouteSocket(), "socket:[1]", O_RDWR))
+    ));
   }
 
   fchown(fd: number, uid: number, gid: number): void {

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { SysError } from "../../lib/errors.ts";
+import { encodeNetlink, NETLINK_ROUTE, NLM_F_REQUEST } from "../../lib/model/netlink_message.ts";
+import { IFLA_IFNAME, linkHeader, parseRouteMessages, RTM_GETLINK, textValue } from "../../lib/model/route_message.ts";
 import * as k from "../../lib/sys/constants.ts";
 import { type LinuxSys, openLinuxSys } from "../../lib/sys/linux_sys.ts";
 import * as w from "../../lib/sys/wait_status.ts";
@@ -330,6 +332,16 @@ test("tells whether a unix socket answers", (sys, directory) => {
   listener.close();
   fails(() => sys.connectDatagram(`${path}-left`), "ECONNREFUSED", /Cannot connect/);
   fails(() => sys.connectDatagram("x".repeat(108)), "EINVAL", /Cannot connect/);
+});
+
+test("makes sockets by which the kernel tells of our own network", (sys) => {
+  const socket = sys.netlinkSocket(NETLINK_ROUTE);
+  sys.write(socket, encodeNetlink({ type: RTM_GETLINK, flags: NLM_F_REQUEST, body: linkHeader(1) }));
+  const answer = new Uint8Array(new ArrayBuffer(4096));
+  const [message] = parseRouteMessages(answer.subarray(0, sys.read(socket, answer)));
+  assert.deepEqual(message?.attributes.get(IFLA_IFNAME), textValue("lo"));
+  sys.close(socket);
+  fails(() => sys.netlinkSocket(99), "EPROTONOSUPPORT", /^Cannot make a socket of netlink for protocol 99/);
 });
 
 test("takes descriptors of tasks, and passes them on", async (sys, directory) => {

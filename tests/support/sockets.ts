@@ -84,7 +84,6 @@ export const IDLE_NETWORK: HostNetwork = {
     { address: new Uint8Array([...new Uint8Array(15), 1]), prefix: 128 },
   ],
   devices: new Map([[1, "lo"]]),
-  deviceNames: new Set(["lo"]),
   bridges: new Set(),
   bindsFreely: { ipv4: false, ipv6: false },
   largestBacklog: 4096,

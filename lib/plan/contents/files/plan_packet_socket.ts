@@ -31,7 +31,7 @@ export function planPacketSocket(planner: FilePlanner, socket: PacketSocket, hol
   if (type === SOCK_PACKET && device !== 0 && deviceName === undefined) {
     return planner.refuse(
       `${holder}, ${what}`,
-      `the name of network device ${device} is not known: /sys does not show it`,
+      `the name of network device ${device} is not known: others set up its net namespace`,
     );
   }
   const handle = planner.fileHandle(id, { link: "socket:[", isPrefix: true, object: `socket ${id}`, flags });

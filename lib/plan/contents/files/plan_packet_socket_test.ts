@@ -30,7 +30,7 @@ Deno.test("planPacketSocket() refuses devices that are not here", () => {
   assertEquals(plan({ memberships: [membership] }).problems, missing);
   assertEquals(plan({ device: ABSENT }, new Map()).problems, []);
   assertEquals(plan({ device: LO, type: SOCK_PACKET }, new Map()).problems, [
-    { where: WHERE, what: "the name of network device 1 is not known: /sys does not show it" },
+    { where: WHERE, what: "the name of network device 1 is not known: others set up its net namespace" },
   ]);
 });
 

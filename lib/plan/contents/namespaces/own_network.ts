@@ -38,7 +38,7 @@ function describeOwnNetwork(net: NetContents, { kernel }: Pick<Host, "kernel">):
     netlinkPorts: [],
     ownNetworks: net.addresses.map(networkOf),
     devices: new Map(net.devices.map(({ index, name }) => [index, name])),
-    deviceNames: new Set(net.devices.map(({ name }) => name)),
+    bridges: new Set(net.devices.filter(({ kind }) => kind === "bridge").map(({ name }) => name)),
     bindsFreely: { ipv4: false, ipv6: false },
     largestBacklog: isAtLeast(kernel, LARGER_BACKLOG) ? BACKLOG : OLD_BACKLOG,
     pingGroups: [firstGroup, lastGroup],

@@ -29,7 +29,7 @@ Deno.test("withOwnNetwork() has nothing taken, and what the namespace has", () =
       { address: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), prefix: 128 },
     ],
     devices: new Map([[1, "lo"], [2, "eth0"]]),
-    deviceNames: new Set(["lo", "eth0"]),
+    bridges: new Set(),
     bindsFreely: { ipv4: false, ipv6: false },
     largestBacklog: 4096,
     pingGroups: [0, 5],

@@ -146,7 +146,7 @@ function macvlanObstacles(device: NetDevice, questions: DeviceQuestions): string
     ];
   }
   return parentOf(device, questions) === undefined
-    ? [`"${parent}", the parent of ${nameDevice(device)}, is not there, or not shown by sysfs`]
+    ? [`"${parent}", the parent of ${nameDevice(device)}, is not there`]
     : [];
 }
 
@@ -159,20 +159,21 @@ function parentOf({ name }: NetDevice, { parents, network }: DeviceQuestions): n
 /** Nothing is said of what could not be found out. */
 function outerEndObstacles({ inner, name, bridge }: OuterEnd, { network }: DeviceQuestions): string[] {
   if (network === undefined) return [];
-  const { deviceNames, bridges } = network;
-  const isTaken = deviceNames.has(name);
+  const { bridges } = network;
+  const names = new Set(network.devices.values());
+  const isTaken = names.has(name);
   return [
     ...isTaken ? [`the other end of the veth device "${inner}" cannot be "${name}": this host has such a device`] : [],
-    ...bridge === undefined ? [] : bridgeObstacle(bridge, { exists: deviceNames.has(bridge), bridges }),
+    ...bridge === undefined ? [] : bridgeObstacle(bridge, { exists: names.has(bridge), isOne: bridges.has(bridge) }),
   ];
 }
 
 function bridgeObstacle(
   bridge: string,
-  { exists, bridges }: { readonly exists: boolean; readonly bridges: HostNetwork["bridges"] },
+  { exists, isOne }: { readonly exists: boolean; readonly isOne: boolean },
 ): string[] {
   if (!exists) return [`the bridge "${bridge}", which a veth device is to be connected to, is not there`];
-  return bridges?.has(bridge) === false ? [`"${bridge}", which a veth device is to be connected to, is no bridge`] : [];
+  return isOne ? [] : [`"${bridge}", which a veth device is to be connected to, is no bridge`];
 }
 
 /** Makes the devices that the namespace is not born with, and sets all of them up. */
