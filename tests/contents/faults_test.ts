@@ -33,6 +33,7 @@ const TESTS: readonly FaultTest[] = [
   { program: "several", isSibling: true },
   { program: "several", providesPids: true },
   { program: "sessions", providesPids: true, stride: 7 },
+  { program: "several", providesPids: true, isSibling: true },
   { program: "unix_several" },
   { program: "several_events", dump: ["--file-locks"] },
   { program: "several_terminals" },
@@ -78,7 +79,7 @@ for (const test of TESTS) {
     async fn(t) {
       await using _ = bridge === undefined ? undefined : await OwnBridge.create(bridge);
       using pids = providesPids ? provideOwnPids() : undefined;
-      await using child = isSibling ? await restoreAsChild() : undefined;
+      await using child = isSibling ? await restoreAsChild(pids?.through) : undefined;
       await using tree = await LiveTree.ofProgram(program);
       const tasks = tree.listTasks();
       const options = [...restore, ...pids?.restore ?? [], ...isSibling ? ["--restore-sibling"] : []];
@@ -88,14 +89,23 @@ for (const test of TESTS) {
   });
 }
 
-/** Options for our own pid namespace, which is provided by a descriptor that is not closed before others run. */
-function provideOwnPids(): Disposable & Record<"dump" | "restore", readonly string[]> {
+/** How our own pid namespace is provided by a descriptor that is not closed before others run. */
+interface OwnPids extends Disposable {
+  /** Options. */
+  readonly dump: readonly string[];
+  readonly restore: readonly string[];
+  /** A program that starts another one, which has that descriptor as well. */
+  readonly through: readonly string[];
+}
+
+function provideOwnPids(): OwnPids {
   const sys = openLinuxSys();
   const fd = sys.open(OWN_PIDS, O_RDONLY);
   sys.setCloseOnExec(fd, false);
   return {
     dump: ["--external", `${Deno.readLinkSync(OWN_PIDS).replace(":", "")}:ours`],
     restore: ["--inherit-fd", `fd[${fd}]:ours`],
+    through: ["bash", "-c", `exec ${fd}<${OWN_PIDS}; exec "$@"`, "bash"],
     [Symbol.dispose]: () => sys.close(fd),
   };
 }

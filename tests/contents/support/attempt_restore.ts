@@ -47,11 +47,16 @@ export const restoreHere: Restorer = {
   traces: () => Promise.resolve(findTraces()),
 };
 
-/** Restores in a child of this process, whose siblings are children of this one as well; ends when it is disposed. */
-export async function restoreAsChild(): Promise<Restorer & AsyncDisposable> {
-  const args = ["run", "-A", "--no-check", new URL(import.meta.url).pathname];
+/**
+ * Restores in a child of this process, whose siblings are children of this one as well; ends when it is disposed.
+ *
+ * @param through a program that starts another one in its place
+ */
+export async function restoreAsChild(through: readonly string[] = []): Promise<Restorer & AsyncDisposable> {
+  const program = [Deno.execPath(), "run", "-A", "--no-check", new URL(import.meta.url).pathname];
+  const [command = "", ...args] = [...through, ...program];
   const env = { ...Deno.env.toObject(), DENO_NO_UPDATE_CHECK: "1" };
-  const child = spawn(Deno.execPath(), args, { env, stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise<string>((resolve) => child.on("exit", (code, signal) => resolve(`${code} ${signal}`)));
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ask = async (question: Question) => {
