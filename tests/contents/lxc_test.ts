@@ -1,7 +1,10 @@
 /** A container of LXC, for which CRIU learnt to restore cgroups: it is restored through cgrestore. */
 import { equal as assertEqual, ok as assert } from "node:assert/strict";
+import { exists } from "../support/exists.ts";
+import { waitUntil } from "../support/kernel_state.ts";
 import { criuPath, requires } from "../support/skip.ts";
 import { describeContained } from "./support/describe_contained.ts";
+import { listTree } from "./support/describe_tree.ts";
 import { fetchText } from "./support/fetch_text.ts";
 import { findProgram } from "./support/find_program.ts";
 import { runProgram } from "./support/live_tree.ts";
@@ -24,6 +27,7 @@ Deno.test({
     await using container = await LxcContainer.create({ bridge: BRIDGE, address: `${ADDRESS}/24` });
     await container.start();
     await checkServer(container);
+    await checkService(await container.pid());
     const before = describeContained(await container.pid());
     await container.checkpoint();
     const { count } = container;
@@ -47,6 +51,14 @@ async function checkRestored(
   await container.counts(0);
   assert(container.count > count, `it counts ${container.count}, and had ${count}`);
   await checkServer(container);
+  await checkService(await container.pid());
+}
+
+/** One of its processes has a file in a mount of its own, which the first does not see. */
+async function checkService(first: number): Promise<void> {
+  const sees = (pid: number) => exists(`/proc/${pid}/root/tmp/own`);
+  await waitUntil(() => listTree(first).some(sees), "no process has a mount of its own");
+  assert(!sees(first));
 }
 
 async function checkServer(container: LxcContainer): Promise<void> {

@@ -7,9 +7,13 @@ import { runProgram } from "./live_tree.ts";
 
 /** Read by CRIU when it dumps: there is no other way to tell it through LXC. */
 const CONFIGURATION = "/etc/criu/default.conf";
-/** What it does: it counts in a file that is nearly always open, and serves what it has counted last. */
+/**
+ * What it does: it counts in a file that is nearly always open, and serves what it has counted last. A service of it has a
+ * directory of its own for temporary files.
+ */
 const SCRIPT = `
   httpd -p 80 -h /data
+  unshare -m sh -c 'mount -t tmpfs own /tmp; echo own >/tmp/own; exec 3</tmp/own; exec sleep 1000000' &
   i=0; while :; do i=$((i + 1)); { echo $i; sleep 0.1; } >/data/new; mv /data/new /data/count; done
 `;
 

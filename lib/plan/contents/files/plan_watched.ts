@@ -2,6 +2,7 @@ import type { FileHandle, WatchedPath, WatchTarget } from "../../../model/files/
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
+import { showsDirectory } from "../namespaces/plan_mounts.ts";
 
 /** Opens a file by its handle (open_by_handle_at(2)), only to name it. */
 export interface OpenHandleStep extends StepBase {
@@ -56,7 +57,7 @@ function planGhost(planner: FilePlanner, ghost: number, holder: string): Handle 
 
 function planByHandle(planner: FilePlanner, { device, type, bytes }: FileHandle, holder: string): Handle | undefined {
   const { places } = planner.options;
-  const found = places?.directoryOn(device);
+  const found = places?.mountsOf(device).find((mount) => showsDirectory(mount, planner.host));
   const mount = places === undefined ? planner.host.mounts.get(device) : found?.mountPoint;
   if (mount === undefined) {
     return planner.refuse(holder, `it watches a file on device ${describeDevice(device)}, which is not mounted here`);

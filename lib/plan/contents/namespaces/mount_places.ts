@@ -95,11 +95,11 @@ export class MountPlaces extends MountTree {
     return files;
   }
 
-  /** Of the mounts of a device that can be reached, the one that shows most. */
-  directoryOn(device: number): Mount | undefined {
+  /** Of the mounts of a device that can be reached, those that show more before the others. */
+  mountsOf(device: number): Mount[] {
     const isReached = (mount: Mount) => this.mountAt(mount.mountPoint, mount.namespace) === mount;
     return this.mounts.filter((mount) => mount.device === device && isReached(mount))
-      .sort((a, b) => a.root.length - b.root.length)[0];
+      .sort((a, b) => a.root.length - b.root.length);
   }
 
   /** The number of the pseudoterminal that a mount shows, and nothing else; its file is there when its master is open. */

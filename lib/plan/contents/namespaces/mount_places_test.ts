@@ -44,8 +44,9 @@ Deno.test("MountPlaces finds out where this host has a path", async (t) => {
   await t.step("what nobody provides is nowhere", () => {
     assert.deepEqual([outside, found].map((mount) => placesOf(mounts).placeOf(mount)), [undefined, undefined]);
   });
-  await t.step("a directory by its device", () => {
-    assert.deepEqual([1, 102, 77].map((device) => places.directoryOn(device)?.mountPoint), ["/", "/t", undefined]);
+  await t.step("what shows a device", () => {
+    const points = (device: number) => places.mountsOf(device).map(({ mountPoint }) => mountPoint);
+    assert.deepEqual([1, 102, 77].map(points), [["/", "/part"], ["/t"], []]);
   });
 });
 

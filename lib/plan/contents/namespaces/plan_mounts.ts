@@ -52,6 +52,11 @@ function pointKey({ id }: Mount): string {
   return `point of mount ${id}`;
 }
 
+/** Whether a mount is known to show a directory. */
+export function showsDirectory(mount: Mount, { files }: Pick<Host, "files">): boolean {
+  return mount.root === "/" || isDirectory(files.get(sourceKey(mount)));
+}
+
 /** Plans a mount namespace; what cannot be made again is told. */
 export function planMounts(questions: MountQuestions): MountsPlan {
   const { places, host, problems } = questions;
