@@ -113,6 +113,7 @@ export const SYSCALLS_X86_64 = {
   memfd_create: 319,
   membarrier: 324,
   mlock2: 325,
+  pkey_mprotect: 329,
   rseq: 334,
   open_tree: 428,
   move_mount: 429,

@@ -1,4 +1,5 @@
 import type { Handle, MemoryStep, TaskContents } from "../../plan/contents/contents_plan.ts";
+import { PROT_EXEC } from "../../sys/constants.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import { fetch } from "./compile_descriptors.ts";
 import { fillPages } from "./fill_pages.ts";
@@ -147,6 +148,12 @@ function compileStep(context: MemoryContext, step: ResolvedStep): RemoteCall {
     case "protect":
       return remoteCall(context, "mprotect", [step.start, step.size, step.protection], {
         attempt: `Cannot protect ${describe(step)} of task ${pid}`,
+      });
+    case "keep-readable":
+      return remoteCall(context, "pkey_mprotect", [step.start, step.size, PROT_EXEC, 0], {
+        attempt: `Cannot have ${describe(step)} of task ${pid} be read`,
+        // There are no keys.
+        tolerated: ["EINVAL", "ENOSYS"],
       });
     case "advise":
       return remoteCall(context, "madvise", [step.start, step.size, step.advice], {

@@ -168,6 +168,11 @@ export type MemoryStep =
   | InheritStep
   | { readonly kind: "write"; readonly start: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "protect"; readonly start: number; readonly size: number; readonly protection: number }
+  /**
+   * Memory that may only be run, and could be read on the processor of the dump. One with protection keys keeps it from
+   * being read, unless it is told which key the memory has (pkeys(7)).
+   */
+  | { readonly kind: "keep-readable"; readonly start: number; readonly size: number }
   /** madvise(2) */
   | { readonly kind: "advise"; readonly start: number; readonly size: number; readonly advice: number }
   | MlockStep

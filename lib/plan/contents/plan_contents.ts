@@ -389,9 +389,13 @@ function planTaskMemory(
     segmentHandle: (segment) => planSegment(files, segment),
     sharedBy: (content) => sharedBy(files, content),
     fileSize: (file) => fileSize(questions.contents, file),
+    hadKeys: questions.contents.threads.get(pid)?.registers.floating?.components.has(PROTECTION_KEYS) === true,
     held: heldMemory(files, questions.contents.tables.get(state.table) ?? []),
   });
 }
+
+/** The component of XSAVE's area with the rights that keys give (XFEATURE_PKRU, asm/fpu/types.h): never in its first state. */
+const PROTECTION_KEYS = 9;
 
 function fileSize({ files }: Contents, id: number): number | undefined {
   const file = files.get(id);

@@ -23,6 +23,7 @@ import { clearInherited, type Inherited, inheritsVdso, kernelMappings, planInher
 
 const PROT_WRITE = 2;
 const PROT_READ_WRITE = 3;
+const PROT_EXEC = 4;
 const MAP_SHARED = 0x01;
 const MAP_PRIVATE = 0x02;
 const MAP_DROPPABLE = 0x08;
@@ -56,6 +57,8 @@ export interface MemoryContext {
   readonly segmentHandle: (segment: number) => Handle;
   /** The shared memory that a mapping shows; `undefined` where it shows something else. */
   readonly sharedBy: (content: MappingContent) => SharedMemory | undefined;
+  /** Whether the processor of the dump had protection keys. */
+  readonly hadKeys: boolean;
   /** Shared memory that the task holds by descriptors. */
   readonly held: readonly SharedMemory[];
   /** Segments whose content no task planned before has filled; what is filled here is taken out. */
@@ -107,6 +110,7 @@ export function planMemory(space: AddressSpace, context: MemoryContext): MemoryS
     ...vdso.patching,
     ...lock("when-filled"),
     ...own.filter(isOpened).map(protect),
+    ...context.hadKeys ? [] : [...own, ...kept].filter(isRunOnly).map(keepReadable),
     ...own.flatMap(advise),
     ...space.guards.map(({ start, end }): MemoryStep => (
       { kind: "advise", start, size: end - start, advice: MADV_GUARD_INSTALL }
@@ -159,6 +163,15 @@ function needsOpening({ protection }: Mapping): boolean {
 
 function protect({ start, end, protection }: Mapping): MemoryStep {
   return { kind: "protect", start, size: end - start, protection };
+}
+
+/** Of such memory alone, the kernel makes the processor's keys say that it cannot be read. */
+function isRunOnly({ protection }: Mapping): boolean {
+  return protection === PROT_EXEC;
+}
+
+function keepReadable({ start, end }: Mapping): MemoryStep {
+  return { kind: "keep-readable", start, size: end - start };
 }
 
 /** Without huge pages, from before the first page is there. */

@@ -66,7 +66,7 @@ Deno.test("fillShared() fills a segment once", () => {
 });
 
 /** The steps for one task, without those that set its layout. */
-function steps(space: Partial<AddressSpace>): MemoryStep[] {
+function steps(space: Partial<AddressSpace>, { hadKeys = false } = {}): MemoryStep[] {
   return planMemory(aSpace(space), {
     pid: 7,
     host: buildHost({ kernel: [6, 18] }),
@@ -79,6 +79,7 @@ function steps(space: Partial<AddressSpace>): MemoryStep[] {
     segmentHandle: () => 2,
     sharedBy: () => undefined,
     fileSize: () => undefined,
+    hadKeys,
     held: [],
     emptySegments: new Set(),
     problems: [],
@@ -92,6 +93,7 @@ interface Row {
   readonly mapping: Partial<Mapping>;
   readonly hasPages?: boolean;
   readonly isGuarded?: boolean;
+  readonly hadKeys?: boolean;
   /** Kinds of steps, with what matters of them. */
   readonly steps: readonly string[];
 }
@@ -106,6 +108,12 @@ const ROWS: readonly Row[] = [
     hasPages: true,
     steps: ["map 3 22", "fill", "protect 1"],
   },
+  {
+    name: "memory that may only be run, and could be read",
+    mapping: { protection: 4 },
+    steps: ["map 4 22", "keep-readable"],
+  },
+  { name: "memory that may only be run", mapping: { protection: 4 }, hadKeys: true, steps: ["map 4 22"] },
   { name: "memory that may be dropped", mapping: { flags: 0x08 }, steps: ["map 3 28"] },
   { name: "a ring keeps its place", mapping: { content: { kind: "ring" } }, hasPages: true, steps: ["map 0 22"] },
   {
@@ -150,11 +158,11 @@ function describeStep(step: MemoryStep): string {
 }
 
 Deno.test("planMemory() makes mappings as they were", async (t) => {
-  for (const { name, mapping, hasPages = false, isGuarded = false, steps: expected } of ROWS) {
+  for (const { name, mapping, hasPages = false, isGuarded = false, hadKeys, steps: expected } of ROWS) {
     await t.step(name, () => {
       const guards = isGuarded ? [{ start: START + PAGE, end: START + 2 * PAGE }] : [];
       const space = { mappings: [aMapping(START, 2, mapping)], pages: hasPages ? [aRun(START, 1)] : [], guards };
-      assertEquals(steps(space).map(describeStep), expected);
+      assertEquals(steps(space, { hadKeys: hadKeys === true }).map(describeStep), expected);
     });
   }
 });
