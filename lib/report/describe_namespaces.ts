@@ -3,6 +3,7 @@ import type {
   Clocks,
   IdRange,
   IpcNamespace,
+  NamespaceContents,
   NetContents,
   NetDevice,
   NetNamespace,
@@ -27,12 +28,14 @@ interface DescribedNamespaces {
 
 /** What namespaces have, a line for each. */
 export function describeNamespaces(
-  { net, mounts, ...others }: DescribedNamespaces & { readonly net?: NetNamespace; readonly mounts?: readonly Mount[] },
+  { net, mounts, mountNamespaces, ...others }:
+    & DescribedNamespaces
+    & Pick<NamespaceContents, "net" | "mounts" | "mountNamespaces">,
 ): string[] {
   return [
     ...describeSame(others),
     ...net === undefined ? [] : [`net: ${describeNet(net)}`],
-    ...mounts === undefined ? [] : describeMounts(mounts, describeMount),
+    ...mounts === undefined ? [] : describeMounts(mounts, { homes: mountNamespaces, describe: describeMount }),
   ];
 }
 
@@ -105,19 +108,31 @@ export function describeMadeNamespaces(
     }),
     ...net === undefined ? [] : [`net: ${describeMadeNet(net)}`],
     ...clockOffsets === undefined ? [] : [`time: ${describeOffsets(clockOffsets)}`],
-    ...mounts === undefined ? [] : describeMounts(mounts.steps, (step) => describeStep(step, mounts)),
+    ...mounts === undefined ? [] : describeMounts(mounts.steps, {
+      homes: mounts.nested?.homes,
+      describe: (step) => describeStep(step, mounts),
+    }),
   ];
 }
 
-/** The first namespace is that of the root task. */
+/** The first namespace is that of the root task, and of those that are in no other one. */
 function describeMounts<T extends Pick<Mount, "namespace">>(
   mounts: readonly T[],
-  describe: (mount: T) => string,
+  { homes = new Map(), describe }: {
+    readonly homes: ReadonlyMap<number, number> | undefined;
+    readonly describe: (mount: T) => string;
+  },
 ): string[] {
   return [...Map.groupBy(mounts, ({ namespace }) => namespace)].flatMap(([namespace, own]) => [
-    `mnt${namespace === 0 ? "" : ` ${namespace + 1}`}: ${count(own.length, "mount")}`,
+    `mnt${namespace === 0 ? "" : ` ${namespace + 1}`}: ${count(own.length, "mount")}${describeHomes(homes, namespace)}`,
     ...own.map((mount) => `  ${describe(mount)}`),
   ]);
+}
+
+/** `", of tasks 34, 35"` */
+function describeHomes(homes: ReadonlyMap<number, number>, namespace: number): string {
+  const pids = [...homes].filter(([, home]) => home === namespace).map(([pid]) => pid).sort((a, b) => a - b);
+  return pids.length === 0 ? "" : `, of ${pids.length === 1 ? "task" : "tasks"} ${pids.join(", ")}`;
 }
 
 function describeMount({ mountPoint, type, root, external, tree }: Mount): string {

@@ -64,7 +64,15 @@ Deno.test("describeNamespaces() tells what is mounted in which namespace", () =>
     aMount({ id: 11, mountPoint: "/t", namespace: 1 }),
   ];
   const root = '  "/": file system';
-  assert.deepEqual(describeNamespaces({ mounts }), ["mnt: 1 mount", root, "mnt 2: 2 mounts", root, '  "/t": tmpfs']);
+  const t = '  "/t": tmpfs';
+  assert.deepEqual(describeNamespaces({ mounts }), ["mnt: 1 mount", root, "mnt 2: 2 mounts", root, t]);
+  const rows: readonly (readonly [ReadonlyMap<number, number>, string])[] = [
+    [new Map([[34, 1]]), "mnt 2: 2 mounts, of task 34"],
+    [new Map([[35, 1], [36, 2], [34, 1]]), "mnt 2: 2 mounts, of tasks 34, 35"],
+  ];
+  for (const [mountNamespaces, want] of rows) {
+    assert.equal(describeNamespaces({ mounts, mountNamespaces })[2], want);
+  }
 });
 
 Deno.test("describeMadeNamespaces() tells of what mounts are made", () => {
