@@ -1,4 +1,4 @@
-import { cgroupPathProblem, ROOT_PATH } from "./cgroup_path.ts";
+import { cgroupPathProblem, isAtOrBelow, ROOT_PATH } from "./cgroup_path.ts";
 import type { Checkpoint, ControllerTree } from "./checkpoint.ts";
 import type { Contents } from "./contents.ts";
 import type { HierarchyName } from "./hierarchy.ts";
@@ -24,7 +24,7 @@ export function addWatchedCgroups(checkpoint: Checkpoint): Checkpoint {
   const trees = [...names].sort().map((hierarchy) => (
     addDirectories(
       controllers.find((tree) => tree.hierarchy === hierarchy) ?? { hierarchy, directories: [] },
-      watched.get(hierarchy) ?? new Set(),
+      { paths: watched.get(hierarchy) ?? new Set(), root: roots.get(hierarchy) ?? ROOT_PATH },
     )
   ));
   return watched.size === 0 ? checkpoint : { ...checkpoint, controllers: trees };
@@ -68,12 +68,19 @@ function cgroupOf(path: string, { mountPoint, root }: Mount, namespaceRoot: stri
   return pathBelow(ROOT_PATH, namespaceRoot) + pathBelow(ROOT_PATH, root) + directory || ROOT_PATH;
 }
 
-function addDirectories(tree: ControllerTree, paths: ReadonlySet<string>): ControllerTree {
+/** They belong to whom the others in the namespace belong to: who is root in it has to be able to use them. */
+function addDirectories(
+  tree: ControllerTree,
+  { paths, root }: { readonly paths: ReadonlySet<string>; readonly root: string },
+): ControllerTree {
   const known = new Set(tree.directories.map(({ path }) => path));
   const added = [...paths].filter((path) => !known.has(path));
-  const directories = [
-    ...tree.directories,
-    ...added.map((path) => ({ path, properties: [], isWatched: true as const })),
-  ];
+  const model = tree.directories.find(({ path, permissions }) => permissions !== undefined && isAtOrBelow(path, root));
+  const common = {
+    ...model?.permissions === undefined ? {} : { permissions: model.permissions },
+    properties: model?.properties.filter(({ value }) => value === "") ?? [],
+    isWatched: true as const,
+  };
+  const directories = [...tree.directories, ...added.map((path) => ({ path, ...common }))];
   return { ...tree, directories: directories.sort((a, b) => a.path < b.path ? -1 : a.path > b.path ? 1 : 0) };
 }

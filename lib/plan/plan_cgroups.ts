@@ -34,7 +34,7 @@ export interface WantedCgroup {
   readonly path: string;
   /** Why it must exist: `"set 3"`, `"dumped"`, `"watched"`, `"above /job/p"`. */
   readonly reason: string;
-  /** Whether it belongs to the tasks: it is a place of theirs, or was dumped at or below one. */
+  /** Whether it belongs to the tasks: it is a place of theirs, was dumped at or below one, or is watched. */
   readonly isOwned: boolean;
   readonly isPlace: boolean;
   readonly exists: boolean;
@@ -99,7 +99,7 @@ function findWanted(hierarchy: Hierarchy, questions: CgroupQuestions, mode: Mana
   return [...reasons].sort(([a], [b]) => comparePaths(a, b)).map(([path, reason]) => {
     const dumped = tree.get(path);
     const exists = hierarchy.cgroups.has(path) || isAtOrBelow(hierarchy.ownPath, path);
-    const isOwned = places.some((place) => isAtOrBelow(path, place));
+    const isOwned = dumped?.isWatched === true || places.some((place) => isAtOrBelow(path, place));
     const writes = writesOf(mode, exists);
     const cgroup = { path, reason, exists, isOwned, isPlace: places.includes(path), ...writes };
     return dumped === undefined ? cgroup : { ...cgroup, dumped };
