@@ -21,6 +21,18 @@ testEdited({
 });
 testEdited({
   program: "initial_registers",
+  what: "rights that keys of memory give are left away where there are no keys",
+  edit: editCore(({ threadInfo }) => {
+    const xsave = threadInfo!.fpregs!.xsave!;
+    xsave.xstateBv |= 1n << 9n;
+    // What Linux gives tasks (init_pkru_value, arch/x86/mm/pkeys.c): nothing but the first key.
+    xsave.pkru = [0x55555554, 0];
+  }),
+  // There, it has them no more.
+  mayDiffer: / floating$/,
+});
+testEdited({
+  program: "initial_registers",
   what: "a task of 32 bits is refused",
   edit: editCore(({ threadInfo }) => threadInfo!.gpregs!.mode = 2),
   refused: /task \d+: it runs a program of 32 bits/,

@@ -33,6 +33,7 @@ import { planFile } from "./plan_file.ts";
 import { checkHugePages } from "./memory/huge_pages.ts";
 import { checkOpenFiles, planOwnLimits } from "./memory/plan_own_limits.ts";
 import { planRings } from "./memory/plan_rings.ts";
+import { hadKeys, notesOnKeys } from "./memory/protection_keys.ts";
 import { KernelVdso, planVdso, type VdsoPlan } from "./memory/plan_vdso.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { type ExpectedLock, planLocks } from "./plan_locks.ts";
@@ -105,6 +106,7 @@ export function planContents(outside: ContentsQuestions): PlannedContents {
       ...notes,
       ...files.notes,
       ...notesOnInheritedFiles(files),
+      ...notesOnKeys(contents, host),
       ...notesOnMounts(contents.namespaces.mounts ?? [], options.mounts),
       ...notesOnOptions(draft.net, options),
     ],
@@ -389,13 +391,10 @@ function planTaskMemory(
     segmentHandle: (segment) => planSegment(files, segment),
     sharedBy: (content) => sharedBy(files, content),
     fileSize: (file) => fileSize(questions.contents, file),
-    hadKeys: questions.contents.threads.get(pid)?.registers.floating?.components.has(PROTECTION_KEYS) === true,
+    hadKeys: hadKeys(questions.contents, pid),
     held: heldMemory(files, questions.contents.tables.get(state.table) ?? []),
   });
 }
-
-/** The component of XSAVE's area with the rights that keys give (XFEATURE_PKRU, asm/fpu/types.h): never in its first state. */
-const PROTECTION_KEYS = 9;
 
 function fileSize({ files }: Contents, id: number): number | undefined {
   const file = files.get(id);

@@ -19,11 +19,11 @@ import { checkOwnLimits } from "./memory/plan_own_limits.ts";
 import { planAttachments, type SystemSegments } from "./memory/plan_attachments.ts";
 import { type MlockStep, type MlockTime, mlockTime, planMlock } from "./memory/plan_mlock.ts";
 import type { VdsoPlan } from "./memory/plan_vdso.ts";
+import { isRunOnly } from "./memory/protection_keys.ts";
 import { clearInherited, type Inherited, inheritsVdso, kernelMappings, planInherited } from "./plan_inherited.ts";
 
 const PROT_WRITE = 2;
 const PROT_READ_WRITE = 3;
-const PROT_EXEC = 4;
 const MAP_SHARED = 0x01;
 const MAP_PRIVATE = 0x02;
 const MAP_DROPPABLE = 0x08;
@@ -163,11 +163,6 @@ function needsOpening({ protection }: Mapping): boolean {
 
 function protect({ start, end, protection }: Mapping): MemoryStep {
   return { kind: "protect", start, size: end - start, protection };
-}
-
-/** Of such memory alone, the kernel makes the processor's keys say that it cannot be read. */
-function isRunOnly({ protection }: Mapping): boolean {
-  return protection === PROT_EXEC;
 }
 
 function keepReadable({ start, end }: Mapping): MemoryStep {

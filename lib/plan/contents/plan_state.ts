@@ -4,6 +4,7 @@ import type { Contents, SecurityModule } from "../../model/contents.ts";
 import type { TaskState, ThreadState } from "../../model/task_state.ts";
 import type { PlanOptions } from "../plan.ts";
 import type { TaskContents, ThreadContents } from "./contents_plan.ts";
+import { PROTECTION_KEYS } from "./memory/protection_keys.ts";
 import { planCredentials } from "./state/plan_credentials.ts";
 import { planDumpable } from "./state/plan_dumpable.ts";
 import { planProfile } from "./state/plan_profile.ts";
@@ -98,7 +99,7 @@ export function planThread(state: ThreadState, questions: ThreadQuestions): Thre
     problems.push({ where, what: `it used state ${lost.join(", ")} of the processor, which the images do not have` });
   }
   for (const number of registers.floating?.components.keys() ?? []) {
-    if (components.has(number)) continue;
+    if (components.has(number) || number === PROTECTION_KEYS) continue;
     problems.push({ where, what: `it used state ${number} of the processor (XSAVE), which this one does not have` });
   }
   return {
