@@ -6,8 +6,8 @@ import { openLinuxSys } from "../../lib/sys/linux_sys.ts";
 import { waitUntil } from "../support/kernel_state.ts";
 import { requires } from "../support/skip.ts";
 
-/** A pid namespace, and one in it; what is in both of them has the program `cat` as its last child. */
-const NAMESPACES = "unshare --pid --fork --kill-child sh -c 'cat; true'; true";
+/** A pid namespace in another one, in which the program `cat` is: all of it ends when its standard input does. */
+const NAMESPACES = "unshare -p -f sh -c 'cat; true'; true";
 
 test("describePids() finds who is in a pid namespace, and in those below", (outer) => {
   const inner = childrenOf(childrenOf(outer)[0]!)[0]!;
@@ -52,7 +52,7 @@ function test(name: string, check: (outer: number) => void): void {
     name,
     ...requires(name, "root", "pid-namespaces"),
     async fn() {
-      const args = ["--pid", "--fork", "--kill-child", "sh", "-c", NAMESPACES];
+      const args = ["-p", "-f", "sh", "-c", NAMESPACES];
       const keeper = new Deno.Command("unshare", { args, stdin: "piped", stdout: "null" }).spawn();
       try {
         const lineOf = (pid: number | undefined): number[] =>
