@@ -83,7 +83,7 @@ export interface SetMember {
 /** The cgroups of one hierarchy, as they were dumped. */
 export interface ControllerTree {
   readonly hierarchy: HierarchyName;
-  /** Every dumped directory, sorted so that parents come before children. */
+  /** Every directory that was dumped, or has to be there as well, sorted so that parents come before children. */
   readonly directories: readonly DumpedCgroup[];
   /** Whether all of them belong to the tasks; else those do that are at or below a place of theirs. */
   readonly isOwned?: boolean;

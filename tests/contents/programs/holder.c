@@ -8,6 +8,7 @@
  * DIRECTORY/result: "ok", or a line for each check that failed.
  */
 #include "holder.h"
+#include <sched.h>
 #include <linux/sched.h>
 #include <semaphore.h>
 
@@ -63,6 +64,15 @@ void check_that(bool holds, const char *what, const char *file, int line)
 	int room = sizeof(report->text) - report->length;
 	int written = snprintf(report->text + report->length, room, "%s:%d: %s (errno %d)\n", file, line, what, errno);
 	report->length += written < room ? written : room - 1;
+}
+
+void enter_namespace_of(pid_t pid, const char *kind)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kind);
+	int fd = MUST(open(path, O_RDONLY));
+	MUST(setns(fd, 0));
+	close(fd);
 }
 
 void sleep_ms(long milliseconds)

@@ -84,4 +84,7 @@ pthread_t thread_as(int number, void *(*run)(void *), void *argument);
 void end_child(void) __attribute__((noreturn));
 void join_child(pid_t pid);
 
+/* Enters the namespace of a process that /proc/PID/ns calls so. */
+void enter_namespace_of(pid_t pid, const char *kind);
+
 void sleep_ms(long milliseconds);

@@ -15,19 +15,10 @@ static void await_file(const char *name)
 /* For tasks that do not see the program's directory. */
 static volatile bool *may_end;
 
-static void enter_mounts_of(pid_t pid)
-{
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
-	int fd = MUST(open(path, O_RDONLY));
-	MUST(setns(fd, CLONE_NEWNS));
-	close(fd);
-}
-
 /* Is back in the namespace of the root task, with a file from where its parent is. */
 static void return_to(pid_t root, int foreign)
 {
-	enter_mounts_of(root);
+	enter_namespace_of(root, "mnt");
 	put_text(path_of("returned"), "");
 	while (!*may_end)
 		sleep_ms(5);

@@ -2,7 +2,7 @@
  * User namespaces. What these programs open has to be there for the users inside, so they run again from a directory
  * that these may enter.
  */
-#include "holder.h"
+#include "own_mounts.h"
 #include <grp.h>
 #include <linux/sched.h>
 #include <net/if.h>
@@ -22,13 +22,6 @@
 #define ROOT_OUTSIDE 100000
 #define USER 5001
 #define GROUP 5002
-
-static const char *own_executable(void)
-{
-	static char path[4096];
-	path[MUST(readlink("/proc/self/exe", path, sizeof(path) - 1))] = '\0';
-	return path;
-}
 
 static void copy_executable(const char *to)
 {
@@ -138,15 +131,6 @@ static bool is_ghost(int file)
 	       (state.st_mode & 0777) == 0640 && pread(file, text, 8, 0) == 4 && strcmp(text, "gone") == 0;
 }
 
-static void enter_namespace_of(pid_t pid)
-{
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
-	int fd = MUST(open(path, O_RDONLY));
-	MUST(setns(fd, CLONE_NEWUSER));
-	close(fd);
-}
-
 /* Nothing but a user namespace, with a task of another user in it. */
 PROGRAM(user_alone)
 {
@@ -161,7 +145,7 @@ PROGRAM(user_alone)
 	if (child == 0) {
 		close(entered[1]);
 		MUST(read(entered[0], &byte, 1));
-		enter_namespace_of(self);
+		enter_namespace_of(self, "user");
 		/* Only root's capabilities go with its id. */
 		become_root();
 		become(USER, GROUP, 2, groups);
@@ -267,11 +251,6 @@ PROGRAM(user_several)
 	CHECK(can_connect(&port));
 	CHECK(strcmp(shared, "shared") == 0 && shmctl(segment, IPC_STAT, &state) == 0 && state.shm_perm.uid == USER);
 	set_loopback_up();
-}
-
-static void make_directory(const char *path)
-{
-	MUST(mkdir(path, 0755));
 }
 
 /* A root of its own, with what nobody in a user namespace has to be given by others; and /dev/null. */

@@ -1,4 +1,5 @@
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
+import { aMount, ROOT_MOUNT } from "../../../../tests/support/mounts.ts";
 import {
   ghostFile,
   pathFile,
@@ -8,6 +9,7 @@ import {
   REGULAR,
 } from "../../../../tests/support/plan_files.ts";
 import type { GhostFile, PathFile } from "../../../model/files/path_file.ts";
+import { MountPlaces } from "../namespaces/mount_places.ts";
 import { type GhostStep, planGhosts } from "./plan_ghost.ts";
 import { planPath, planPathUse } from "./plan_path.ts";
 
@@ -135,4 +137,15 @@ Deno.test("planGhosts() opens a file for descriptors and mappings alike", () => 
   assertEqual(planPath(planner, file, "holder"), 1);
   assertEquals(planGhosts(planner).map(describe), ["/file <- 0 1"]);
   assertEquals(planner.early, []);
+});
+
+Deno.test("planGhosts() tells of which mount namespace names are, and refuses those of several", () => {
+  const mounts = [ROOT_MOUNT, aMount({ id: 10, mountPoint: "/", namespace: 1, device: 1, type: "" })];
+  const places = new MountPlaces(mounts, { external: [], takesDetected: false });
+  const files = [ghost("/gone", { id: 1, mount: 10 }), ghost("/gone", { id: 2, mount: 1 })];
+  const planner = plannerOf(files, { options: { places } });
+  for (const file of files) planPath(planner, file, `task 77, descriptor ${file.id}`);
+  assertEquals(planGhosts(planner).map(({ mountNamespace }) => mountNamespace), [1]);
+  const what = "it has no name, and is open in several mnt namespaces";
+  assertEquals(problemsOf(planner), [`task 77, descriptor 2, "/gone": ${what}`]);
 });

@@ -2,7 +2,7 @@ import type { HostFile } from "../../../host/host.ts";
 import { isAtOrBelow } from "../../../model/cgroup_path.ts";
 import type { PathFile } from "../../../model/files/path_file.ts";
 import { MountTree, pathBelow } from "../../../model/mount_tree.ts";
-import { DETECTED, type Mount, nameMount } from "../../../model/mounts.ts";
+import { DETECTED, type Mount, nameMount, nameMountNamespace } from "../../../model/mounts.ts";
 import type { MountOptions } from "../../plan.ts";
 
 /** Where this host has what a mount shows: at a path; or nowhere, because it is made. */
@@ -150,7 +150,7 @@ function isFirstRoot({ parent, namespace }: Mount): boolean {
 
 /** How planning knows what tasks find at a path; in the root task's namespace that is the path itself. */
 export function seenName(path: string, namespace: number): string {
-  return namespace === 0 ? path : `mnt namespace ${namespace + 1}: ${path}`;
+  return namespace === 0 ? path : `${nameMountNamespace(namespace)}: ${path}`;
 }
 
 /** How problems name a mount. */

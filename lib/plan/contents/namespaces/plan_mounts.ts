@@ -57,7 +57,7 @@ export function showsDirectory(mount: Mount, { files }: Pick<Host, "files">): bo
   return mount.root === "/" || isDirectory(files.get(sourceKey(mount)));
 }
 
-/** Plans a mount namespace; what cannot be made again is told. */
+/** Plans the mount namespaces; what cannot be made again is told. */
 export function planMounts(questions: MountQuestions): MountsPlan {
   const { places, host, problems } = questions;
   if (!isAtLeast(host.kernel, SETTABLE)) {

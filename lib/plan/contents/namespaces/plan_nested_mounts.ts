@@ -1,5 +1,6 @@
 import type { Problem } from "../../../errors.ts";
 import type { Contents } from "../../../model/contents.ts";
+import { nameMountNamespace } from "../../../model/mounts.ts";
 import type { TaskProgram } from "../../plan.ts";
 import type { Handle } from "../contents_plan.ts";
 import type { NestedMounts, NestedNamespace } from "./mounts_plan.ts";
@@ -60,6 +61,6 @@ function findWitness(
     const root = files.get(directories.root);
     if ((homes.get(pid) ?? 0) === number && root?.kind === "path" && root.path === "/") return pid;
   }
-  problems.push({ where: `mnt namespace ${number + 1}`, what: "each task in it has a root directory of its own" });
+  problems.push({ where: nameMountNamespace(number), what: "each task in it has a root directory of its own" });
   return 0;
 }
