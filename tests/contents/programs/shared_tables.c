@@ -17,6 +17,7 @@ PROGRAM(shared_descriptors)
 			CHECK(fcntl(20, F_GETFD) == -1 && errno == EBADF);
 			end_child();
 		}
+		CHECK(write(up[1], "r", 1) == 1);
 		while (!may_go())
 			sleep_ms(5);
 		CHECK(dup2(down[1], 20) == 20);
@@ -24,8 +25,9 @@ PROGRAM(shared_descriptors)
 		join_child(other);
 		end_child();
 	}
-	ready_and_wait();
 	char byte;
+	CHECK(read(up[0], &byte, 1) == 1 && byte == 'r');
+	ready_and_wait();
 	CHECK(read(up[0], &byte, 1) == 1 && byte == 'u');
 	CHECK(fcntl(20, F_GETFD) == 0 && fcntl(zero, F_GETFD) == FD_CLOEXEC);
 	CHECK(write(20, "d", 1) == 1);
