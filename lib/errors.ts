@@ -103,3 +103,13 @@ export function throwProblems(
 ): void {
   if (problems.length > 0) throw new kind(summary, problems);
 }
+
+/** The result of `action`, or `undefined` when it fails with one of `codes`. */
+export function orUndefined<T>(codes: readonly string[], action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof SysError && codes.includes(error.code)) return undefined;
+    throw error;
+  }
+}

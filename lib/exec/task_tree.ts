@@ -1,4 +1,4 @@
-import { SysError } from "../errors.ts";
+import { orUndefined, SysError } from "../errors.ts";
 import type { ContentsPlan } from "../plan/contents/contents_plan.ts";
 import {
   COORDINATOR,
@@ -457,7 +457,9 @@ export class TaskTree {
   #noteInnerPid(pid: number): void {
     if (this.#withInnerPid.has(pid)) return;
     this.#withInnerPid.add(pid);
-    this.#byInnerPid.set(innerPid(this.#sys, pid), pid);
+    // Somebody else's child, which whoever became cgrestore had before, may have been waited for here: it is no more.
+    const inner = orUndefined(["ENOENT", "ESRCH"], () => innerPid(this.#sys, pid));
+    if (inner !== undefined) this.#byInnerPid.set(inner, pid);
   }
 
   #end(ending: Ending): void {

@@ -1,6 +1,6 @@
+import { orUndefined } from "../errors.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { orUndefined } from "./describe_cgroups.ts";
 import type { HostAppArmor } from "./host.ts";
 
 /** In securityfs (Documentation/admin-guide/LSM/apparmor.rst). */

@@ -1,4 +1,4 @@
-import { SysError } from "../errors.ts";
+import { orUndefined } from "../errors.ts";
 import { ancestorsOf, relativePath } from "../model/cgroup_path.ts";
 import { O_DIRECTORY, O_PATH } from "../sys/constants.ts";
 import { readTextBeneath } from "../sys/files.ts";
@@ -64,15 +64,5 @@ function describeCgroup(sys: Sys, root: number, files: readonly string[], path: 
     return { mode: mode & 0o7777, uid, gid, values };
   } finally {
     sys.close(fd);
-  }
-}
-
-/** The result of `action`, or `undefined` when it fails with one of `codes`. */
-export function orUndefined<T>(codes: readonly string[], action: () => T): T | undefined {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof SysError && codes.includes(error.code)) return undefined;
-    throw error;
   }
 }

@@ -1,8 +1,8 @@
+import { orUndefined } from "../errors.ts";
 import type { Clocks } from "../model/namespaces.ts";
 import { CLOCK_BOOTTIME, CLOCK_MONOTONIC } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { orUndefined } from "./describe_cgroups.ts";
 
 const SECOND = 1_000_000_000n;
 

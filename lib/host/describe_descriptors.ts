@@ -1,3 +1,4 @@
+import { orUndefined } from "../errors.ts";
 import {
   CLONE_NEWIPC,
   CLONE_NEWNET,
@@ -11,7 +12,6 @@ import {
 } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { orUndefined } from "./describe_cgroups.ts";
 import { describeBuildId } from "./describe_files.ts";
 import type { HostDescriptor } from "./host.ts";
 

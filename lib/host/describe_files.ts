@@ -1,8 +1,7 @@
-import { SysError } from "../errors.ts";
+import { orUndefined, SysError } from "../errors.ts";
 import { O_PATH, S_IFLNK, S_IFMT, S_IFSOCK } from "../sys/constants.ts";
 import { readBeginning } from "../sys/files.ts";
 import type { FileStatus, Sys } from "../sys/sys.ts";
-import { orUndefined } from "./describe_cgroups.ts";
 import type { FileQuestion, HostFile } from "./host.ts";
 import { parseBuildId } from "./parse_build_id.ts";
 

@@ -1,3 +1,4 @@
+import { orUndefined } from "../errors.ts";
 import { capabilityNames } from "../model/capability_names.ts";
 import { type HierarchyName, UNIFIED } from "../model/hierarchy.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../sys/constants.ts";
@@ -5,7 +6,7 @@ import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { describeAppArmor } from "./describe_app_armor.ts";
 import { describeComponents } from "./describe_components.ts";
-import { describeCgroups, orUndefined } from "./describe_cgroups.ts";
+import { describeCgroups } from "./describe_cgroups.ts";
 import { describeDescriptors } from "./describe_descriptors.ts";
 import { describeFiles } from "./describe_files.ts";
 import { describeClocks } from "./describe_clocks.ts";

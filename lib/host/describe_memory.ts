@@ -1,6 +1,6 @@
+import { orUndefined } from "../errors.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { orUndefined } from "./describe_cgroups.ts";
 import { describeVdso, readDumpedPages } from "./describe_vdso.ts";
 import type { HostMemory, MemoryQuestions } from "./host.ts";
 

@@ -1,6 +1,6 @@
+import { orUndefined } from "../errors.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { orUndefined } from "./describe_cgroups.ts";
 import { describeDevices } from "./describe_devices.ts";
 import type { HostNetwork, HostSocket } from "./host.ts";
 import { parseFibTrie, parseInet6Addresses, parseInetSockets, parseNetlinkPorts } from "./parse_proc_net.ts";

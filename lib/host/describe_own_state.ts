@@ -1,6 +1,6 @@
+import { orUndefined } from "../errors.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { orUndefined } from "./describe_cgroups.ts";
 import { parseStatus, type ProcStatus } from "./parse_status.ts";
 import type { OwnState } from "./host.ts";
 

@@ -1,7 +1,7 @@
+import { orUndefined } from "../errors.ts";
 import { NS_GET_PARENT, O_DIRECTORY, O_RDONLY } from "../sys/constants.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { orUndefined } from "./describe_cgroups.ts";
 import { parseStatus, type ProcStatus } from "./parse_status.ts";
 
 /** Which pids are in use in a pid namespace. */

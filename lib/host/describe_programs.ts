@@ -1,6 +1,6 @@
+import { orUndefined } from "../errors.ts";
 import { S_IFMT, S_IFREG } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
-import { orUndefined } from "./describe_cgroups.ts";
 
 const S_IXALL = 0o111;
 

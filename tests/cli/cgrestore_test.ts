@@ -136,6 +136,18 @@ Deno.test({ name: "the executable", ...requires("the executable", "root", "pid-n
     match(Deno.readTextFileSync(join(work, "restore.log")), /Verified every task/);
     equal(Deno.readDirSync(work).some(({ name }) => name === "root.pid"), false);
   });
+  await t.step("0: whatever ends meanwhile of what its caller has started", () => {
+    const children = Array.from({ length: 60 }, (_, index) => ({ pid: 2 + index, parent: 1 + index % 3 }));
+    const directory = makeImages("alone", { tasks: [{ pid: 1 }, ...children] });
+    const rehearse = [executable, "restore", "--rehearse", "--placeholders", "-v1", "-D", directory];
+    const started = performance.now();
+    equal(runProgram("env", ...rehearse).status, 0);
+    const seconds = (performance.now() - started) / 1000;
+    // The shell becomes cgrestore, whose children they are then; they end one after the other while it is at work.
+    const ends = Array.from({ length: 400 }, (_, index) => `sleep ${(1.5 * seconds * index / 400).toFixed(4)} &`);
+    const { status, err } = runProgram("sh", "-c", `${ends.join("\n")}\nexec "$@"`, "sh", ...rehearse);
+    deepEqual([status, err], [0, ""]);
+  });
   await t.step("the log exists after a failure too", () => {
     const { status } = cgrestore("-D", join(work, "nowhere"), "-W", work, "-o", "failed.log");
     equal(status === 0, false);
