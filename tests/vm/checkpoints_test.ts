@@ -146,7 +146,7 @@ async function checkTree(
   const before = describeTraces(TOP, pids);
   assertEquals({ pids: before.pids, cgroups: before.cgroups }, { pids: [], cgroups: [] }, "the host is clean");
   try {
-    const run = await runCgrestore([...RESTORE, "--images", images, "--restore-detached"], { built: true });
+    const run = await runCgrestore([...RESTORE, "--images", images, "--restore-detached"]);
     assertEqual(run.err, "");
     assertEqual(run.code, 0);
     const tasks = describeTasks(pids, () => true);
@@ -159,7 +159,7 @@ async function checkTree(
   }
   assertEquals(describeTraces(TOP, pids), before);
 
-  const rehearsal = await runCgrestore([...RESTORE, "--images", images, "--rehearse"], { built: true });
+  const rehearsal = await runCgrestore([...RESTORE, "--images", images, "--rehearse"]);
   assertEqual(rehearsal.err, "");
   assertEqual(rehearsal.code, 0);
   assertEquals(describeTraces(TOP, pids), before);

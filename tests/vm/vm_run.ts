@@ -19,6 +19,8 @@ export interface VmOptions {
   readonly timeout?: number;
   /** Set for the command. */
   readonly env?: Record<string, string>;
+  /** Put before every line of the output where it is streamed, to tell it from that of others. */
+  readonly prefix?: string;
 }
 
 export interface VmResult {
@@ -41,7 +43,8 @@ export async function runInVm(mode: VmMode, command: readonly string[], options:
   try {
     await packJob(files, { mode, work, command, env: options.env ?? {} });
     for (const [attempt, accelerator] of accelerators().entries()) {
-      const result = await boot(files, { work, accelerator, timeout: options.timeout ?? DEFAULT_TIMEOUT });
+      const { timeout = DEFAULT_TIMEOUT, prefix = "" } = options;
+      const result = await boot(files, { work, accelerator, timeout, prefix });
       const booted = result.status !== undefined || result.console.includes("vm: root disk mounted");
       if (booted || attempt === accelerators().length - 1) return result;
     }
@@ -67,10 +70,10 @@ async function packJob(files: VmFiles, { mode, work, command, env }: Job): Promi
   await Deno.writeTextFile(`${work}/job/.vm_command`, `${exports.join("")}${line}\necho $? >/run/status\n`);
   const archive = ["-cf", `${work}/job.tar`, "--exclude=./.git", "--exclude=./.cache", "--exclude=./cgrestore"];
   await run("tar", [...archive, "-C", project, ".", "-C", `${work}/job`, ".vm_command"]);
-  // Programs that have been compiled here; an archive of nothing where none have.
+  // What has been made here, programs of tests and cgrestore itself; an archive of nothing where nothing has.
   await run("sh", [
     "-c",
-    `cd "$0" && find .cache -path '.cache/holder-*' -print0 2>/dev/null | tar -rf "$1" --null -T -`,
+    `cd "$0" && find .cache/holder-* .cache/tested -type f -print0 2>/dev/null | tar -rf "$1" --null -T -`,
     project,
     `${work}/job.tar`,
   ]);
@@ -102,9 +105,10 @@ interface Boot {
   readonly accelerator: string;
   /** Seconds. */
   readonly timeout: number;
+  readonly prefix: string;
 }
 
-async function boot(files: VmFiles, { work, accelerator, timeout }: Boot): Promise<VmResult> {
+async function boot(files: VmFiles, { work, accelerator, timeout, prefix }: Boot): Promise<VmResult> {
   const disk = (id: string, file: string) => [
     ...["-drive", `file=${file},format=raw,if=none,id=${id},snapshot=on,cache=unsafe`],
     ...["-device", `virtio-blk-pci,drive=${id}`],
@@ -113,8 +117,10 @@ async function boot(files: VmFiles, { work, accelerator, timeout }: Boot): Promi
     ...["-chardev", `${backend},id=${name}`],
     ...["-device", `virtserialport,chardev=${name},name=${name}`],
   ];
-  const qemu = new Deno.Command("qemu-system-x86_64", {
+  // Tests that run on the host meanwhile have limits of time; those in the VM have long ones.
+  const qemu = new Deno.Command("nice", {
     args: [
+      ...["-n", "5", "qemu-system-x86_64"],
       ...["-M", "q35", "-cpu", "max", "-smp", "2", "-m", String(MEMORY_MB), "-accel", accelerator],
       ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
       ...["-kernel", files.kernel, "-initrd", `${work}/initramfs`],
@@ -128,7 +134,7 @@ async function boot(files: VmFiles, { work, accelerator, timeout }: Boot): Promi
     stderr: "piped",
     signal: AbortSignal.timeout(timeout * 1000),
   }).spawn();
-  const [output, complaints] = await Promise.all([collect(qemu.stdout), new Response(qemu.stderr).text()]);
+  const [output, complaints] = await Promise.all([collect(qemu.stdout, prefix), new Response(qemu.stderr).text()]);
   await qemu.status;
   const status = Number.parseInt(await Deno.readTextFile(`${work}/status`).catch(() => ""));
   const console = complaints + await Deno.readTextFile(`${work}/console`).catch(() => "");
@@ -144,14 +150,17 @@ function accelerators(): string[] {
   return given ? [given, given] : ["kvm", ...Array<string>(3).fill("tcg,thread=multi")];
 }
 
-/** Copies a stream to our own output while it comes, and returns it as text. */
-async function collect(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
+/** Copies a stream to our own output line by line while it comes, and returns it as text. */
+async function collect(stream: ReadableStream<Uint8Array>, prefix: string): Promise<string> {
   let text = "";
-  for await (const chunk of stream) {
-    Deno.stdout.writeSync(chunk);
-    text += decoder.decode(chunk, { stream: true });
+  let shown = 0;
+  for await (const part of stream.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    const end = text.lastIndexOf("\n") + 1;
+    if (end > shown) console.log(text.slice(shown, end - 1).replaceAll(/^/gm, prefix));
+    shown = Math.max(shown, end);
   }
+  if (shown < text.length) console.log(prefix + text.slice(shown));
   return text;
 }
 
