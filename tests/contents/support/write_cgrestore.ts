@@ -1,3 +1,4 @@
+import { exists } from "../../support/exists.ts";
 import { cgrestoreCommand } from "../../support/run_cgrestore.ts";
 
 /**
@@ -7,6 +8,7 @@ import { cgrestoreCommand } from "../../support/run_cgrestore.ts";
  */
 export async function writeCgrestore(path: string): Promise<void> {
   const [first, ...others] = cgrestoreCommand();
+  if (exists(path)) await Deno.remove(path);
   if (others.length === 0) return await Deno.symlink(first, path);
   const command = [first, ...others].map(quote).join(" ");
   const cache = Deno.env.get("DENO_DIR");
