@@ -33,10 +33,13 @@ export interface VmResult {
 }
 
 const MEMORY_MB = 1536;
+/** Milliseconds until a VM has to have its root disk: it may hang, with some kinds of KVM always. */
+const BOOT_PATIENCE = 120_000;
+const BOOTED = "vm: root disk mounted";
 const DEFAULT_TIMEOUT = 300;
 const project = new URL("../../", import.meta.url).pathname;
 
-/** Boots a VM for one command. A VM that dies before its root disk is mounted is tried again, without KVM. */
+/** Boots a VM for one command. One that dies or hangs before its root disk is mounted is tried again, without KVM. */
 export async function runInVm(mode: VmMode, command: readonly string[], options: VmOptions = {}): Promise<VmResult> {
   const files = await setUpVm();
   const work = await Deno.makeTempDir({ prefix: "cgrestore-vm-" });
@@ -45,7 +48,7 @@ export async function runInVm(mode: VmMode, command: readonly string[], options:
     for (const [attempt, accelerator] of accelerators().entries()) {
       const { timeout = DEFAULT_TIMEOUT, prefix = "" } = options;
       const result = await boot(files, { work, accelerator, timeout, prefix });
-      const booted = result.status !== undefined || result.console.includes("vm: root disk mounted");
+      const booted = result.status !== undefined || result.console.includes(BOOTED);
       if (booted || attempt === accelerators().length - 1) return result;
     }
     throw new Error("Cannot start a VM: no accelerator to try");
@@ -117,6 +120,7 @@ async function boot(files: VmFiles, { work, accelerator, timeout, prefix }: Boot
     ...["-chardev", `${backend},id=${name}`],
     ...["-device", `virtserialport,chardev=${name},name=${name}`],
   ];
+  const stuck = new AbortController();
   // Tests that run on the host meanwhile have limits of time; those in the VM have long ones.
   const qemu = new Deno.Command("nice", {
     args: [
@@ -132,13 +136,17 @@ async function boot(files: VmFiles, { work, accelerator, timeout, prefix }: Boot
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    signal: AbortSignal.timeout(timeout * 1000),
+    signal: AbortSignal.any([AbortSignal.timeout(timeout * 1000), stuck.signal]),
   }).spawn();
+  const read = (name: string) => Deno.readTextFile(`${work}/${name}`).catch(() => "");
+  const watch = setTimeout(async () => {
+    if (!(await read("console")).includes(BOOTED)) stuck.abort();
+  }, BOOT_PATIENCE);
   const [output, complaints] = await Promise.all([collect(qemu.stdout, prefix), new Response(qemu.stderr).text()]);
   await qemu.status;
-  const status = Number.parseInt(await Deno.readTextFile(`${work}/status`).catch(() => ""));
-  const console = complaints + await Deno.readTextFile(`${work}/console`).catch(() => "");
-  return { status: Number.isNaN(status) ? undefined : status, output, console };
+  clearTimeout(watch);
+  const status = Number.parseInt(await read("status"));
+  return { status: Number.isNaN(status) ? undefined : status, output, console: complaints + await read("console") };
 }
 
 /**
