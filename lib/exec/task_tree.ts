@@ -137,7 +137,7 @@ export class TaskTree {
     this.#actor(COORDINATOR).tracee = coordinator.tracee;
     if (coordinator.sibling === undefined) this.#makeRoot();
     else this.#join(coordinator.sibling);
-    if (this.#contents?.entersLate === true) this.#contents.makeNamespaces();
+    if (this.#contents?.namespaces.entersLate === true) this.#contents.namespaces.make();
     this.#setUpNamespaces();
     for (const actor of this.#actors.values()) {
       if (actor.id === COORDINATOR) continue;
@@ -195,7 +195,7 @@ export class TaskTree {
 
   /** What the namespaces are like that the tasks were put into, when all is done; absent for placeholders. */
   observeNamespaces(): ObservedNamespaces | undefined {
-    return this.#contents?.observeNamespaces();
+    return this.#contents?.namespaces.observe();
   }
 
   /** Descriptors of ours for the masters of terminals that the caller gets; closed by whoever gets them. */
@@ -205,7 +205,7 @@ export class TaskTree {
 
   /** Where cgrestore finds what is at `path` for the tasks. */
   pathFromHere(path: string): string {
-    return this.#contents?.pathFromHere(path) ?? path;
+    return this.#contents?.namespaces.pathFromHere(path) ?? path;
   }
 
   /** Removes the names that were made in the file system for what the tasks hold; before `kill`. */
@@ -220,7 +220,7 @@ export class TaskTree {
 
   /** Comes after `kill`: waits until nothing is left of devices that were made outside of the tasks' net namespace. */
   awaitOuterEnds(): void {
-    this.#contents?.awaitOuterEnds();
+    this.#contents?.namespaces.network.awaitOuterEnds();
   }
 
   /** Ends all that has been made, and waits until it is gone. */
@@ -338,8 +338,8 @@ export class TaskTree {
   #addActor(context: CompileContext, id: number, steps: readonly TaskStep[], closing: readonly RemoteCall[]): void {
     const calls: RemoteCall[] = [];
     const births: (number | undefined)[] = [];
-    const entersLate = this.#contents?.entersLate === true;
-    const entry = id === COORDINATOR ? [] : this.#contents?.compileMountsEntry(id) ?? [];
+    const entersLate = this.#contents?.namespaces.entersLate === true;
+    const entry = id === COORDINATOR ? [] : this.#contents?.namespaces.compileMountsEntry(id) ?? [];
     if (!entersLate) calls.push(...entry);
     for (const step of steps) {
       if (step.kind === "restore-memory") calls.push(...this.#contents?.compileMemory(id) ?? []);
@@ -347,7 +347,7 @@ export class TaskTree {
       else calls.push(compileStep(context, id, step));
       births[calls.length - 1] = bornBy(step);
     }
-    if (id !== COORDINATOR && entersLate) calls.push(...this.#contents?.compileEntry() ?? [], ...entry);
+    if (id !== COORDINATOR && entersLate) calls.push(...this.#contents?.namespaces.compileEntry() ?? [], ...entry);
     calls.push(...closing);
     const slot = id === COORDINATOR ? 0 : this.#reserveSlot(id, calls);
     this.#actors.set(id, { id, calls, births, slot, ended: false });
@@ -357,7 +357,7 @@ export class TaskTree {
     const { rootIsSibling, newPidNamespace, joinedPidNamespace } = this.#plan;
     if (!rootIsSibling) return undefined;
     const { id: pid, slot } = this.#actor(this.#rootId);
-    const newUserNamespace = this.#contents?.isBornInUserNamespace === true;
+    const newUserNamespace = this.#contents?.namespaces.isBornInUserNamespace === true;
     const joined = joinedPidNamespace === undefined ? {} : { pidNamespace: joinedPidNamespace.fd };
     return { pid, slot, newPidNamespace, ...joined, newUserNamespace, onSpawn: (made) => this.#siblingPid = made };
   }
@@ -389,7 +389,7 @@ export class TaskTree {
     const hasOwn = this.#plan.namespaces.length > 0;
     const run = (action: NamespaceAction) => hasOwn && this.#options.onNamespaces(action, root.pid);
     run("setup-namespaces");
-    this.#contents?.fillNamespaces(root, this.#plan);
+    this.#contents?.namespaces.fill(root, this.#plan);
     run("post-setup-namespaces");
     this.#contents?.makeEarlyFiles();
   }

@@ -1,18 +1,13 @@
-import { NETLINK_NETFILTER } from "../../model/netlink_message.ts";
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
-import type { UserPlan } from "../../plan/contents/namespaces/namespaces_plan.ts";
-import type { FillNet } from "../../plan/contents/namespaces/net_plan.ts";
 import type { NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import type { Tracee } from "../../tracee/tracee.ts";
-import type { ObservedNamespaces } from "../../verify/contents/verify_namespaces.ts";
 import { breakLease } from "./break_lease.ts";
 import { compileDescriptorActions, type DescriptorCalls } from "./compile_descriptor_actions.ts";
-import { compileDescriptors, compileDirectories, fetch } from "./compile_descriptors.ts";
+import { compileDescriptors, compileDirectories } from "./compile_descriptors.ts";
 import { EndedProcesses } from "./ended_processes.ts";
 import { compileFileSteps } from "./files/compile_file_steps.ts";
-import { close, takeFrom } from "./files/file_calls.ts";
 import { suspendConnection } from "./files/make_connection.ts";
 import { compileMemory } from "./compile_memory.ts";
 import { compileRing, compileRingSetup } from "./compile_rings.ts";
@@ -22,33 +17,7 @@ import { Departure } from "./departure.ts";
 import { type ContentsContext, descriptorOf, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
-import { fillNamespaces, removeSegments } from "./namespaces/fill_namespaces.ts";
-import {
-  enterHost,
-  enterMounts,
-  type KeptNamespaces,
-  makePtyMounts,
-  NO_MOUNTS,
-  type OpenedMounts,
-  sealMounts,
-} from "./namespaces/make_mounts.ts";
-import { fillNet } from "./namespaces/net_contents.ts";
-import {
-  becomeFirstRoot,
-  becomeRoot,
-  joinNamespaces,
-  makeNamespaces,
-  makeUserNamespace,
-  type NamespacesContext,
-  withoutUser,
-} from "./namespaces/make_namespaces.ts";
-import { openImages, setState } from "./namespaces/open_outside.ts";
-import { writeMaps } from "./namespaces/write_maps.ts";
-import type { Observation } from "./namespaces/observation.ts";
-import { loadFilters } from "./namespaces/load_filters.ts";
-import { observeNamespaces } from "./namespaces/observe_namespaces.ts";
-import { awaitGone, connectOuterEnd, findBridge, takenNames } from "./namespaces/outer_ends.ts";
-import { askForRoutes, type RouteContext } from "./namespaces/route_requests.ts";
+import { NamespacesRun } from "./namespaces/namespaces_run.ts";
 import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
 import { TableRunner, type TableRunnerOptions } from "./table_runner.ts";
@@ -77,6 +46,7 @@ export interface ContentsOptions extends TableRunnerOptions {
 
 /** Gives the tasks of a tree what they held, as a plan says; the tasks exist and are parked in their agents. */
 export class ContentsRun {
+  readonly namespaces: NamespacesRun;
   readonly #plan: ContentsPlan;
   readonly #options: ContentsOptions;
   readonly #context: ContentsContext;
@@ -88,17 +58,13 @@ export class ContentsRun {
   readonly #entered = new Set<number>();
   /** Whether connections may go on. */
   #hasResumed = false;
-  /** Names of the devices that are made, or may be, outside of the tasks' net namespace. */
-  #outerEnds: readonly string[] = [];
   /** What the coordinator makes before it gets into a user namespace. */
   readonly #outsideFiles: ReadonlySet<FileStep>;
-  /** What the coordinator had opened before it got into a user namespace. */
-  #hostMounts: OpenedMounts = NO_MOUNTS;
 
   constructor(plan: ContentsPlan, options: ContentsOptions) {
     this.#plan = plan;
     this.#options = options;
-    this.#tables = new TableRunner({ ...options, rootOf: (namespace) => this.#rootOf(namespace) });
+    this.#tables = new TableRunner({ ...options, rootOf: (namespace) => this.namespaces.rootOf(namespace) });
     this.#outsideFiles = outsideSteps(plan);
     this.#toCompile = plan.tasks.values().filter(hasMemoryInItsTable);
     const spare = SPARE_DESCRIPTORS + descriptorsForMasters(plan.terminals.masters);
@@ -117,6 +83,7 @@ export class ContentsRun {
       mountNamespaces: plan.namespaces.mounts?.nested?.namespaces.map(({ handle }) => base + 1 + handle) ?? [],
       isInUserNamespace: plan.namespaces.user !== undefined,
     };
+    this.namespaces = new NamespacesRun(plan, { ...options, tables: this.#tables, contents: this.#context });
   }
 
   /** Descriptors below this are free for others until the tasks get their own. */
@@ -128,50 +95,12 @@ export class ContentsRun {
   join(tracee: Tracee, descriptor: number): void {
     const purpose = { attempt: "Cannot open the coordinator" };
     this.#raiseLimit(tracee);
-    const lowest = new LowestDescriptors([...this.#options.taken, descriptor]);
-    const context = { ...this.#context, lowest };
-    if (this.isBornInUserNamespace) this.#joinAsFirst(tracee, context, descriptor);
-    else if (this.entersLate) tracee.run([...this.#enterHost(context), ...this.#setOuterState(context, "self")]);
-    else tracee.run(joinNamespaces(context, this.#plan.namespaces, descriptor));
+    this.namespaces.join(tracee, descriptor);
     if (descriptor === this.#context.base) return;
     tracee.run([
       remoteCall(this.#context, "dup3", [descriptor, this.#context.base, 0], purpose),
       remoteCall(this.#context, "close", [descriptor], purpose),
     ]);
-  }
-
-  /** The user namespace is that of the task, which gets the copies of mounts from the coordinator, `descriptor`. */
-  #joinAsFirst(tracee: Tracee, context: NamespacesContext, descriptor: number): void {
-    const { namespaces } = this.#plan;
-    const kinds = withoutUser(namespaces.kinds);
-    tracee.run([
-      ...becomeFirstRoot(this.#context),
-      ...joinNamespaces(context, { ...namespaces, kinds }, descriptor),
-    ]);
-    const descriptors = new Map<number, number>();
-    const purpose = { attempt: "Cannot take copies of mounts" };
-    tracee.run([...this.#hostMounts.descriptors].map(([mount, fd]) => {
-      const expected = context.lowest.take();
-      descriptors.set(mount, expected);
-      return remoteCall(this.#context, "pidfd_getfd", [descriptor, fd, 0], { ...purpose, expected });
-    }));
-    this.#closeHostMounts();
-    this.#hostMounts = { calls: [], descriptors };
-  }
-
-  #closeHostMounts(): void {
-    const purpose = { attempt: "Cannot close copies of mounts" };
-    const calls = [...this.#hostMounts.descriptors.values()].map((fd) =>
-      remoteCall(this.#context, "close", [fd], purpose)
-    );
-    if (calls.length > 0) this.#options.coordinator().run(calls);
-  }
-
-  /** Limits and the like, which nobody in a user namespace may set, of the caller or the process `who`. */
-  #setOuterState(context: NamespacesContext, who: number | "self"): RemoteCall[] {
-    const { ownLimits, namespaces: { user } } = this.#plan;
-    if (user === undefined) return [];
-    return [...compileOwnLimits(this.#context, ownLimits, who === "self" ? 0 : who), ...setState(context, user, who)];
   }
 
   /** What a task does to restore its memory before it makes others; it still has the coordinator's descriptors then. */
@@ -197,16 +126,6 @@ export class ContentsRun {
     return handle === undefined ? [] : takeTerminal(this.#context, pid, { handle, taken: this.#options.taken });
   }
 
-  /** Whether the namespaces are made when the root task is there, which enters them when it has made others. */
-  get entersLate(): boolean {
-    return this.#plan.namespaces.user?.entersLate === true;
-  }
-
-  /** Whether the root task is born in the user namespace: one that is no child of the coordinator begins it. */
-  get isBornInUserNamespace(): boolean {
-    return this.#plan.namespaces.user?.entersLate === false;
-  }
-
   /**
    * Readies the coordinator, and makes the namespaces that the root task is born in: but for the user namespace, which
    * is that of the root task when that is there already, a `sibling`.
@@ -215,11 +134,14 @@ export class ContentsRun {
     this.#setOwnLimits();
     this.#raiseLimit(this.#options.coordinator());
     const { user } = this.#plan.namespaces;
-    if (user !== undefined) this.#prepareOutside(user, sibling);
+    if (user !== undefined) {
+      this.namespaces.prepareOutside(user, sibling);
+      this.#makeFiles([...this.#outsideFiles], this.#options.taken);
+    }
     const { base, numbers } = this.#context;
     const coordinator = this.#options.coordinator();
-    if (!this.entersLate) this.makeNamespaces(sibling);
-    const fd = this.#withHostMounts().take();
+    if (!this.namespaces.entersLate) this.namespaces.make(sibling);
+    const fd = this.namespaces.lowestDescriptors().take();
     const purpose = { attempt: "Cannot open the coordinator" };
     coordinator.run([
       remoteCall({ numbers }, "pidfd_open", [coordinator.pid, 0], { ...purpose, expected: fd }),
@@ -228,149 +150,15 @@ export class ContentsRun {
     ]);
   }
 
-  /** What nobody in a user namespace could do: for the coordinator, the tasks that it makes, and a `sibling` of it. */
-  #prepareOutside(user: UserPlan, sibling: Tracee | undefined): void {
-    const context = { ...this.#context, lowest: new LowestDescriptors(this.#options.taken) };
-    this.#tables.runInPieces(this.#options.coordinator(), [
-      ...this.#enterHost(context),
-      ...openImages(context),
-      ...setState(context, user, "self"),
-      ...sibling === undefined || this.entersLate ? [] : this.#setOuterState(context, sibling.pid),
-    ]);
-    this.#makeFiles([...this.#outsideFiles], this.#options.taken);
-  }
-
-  /** Files of the host are found from there when the tasks have mounts. */
-  #enterHost(context: NamespacesContext): RemoteCall[] {
-    return this.#plan.namespaces.mounts === undefined ? [] : enterHost(context);
-  }
-
-  /** Puts the coordinator into the namespaces of the tasks. */
-  makeNamespaces(sibling?: Tracee): void {
-    const context = { ...this.#context, lowest: new LowestDescriptors(this.#options.taken) };
-    const { namespaces } = this.#plan;
-    if (namespaces.user === undefined) this.#options.coordinator().run(makeNamespaces(context, namespaces));
-    else this.#makeUserNamespace(context, namespaces.user, this.entersLate ? undefined : sibling);
-    this.#fillNet(context);
-  }
-
-  #makeUserNamespace(context: NamespacesContext, user: UserPlan, first: Tracee | undefined): void {
-    const { context: { sys }, coordinator } = this.#options;
-    const { namespaces } = this.#plan;
-    const { before, after, mounts } = makeUserNamespace(context, namespaces, first?.pid);
-    coordinator().run(before);
-    writeMaps(sys, user, (first ?? coordinator()).pid);
-    coordinator().run(after);
-    this.#hostMounts = mounts;
-  }
-
-  /** The lowest descriptors of who has the copies of mounts that were opened before. */
-  #withHostMounts(): LowestDescriptors {
-    return new LowestDescriptors([...this.#options.taken, ...this.#hostMounts.descriptors.values()]);
-  }
-
-  /** What a task does to get into the namespaces, in which it could not have made others. */
-  compileEntry(): RemoteCall[] {
-    const lowest = new LowestDescriptors(this.#options.taken);
-    const join = joinNamespaces({ ...this.#context, lowest }, this.#plan.namespaces, this.#context.base);
-    return [...join, ...becomeRoot(this.#context)];
-  }
-
-  /** Before there is any socket in it. */
-  #fillNet(context: NamespacesContext): void {
-    const { net } = this.#plan.namespaces;
-    const { sys } = this.#options.context;
-    if (net?.kind !== "fill") return;
-    const names = net.outerEnds.map(({ name }) => name);
-    const taken = names.length === 0 ? [] : takenNames(sys, names);
-    this.#outerEnds = names.filter((name) => !taken.includes(name));
-    for (const step of fillNet(this.#routeContext(context), net)) this.#observe(step);
-  }
-
-  /**
-   * When connections have been told that their other sides have ended: that takes packets, which come from the wrong
-   * device, and which the rules may keep away. No others are under way before they are loaded.
-   */
-  #filterPackets(): void {
-    const { net } = this.#plan.namespaces;
-    if (net?.kind !== "fill") return;
-    loadFilters(this.#options.context.sys, net.filters, this.#options.coordinator().pid);
-    if (net.tracked.length === 0) return;
-    const context = this.#routeContext({ ...this.#context, lowest: new LowestDescriptors([]) });
-    this.#observe(askForRoutes(context, net.tracked, NETLINK_NETFILTER));
-  }
-
-  /** With the lowest descriptors of the coordinator. */
-  #routeContext(context: NamespacesContext): RouteContext {
-    const { sys } = this.#options.context;
-    return { ...context, errnoName: (errno) => sys.errnoName(errno), hostNetwork: `/proc/${sys.getpid()}/ns/net` };
-  }
-
-  /** In the coordinator. */
-  #observe<T>({ calls, read }: Observation<T>): T {
-    this.#tables.runInPieces(this.#options.coordinator(), calls);
-    return read();
-  }
-
-  /**
-   * Gives the other namespaces what they had, through the root task, which has not done anything yet; or through the
-   * coordinator, when only that is in them.
-   */
-  fillNamespaces(root: Tracee, { rootIsSibling }: { readonly rootIsSibling: boolean }): void {
-    const { coordinator } = this.#options;
-    const lowest = this.#withHostMounts();
-    lowest.occupy(this.#context.base);
-    const context = { ...this.#context, lowest };
-    const { calls, kept } = fillNamespaces(context, this.#plan.namespaces, this.#hostMounts);
-    const maker = this.entersLate ? coordinator() : root;
-    this.#tables.runInPieces(maker, calls);
-    if (!this.entersLate && !rootIsSibling) this.#closeHostMounts();
-    this.#takeMountNamespaces(maker, kept);
-  }
-
-  /** Gets the mount namespaces for the coordinator, from who has made them. */
-  #takeMountNamespaces(maker: Tracee, kept: KeptNamespaces): void {
-    const { mounts } = this.#plan.namespaces;
-    const { coordinator } = this.#options;
-    const files = mounts?.nested?.namespaces.flatMap(({ handle, root }, number) => {
-      const open = kept[number];
-      return open === undefined ? [] : [[open.namespace, handle], [open.root, root]] as const;
-    }) ?? [];
-    if (files.length === 0) return;
-    const own = maker === coordinator() ? files.map(([fd]) => fd) : [];
-    const context = { ...this.#context, lowest: new LowestDescriptors([...this.#options.taken, ...own]) };
-    coordinator().run(takeFrom(context, maker.pid, files));
-    maker.run(files.map(([fd]) => close(context, fd)));
-  }
-
-  /** What a task does to get into a mount namespace that is not the one that it is born in, or gets into before. */
-  compileMountsEntry(pid: number): RemoteCall[] {
-    const { nested } = this.#plan.namespaces.mounts ?? {};
-    const namespace = nested?.namespaces[nested.entries.get(pid) ?? -1];
-    if (namespace === undefined) return [];
-    const lowest = new LowestDescriptors(this.#options.taken);
-    const fd = lowest.take();
-    const context = { ...this.#context, lowest };
-    return [fetch(context, namespace.handle, fd), ...enterMounts(context, fd), close(context, fd)];
-  }
-
   /** Makes the files that are mapped, and terminals, where the tasks will see them. */
   makeEarlyFiles(): void {
     const { taken } = this.#options;
     const coordinator = this.#options.coordinator();
     for (const { mountNamespace } of this.#plan.obsoleteNames) this.#tables.openRoot(mountNamespace);
     openMasters(this.#context, this.#plan.terminals.masters, { coordinator, taken });
-    this.#changeMounts(makePtyMounts);
+    this.namespaces.makePtyMounts();
     this.#makeFiles(this.#withoutOutsideFiles(this.#plan.earlyFiles), taken);
-    this.#changeMounts(sealMounts);
-  }
-
-  #changeMounts(compile: typeof makePtyMounts): void {
-    const { coordinator, taken } = this.#options;
-    const { mounts } = this.#plan.namespaces;
-    if (mounts === undefined) return;
-    const calls = compile({ ...this.#context, lowest: new LowestDescriptors(taken) }, mounts);
-    if (calls.length > 0) coordinator().run(calls);
+    this.namespaces.sealMounts();
   }
 
   /** Descriptors of ours for the masters that the caller gets; closed by whoever gets them. */
@@ -384,32 +172,6 @@ export class ContentsRun {
     } finally {
       sys.close(task);
     }
-  }
-
-  /** Where cgrestore finds what is at `path` for the tasks: the coordinator has their mounts. */
-  pathFromHere(path: string): string {
-    const { coordinator } = this.#options;
-    return this.#plan.namespaces.mounts === undefined ? path : `/proc/${coordinator().pid}/root${path}`;
-  }
-
-  /** Where cgrestore finds the root directory of a mount namespace of the tasks. */
-  #rootOf(mountNamespace: number): string {
-    const { coordinator } = this.#options;
-    const namespace = this.#plan.namespaces.mounts?.nested?.namespaces[mountNamespace];
-    const link = namespace === undefined ? "root" : `fd/${descriptorOf(this.#context, namespace.root)}`;
-    return `/proc/${coordinator().pid}/${link}`;
-  }
-
-  /** Looks at the namespaces that were made, when all has been restored. */
-  observeNamespaces(): ObservedNamespaces {
-    const { kinds } = this.#plan.namespaces;
-    const { context: { sys }, coordinator } = this.#options;
-    const context = { ...this.#context, lowest: new LowestDescriptors([]) };
-    const observed = this.#observe(observeNamespaces(context, this.#plan.namespaces));
-    const directory = `/proc/${coordinator().pid}`;
-    const links = new Map(kinds.map((kind) => [kind, sys.readLink(`${directory}/ns/${kind}`)]));
-    const mountLinks = this.#context.mountNamespaces.map((fd) => sys.readLink(`${directory}/fd/${fd}`));
-    return { links, mountLinks, ...observed };
   }
 
   /** Opens files of tasks that have ended, while helpers stand in for these: nobody can enter their directories later. */
@@ -447,8 +209,8 @@ export class ContentsRun {
     );
     this.#breakLeases();
     this.#makeFiles(this.#plan.lastFiles, []);
-    this.#filterPackets();
-    this.#tables.runInPieces(this.#options.coordinator(), removeSegments(this.#context, this.#plan.namespaces));
+    this.namespaces.network.filterPackets();
+    this.namespaces.removeSegments();
     this.#suspendSeccomp();
     this.#tables.runAll(tasks.filter((task) => !this.#isOneTable(task)).flatMap((task) => this.#compileThreads(task)));
     const { context, traceeOf } = this.#options;
@@ -460,25 +222,11 @@ export class ContentsRun {
 
   /** Lets connections go on. Others see that, so it comes when everything else has been done. */
   resumeConnections(): void {
-    const { networkUnlock, finalFiles, namespaces: { net } } = this.#plan;
-    if (net?.kind === "fill") this.#connectNet(net);
+    const { networkUnlock, finalFiles } = this.#plan;
+    this.namespaces.network.connect();
     if (networkUnlock !== undefined) this.#unlockNetwork(networkUnlock);
     this.#hasResumed = true;
     this.#makeFiles(finalFiles, []);
-  }
-
-  #connectNet({ connections, outerEnds }: FillNet): void {
-    const context = this.#routeContext({ ...this.#context, lowest: new LowestDescriptors([]) });
-    if (connections.length > 0) this.#observe(askForRoutes(context, connections));
-    for (const end of outerEnds) {
-      if (end.bridge === undefined) continue;
-      this.#observe(connectOuterEnd(context, end, this.#observe(findBridge(context, end.bridge))));
-    }
-  }
-
-  /** Waits until nothing is left of devices that were made outside of the tasks' net namespace; these are gone then. */
-  awaitOuterEnds(): void {
-    if (this.#outerEnds.length > 0) awaitGone(this.#options.context.sys, this.#outerEnds);
   }
 
   /** Holds them again if they may go on: so that their other sides are not told when they are closed. */

@@ -1,0 +1,72 @@
+import { NETLINK_NETFILTER } from "../../../model/netlink_message.ts";
+import type { FillNet, NetPlan } from "../../../plan/contents/namespaces/net_plan.ts";
+import { LowestDescriptors } from "../remote.ts";
+import { loadFilters } from "./load_filters.ts";
+import type { NamespacesContext } from "./make_namespaces.ts";
+import type { NamespacesRunOptions } from "./namespaces_run.ts";
+import { fillNet } from "./net_contents.ts";
+import type { Observation } from "./observation.ts";
+import { awaitGone, connectOuterEnd, findBridge, takenNames } from "./outer_ends.ts";
+import { askForRoutes, type RouteContext } from "./route_requests.ts";
+
+/** Gives the net namespace of a tree what it had, through the coordinator, which is in it. */
+export class NetworkRun {
+  readonly #net: FillNet | undefined;
+  readonly #options: NamespacesRunOptions;
+  /** Names of the devices that are made, or may be, outside of the namespace. */
+  #outerEnds: readonly string[] = [];
+
+  constructor(net: NetPlan | undefined, options: NamespacesRunOptions) {
+    this.#net = net?.kind === "fill" ? net : undefined;
+    this.#options = options;
+  }
+
+  /** Before there is any socket in it, with the lowest descriptors of the coordinator. */
+  fill(lowest: LowestDescriptors): void {
+    if (this.#net === undefined) return;
+    const { sys } = this.#options.context;
+    const names = this.#net.outerEnds.map(({ name }) => name);
+    const taken = names.length === 0 ? [] : takenNames(sys, names);
+    this.#outerEnds = names.filter((name) => !taken.includes(name));
+    for (const step of fillNet(this.#routeContext(lowest), this.#net)) this.#observe(step);
+  }
+
+  /**
+   * When connections have been told that their other sides have ended: that takes packets, which come from the wrong
+   * device, and which the rules may keep away. No others are under way before they are loaded.
+   */
+  filterPackets(): void {
+    if (this.#net === undefined) return;
+    const { filters, tracked } = this.#net;
+    loadFilters(this.#options.context.sys, filters, this.#options.coordinator().pid);
+    if (tracked.length > 0) this.#observe(askForRoutes(this.#routeContext(), tracked, NETLINK_NETFILTER));
+  }
+
+  /** Connects it to what is outside; others see that. */
+  connect(): void {
+    if (this.#net === undefined) return;
+    const { connections, outerEnds } = this.#net;
+    const context = this.#routeContext();
+    if (connections.length > 0) this.#observe(askForRoutes(context, connections));
+    for (const end of outerEnds) {
+      if (end.bridge === undefined) continue;
+      this.#observe(connectOuterEnd(context, end, this.#observe(findBridge(context, end.bridge))));
+    }
+  }
+
+  /** Waits until nothing is left of devices that were made outside of the namespace; these are gone with it. */
+  awaitOuterEnds(): void {
+    if (this.#outerEnds.length > 0) awaitGone(this.#options.context.sys, this.#outerEnds);
+  }
+
+  #routeContext(lowest = new LowestDescriptors([])): RouteContext {
+    const { context: { sys }, contents } = this.#options;
+    const context: NamespacesContext = { ...contents, lowest };
+    return { ...context, errnoName: (errno) => sys.errnoName(errno), hostNetwork: `/proc/${sys.getpid()}/ns/net` };
+  }
+
+  #observe<T>({ calls, read }: Observation<T>): T {
+    this.#options.tables.runInPieces(this.#options.coordinator(), calls);
+    return read();
+  }
+}
