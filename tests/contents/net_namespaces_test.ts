@@ -36,14 +36,21 @@ for (const [what, lock] of [["", UNLOCKED], [", and the lock of the dump", NFTAB
     criuLoses: "it loads no rules of nftables",
   });
 }
-testNet({
-  program: "net_filtered_end",
-  what: "a connection that has ended, and rules that let nothing through",
-  dump: [...UNLOCKED, "--tcp-established"],
-  restore: ["--tcp-established"],
-  needs: [...NEEDS, "nftables"],
-  criuLoses: "it loads no rules of nftables",
-});
+for (
+  const [program, what] of [
+    ["net_filtered_end", "a connection that has ended, and rules that let nothing through"],
+    ["net_unanswered_end", "the same, and nobody has answered"],
+  ] as const
+) {
+  testNet({
+    program,
+    what,
+    dump: [...UNLOCKED, "--tcp-established"],
+    restore: ["--tcp-established"],
+    needs: [...NEEDS, "nftables"],
+    criuLoses: "it loads no rules of nftables",
+  });
+}
 testNet({ program: "net_addresses", what: "addresses and routes of both families" });
 testNet({
   program: "net_bare",

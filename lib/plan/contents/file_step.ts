@@ -1,4 +1,9 @@
-import type { CloseConnectionStep, ConnectionStep, ResumeConnectionStep } from "./files/plan_connection.ts";
+import type {
+  CloseConnectionStep,
+  ConnectionStep,
+  HearConnectionStep,
+  ResumeConnectionStep,
+} from "./files/plan_connection.ts";
 import type { EpollStep } from "./files/plan_epoll.ts";
 import type { EventfdStep } from "./files/plan_eventfd.ts";
 import type { AddMarkStep, FanotifyStep } from "./files/plan_fanotify.ts";
@@ -52,6 +57,7 @@ export type FileStep =
   | InetSocketsStep
   | ConnectionStep
   | CloseConnectionStep
+  | HearConnectionStep
   | ResumeConnectionStep
   | NetlinkSocketStep
   | PacketSocketStep

@@ -3,6 +3,7 @@
 #include "holder.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 /* An address of either family, which the kernel chooses the port of. */
 union address {
@@ -43,6 +44,14 @@ static inline int port_of(int fd)
 {
 	union address address = local_of(fd);
 	return ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
+}
+
+static inline int state_of(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+	MUST(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
+	return info.tcpi_state;
 }
 
 static inline int option(int fd, int level, int name)

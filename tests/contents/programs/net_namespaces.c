@@ -248,26 +248,55 @@ PROGRAM(net_filters)
 		close_at_once(*fd);
 }
 
-/* A connection that has ended on both sides, whose packets are not let through since. */
-PROGRAM(net_filtered_end)
+static void load_rules(const char *rules)
 {
-	enter_network();
-	run("ip link set lo up");
-	int client, server;
-	connect_within(&client, &server);
+	char command[512];
+	snprintf(command, sizeof(command),
+		 "nft 'flush ruleset\ntable inet cgr {\nchain input {\ntype filter hook input priority filter\n%s\n}\n}\n'",
+		 rules);
+	run(command);
+}
+
+/* A connection of which one side has ended. */
+static void wait_with_ended(int client, int server)
+{
 	wait_up_to(server, 5);
-	MUST(shutdown(client, SHUT_WR));
-	char byte;
-	MUST(recv(server, &byte, 1, 0));
-	run("nft add table inet cgr");
-	run("nft 'add chain inet cgr input { type filter hook input priority filter; policy drop; }'");
+	load_rules("policy drop");
 
 	ready_with(FILTERS);
 
+	char byte;
 	run("nft delete table inet cgr");
 	CHECK(recv(server, &byte, 1, 0) == 0 && send(server, "late", 4, 0) == 4 && receives(client, "late"));
 	close_at_once(client);
 	close_at_once(server);
+}
+
+/* Rules that let nothing through. */
+PROGRAM(net_filtered_end)
+{
+	int client, server;
+	enter_network();
+	run("ip link set lo up");
+	connect_within(&client, &server);
+	MUST(shutdown(client, SHUT_WR));
+	while (state_of(client) != TCP_FIN_WAIT2)
+		sleep_ms(5);
+	wait_with_ended(client, server);
+}
+
+/* Rules that let no answer through. */
+PROGRAM(net_unanswered_end)
+{
+	int client, server;
+	enter_network();
+	run("ip link set lo up");
+	connect_within(&client, &server);
+	load_rules("tcp sport 22 drop");
+	MUST(shutdown(client, SHUT_WR));
+	while (state_of(server) != TCP_CLOSE_WAIT)
+		sleep_ms(5);
+	wait_with_ended(client, server);
 }
 
 /* Addresses and routes of both families beyond those that the kernel makes. */

@@ -1,6 +1,5 @@
 #include "inet.h"
 #include <linux/filter.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 
 /* Milliseconds for what is on its way: lost packets are sent again after twice the time that has passed already. */
@@ -91,14 +90,6 @@ static bool is_at_end(int fd)
 	char byte;
 	struct pollfd waiting = {.fd = fd, .events = POLLIN};
 	return poll(&waiting, 1, PATIENCE) == 1 && recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
-}
-
-static int state_of(int fd)
-{
-	struct tcp_info info = {0};
-	socklen_t size = sizeof(info);
-	MUST(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
-	return info.tcpi_state;
 }
 
 /* States change a little after the call that makes them change. */

@@ -2,7 +2,7 @@ import type { FileStep } from "../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import type { FilesContext } from "./file_calls.ts";
 import { inherit } from "./inherit.ts";
-import { closeConnection, makeConnection, resumeConnection } from "./make_connection.ts";
+import { closeConnection, hearConnection, makeConnection, resumeConnection } from "./make_connection.ts";
 import { makeEpoll } from "./make_epoll.ts";
 import { makeEventfd } from "./make_eventfd.ts";
 import { addMark, makeFanotify } from "./make_fanotify.ts";
@@ -51,6 +51,8 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return makeConnection(context, step);
     case "close-connection":
       return closeConnection(context, step);
+    case "hear-connection":
+      return hearConnection(context, step);
     case "resume-connection":
       return resumeConnection(context, step);
     case "make-netlink-socket":

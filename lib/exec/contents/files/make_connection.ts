@@ -3,6 +3,7 @@ import type {
   ClosingAct,
   ConnectedSocket,
   ConnectionStep,
+  HearConnectionStep,
   ResumeConnectionStep,
 } from "../../../plan/contents/files/plan_connection.ts";
 import { MSG_NOSIGNAL } from "../../../sys/constants.ts";
@@ -17,6 +18,7 @@ import {
   compileLargestSendBuffer,
   compileSocketOptions,
   type OptionValue,
+  setHearing,
   setOption,
   type SocketReference,
 } from "./socket_options.ts";
@@ -129,6 +131,10 @@ export function closeConnection(
   ];
 }
 
+export function hearConnection(context: FilesContext, { handle, what }: HearConnectionStep): RemoteCall[] {
+  return [setHearing(context, { fd: descriptorOf(context, handle), what }, true)];
+}
+
 export function resumeConnection(context: FilesContext, step: ResumeConnectionStep): RemoteCall[] {
   const { handle, what, socket, connects, unsent, acts } = step;
   const reference = { fd: descriptorOf(context, handle), what };
@@ -177,11 +183,16 @@ function performActs(
   { socket, acts }: { readonly socket: ConnectedSocket; readonly acts: readonly ClosingAct[] },
 ): RemoteCall[] {
   const attempt = `Cannot close a direction of ${reference.what}`;
-  return acts.flatMap((act) => (
-    act.kind === "shut-down"
-      ? [remoteCall(context, "shutdown", [reference.fd, SHUT_WR], { attempt })]
-      : receiveSegment(context, reference, { socket, segment: act.segment })
-  ));
+  return acts.flatMap((act): RemoteCall[] => {
+    switch (act.kind) {
+      case "shut-down":
+        return [remoteCall(context, "shutdown", [reference.fd, SHUT_WR], { attempt })];
+      case "receive":
+        return receiveSegment(context, reference, { socket, segment: act.segment });
+      case "deafen":
+        return [setHearing(context, reference, false)];
+    }
+  });
 }
 
 function pointer(bytes: Uint8Array): readonly [Uint8Array, number] {

@@ -19,6 +19,7 @@ const SO_RCVTIMEO = 20;
 const SO_SNDTIMEO = 21;
 const SO_BINDTODEVICE = 25;
 const SO_ATTACH_FILTER = 26;
+const SO_DETACH_FILTER = 27;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_SNDBUFFORCE = 32;
@@ -98,6 +99,13 @@ export function compileLargestBuffers(context: ContentsContext, socket: SocketRe
   return bufferValues(context, LARGEST_BUFFER, LARGEST_BUFFER).map((value) => setOption(context, socket, value));
 }
 
+/** Whether anything gets to a socket: a filter of ours keeps it away, until the socket has its own filter or none. */
+export function setHearing(context: ContentsContext, socket: SocketReference, hears: boolean): RemoteCall {
+  const [option, name] = hears ? [SO_DETACH_FILTER, "SO_DETACH_FILTER"] : [SO_ATTACH_FILTER, "SO_ATTACH_FILTER"];
+  const value = hears ? 0 : describeFilter(NOTHING_PASSES);
+  return setOption(context, socket, { level: SOL_SOCKET, option, name, value });
+}
+
 /** The same for what is sent. */
 export function compileLargestSendBuffer(context: ContentsContext, socket: SocketReference): RemoteCall[] {
   return bufferValues(context, LARGEST_BUFFER, undefined).map((value) => setOption(context, socket, value));
@@ -159,6 +167,9 @@ function switchOf(option: number, name: string, isOn: boolean): OptionValue[] {
 function timeoutOf(option: number, name: string, [seconds, microseconds]: SocketTimeout): OptionValue[] {
   return valueOf(option, name, seconds === 0 && microseconds === 0 ? undefined : words(seconds, microseconds));
 }
+
+/** One `struct sock_filter` of linux/filter.h: BPF_RET, of 0 bytes. */
+const NOTHING_PASSES = new Uint8Array([6, 0, 0, 0, 0, 0, 0, 0]);
 
 /** `struct sock_fprog` of linux/filter.h. */
 function describeFilter(filter: Uint8Array): StructReference {

@@ -44,6 +44,13 @@ export interface CloseConnectionStep extends StepBase {
   readonly acts: readonly ClosingAct[];
 }
 
+/** Ends what `deafen` has begun. */
+export interface HearConnectionStep extends StepBase {
+  readonly kind: "hear-connection";
+  readonly handle: Handle;
+  readonly what: string;
+}
+
 /** Leaves repair mode, and does what would send something before that. */
 export interface ResumeConnectionStep extends StepBase {
   readonly kind: "resume-connection";
@@ -59,7 +66,9 @@ export type ClosingAct =
   /** The end of what this side sends. */
   | { readonly kind: "shut-down" }
   /** A segment without data, as if it came from the other side. */
-  | { readonly kind: "receive"; readonly segment: TcpSegment };
+  | { readonly kind: "receive"; readonly segment: TcpSegment }
+  /** Nothing gets to this side from then on. */
+  | { readonly kind: "deafen" };
 
 export interface TcpSegment {
   readonly sequence: number;
@@ -80,8 +89,13 @@ const END_WRITTEN: ReadonlySet<TcpState> = new Set<TcpState>([
   "closed",
 ]);
 
+/** States in which nobody has acknowledged the end that was written. */
+const END_UNANSWERED: ReadonlySet<TcpState> = new Set<TcpState>(["fin-wait-1", "closing", "last-ack"]);
+
+type ClosingEvent = "shut-down" | "end" | "acknowledgement";
+
 /** The order of events that leads to a state; the kernel goes through the same states again. */
-const EVENTS: Readonly<Partial<Record<TcpState, readonly ("shut-down" | "end" | "acknowledgement")[]>>> = {
+const EVENTS: Readonly<Partial<Record<TcpState, readonly ClosingEvent[]>>> = {
   "fin-wait-1": ["shut-down"],
   "fin-wait-2": ["shut-down", "acknowledgement"],
   closing: ["shut-down", "end"],
@@ -109,7 +123,7 @@ export function planConnection(planner: FilePlanner, socket: ConnectedSocket): v
   const acts = closingActs(socket);
   // An end goes behind all that has been written.
   const isLater = unsent > 0;
-  if (acts.length > 0 && !isLater) planner.last.push({ kind: "close-connection", ...step, acts });
+  if (acts.length > 0 && !isLater) planCloseConnection(planner, { ...step, acts });
   planner.final.push({
     kind: "resume-connection",
     ...step,
@@ -117,6 +131,15 @@ export function planConnection(planner: FilePlanner, socket: ConnectedSocket): v
     unsent: written.subarray(written.length - unsent),
     acts: isLater ? acts : [],
   });
+}
+
+/** An other side that is made here, too, answers at once: filters that keep its answers away are not there yet. */
+function planCloseConnection(planner: FilePlanner, step: Omit<CloseConnectionStep, "kind">): void {
+  const isDeaf = END_UNANSWERED.has(step.socket.state);
+  const acts: readonly ClosingAct[] = isDeaf ? [...step.acts, { kind: "deafen" }] : step.acts;
+  planner.last.push({ kind: "close-connection", ...step, acts });
+  // Before any connection goes on: what is sent to this one then has to come.
+  if (isDeaf) planner.final.unshift({ kind: "hear-connection", handle: step.handle, what: step.what });
 }
 
 /** The number behind the bytes that were received: an end that was received has one as well. */
@@ -135,26 +158,26 @@ function windowBeforeEnd({ state, connection: { window } }: ConnectedSocket): Tc
 }
 
 function closingActs(socket: ConnectedSocket): ClosingAct[] {
+  return (EVENTS[socket.state] ?? []).map((event) => closingAct(socket, event));
+}
+
+function closingAct(socket: ConnectedSocket, event: ClosingEvent): ClosingAct {
   const { window: known, windowScales, written } = socket.connection;
   // Else the segment would change how much may be sent.
   const window = Math.min(0xffff, known === undefined ? 0xffff : known.send >>> (windowScales?.send ?? 0));
   const [received, end] = [endOfReceived(socket), endOfWritten(socket)];
-  const unacknowledged = minus(end, written.length);
-  return (EVENTS[socket.state] ?? []).map((event): ClosingAct => {
-    switch (event) {
-      case "shut-down":
-        return { kind: "shut-down" };
-      case "end":
-        return {
-          kind: "receive",
-          segment: { sequence: received, acknowledgement: unacknowledged, isLast: true, window },
-        };
-      case "acknowledgement": {
-        const sequence = END_RECEIVED.has(socket.state) ? plus(received, 1) : received;
-        return { kind: "receive", segment: { sequence, acknowledgement: plus(end, 1), isLast: false, window } };
-      }
+  switch (event) {
+    case "shut-down":
+      return { kind: "shut-down" };
+    case "end": {
+      const acknowledgement = minus(end, written.length);
+      return { kind: "receive", segment: { sequence: received, acknowledgement, isLast: true, window } };
     }
-  });
+    case "acknowledgement": {
+      const sequence = END_RECEIVED.has(socket.state) ? plus(received, 1) : received;
+      return { kind: "receive", segment: { sequence, acknowledgement: plus(end, 1), isLast: false, window } };
+    }
+  }
 }
 
 function minus(sequence: number, count: number): number {

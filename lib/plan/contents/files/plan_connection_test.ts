@@ -23,6 +23,8 @@ interface Planned {
   readonly resumed: ResumeConnectionStep | undefined;
   /** What is done before it is resumed. */
   readonly acts: readonly ClosingAct[];
+  /** Whether it has to be heard again before that. */
+  readonly heard: boolean;
 }
 
 function plan(state: TcpState, changes: Partial<TcpConnection> = {}): Planned {
@@ -30,11 +32,12 @@ function plan(state: TcpState, changes: Partial<TcpConnection> = {}): Planned {
   const [local, remote] = [{ address: LOOPBACK, port: 80 }, { address: LOOPBACK, port: 9 }];
   const connection = { ...CONNECTION, ...changes };
   planConnection(planner, { ...anInetSocket({ id: 1 }), state, local, remote, connection });
-  const [made, resumed, closed] = [planner.late[0], planner.final[0], planner.last[0]];
+  const [made, resumed, closed] = [planner.late[0], planner.final.at(-1), planner.last[0]];
   return {
     made: made?.kind === "make-connection" ? made : undefined,
     resumed: resumed?.kind === "resume-connection" ? resumed : undefined,
     acts: closed?.kind === "close-connection" ? closed.acts : [],
+    heard: planner.final[0]?.kind === "hear-connection",
   };
 }
 
@@ -55,26 +58,27 @@ const NOTHING_UNSENT = { written: new Uint8Array(), unsent: 0 };
 
 /** `end 999 1999` is a segment with these numbers that ends the stream. */
 function render(act: ClosingAct): string {
-  if (act.kind === "shut-down") return act.kind;
+  if (act.kind !== "receive") return act.kind;
   const { sequence, acknowledgement, isLast, window } = act.segment;
   assertEqual(window, 1280 / 2 ** 7);
   return `${isLast ? "end" : "acknowledgement"} ${sequence} ${acknowledgement}`;
 }
 
 const CLOSINGS: readonly (readonly [TcpState, readonly string[]])[] = [
-  ["fin-wait-1", ["shut-down"]],
+  ["fin-wait-1", ["shut-down", "deafen"]],
   ["fin-wait-2", ["shut-down", "acknowledgement 1000 2000"]],
-  ["closing", ["shut-down", "end 999 1999"]],
+  ["closing", ["shut-down", "end 999 1999", "deafen"]],
   ["close-wait", ["end 999 2000"]],
-  ["last-ack", ["end 999 1999", "shut-down"]],
+  ["last-ack", ["end 999 1999", "shut-down", "deafen"]],
   ["closed", ["end 999 1999", "shut-down", "acknowledgement 1000 2000"]],
 ];
 
 Deno.test("planConnection() goes through the states of a connection that ends", async (t) => {
   for (const [state, expected] of CLOSINGS) {
     await t.step(state, () => {
-      const { acts, resumed } = plan(state, NOTHING_UNSENT);
+      const { acts, heard, resumed } = plan(state, NOTHING_UNSENT);
       assertEquals(acts.map(render), expected);
+      assertEqual(heard, expected.includes("deafen"));
       assertEquals(resumed?.acts, []);
     });
   }
@@ -87,8 +91,8 @@ Deno.test("planConnection() counts an end like a byte, in numbers and in the win
 });
 
 Deno.test("planConnection() puts an end behind what has not been sent", () => {
-  const { acts, resumed } = plan("fin-wait-1");
-  assertEquals([acts, resumed?.acts.map(render)], [[], ["shut-down"]]);
+  const { acts, heard, resumed } = plan("fin-wait-1");
+  assertEquals([acts, heard, resumed?.acts.map(render)], [[], false, ["shut-down"]]);
 });
 
 Deno.test("planConnection() asks once more for a connection that was not answered", () => {
