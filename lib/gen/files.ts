@@ -16,6 +16,8 @@ import type { NetlinkSkEntry } from "./netlink.ts";
 import { readNetlinkSkEntry } from "./netlink.ts";
 import type { EventfdFileEntry, EventpollFileEntry, SignalfdEntry, TimerfdEntry } from "./event_files.ts";
 import { readEventfdFileEntry, readEventpollFileEntry, readSignalfdEntry, readTimerfdEntry } from "./event_files.ts";
+import type { TunfileEntry } from "./tun.ts";
+import { readTunfileEntry } from "./tun.ts";
 import type { FanotifyFileEntry, InotifyFileEntry } from "./notify.ts";
 import { readFanotifyFileEntry, readInotifyFileEntry } from "./notify.ts";
 import type { FifoEntry, PipeEntry } from "./pipe.ts";
@@ -76,6 +78,10 @@ export interface FileEntry {
    */
   readonly sgfd: SignalfdEntry | undefined;
   /**
+   * @generated from field: optional cgrestore.images.tunfile_entry tunf = 11;
+   */
+  readonly tunf: TunfileEntry | undefined;
+  /**
    * @generated from field: optional cgrestore.images.timerfd_entry tfd = 12;
    */
   readonly tfd: TimerfdEntry | undefined;
@@ -129,6 +135,7 @@ export function readFileEntry(reader: MessageReader): FileEntry {
   let efd: EventfdFileEntry | undefined;
   let epfd: EventpollFileEntry | undefined;
   let sgfd: SignalfdEntry | undefined;
+  let tunf: TunfileEntry | undefined;
   let tfd: TimerfdEntry | undefined;
   let ify: InotifyFileEntry | undefined;
   let ffy: FanotifyFileEntry | undefined;
@@ -170,6 +177,9 @@ export function readFileEntry(reader: MessageReader): FileEntry {
         break;
       case 82:
         sgfd = reader.message(readSignalfdEntry);
+        break;
+      case 90:
+        tunf = reader.message(readTunfileEntry);
         break;
       case 98:
         tfd = reader.message(readTimerfdEntry);
@@ -218,6 +228,7 @@ export function readFileEntry(reader: MessageReader): FileEntry {
     efd,
     epfd,
     sgfd,
+    tunf,
     tfd,
     ify,
     ffy,

@@ -6,6 +6,8 @@
 
 import type { MessageReader } from "../wire/message_reader.ts";
 import { missingField } from "../wire/message_reader.ts";
+import type { TunLinkEntry } from "./tun.ts";
+import { readTunLinkEntry } from "./tun.ts";
 
 /**
  * @generated from message cgrestore.images.netns_entry
@@ -239,6 +241,10 @@ export interface NetDeviceEntry {
    */
   readonly name: string;
   /**
+   * @generated from field: optional cgrestore.images.tun_link_entry tun = 6;
+   */
+  readonly tun: TunLinkEntry | undefined;
+  /**
    * @generated from field: optional bytes address = 7;
    */
   readonly address: Uint8Array | undefined;
@@ -279,6 +285,7 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
   let mtu: number | undefined;
   let flags: number | undefined;
   let name: string | undefined;
+  let tun: TunLinkEntry | undefined;
   let address: Uint8Array | undefined;
   const conf: number[] = [];
   const conf4: SysctlEntry[] = [];
@@ -305,6 +312,9 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
         break;
       case 42:
         name = reader.string();
+        break;
+      case 50:
+        tun = reader.message(readTunLinkEntry);
         break;
       case 58:
         address = reader.bytes();
@@ -348,6 +358,7 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
     mtu,
     flags,
     name,
+    tun,
     address,
     conf,
     conf4,

@@ -1,8 +1,9 @@
 import type { Problem } from "../errors.ts";
 import type { NetDeviceEntry } from "../gen/net.ts";
+import type { TunLinkEntry } from "../gen/tun.ts";
 import type { ForeignNetImage, NetImages } from "../image/content_images.ts";
 import { decodeText } from "../text.ts";
-import type { NetDevice, NetDeviceKind, NetNamespace } from "./namespaces.ts";
+import type { NetDevice, NetDeviceKind, NetNamespace, TunDevice } from "./namespaces.ts";
 import { CONNECTED_KINDS, isDeviceName, nameDevice } from "./net_device.ts";
 import {
   IPV4_SETTINGS,
@@ -123,7 +124,7 @@ function buildDevices({ number, devices }: NetImages, problems: Problem[]): NetD
 
 /** The namespace itself has the number of its image as the one of the other end. */
 function buildDevice(entry: NetDeviceEntry, namespace: number): NetDevice {
-  const { type, name, ifindex, mtu, flags, address, master, macvlan, peerIfindex, peerNsid } = entry;
+  const { type, name, ifindex, mtu, flags, address, master, macvlan, peerIfindex, peerNsid, tun } = entry;
   const kind = DEVICE_KINDS.get(type) ?? "other";
   const hasPeer = CONNECTED_KINDS.includes(kind) && peerNsid === namespace && peerIfindex !== undefined;
   return {
@@ -132,7 +133,12 @@ function buildDevice(entry: NetDeviceEntry, namespace: number): NetDevice {
     ...master === undefined ? {} : { master },
     ...hasPeer ? { peer: peerIfindex } : {},
     ...macvlan === undefined ? {} : { macvlan: { mode: macvlan.mode, flags: macvlan.flags ?? 0 } },
+    ...tun === undefined ? {} : { tun: buildTun(tun) },
   };
+}
+
+function buildTun({ flags, owner, group, vnethdr, sndbuf }: TunLinkEntry): TunDevice {
+  return { flags, owner, group, headerSize: vnethdr, sendBuffer: sndbuf };
 }
 
 function readSaved({ number, foreign }: NetImages, type: keyof typeof SAVED, problems: Problem[]): RouteMessage[] {

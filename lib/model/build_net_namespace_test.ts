@@ -95,6 +95,7 @@ Deno.test("buildNetNamespace() names settings, and leaves out those that the ker
 Deno.test("buildNetNamespace() tells of a device whether its other end is within", () => {
   const address = Uint8Array.of(2, 0, 0, 0, 0, 2);
   const veth = { type: 2, mtu: 1500, flags: 1, address };
+  const tun = { flags: 0x1001, owner: -1, group: 5, vnethdr: 10, sndbuf: 99 };
   const { net, problems } = build({
     devices: [
       aNetDeviceEntry({ ...veth, ifindex: 2, name: "a", peerIfindex: 3, peerNsid: 9, master: 5 }),
@@ -102,6 +103,7 @@ Deno.test("buildNetNamespace() tells of a device whether its other end is within
       aNetDeviceEntry({ ...veth, ifindex: 4, name: "c", peerIfindex: 2 }),
       aNetDeviceEntry({ ...veth, type: 7, ifindex: 6, name: "e", peerIfindex: 5, peerNsid: 9, macvlan: { mode: 4 } }),
       aNetDeviceEntry({ type: 6, mtu: 1500, flags: 1, ifindex: 5, name: "d", peerIfindex: 5, peerNsid: 9 }),
+      aNetDeviceEntry({ type: 3, mtu: 1500, flags: 1, ifindex: 7, name: "f", tun }),
     ],
   });
   assert.deepEqual(problems, []);
@@ -112,6 +114,10 @@ Deno.test("buildNetNamespace() tells of a device whether its other end is within
     { ...same, index: 4, name: "c" },
     { ...same, kind: "macvlan", index: 6, name: "e", peer: 5, macvlan: { mode: 4, flags: 0 } },
     { kind: "bridge", mtu: 1500, flags: 1, index: 5, name: "d" },
+    {
+      ...{ kind: "tun", mtu: 1500, flags: 1, index: 7, name: "f" },
+      tun: { flags: 0x1001, owner: -1, group: 5, headerSize: 10, sendBuffer: 99 },
+    },
   ]);
 });
 

@@ -1,6 +1,7 @@
 import type { Problem } from "../errors.ts";
 import type { FileEntry } from "../gen/files.ts";
 import type { FownEntry } from "../gen/fown.ts";
+import type { TunfileEntry } from "../gen/tun.ts";
 import type { ContentImages } from "../image/content_images.ts";
 import { buildEpollFile, buildEventFile, buildSignalFile, buildTimerFile } from "./files/build_event_files.ts";
 import { buildInetSocket } from "./files/build_inet_socket.ts";
@@ -12,15 +13,13 @@ import { buildPacketSocket } from "./files/build_packet_socket.ts";
 import { buildPathFile } from "./files/build_path_file.ts";
 import { buildPidFile } from "./files/build_pid_file.ts";
 import { buildFifoFile, buildPipeFile } from "./files/build_pipe_file.ts";
+import type { PathFile } from "./files/path_file.ts";
 import { buildTerminalFile } from "./files/build_terminal_file.ts";
 import { buildUnixSocket } from "./files/build_unix_socket.ts";
 import type { OpenFile, SignalOwner } from "./open_file.ts";
 
-/** TUNF of `fd_types`; by its name, CRIU writes such a file as a regular one as well, with the same id (criu/tun.c). */
-const TUN = 15;
 /** `fd_types` of images/fdinfo.proto that there is no message for here. */
 const UNKNOWN: ReadonlyMap<number, string> = new Map([
-  [TUN, "a tun device"],
   [16, "an external file"],
   [19, "a BPF map"],
 ]);
@@ -44,15 +43,27 @@ export function buildOpenFiles(context: OpenFilesContext): Map<number, OpenFile>
   const files = new Map<number, OpenFile>();
   for (const [index, entry] of context.images.files.entries()) {
     const where = `files.img, entry ${index}`;
-    const isRepeated = files.has(entry.id) && !(entry.type === TUN && files.get(entry.id)?.kind === "path");
-    if (isRepeated) context.problems.push({ where, what: `file ${entry.id} occurs more than once` });
-    const file = separateAsync(buildOpenFile(entry, where, context));
+    const before = files.get(entry.id);
+    const isSecondPart = entry.tunf !== undefined && before?.kind === "path" && before.tun === undefined;
+    if (before !== undefined && !isSecondPart) {
+      context.problems.push({ where, what: `file ${entry.id} occurs more than once` });
+    }
+    const file = isSecondPart
+      ? addTun(before, entry.tunf, context)
+      : separateAsync(buildOpenFile(entry, where, context));
     if (!isOwned(file)) {
       context.problems.push({ where, what: `who is signalled of file ${entry.id} is nobody there can be` });
     }
     files.set(entry.id, file);
   }
   return files;
+}
+
+/** By its name, CRIU writes an open /dev/net/tun as a regular file, and then what it is attached to (criu/tun.c). */
+function addTun(file: PathFile, { netdev, detached, nsId }: TunfileEntry, context: FilesContext): PathFile {
+  if (netdev === undefined) return file;
+  const tun = { device: netdev, isDetached: detached === true, isInOtherNetwork: isInOtherNetwork(nsId, context) };
+  return { ...file, tun };
 }
 
 const F_OWNER_PGRP = 2;
@@ -84,6 +95,7 @@ function buildOpenFile(entry: FileEntry, where: string, context: OpenFilesContex
   if (entry.nlsk !== undefined) return buildNetlinkSocket(id, entry.nlsk, context);
   if (entry.tty !== undefined) return buildTerminalFile(id, entry.tty, { ...context, where });
   if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk, { ...context, where });
+  if (entry.tunf !== undefined) return { kind: "unknown", id, what: "a tun device without a name" };
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
 }
 

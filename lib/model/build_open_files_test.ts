@@ -7,15 +7,17 @@ import { buildOpenFiles } from "./build_open_files.ts";
 const FOWN = { uid: 0, euid: 0, signum: 0, pidType: 0, pid: 0 };
 const REG = 1;
 const TUN = 15;
+const TUNF: Partial<FileEntry> = { type: TUN, tunf: { id: 5, netdev: "tun0", detached: true } as FileEntry["tunf"] };
 
 /** The files of entries with the id 5, and the problems. */
-function build(entries: readonly Partial<FileEntry>[]): { readonly kinds: unknown[]; readonly problems: string[] } {
+function build(entries: readonly Partial<FileEntry>[]) {
   const problems: Problem[] = [];
   const files = entries.map((entry) => ({ id: 5, ...entry })) as FileEntry[];
   const images = { files, remaps: [], ghosts: new Map() } as unknown as ContentImages;
   const namespaceIds = {} as Parameters<typeof buildOpenFiles>[0]["namespaceIds"];
   const built = buildOpenFiles({ images, network: undefined, problems, namespaceIds });
-  return { kinds: [...built.values()].map(({ kind }) => kind), problems: problems.map(({ what }) => what) };
+  const said = { kinds: [...built.values()].map(({ kind }) => kind), problems: problems.map(({ what }) => what) };
+  return { said, file: built.get(5) };
 }
 
 const PATH: Partial<FileEntry> = {
@@ -23,14 +25,23 @@ const PATH: Partial<FileEntry> = {
   reg: { id: 5, flags: 2, pos: 0n, fown: FOWN, name: "/dev/net/tun", buildId: [] } as unknown as FileEntry["reg"],
 };
 
-Deno.test("buildOpenFiles() takes a tun device for one file, although it has two entries", () => {
-  assertEquals(build([PATH, { type: TUN }]), { kinds: ["unknown"], problems: [] });
+Deno.test("buildOpenFiles() takes what a file is attached to from a second entry", () => {
+  const { said, file } = build([PATH, TUNF]);
+  assertEquals(said, { kinds: ["path"], problems: [] });
+  const tun = file?.kind === "path" ? file.tun : undefined;
+  assertEquals(tun, { device: "tun0", isDetached: true, isInOtherNetwork: false });
+});
+
+Deno.test("buildOpenFiles() takes a tun device that was not chosen for a file", () => {
+  const { said, file } = build([PATH, { type: TUN, tunf: { id: 5 } as FileEntry["tunf"] }]);
+  assertEquals([said.kinds, file?.kind === "path" && file.tun], [["path"], undefined]);
 });
 
 Deno.test("buildOpenFiles() tells ids that occur more than once", () => {
   const problems = ["file 5 occurs more than once"];
-  assertEquals(build([PATH, PATH]), { kinds: ["path"], problems });
-  assertEquals(build([{ type: TUN }, { type: TUN }]), { kinds: ["unknown"], problems });
+  assertEquals(build([PATH, PATH]).said, { kinds: ["path"], problems });
+  assertEquals(build([TUNF, TUNF]).said, { kinds: ["unknown"], problems });
+  assertEquals(build([PATH, TUNF, TUNF]).said.problems, problems);
 });
 
 Deno.test("buildOpenFiles() tells of owners that there cannot be", async (t) => {
@@ -44,7 +55,7 @@ Deno.test("buildOpenFiles() tells of owners that there cannot be", async (t) => 
   for (const [name, fown, want] of rows) {
     await t.step(name, () => {
       const reg = { ...PATH.reg, fown: { ...FOWN, ...fown } } as FileEntry["reg"];
-      assertEquals(build([{ ...PATH, reg }]), { kinds: ["path"], problems: want });
+      assertEquals(build([{ ...PATH, reg }]).said, { kinds: ["path"], problems: want });
     });
   }
 });

@@ -145,6 +145,20 @@ export interface NetDevice {
   /** Index of the other end of a veth device, or of the parent of a macvlan one; absent when in another namespace. */
   readonly peer?: number;
   readonly macvlan?: Macvlan;
+  readonly tun?: TunDevice;
+}
+
+/** A device whose packets go to programs, which have /dev/net/tun open (Documentation/networking/tuntap.rst). */
+export interface TunDevice {
+  /** IFF_* of linux/if_tun.h, with the kind, IFF_TUN or IFF_TAP. */
+  readonly flags: number;
+  /** Uid and gid of who may attach to it; -1: nobody in particular. */
+  readonly owner: number;
+  readonly group: number;
+  /** Bytes of what comes before each packet (TUNSETVNETHDRSZ). */
+  readonly headerSize: number;
+  /** Bytes that may be on their way to programs. */
+  readonly sendBuffer: number;
 }
 
 /** How a macvlan device uses its parent. */

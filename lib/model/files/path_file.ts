@@ -19,6 +19,16 @@ export interface PathFile extends FileBase {
   readonly isExternal: boolean;
   /** Where to find it, when its name is gone. */
   readonly remap?: Remap;
+  /** The device that an open /dev/net/tun is attached to. */
+  readonly tun?: TunAttachment;
+}
+
+export interface TunAttachment {
+  /** Its name in the net namespace of the root task, unless `isInOtherNetwork`. */
+  readonly device: string;
+  /** Whether no packets come that way for now (IFF_DETACH_QUEUE). */
+  readonly isDetached: boolean;
+  readonly isInOtherNetwork: boolean;
 }
 
 export type Remap =

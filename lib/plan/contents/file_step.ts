@@ -25,6 +25,7 @@ import type { SegmentStep } from "./files/plan_segment.ts";
 import type { SignalfdStep } from "./files/plan_signalfd.ts";
 import type { OpenTerminalStep } from "./files/plan_terminal_device.ts";
 import type { ArmTimerStep, TimerfdStep } from "./files/plan_timerfd.ts";
+import type { AttachTunStep } from "./files/plan_tun.ts";
 import type { OpenHandleStep } from "./files/plan_watched.ts";
 import type { UnixStep } from "./files/unix/unix_step.ts";
 import type { HiddenAsyncStep, OwnerStep } from "./plan_owners.ts";
@@ -58,6 +59,7 @@ export type FileStep =
   | ConnectionStep
   | CloseConnectionStep
   | HearConnectionStep
+  | AttachTunStep
   | ResumeConnectionStep
   | NetlinkSocketStep
   | PacketSocketStep

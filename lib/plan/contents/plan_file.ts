@@ -17,6 +17,7 @@ import { planPipe } from "./files/plan_pipe.ts";
 import { planSignalfd } from "./files/plan_signalfd.ts";
 import { planTimerfd } from "./files/plan_timerfd.ts";
 import { planTerminal } from "./files/plan_terminal.ts";
+import { planTun } from "./files/plan_tun.ts";
 import { planUnixSocket } from "./files/plan_unix_socket.ts";
 
 /**
@@ -35,7 +36,7 @@ export function planFile(planner: FilePlanner, id: number, holder: string): Hand
 function planNewFile(planner: FilePlanner, file: OpenFile, holder: string): Handle | undefined {
   switch (file.kind) {
     case "path":
-      return planPath(planner, file, holder);
+      return file.tun === undefined ? planPath(planner, file, holder) : planTun(planner, file, file.tun, holder);
     case "pipe":
       return planPipe(planner, file);
     case "fifo":

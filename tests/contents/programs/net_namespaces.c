@@ -1,11 +1,13 @@
 #include "inet.h"
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/un.h>
 
 /* Ports that something on the host may have: in a net namespace of one's own, they are free. */
@@ -38,10 +40,13 @@ static void output_of(const char *command, struct text *text)
 	pclose(pipe);
 }
 
-/* Without the numbers that the kernel gives to other ends and to ports of bridges, and without what goes on by itself. */
+/*
+ * Without the numbers that the kernel gives to other ends and to ports of bridges, without what goes on by itself, and
+ * without what nobody can set of an address.
+ */
 static const char *const NETWORK =
 	"ip -details link | sed -E 's/@if[0-9]+/@if/; s/(_timer|port_id|port_no|designated_port) +[^ ]+/\\1/g';"
-	"ip addr | sed -E 's/@if[0-9]+/@if/; s/_lft [0-9]+/_lft/g';"
+	"ip addr | sed -E 's/@if[0-9]+/@if/; s/_lft [0-9]+/_lft/g; s/ stable-privacy//';"
 	"ip route show table all | sed 's/expires [0-9]*/expires/' | sort; ip rule;"
 	"cd /proc/sys/net && grep '' ipv[46]/conf/*/* unix/* ipv4/ping_group_range 2>&1";
 
@@ -321,6 +326,110 @@ PROGRAM(net_addresses)
 	CHECK(sendto(udp, "datagram", 8, 0, &address.any, size_of(&address)) == 8 && receives(udp, "datagram"));
 }
 
+static int open_tun(void)
+{
+	return MUST(open("/dev/net/tun", O_RDWR));
+}
+
+static int attached_tun(const char *name, int flags)
+{
+	struct ifreq request = {.ifr_flags = flags};
+	strcpy(request.ifr_name, name);
+	int fd = open_tun();
+	MUST(ioctl(fd, TUNSETIFF, &request));
+	return fd;
+}
+
+static void detach_queue(int fd, int detach)
+{
+	struct ifreq request = {.ifr_flags = detach ? IFF_DETACH_QUEUE : IFF_ATTACH_QUEUE};
+	MUST(ioctl(fd, TUNSETQUEUE, &request));
+}
+
+/* Whether a packet that is sent from one of our addresses to another one comes out of a device. */
+static bool gets_packet(int fd, const char *from, const char *to)
+{
+	union address source = address_of(from, 0), target = address_of(to, 7);
+	int udp = MUST(socket(AF_INET, SOCK_DGRAM, 0));
+	MUST(bind(udp, &source.any, sizeof(source.v4)));
+	bool found = sendto(udp, "out", 3, 0, &target.any, sizeof(target.v4)) == 3;
+	for (char packet[2048] = ""; found;) {
+		struct pollfd waiting = {fd, POLLIN, 0};
+		if (poll(&waiting, 1, 5000) != 1)
+			found = false;
+		ssize_t size = found ? read(fd, packet, sizeof(packet)) : 0;
+		if (size > 3 && memcmp(packet + size - 3, "out", 3) == 0)
+			break;
+	}
+	close(udp);
+	return found;
+}
+
+/* A packet of IPv4 from 10.7.0.2:7 to 10.7.0.1 and `port`. */
+static bool puts_packet(int fd, int udp, int port)
+{
+	unsigned char packet[31] = {0x45, 0, 0, sizeof(packet), 0, 0, 0, 0, 64, IPPROTO_UDP, 0, 0, 10, 7, 0, 2, 10, 7, 0, 1,
+	                            0, 7, port >> 8, port, 0, 11, 0, 0, 'i', 'n', '!'};
+	unsigned sum = 0;
+	for (int i = 0; i < 20; i += 2)
+		sum += packet[i] << 8 | packet[i + 1];
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	packet[10] = sum >> 8;
+	packet[11] = sum;
+	return write(fd, packet, sizeof(packet)) == sizeof(packet) && receives(udp, "in!");
+}
+
+/* What has no name in images, and is there. */
+static int flags_of(int fd)
+{
+	struct ifreq request = {0};
+	return ioctl(fd, TUNGETIFF, &request) == -1 ? -1 : (unsigned short)request.ifr_flags;
+}
+
+static int number_of(int fd, unsigned long request)
+{
+	int number = -1;
+	MUST(ioctl(fd, request, &number));
+	return number;
+}
+
+static void set_number(int fd, unsigned long request, int number)
+{
+	MUST(ioctl(fd, request, &number));
+}
+
+/* Devices whose packets go to programs: one that ends with its user, a part of a bridge, one with queues, and one that stays. */
+PROGRAM(net_tun)
+{
+	enter_network();
+	run("ip link set lo up");
+	int tun = attached_tun("tun7", IFF_TUN | IFF_NO_PI), unattached = open_tun();
+	int tap = attached_tun("tap7", IFF_TAP | IFF_NO_PI | IFF_VNET_HDR), silent = attached_tun("silent", IFF_TAP);
+	int first = attached_tun("queues", IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE);
+	int second = attached_tun("queues", IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE);
+	detach_queue(second, true);
+	set_number(tap, TUNSETVNETHDRSZ, 12);
+	set_number(tun, TUNSETSNDBUF, 100000);
+	run("ip tuntap add mode tun name stays user 1000 group 2000 && ip link add br7 type bridge &&"
+	    "ip link set tap7 address 02:00:00:00:00:07 mtu 1400 master br7 && ip link set tap7 up && ip link set br7 up &&"
+	    "ip addr add 10.7.0.1/24 dev tun7 && ip link set tun7 up && ip link set queues up &&"
+	    /* Until a device has been without a user, the kernel says nothing of its state. */
+	    "for name in tun7 tap7 queues; do ip link set $name carrier off && ip link set $name carrier on; done;"
+	    "while " IS_SETTLING "; do sleep 0.1; done");
+	int udp = bound(SOCK_DGRAM, "10.7.0.1", UDP_PORT);
+	int flags[] = {flags_of(tun), flags_of(tap), flags_of(silent), flags_of(first), flags_of(second)};
+
+	ready_with_network();
+
+	CHECK(flags_of(tun) == flags[0] && flags_of(tap) == flags[1] && flags_of(silent) == flags[2]);
+	CHECK(flags_of(first) == flags[3] && flags_of(second) == flags[4] && flags_of(unattached) == -1);
+	CHECK(number_of(tap, TUNGETVNETHDRSZ) == 12 && number_of(tun, TUNGETSNDBUF) == 100000);
+	CHECK(gets_packet(tun, "10.7.0.1", "10.7.0.2") && puts_packet(tun, udp, UDP_PORT));
+	detach_queue(second, false);
+	close(silent);
+	CHECK(if_nametoindex("silent") == 0 && if_nametoindex("stays") != 0);
+}
+
 /* A loopback device without what the kernel gives it and its addresses, and with small packets. */
 PROGRAM(net_bare)
 {
@@ -493,6 +602,7 @@ PROGRAM(net_several)
 	enter_network_with_veth("ip addr add 10.9.8.7/24 dev lo && ip route add 10.77.0.0/16 dev lo &&"
 	                        "ip link set eth0 up && ip addr add 10.4.0.2/24 dev eth0");
 	int tcp = bound(SOCK_STREAM, "10.9.8.7", TCP_PORT);
+	int tap = attached_tun("tap7", IFF_TAP | IFF_NO_PI);
 	MUST(listen(tcp, 5));
 	pid_t child = fork_as(1);
 	if (child == 0) {
@@ -502,6 +612,7 @@ PROGRAM(net_several)
 		end_child();
 	}
 	ready_with_network();
+	CHECK(flags_of(tap) == (IFF_TAP | IFF_NO_PI));
 	join_child(child);
 }
 
@@ -509,7 +620,7 @@ PROGRAM(net_several)
 PROGRAM(net_foreign)
 {
 	enter_network();
-	run("ip link set lo up && ip tuntap add cgrvtun mode tun && ip link set cgrvtun up &&"
+	run("ip link set lo up && ip link add br7 type bridge && ip link add mac7 link br7 type macvlan mode passthru &&"
 	    "ip route add 10.5.0.0/16 nexthop via 127.0.0.5 nexthop via 127.0.0.6 && ip rule add from 10.0.0.0/8 table 7");
 	ready_and_wait();
 }

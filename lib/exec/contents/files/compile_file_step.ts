@@ -1,5 +1,6 @@
 import type { FileStep } from "../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
+import { attachTun } from "./attach_tun.ts";
 import type { FilesContext } from "./file_calls.ts";
 import { inherit } from "./inherit.ts";
 import { closeConnection, hearConnection, makeConnection, resumeConnection } from "./make_connection.ts";
@@ -55,6 +56,8 @@ export function compileFileStep(context: FilesContext, step: FileStep): RemoteCa
       return hearConnection(context, step);
     case "resume-connection":
       return resumeConnection(context, step);
+    case "attach-tun":
+      return attachTun(context, step);
     case "make-netlink-socket":
       return makeNetlinkSocket(context, step);
     case "make-packet-socket":

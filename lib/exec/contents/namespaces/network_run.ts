@@ -2,6 +2,7 @@ import { NETLINK_NETFILTER } from "../../../model/netlink_message.ts";
 import type { FillNet, NetPlan } from "../../../plan/contents/namespaces/net_plan.ts";
 import { LowestDescriptors } from "../remote.ts";
 import { loadFilters } from "./load_filters.ts";
+import { makeTuns } from "./make_tuns.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import type { NamespacesRunOptions } from "./namespaces_run.ts";
 import { fillNet } from "./net_contents.ts";
@@ -28,7 +29,9 @@ export class NetworkRun {
     const names = this.#net.outerEnds.map(({ name }) => name);
     const taken = names.length === 0 ? [] : takenNames(sys, names);
     this.#outerEnds = names.filter((name) => !taken.includes(name));
-    for (const step of fillNet(this.#routeContext(lowest), this.#net)) this.#observe(step);
+    const context = this.#routeContext(lowest);
+    this.#options.tables.runInPieces(this.#options.coordinator(), makeTuns(context, this.#net.devices));
+    for (const step of fillNet(context, this.#net)) this.#observe(step);
   }
 
   /**

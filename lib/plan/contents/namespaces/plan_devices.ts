@@ -1,5 +1,5 @@
 import type { HostNetwork } from "../../../host/host.ts";
-import type { NetContents, NetDevice, NetNamespace } from "../../../model/namespaces.ts";
+import type { NetContents, NetDevice, NetDeviceKind, NetNamespace } from "../../../model/namespaces.ts";
 import { addressDevice, IFA_ADDRESS } from "../../../model/describe_route.ts";
 import { CHANGEABLE_FLAGS, IFF_LOWER_UP, IFF_UP, MADE_KINDS, nameDevice } from "../../../model/net_device.ts";
 import {
@@ -49,6 +49,14 @@ const DEFAULT_MTU = 1500;
 /** How the kernel makes a link-local address for a device that has just been connected. */
 const IN6_ADDR_GEN_MODE_EUI64 = 0;
 const IN6_ADDR_GEN_MODE_NONE = 1;
+/** What it becomes for a device without an address when that is up, with a secret that is random (`addrconf_dev_config`). */
+const IN6_ADDR_GEN_MODE_RANDOM = 3;
+
+/** For owners of tun devices. */
+const NOBODY = -1;
+/** Of a packet of a tun device (`struct virtio_net_hdr`). */
+const SMALLEST_HEADER = 10;
+const LAST_INT = 0x7fff_ffff;
 
 /** What the user has told of devices outside. */
 type DeviceOptions = Pick<PlanOptions, "outerEnds" | "parents">;
@@ -56,6 +64,8 @@ type DeviceOptions = Pick<PlanOptions, "outerEnds" | "parents">;
 /** What planning devices has to know. */
 export interface DeviceQuestions extends DeviceOptions {
   readonly network: HostNetwork | undefined;
+  /** Whether the tasks have a user namespace, in which ids have other numbers than images tell. */
+  readonly hasUsers: boolean;
 }
 
 /** The ends outside that the devices of a namespace have. */
@@ -89,8 +99,9 @@ export function notesOnOptions(net: NetNamespace | undefined, { outerEnds, paren
 
 /** What is lost of devices. */
 export function notesOnDevices(devices: readonly NetDevice[]): string[] {
-  return devices.filter(({ kind }) => kind === "bridge").map((bridge) => (
-    `The settings of ${nameDevice(bridge)} are those of a new one: images have none of it`
+  const lost: Readonly<Partial<Record<NetDeviceKind, string>>> = { bridge: "settings", tun: "offloads" };
+  return devices.filter(({ kind }) => lost[kind] !== undefined).map((device) => (
+    `The ${lost[device.kind]} of ${nameDevice(device)} are those of a new one: images have none of it`
   ));
 }
 
@@ -101,6 +112,7 @@ export function findDeviceObstacles(devices: readonly NetDevice[], questions: De
     ...devices.filter(isHalfOutside).flatMap((device) => outsideObstacle(device, questions)),
     ...outerEndsOf(devices, questions.outerEnds).flatMap((end) => outerEndObstacles(end, questions)),
     ...devices.filter(({ kind }) => kind === "macvlan").flatMap((device) => macvlanObstacles(device, questions)),
+    ...devices.filter(({ kind }) => kind === "tun").flatMap((device) => tunObstacles(device, questions)),
   ];
 }
 
@@ -148,6 +160,23 @@ function macvlanObstacles(device: NetDevice, questions: DeviceQuestions): string
   return parentOf(device, questions) === undefined
     ? [`"${parent}", the parent of ${nameDevice(device)}, is not there`]
     : [];
+}
+
+function tunObstacles(device: NetDevice, { hasUsers }: DeviceQuestions): string[] {
+  const { tun } = device;
+  if (tun === undefined) {
+    return [`${nameDevice(device)} cannot be restored: the images have nothing of what it is like`];
+  }
+  const { owner, group, headerSize, sendBuffer } = tun;
+  const isPossible = headerSize >= SMALLEST_HEADER && headerSize <= LAST_INT && sendBuffer > 0 &&
+    sendBuffer <= LAST_INT;
+  const isOwned = owner !== NOBODY || group !== NOBODY;
+  return [
+    ...isPossible ? [] : [`${nameDevice(device)} has headers of ${headerSize} bytes, or a buffer of ${sendBuffer}`],
+    ...isOwned && hasUsers
+      ? [`${nameDevice(device)} cannot be restored: it has an owner, and the tasks have a user namespace`]
+      : [],
+  ];
 }
 
 /** The index of the device outside that a macvlan device uses. */
@@ -201,12 +230,23 @@ export function restoreAddressModes({ devices, addresses, sysctls }: NetContents
   };
   const restored = devices.filter((device) => {
     const isConnected = (device.flags & IFF_UP) !== 0 && (device.flags & IFF_LOWER_UP) !== 0;
-    const settings = `net/ipv6/conf/${device.name}`;
+    const settings = settingsOf(device);
     // With a secret, the kernel makes another address, and the setting has told it so.
     if (!isMade(device) || sysctls.has(`${settings}/stable_secret`)) return false;
     return !isConnected || sysctls.get(`${settings}/disable_ipv6`) !== "0" || isLinkLocal(device);
   });
-  return restored.map((device) => setAddressMode(device, IN6_ADDR_GEN_MODE_EUI64));
+  const random = devices.filter((device) => (
+    isMade(device) && device.address === undefined && sysctls.has(`${settingsOf(device)}/stable_secret`)
+  ));
+  return [
+    ...restored.map((device) => setAddressMode(device, IN6_ADDR_GEN_MODE_EUI64)),
+    ...random.map((device) => setAddressMode(device, IN6_ADDR_GEN_MODE_RANDOM)),
+  ];
+}
+
+/** Of IPv6. */
+function settingsOf({ name }: NetDevice): string {
+  return `net/ipv6/conf/${name}`;
 }
 
 function isMade({ kind }: NetDevice): boolean {
@@ -228,6 +268,7 @@ interface MakeContext {
 /** Of a pair, the first one makes the other. */
 function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
   const { index, kind, peer } = device;
+  if (kind === "tun") return setAddress(device);
   if (kind === "veth" && peer !== undefined && peer < index) return [];
   const outer = outerEndsOf([device], context.questions.outerEnds)[0];
   const data = infoOf(device, context);
@@ -246,6 +287,19 @@ function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
     flags: NLM_F_CREATE | NLM_F_EXCL,
     body: encodeRouteBody({ header: linkHeader(index), attributes }),
     ...outer === undefined ? {} : { endsWithHostNetwork: true },
+    tolerated: [],
+  }];
+}
+
+/** One that is made by other means has an address that the kernel has chosen. */
+function setAddress(device: NetDevice): RouteRequest[] {
+  const { index, address } = device;
+  if (address === undefined) return [];
+  return [{
+    attempt: `Cannot set the address of ${nameDevice(device)}`,
+    type: RTM_SETLINK,
+    flags: 0,
+    body: encodeRouteBody({ header: linkHeader(index), attributes: new Map([[IFLA_ADDRESS, address]]) }),
     tolerated: [],
   }];
 }

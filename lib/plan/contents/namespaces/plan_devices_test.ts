@@ -17,10 +17,15 @@ const PAIR: readonly NetDevice[] = [
   { ...VETH_DEVICE, name: "a", index: 8, peer: 9 },
 ];
 const MACVLAN: NetDevice = { ...VETH_DEVICE, kind: "macvlan", name: "mv0", macvlan: { mode: 4, flags: 1 } };
+const TUN: NetDevice = {
+  ...{ kind: "tun", name: "tun0", index: 6, mtu: 1500, flags: 0x11091 },
+  tun: { flags: 0x1001, owner: -1, group: -1, headerSize: 10, sendBuffer: 1000 },
+};
+const OWNED = { flags: 0x1002, owner: -1, group: 5, headerSize: 10, sendBuffer: 1000 };
 const OUT = { inner: "eth0", name: "out" };
 
 function ask(questions: Partial<DeviceQuestions> = {}): DeviceQuestions {
-  return { outerEnds: [], parents: [], network: IDLE_NETWORK, ...questions };
+  return { outerEnds: [], parents: [], network: IDLE_NETWORK, hasUsers: false, ...questions };
 }
 
 Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
@@ -36,8 +41,23 @@ Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
       { name: "nothing", devices: [LOOPBACK_DEVICE, BRIDGE, ...PAIR], want: [] },
       {
         name: "kinds",
-        devices: [{ ...VETH_DEVICE, kind: "tun", name: "tun0" }, { ...VETH_DEVICE, kind: "other", name: "x" }],
-        want: ['the tun device "tun0" cannot be restored', 'the other device "x" cannot be restored'],
+        devices: [{ ...VETH_DEVICE, kind: "sit", name: "sit0" }, { ...VETH_DEVICE, kind: "other", name: "x" }],
+        want: ['the sit device "sit0" cannot be restored', 'the other device "x" cannot be restored'],
+      },
+      { name: "a tun device with an owner", devices: [{ ...TUN, tun: OWNED }], want: [] },
+      {
+        name: "a tun device with an owner, and users of their own",
+        devices: [TUN, { ...TUN, name: "tun1", index: 7, tun: OWNED }],
+        questions: { hasUsers: true },
+        want: ['the tun device "tun1" cannot be restored: it has an owner, and the tasks have a user namespace'],
+      },
+      {
+        name: "tun devices that there cannot be",
+        devices: [{ ...VETH_DEVICE, kind: "tun" }, { ...TUN, tun: { ...OWNED, headerSize: 9 } }],
+        want: [
+          'the tun device "eth0" cannot be restored: the images have nothing of what it is like',
+          'the tun device "tun0" has headers of 9 bytes, or a buffer of 1000',
+        ],
       },
       {
         name: "a loopback device with another name",
@@ -218,6 +238,11 @@ Deno.test("restoreAddressModes() lets the kernel make an address if it has made 
       want: false,
     },
     { name: "the loopback device", net: { devices: [LOOPBACK_DEVICE] }, want: false },
+    {
+      name: "a secret that the kernel has chosen, for a device without an address",
+      net: { devices: [TUN], sysctls: new Map([["net/ipv6/conf/tun0/stable_secret", "::1"]]) },
+      want: true,
+    },
   ];
   for (const { name, net, want } of rows) {
     await t.step(name, () => {

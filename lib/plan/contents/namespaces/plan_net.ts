@@ -52,7 +52,7 @@ function planJoin(key: string, { inherited, host, problems }: NamespaceQuestions
 function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
   const { outerEnds, parents, host: { network, programs }, problems, notes } = questions;
   const { devices, addresses, routes } = net;
-  const outside = { outerEnds, parents, network };
+  const outside = { outerEnds, parents, network, hasUsers: questions.contents.user !== undefined };
   const refuse = (what: string) => problems.push({ where: WHERE, what });
   findObstacles(net, outside).forEach(refuse);
   if (net.expectsConnections) notes.push("The kernel forgets which connections of the net namespace it expected");
