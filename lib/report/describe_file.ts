@@ -64,9 +64,10 @@ function describeTerminal({ path = "a terminal that others provide", terminal }:
   return what + (settings === undefined ? ", hung up" : "") + describeBytes({ bytes: queue });
 }
 
-function describePathFile({ path, remap }: PathFile): string {
+function describePathFile({ path, remap, tun }: PathFile): string {
   const fate = { linked: ", linked elsewhere", ghost: ", deleted", "dead-task": ", of a task that is gone" };
-  return printable(path) + (remap === undefined ? "" : fate[remap.kind]);
+  const device = tun === undefined ? "" : `, device ${printable(tun.device)}`;
+  return printable(path) + (remap === undefined ? "" : fate[remap.kind]) + device;
 }
 
 function nameOf({ files }: Pick<Contents, "files">, id: number): string {
