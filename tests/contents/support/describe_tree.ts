@@ -47,12 +47,15 @@ interface Context {
   readonly numbers: InodeNumbers;
 }
 
+/** What has an inode that the kernel numbers by itself. */
+const NUMBERED = /\b(pipe|socket|cgroup|ipc|mnt|net|pid|time|user|uts):\[(\d+)\]/g;
+
 /** Inodes that the kernel numbers by itself get the order in which they are met for a name. */
 class InodeNumbers {
   readonly #known = new Map<string, number>();
 
   rename(text: string): string {
-    return text.replace(/\b(pipe|socket):\[(\d+)\]/g, (_, kind: string, inode: string) => {
+    return text.replace(NUMBERED, (_, kind: string, inode: string) => {
       const number = this.#known.get(inode) ?? this.#known.size;
       this.#known.set(inode, number);
       return `${kind}:[#${number}]`;
