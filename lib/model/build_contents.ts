@@ -75,7 +75,11 @@ function buildIds(tasks: readonly Task[]): TreeIds {
 }
 
 function namespaceIds({ images: { ids, inventory }, tasks }: ContentsContext): NamespaceIds {
-  return { tasks: ids.get(tasks[0]?.pid ?? 0), dumper: inventory.rootIds };
+  const known = tasks.flatMap(({ pid }) => {
+    const own = ids.get(pid);
+    return own === undefined ? [] : [[pid, own] as const];
+  });
+  return { tasks: new Map(known), dumper: inventory.rootIds };
 }
 
 /** By pid, of the tasks of which it is said. */

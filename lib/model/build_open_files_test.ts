@@ -14,7 +14,7 @@ function build(entries: readonly Partial<FileEntry>[]) {
   const problems: Problem[] = [];
   const files = entries.map((entry) => ({ id: 5, ...entry })) as FileEntry[];
   const images = { files, remaps: [], ghosts: new Map() } as unknown as ContentImages;
-  const namespaceIds = {} as Parameters<typeof buildOpenFiles>[0]["namespaceIds"];
+  const namespaceIds = { tasks: new Map(), dumper: undefined };
   const built = buildOpenFiles({ images, network: undefined, problems, namespaceIds });
   const said = { kinds: [...built.values()].map(({ kind }) => kind), problems: problems.map(({ what }) => what) };
   return { said, file: built.get(5) };

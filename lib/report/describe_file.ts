@@ -36,7 +36,7 @@ export function describeFile(file: OpenFile, contents: Pick<Contents, "files">):
     case "pidfd":
       return file.pid === undefined ? "pidfd of a process that has ended" : `pidfd of ${file.pid}`;
     case "namespace":
-      return `${file.of} namespace of ${OWNERS[file.whose]}`;
+      return `${file.of} namespace of ${file.pid === undefined ? OWNERS[file.whose] : `task ${file.pid}`}`;
     case "memfd":
       return `memfd ${printable(file.inode.name)}, ${describeSize(file.inode.size)}`;
     case "terminal":

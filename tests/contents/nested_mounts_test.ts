@@ -6,3 +6,8 @@ testProgram({
   dump: ["--link-remap"],
   restore: ["--root", "/"],
 });
+testProgram({
+  program: "kept_mounts",
+  what: "mount namespaces of several tasks that are open",
+  restore: ["--root", "/"],
+});

@@ -7,7 +7,8 @@ import type { NamespaceFile } from "./namespace_file.ts";
 
 /** The namespaces by which those that are open are known. */
 export interface NamespaceIds {
-  readonly tasks: TaskKobjIdsEntry | undefined;
+  /** By pid, the root task first. */
+  readonly tasks: ReadonlyMap<number, TaskKobjIdsEntry>;
   readonly dumper: TaskKobjIdsEntry | undefined;
 }
 
@@ -30,6 +31,10 @@ export function buildNamespaceFile(
 ): NamespaceFile | UnknownFile {
   const [of, field] = NAMESPACE_FIELDS.find(([kind]) => kind === KINDS.get(nsCflag)) ?? [];
   if (of === undefined || field === undefined) return { kind: "unknown", id, what: "a namespace of an unknown kind" };
-  const is = (whose: keyof NamespaceIds) => nsId !== 0 && ids[whose]?.[field] === nsId;
-  return { kind: "namespace", id, flags, of, whose: is("tasks") ? "tasks" : is("dumper") ? "dumper" : "others" };
+  const is = (entry: TaskKobjIdsEntry | undefined) => nsId !== 0 && entry?.[field] === nsId;
+  const file = { kind: "namespace", id, flags, of } as const;
+  const [[root] = []] = ids.tasks;
+  const [pid] = ids.tasks.entries().find(([, entry]) => is(entry)) ?? [];
+  if (pid === undefined) return { ...file, whose: is(ids.dumper) ? "dumper" : "others" };
+  return { ...file, whose: "tasks", ...pid === root ? {} : { pid } };
 }

@@ -1,21 +1,32 @@
 import assert from "node:assert/strict";
 import type { TaskKobjIdsEntry } from "../../gen/task_kobj_ids.ts";
-import { buildNamespaceFile } from "./build_namespace_file.ts";
+import type { NamespaceFile } from "./namespace_file.ts";
+import { buildNamespaceFile, type NamespaceIds } from "./build_namespace_file.ts";
 
 const NET = 0x4000_0000;
-const IDS = { tasks: { netNsId: 7 } as TaskKobjIdsEntry, dumper: { netNsId: 5 } as TaskKobjIdsEntry };
+const IDS = { tasks: idsOf({ 1: 7, 3: 8, 4: 8, 5: 7 }), dumper: { netNsId: 5 } as TaskKobjIdsEntry };
+
+/** Of tasks that are in these net namespaces. */
+function idsOf(namespaces: Readonly<Record<number, number>>): NamespaceIds["tasks"] {
+  const ids = Object.entries(namespaces).map(([pid, netNsId]) =>
+    [Number(pid), { netNsId } as TaskKobjIdsEntry] as const
+  );
+  return new Map(ids);
+}
 
 Deno.test("buildNamespaceFile() tells whose a namespace was", async (t) => {
-  const rows: readonly (readonly [whose: string, nsId: number, ids: Parameters<typeof buildNamespaceFile>[2]])[] = [
-    ["tasks", 7, IDS],
-    ["dumper", 5, IDS],
-    ["others", 9, IDS],
-    ["others", 0, { tasks: { netNsId: 0 } as TaskKobjIdsEntry, dumper: undefined }],
+  type Owner = Pick<NamespaceFile, "whose" | "pid">;
+  const rows: readonly (readonly [owner: Owner, nsId: number, ids: NamespaceIds])[] = [
+    [{ whose: "tasks" }, 7, IDS],
+    [{ whose: "tasks", pid: 3 }, 8, IDS],
+    [{ whose: "dumper" }, 5, IDS],
+    [{ whose: "others" }, 9, IDS],
+    [{ whose: "others" }, 0, { tasks: idsOf({ 1: 0 }), dumper: undefined }],
   ];
-  for (const [whose, nsId, ids] of rows) {
-    await t.step(`${nsId} of ${whose}`, () => {
+  for (const [owner, nsId, ids] of rows) {
+    await t.step(`${nsId} of ${owner.pid ?? owner.whose}`, () => {
       const file = buildNamespaceFile(3, { id: 3, nsId, nsCflag: NET, flags: 0o100000 }, ids);
-      assert.deepEqual(file, { kind: "namespace", id: 3, flags: 0o100000, of: "net", whose });
+      assert.deepEqual(file, { kind: "namespace", id: 3, flags: 0o100000, of: "net", ...owner });
     });
   }
 });

@@ -7,4 +7,6 @@ export interface NamespaceFile extends FileBase {
   readonly of: NamespaceKind;
   /** `dumper`: the one that CRIU itself was in, and the tasks were not. */
   readonly whose: "tasks" | "dumper" | "others";
+  /** A task that was in it, of those of tasks in which the root task was not. */
+  readonly pid?: number;
 }

@@ -66,11 +66,16 @@ void check_that(bool holds, const char *what, const char *file, int line)
 	report->length += written < room ? written : room - 1;
 }
 
-void enter_namespace_of(pid_t pid, const char *kind)
+int open_namespace_of(pid_t pid, const char *kind)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kind);
-	int fd = MUST(open(path, O_RDONLY));
+	return MUST(open(path, O_RDONLY));
+}
+
+void enter_namespace_of(pid_t pid, const char *kind)
+{
+	int fd = open_namespace_of(pid, kind);
 	MUST(setns(fd, 0));
 	close(fd);
 }

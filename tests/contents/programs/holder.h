@@ -84,7 +84,9 @@ pthread_t thread_as(int number, void *(*run)(void *), void *argument);
 void end_child(void) __attribute__((noreturn));
 void join_child(pid_t pid);
 
-/* Enters the namespace of a process that /proc/PID/ns calls so. */
+/* Opens the namespace of a process that /proc/PID/ns calls so. */
+int open_namespace_of(pid_t pid, const char *kind);
+/* Enters it. */
 void enter_namespace_of(pid_t pid, const char *kind);
 
 void sleep_ms(long milliseconds);

@@ -490,9 +490,7 @@ static const char *const KINDS[] = {"cgroup", "ipc", "mnt", "net", "pid", "time"
 
 static int open_namespace(const char *kind)
 {
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
-	return MUST(open(path, O_RDONLY));
+	return open_namespace_of(getpid(), kind);
 }
 
 static ino_t inode_of(int fd)

@@ -199,3 +199,53 @@ PROGRAM(nested_mounts)
 	CHECK(!is_mounted(path_of("t/other")) && is_mounted(path_of("p/other")) && !is_mounted(path_of("t/tmp")));
 	CHECK(access(path_of("u/file"), F_OK) == -1);
 }
+
+/* Whether a mount namespace that is open is the one of a task. */
+static bool is_of(int fd, pid_t pid)
+{
+	struct stat one = {0}, other = {0};
+	int own = open_namespace_of(pid, "mnt");
+	CHECK(fstat(fd, &one) == 0 && fstat(own, &other) == 0);
+	close(own);
+	return one.st_ino == other.st_ino;
+}
+
+static pid_t start_with_mounts(int number, const char *text)
+{
+	pid_t child = fork_as(number);
+	if (child != 0)
+		return child;
+	MUST(unshare(CLONE_NEWNS));
+	MUST(mount("own", path_of("u"), "tmpfs", 0, "size=64k"));
+	make_owned(path_of("u/file"), text);
+	int outer = open_namespace_of(getppid(), "mnt"), own = open_namespace_of(getpid(), "mnt");
+	put_text(path_of(text), "");
+	await_file("checked");
+	CHECK(is_of(outer, getppid()) && is_of(own, getpid()) && !is_of(own, getppid()));
+	CHECK(setns(outer, CLONE_NEWNS) == 0 && access(path_of("u/file"), F_OK) == -1);
+	CHECK(setns(own, CLONE_NEWNS) == 0 && has_text(path_of("u/file"), text));
+	end_child();
+}
+
+/* As who looks after services has them: the mount namespaces of its children are open, and theirs for these. */
+PROGRAM(kept_mounts)
+{
+	if (!is_inside()) {
+		leave_mounts(MS_PRIVATE);
+		make_directory(path_of("u"));
+		run_inside(own_executable(), "kept_mounts");
+	}
+	pid_t one = start_with_mounts(1, "one"), other = start_with_mounts(2, "other");
+	await_file("one");
+	await_file("other");
+	int of_one = open_namespace_of(one, "mnt"), of_other = open_namespace_of(other, "mnt");
+	int again = open_namespace_of(other, "mnt"), own = open_namespace_of(getpid(), "mnt");
+	ready_and_wait();
+	CHECK(is_of(of_one, one) && is_of(of_other, other) && is_of(again, other) && is_of(own, getpid()));
+	CHECK(setns(of_other, CLONE_NEWNS) == 0 && has_text(path_of("u/file"), "other"));
+	CHECK(setns(of_one, CLONE_NEWNS) == 0 && has_text(path_of("u/file"), "one"));
+	CHECK(setns(own, CLONE_NEWNS) == 0 && access(path_of("u/file"), F_OK) == -1);
+	put_text(path_of("checked"), "");
+	join_child(one);
+	join_child(other);
+}

@@ -20,10 +20,17 @@ export function planNamespace(planner: FilePlanner, file: NamespaceFile, holder:
   if (whose === "others") {
     return planner.refuse(holder, `it is a ${of} namespace that is neither the tasks' own nor the host's`);
   }
-  // All of them are in the same ones.
-  const [pid] = whose === "tasks" ? planner.contents.tasks.keys() : [];
-  const handle = planner.fileHandle(id, { link: `${of}:[`, isPrefix: true, flags });
-  const what = `the ${of} namespace of ${pid === undefined ? "this host" : "the tasks"}`;
+  const pid = whose === "tasks" ? file.pid ?? rootOf(planner) : undefined;
+  const owner = whose === "dumper" ? "this host" : file.pid === undefined ? "the tasks" : `task ${file.pid}`;
+  const what = `the ${of} namespace of ${owner}`;
+  // Where tasks join what is there, their namespace may be ours.
+  const object = whose === "tasks" ? { object: what } : {};
+  const handle = planner.fileHandle(id, { link: `${of}:[`, isPrefix: true, flags, ...object });
   planner.late.push({ kind: "open-namespace", handle, what, of, ...pid === undefined ? {} : { pid }, flags });
   return handle;
+}
+
+function rootOf({ contents }: FilePlanner): number | undefined {
+  const [root] = contents.tasks.keys();
+  return root;
 }
