@@ -135,11 +135,12 @@ function describeHomes(homes: ReadonlyMap<number, number>, namespace: number): s
   return pids.length === 0 ? "" : `, of ${pids.length === 1 ? "task" : "tasks"} ${pids.join(", ")}`;
 }
 
-function describeMount({ mountPoint, type, root, external, tree }: Mount): string {
+function describeMount({ mountPoint, type, root, external, isDeleted, tree }: Mount): string {
   const what = type === "" ? "file system" : type;
   const part = root === "/" || external !== undefined ? "" : `, ${quote(root)} of it`;
   const outside = external === undefined ? "" : `, external as ${quote(external)}`;
-  return `${quote(mountPoint)}: ${what}${part}${outside}${describeFiles(tree ?? [])}`;
+  const removed = isDeleted ? ", removed" : "";
+  return `${quote(mountPoint)}: ${what}${part}${removed}${outside}${describeFiles(tree ?? [])}`;
 }
 
 function describeStep({ mountPoint, source }: MountStep, { steps }: MountsPlan): string {
@@ -148,7 +149,8 @@ function describeStep({ mountPoint, source }: MountStep, { steps }: MountsPlan):
       return `${quote(mountPoint)}: ${quote(source.path)} of this host`;
     case "part": {
       const base = steps[source.of]?.mountPoint ?? "";
-      return `${quote(mountPoint)}: ${source.path === "" ? "the same as" : `${quote(source.path)} of`} ${quote(base)}`;
+      const part = source.path === "" ? "the same as" : `${quote(source.path)} of`;
+      return `${quote(mountPoint)}: ${part} ${quote(base)}${source.removed === undefined ? "" : ", removed"}`;
     }
     case "new":
       return `${quote(mountPoint)}: a new ${printable(source.type)}${describeFiles(source.files)}`;

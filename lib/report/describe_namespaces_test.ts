@@ -83,13 +83,15 @@ Deno.test("describeMadeNamespaces() tells of what mounts are made", () => {
     { ...step, mountPoint: "/proc", source },
     { ...step, mountPoint: "/lib", source: { kind: "part", of: 0, path: "usr/lib" } as const },
     { ...step, mountPoint: "/again", source: { kind: "part", of: 1, path: "" } as const },
+    { ...step, mountPoint: "/gone", source: { kind: "part", of: 0, path: "gone", removed: [] } as const },
   ];
   assert.deepEqual(describeMadeNamespaces({ kinds: ["mnt"], mounts: { steps, sharing: [] } }), [
-    "mnt: 4 mounts",
+    "mnt: 5 mounts",
     '  "/": "/srv/root" of this host',
     '  "/proc": a new proc',
     '  "/lib": "usr/lib" of "/"',
     '  "/again": the same as "/proc"',
+    '  "/gone": "gone" of "/", removed',
   ]);
 });
 

@@ -24,8 +24,8 @@ export type NameEffect =
     | { readonly kind: "makes-file" | "makes-directory" | "removes"; readonly path: string }
     | { readonly kind: "moves"; readonly path: string; readonly to: string }
   )
-  /** The number of the mount namespace that paths are of; absent: that of the root task. */
-  & { readonly mountNamespace?: number };
+  /** The number of the mount namespace that paths are of, or this host's; absent: that of the root task. */
+  & { readonly mountNamespace?: number | "host" };
 
 export type RemoteArgument =
   | number

@@ -50,6 +50,7 @@ const TESTS: readonly FaultTest[] = [
   { program: "user_several", stride: 83 },
   { program: "mounts_several" },
   { program: "mounts_several", isSibling: true },
+  { program: "mounts_removed" },
   { program: "nested_mounts", dump: ["--link-remap"], stride: 3 },
   {
     program: "net_several",

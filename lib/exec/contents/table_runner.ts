@@ -14,10 +14,13 @@ export interface TableRunnerOptions {
   readonly checkpoint: () => void;
 }
 
+/** The number of a mount namespace, or this host's. */
+export type NamedNamespace = number | "host";
+
 /** What only this needs. */
 interface RootOptions {
-  /** The path of the root directory of a mount namespace, by its number. */
-  readonly rootOf: (mountNamespace: number) => string;
+  /** The path of the root directory of a mount namespace. */
+  readonly rootOf: (mountNamespace: NamedNamespace) => string;
 }
 
 /** Names that were made in a mount namespace. */
@@ -30,8 +33,8 @@ interface NamesBelow {
 /** Runs tables of system calls in tasks, and knows what they have done to names in the file system. */
 export class TableRunner {
   readonly #options: TableRunnerOptions & RootOptions;
-  /** By the number of their mount namespace: from the first name on that is made, or obsolete. */
-  readonly #names = new Map<number, NamesBelow>();
+  /** By their mount namespace: from the first name on that is made, or obsolete. */
+  readonly #names = new Map<NamedNamespace, NamesBelow>();
 
   constructor(options: TableRunnerOptions & RootOptions) {
     this.#options = options;
@@ -84,14 +87,14 @@ export class TableRunner {
 
   /** Keeps all names that were made for open files, and removes what was in their way, and what the dump has made. */
   keepNames(obsolete: ContentsPlan["obsoleteNames"]): void {
-    const byNamespace = Map.groupBy(obsolete, ({ mountNamespace }) => mountNamespace);
+    const byNamespace = Map.groupBy(obsolete, ({ mountNamespace }): NamedNamespace => mountNamespace);
     this.#withNames(({ root, names }, sys, namespace) => {
       names.keepAll(sys, root, byNamespace.get(namespace)?.map(({ path }) => path) ?? []);
     });
   }
 
   /** Before the first name is made in a mount namespace that may have to be removed. */
-  openRoot(mountNamespace: number): void {
+  openRoot(mountNamespace: NamedNamespace): void {
     if (this.#names.has(mountNamespace)) return;
     const { context: { sys }, rootOf } = this.#options;
     const root = sys.open(rootOf(mountNamespace), O_PATH | O_DIRECTORY);
@@ -118,7 +121,7 @@ export class TableRunner {
     }
   }
 
-  #withNames(action: (below: NamesBelow, sys: Sys, mountNamespace: number) => void): void {
+  #withNames(action: (below: NamesBelow, sys: Sys, mountNamespace: NamedNamespace) => void): void {
     const { sys } = this.#options.context;
     const all = [...this.#names];
     this.#names.clear();
@@ -132,7 +135,7 @@ export class TableRunner {
   }
 }
 
-function namespaceOf({ mountNamespace = 0 }: NameEffect): number {
+function namespaceOf({ mountNamespace = 0 }: NameEffect): NamedNamespace {
   return mountNamespace;
 }
 

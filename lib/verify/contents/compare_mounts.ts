@@ -13,6 +13,8 @@ const OPTIONS: readonly (readonly [flag: number, option: string])[] = [
   [0x100, "nosymfollow"],
 ];
 const MS_RDONLY = 1;
+/** What the kernel puts behind a path in a file system that was removed (fs/d_path.c). */
+const REMOVED = "//deleted";
 
 /**
  * How mounts differ from the plan.
@@ -65,7 +67,8 @@ function compareMount(
   if (found === undefined) return [`${what} is missing`];
   const base = source.kind === "part" ? all[source.of] : undefined;
   const part = source.kind === "part" && source.path !== "" ? `/${source.path}` : "";
-  const root = base === undefined ? undefined : `${base.root === "/" && part !== "" ? "" : base.root}${part}`;
+  const suffix = source.kind === "part" && source.removed !== undefined ? REMOVED : "";
+  const root = base === undefined ? undefined : `${base.root === "/" && part !== "" ? "" : base.root}${part}${suffix}`;
   return [
     ...difference(`the type of ${what}`, source.kind === "new" ? source.type : base?.type, found.type),
     ...difference(`what is shown by ${what}`, source.kind === "new" ? "/" : root, found.root),

@@ -20,11 +20,13 @@ function listed(id: number, mountPoint: string, part: Partial<ListedMount> = {})
 }
 
 const { on: _, ...ROOT } = step("/", { source: { kind: "here", path: "/" }, followsHost: true, master: 1 });
+const PART = { flags: 0x1 | 0x2, master: 5 };
+const REMOVED_PART = step("/part", { ...PART, source: { kind: "part", of: 1, path: "sub", removed: [] } });
 const PLAN: MountsPlan = {
   steps: [
     ROOT,
     step("/t", { peers: 5 }),
-    step("/part", { source: { kind: "part", of: 1, path: "sub" }, flags: 0x1 | 0x2, master: 5 }),
+    step("/part", { ...PART, source: { kind: "part", of: 1, path: "sub" } }),
     step("/t", { on: 1, at: "", source: { ...TMPFS, lateOptions: [{ name: "ro" }] } }),
   ],
   sharing: [{ kind: "set-unbindable", mount: 3 }],
@@ -68,54 +70,60 @@ Deno.test("compareMounts() tells namespaces apart", () => {
 });
 
 Deno.test("compareMounts() finds what differs", async (t) => {
-  const rows: readonly { name: string; found?: readonly ListedMount[]; want: readonly string[] }[] = [
-    { name: "nothing", want: [] },
-    {
-      name: "a place",
-      found: changed(1, { mountPoint: "/u" }),
-      want: [
-        'the mount "/t" is missing',
-        'the mount "/t" is missing',
-        ...['there is a mount "/u" that should not be', 'there is a mount "/t" that should not be'],
-      ],
-    },
-    {
-      name: "a type",
-      found: changed(3, { type: "ramfs" }),
-      want: ['the type of the mount "/t" is "ramfs", and should be "tmpfs"'],
-    },
-    {
-      name: "a part",
-      found: changed(2, { root: "/other" }),
-      want: ['what is shown by the mount "/part" is "/other", and should be "/sub"'],
-    },
-    {
-      name: "options",
-      found: changed(2, { options: ["rw"] }),
-      want: ['the options of the mount "/part" is "rw", and should be "ro,nosuid"'],
-    },
-    {
-      name: "a file system",
-      found: changed(3, { superOptions: ["rw"] }),
-      want: ['the file system of the mount "/t" is not read-only'],
-    },
-    {
-      name: "another group",
-      found: changed(2, { master: 71 }),
-      want: ['the mount "/part" shares with others than it should'],
-    },
-    {
-      name: "no group",
-      found: AS_PLANNED.with(1, listed(11, "/t")),
-      want: ['the sharing of the mount "/t" is "private", and should be "shared"'],
-    },
-    {
-      name: "one that can be bound",
-      found: changed(3, { isUnbindable: false }),
-      want: ['the mount "/t" can be bound, and should not'],
-    },
-  ];
-  for (const { name, found = AS_PLANNED, want } of rows) {
-    await t.step(name, () => assert.deepEqual(compareMounts(PLAN, [found]), want));
+  const rows: readonly { name: string; plan?: MountsPlan; found?: readonly ListedMount[]; want: readonly string[] }[] =
+    [
+      { name: "nothing", want: [] },
+      {
+        name: "a place",
+        found: changed(1, { mountPoint: "/u" }),
+        want: [
+          'the mount "/t" is missing',
+          'the mount "/t" is missing',
+          ...['there is a mount "/u" that should not be', 'there is a mount "/t" that should not be'],
+        ],
+      },
+      {
+        name: "a type",
+        found: changed(3, { type: "ramfs" }),
+        want: ['the type of the mount "/t" is "ramfs", and should be "tmpfs"'],
+      },
+      {
+        name: "a part",
+        found: changed(2, { root: "/other" }),
+        want: ['what is shown by the mount "/part" is "/other", and should be "/sub"'],
+      },
+      {
+        name: "what was not removed",
+        plan: { ...PLAN, steps: PLAN.steps.with(2, REMOVED_PART) },
+        want: ['what is shown by the mount "/part" is "/sub", and should be "/sub//deleted"'],
+      },
+      {
+        name: "options",
+        found: changed(2, { options: ["rw"] }),
+        want: ['the options of the mount "/part" is "rw", and should be "ro,nosuid"'],
+      },
+      {
+        name: "a file system",
+        found: changed(3, { superOptions: ["rw"] }),
+        want: ['the file system of the mount "/t" is not read-only'],
+      },
+      {
+        name: "another group",
+        found: changed(2, { master: 71 }),
+        want: ['the mount "/part" shares with others than it should'],
+      },
+      {
+        name: "no group",
+        found: AS_PLANNED.with(1, listed(11, "/t")),
+        want: ['the sharing of the mount "/t" is "private", and should be "shared"'],
+      },
+      {
+        name: "one that can be bound",
+        found: changed(3, { isUnbindable: false }),
+        want: ['the mount "/t" can be bound, and should not'],
+      },
+    ];
+  for (const { name, plan = PLAN, found = AS_PLANNED, want } of rows) {
+    await t.step(name, () => assert.deepEqual(compareMounts(plan, [found]), want));
   }
 });

@@ -175,6 +175,50 @@ PROGRAM(mounts_parts)
 	CHECK(has_text(path_of("cover/below/hidden"), "hidden"));
 }
 
+static void mount_directory(const char *what, const char *where)
+{
+	make_directory(path_of(where));
+	make_directory(path_of(what));
+	MUST(mount(path_of(what), path_of(where), NULL, MS_BIND, NULL));
+}
+
+static bool is_removed(const char *path)
+{
+	struct stat state = {0};
+	return stat(path_of(path), &state) == 0 && state.st_nlink == 0 && S_ISDIR(state.st_mode) &&
+	       chdir(path_of(path)) == 0 && mkdir("new", 0700) == -1 && errno == ENOENT;
+}
+
+/* Directories that nothing but mounts shows any more, where nothing can be made. */
+PROGRAM(mounts_removed)
+{
+	if (!is_inside()) {
+		leave_mounts(MS_PRIVATE);
+		mount_directory("gone", "one");
+		mount_directory("gone", "again");
+		MUST(rmdir(path_of("gone")));
+		MUST(mount(NULL, path_of("one"), NULL, MS_BIND | MS_REMOUNT | MS_NOEXEC, NULL));
+		make_directory(path_of("t"));
+		MUST(mount("t", path_of("t"), "tmpfs", 0, NULL));
+		make_directory(path_of("t/sub"));
+		mount_directory("t/sub/gone", "other");
+		mount_directory("t/sub/gone/below", "below");
+		MUST(rmdir(path_of("t/sub/gone/below")));
+		MUST(rmdir(path_of("t/sub/gone")));
+		MUST(mount(NULL, path_of("t"), NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
+		run_inside(own_executable(), "mounts_removed");
+	}
+	ready_and_wait();
+	CHECK(is_removed("one") && (flags_of(path_of("one")) & ST_NOEXEC) != 0);
+	CHECK(is_removed("below") && is_removed("other") && access(path_of("t/sub/gone"), F_OK) == -1);
+	struct stat one, again;
+	CHECK(stat(path_of("one"), &one) == 0 && stat(path_of("again"), &again) == 0 && one.st_ino == again.st_ino);
+	CHECK(is_removed("again") && access(path_of("gone"), F_OK) == -1);
+	CHECK((flags_of(path_of("t")) & ST_RDONLY) != 0);
+	MUST(chdir("/"));
+	CHECK(umount(path_of("other")) == 0);
+}
+
 bool is_mounted(const char *path)
 {
 	struct stat here, above;

@@ -4,11 +4,13 @@ import type {
   MountsPlan,
   MountStep,
   NewFileSystem,
+  RemovedDirectory,
   SharingStep,
 } from "../../../plan/contents/namespaces/mounts_plan.ts";
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
+  AT_REMOVEDIR,
   CLONE_NEWNS,
   MNT_DETACH,
   O_DIRECTORY,
@@ -53,6 +55,13 @@ const ATTR_NOATIME = 0x10;
 const ATTR_STRICTATIME = 0x20;
 const ATTR_ATIME = 0x70;
 const ALL_ATTRIBUTES = ATTRIBUTES.reduce((all, [, attribute]) => all | attribute, ATTR_ATIME);
+
+/** No image has that of a directory which was removed. */
+const REMOVED_MODE = 0o755;
+const REMOVED_HINTS = {
+  EEXIST: "what was removed is there again since the plan was made",
+  EROFS: "its file system is read-only",
+};
 
 const HINTS = {
   EPERM: "that needs CAP_SYS_ADMIN",
@@ -160,11 +169,30 @@ function isPty({ source }: MountStep): boolean {
   return source.kind === "part" && source.pty !== undefined;
 }
 
+type PartSource = Extract<MountSource, { readonly kind: "part" }>;
+/** With its index. */
+type PlacedPart = readonly [part: number, source: PartSource];
+type RemovedSource = PartSource & Required<Pick<PartSource, "removed">>;
+
+/** Needed for the mount with that index, and others perhaps. */
+type MadeDirectory = RemovedDirectory & { readonly part: number };
+
+/** Directories that are there for a moment, outermost first, and a descriptor by which they can be removed. */
+interface Writable {
+  readonly fd: number;
+  readonly directories: readonly MadeDirectory[];
+}
+
+function isOfRemoved(source: MountSource): source is RemovedSource {
+  return source.kind === "part" && source.removed !== undefined;
+}
+
 class MountMaker {
   readonly #context: NamespacesContext;
   readonly #plan: MountsPlan;
   /** Descriptors of mounts, by their index. */
   readonly #opened: Map<number, number>;
+  readonly #writable: Writable[] = [];
   readonly #kept: { readonly namespace: number; readonly root: number }[] = [];
   /** Number of the namespace that the caller is in. */
   #namespace = 0;
@@ -199,17 +227,18 @@ class MountMaker {
     for (const [index, step] of steps.entries()) {
       if (isPty(step)) continue;
       if (step.namespace !== this.#namespace) calls.push(...this.#keep(), ...this.#begin(step));
+      const parts = this.#partsOf(index);
       calls.push(
+        ...this.#makeRemoved(index, parts),
         this.#setFlags(step, index),
         ...step.on === undefined ? this.#enter(step) : [this.#attach(step, index)],
       );
       // Nothing is on it yet, so that it shows all that it has.
-      for (const [part, { source }] of steps.entries()) {
-        if (source.kind === "part" && source.of === index && source.pty === undefined) {
-          calls.push(this.#takePart(part, source));
-        }
+      for (const [part, source] of parts) {
+        if (!isOfRemoved(source)) calls.push(this.#takePart(part, source));
       }
     }
+    calls.push(...this.#writable.flatMap((writable) => this.#remove(writable)));
     if (this.#plan.nested !== undefined) calls.push(...this.#keep());
     for (const step of sharing) {
       calls.push(...this.#return(this.#step(step.mount).namespace, this.#kept), this.#share(step));
@@ -276,8 +305,52 @@ class MountMaker {
     return enterMounts(this.#context, there.namespace);
   }
 
-  #takePart(index: number, { of, path }: Extract<MountSource, { readonly kind: "part" }>): RemoteCall {
+  /** Mounts that show what another one shows, and not a pseudoterminal. */
+  #partsOf(index: number): PlacedPart[] {
+    return this.#plan.steps.flatMap(({ source }, part) => (
+      source.kind === "part" && source.of === index && source.pty === undefined ? [[part, source] as const] : []
+    ));
+  }
+
+  #takePart(index: number, { of, path }: PartSource): RemoteCall {
     return this.#openTree(index, { fd: this.#fd(of), path });
+  }
+
+  /** Makes directories for mounts that show them: nothing that is removed can be mounted. */
+  #makeRemoved(index: number, parts: readonly PlacedPart[]): RemoteCall[] {
+    const removed = parts.flatMap(([part, source]) => isOfRemoved(source) ? [[part, source] as const] : []);
+    if (removed.length === 0) return [];
+    const all = removed.flatMap(([part, { removed }]) => removed.map((directory) => ({ part, ...directory })));
+    const directories = [...new Map(all.map((directory) => [directory.path, directory])).values()];
+    directories.sort((a, b) => a.path.length - b.path.length);
+    // The mount that they are in may become read-only.
+    const fd = this.#context.lowest.take();
+    this.#writable.push({ fd, directories });
+    const args = [this.#fd(index), cString(""), OPEN_TREE_CLONE | AT_EMPTY_PATH];
+    return [
+      remoteCall(this.#context, "open_tree", args, { ...purposeOf(this.#step(index)), expected: fd }),
+      ...directories.map((directory) => {
+        const purpose = this.#purposeOfRemoved(directory, "makes-directory");
+        return remoteCall(this.#context, "mkdirat", [fd, cString(directory.path), REMOVED_MODE], purpose);
+      }),
+      ...removed.map(([part, source]) => this.#takePart(part, source)),
+    ];
+  }
+
+  /** Removes them when they are mounted. */
+  #remove({ fd, directories }: Writable): RemoteCall[] {
+    return [
+      ...directories.toReversed().map((directory) => {
+        const purpose = this.#purposeOfRemoved(directory, "removes");
+        return remoteCall(this.#context, "unlinkat", [fd, cString(directory.path), AT_REMOVEDIR], purpose);
+      }),
+      this.#close(fd, undefined),
+    ];
+  }
+
+  #purposeOfRemoved({ part, hostPath }: MadeDirectory, kind: "makes-directory" | "removes"): Purpose {
+    const purpose = { ...purposeOf(this.#step(part)), hints: { ...HINTS, ...REMOVED_HINTS } };
+    return hostPath === undefined ? purpose : { ...purpose, effect: { kind, path: hostPath, mountNamespace: "host" } };
   }
 
   #openTree(index: number, { fd, path }: { readonly fd: number; readonly path: string }): RemoteCall {

@@ -72,6 +72,41 @@ Deno.test("makeMounts() makes each mount apart, and puts it where it belongs", (
   assert.equal(context.lowest.peek(), 0);
 });
 
+Deno.test("makeMounts() makes directories that were removed until they are mounted, once each", () => {
+  const context = filesContext();
+  const [root] = PLAN.steps;
+  assert.ok(root);
+  const place = { namespace: 0, on: 0, flags: 0, followsHost: false } as const;
+  const above = { path: "x", hostPath: "/srv/x" };
+  const one = { kind: "part", of: 0, path: "x/y", removed: [above, { path: "x/y", hostPath: "/srv/x/y" }] } as const;
+  const other = { kind: "part", of: 0, path: "x", removed: [above] } as const;
+  const steps = [
+    root,
+    { ...place, mountPoint: "/a", at: "a", source: one },
+    { ...place, mountPoint: "/b", at: "b", source: other },
+  ];
+  const { calls } = makeMounts(context, { steps, sharing: [] });
+  const rendered = calls.map(renderCall);
+  assert.deepEqual(rendered.slice(0, 6), [
+    'open_tree -100 "/srv" 1 = 0',
+    // Before that may become read-only.
+    'open_tree 0 "" 4097 = 1',
+    `mkdirat 1 "x" ${0o755}`,
+    `mkdirat 1 "x/y" ${0o755}`,
+    'open_tree 0 "x/y" 1 = 2',
+    'open_tree 0 "x" 1 = 3',
+  ]);
+  const put = rendered.indexOf('move_mount 3 "" 0 "b" 4');
+  const closing = ["close 1", "close 0", "close 2", "close 3"];
+  assert.deepEqual(rendered.slice(put + 1), ['unlinkat 1 "x/y" 512', 'unlinkat 1 "x" 512', ...closing]);
+  const effects = calls.flatMap(({ effect }) => effect === undefined ? [] : [`${effect.kind} ${effect.path}`]);
+  assert.deepEqual(effects, [
+    ...["makes-directory /srv/x", "makes-directory /srv/x/y"],
+    ...["removes /srv/x/y", "removes /srv/x"],
+  ]);
+  assert.equal(context.lowest.peek(), 0);
+});
+
 Deno.test("makePtyMounts() makes what shows pseudoterminals, which makeMounts() leaves out", () => {
   const [root] = PLAN.steps;
   assert.ok(root);

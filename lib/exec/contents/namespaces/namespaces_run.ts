@@ -7,7 +7,7 @@ import { fetch } from "../compile_descriptors.ts";
 import { close, takeFrom } from "../files/file_calls.ts";
 import { type ContentsContext, descriptorOf, LowestDescriptors, remoteCall } from "../remote.ts";
 import { compileOwnLimits } from "../state/limits.ts";
-import type { TableRunner } from "../table_runner.ts";
+import type { NamedNamespace, TableRunner } from "../table_runner.ts";
 import { fillNamespaces, removeSegments } from "./fill_namespaces.ts";
 import {
   enterHost,
@@ -223,8 +223,9 @@ export class NamespacesRun {
     return this.#plan.namespaces.mounts === undefined ? path : `/proc/${this.#options.coordinator().pid}/root${path}`;
   }
 
-  /** Where cgrestore finds the root directory of a mount namespace of the tasks. */
-  rootOf(mountNamespace: number): string {
+  /** Where cgrestore finds the root directory of a mount namespace of the tasks, or its own. */
+  rootOf(mountNamespace: NamedNamespace): string {
+    if (mountNamespace === "host") return "/";
     const namespace = this.#plan.namespaces.mounts?.nested?.namespaces[mountNamespace];
     const link = namespace === undefined ? "root" : `fd/${descriptorOf(this.#options.contents, namespace.root)}`;
     return `/proc/${this.#options.coordinator().pid}/${link}`;

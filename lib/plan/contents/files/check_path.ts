@@ -25,6 +25,10 @@ export function checkPath(planner: FilePlanner, file: PathFile, holder: string):
       `it was opened below the mount ${JSON.stringify(covering.mountPoint)}, which covers it`,
     );
   }
+  const removed = planner.options.places?.removedMount(file);
+  if (removed !== undefined) {
+    return planner.refuse(where, `what the mount ${JSON.stringify(removed.mountPoint)} shows was removed`);
+  }
   if (remap?.kind === "ghost") return true;
   if (task !== undefined && dependsOnFiles(path)) {
     return planner.refuse(where, `the files of task ${task} are there only after this would have to be opened`);

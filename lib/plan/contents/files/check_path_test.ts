@@ -1,8 +1,11 @@
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
+import { aMount, ROOT_MOUNT } from "../../../../tests/support/mounts.ts";
 import { pathFile, plannerOf, problemsOf, REGULAR } from "../../../../tests/support/plan_files.ts";
 import type { HostFile } from "../../../host/host.ts";
 import type { PathFile } from "../../../model/files/path_file.ts";
+import type { Mount } from "../../../model/mounts.ts";
 import type { FilePlannerOptions } from "../file_planner.ts";
+import { MountPlaces } from "../namespaces/mount_places.ts";
 import { checkPath } from "./check_path.ts";
 
 interface Row {
@@ -17,9 +20,29 @@ interface Row {
 const O_NOFOLLOW = 0o400000;
 const LINK: HostFile = { mode: 0o120777, size: 4, device: 0 };
 
+/** A mount on `/dir`. */
+function placesOf(part: Partial<Mount>): MountPlaces {
+  const mount = aMount({ id: 2, mountPoint: "/dir", ...part });
+  return new MountPlaces([ROOT_MOUNT, mount], { external: [], takesDetected: false });
+}
+
 const ROWS: readonly Row[] = [
   { name: "all the same", file: { mode: 0o100644, size: 10, buildId: "aabbccdd" }, found: { buildId: "aabbccdd" } },
   { name: "nothing known", file: {}, found: {} },
+  {
+    name: "what is below another mount now",
+    file: { mount: 1 },
+    found: {},
+    options: { places: placesOf({ isDeleted: false }) },
+    what: 'it was opened below the mount "/dir", which covers it',
+  },
+  {
+    name: "one of a directory that was removed",
+    file: { mount: 2 },
+    found: {},
+    options: { places: placesOf({ isDeleted: true }) },
+    what: 'what the mount "/dir" shows was removed',
+  },
   {
     name: "another size",
     file: { size: 9 },

@@ -40,11 +40,13 @@ export class MountPlaces extends MountTree {
   #findBase(mount: Mount): Mount | undefined {
     if (isFirstRoot(mount) || mount.external !== undefined) return undefined;
     const others = this.mounts.filter((other) => (
-      other.device === mount.device && other.id !== mount.id && isAtOrBelow(mount.root, other.root)
+      other.device === mount.device && other.id !== mount.id && isAtOrBelow(mount.root, other.root) &&
+      canShow(other, mount)
     ));
     // Of those that show the same, the first is the one of which the others are made.
     const isBase = (other: Mount) => other.root !== mount.root || this.#isBefore(other, mount);
-    return others.find(isFirstRoot) ??
+    const twin = others.find((other) => isRemoved(other) && this.#isBefore(other, mount));
+    return twin ?? others.find(isFirstRoot) ??
       others.find((other) => other.external !== undefined) ??
       others.filter(isBase).sort((a, b) => a.root.length - b.root.length)[0];
   }
@@ -59,7 +61,7 @@ export class MountPlaces extends MountTree {
   /** Whether only making its mount tells what is at a path. */
   isUnseen(path: string, namespace = 0): boolean {
     const mount = this.mountAt(path, namespace);
-    return mount !== undefined && this.#isMade(mount) && this.#treeOf(mount) === undefined;
+    return mount !== undefined && this.#isMade(mount) && this.treeOf(mount) === undefined;
   }
 
   /** Where this host has what is at a path; `undefined` where its mount is made. */
@@ -85,7 +87,7 @@ export class MountPlaces extends MountTree {
     for (const mount of this.mounts.filter((mount) => this.#isMade(mount))) {
       const { namespace, mountPoint } = mount;
       files.set(seenName(mountPoint, namespace), { mode: S_IFDIR, size: 0, device: 0 });
-      for (const { path, mode, size, device } of this.#treeOf(mount) ?? []) {
+      for (const { path, mode, size, device } of this.treeOf(mount) ?? []) {
         const inside = `/${path}`;
         if (!isAtOrBelow(inside, mount.root)) continue;
         const at = joined(mountPoint, pathBelow(mount.root, inside));
@@ -95,9 +97,16 @@ export class MountPlaces extends MountTree {
     return files;
   }
 
+  /** The mount by which a file was opened, if what that shows was removed. */
+  removedMount({ mount }: Pick<PathFile, "mount">): Mount | undefined {
+    return this.mounts.find((other) => other.id === mount && isRemoved(other));
+  }
+
   /** Of the mounts of a device that can be reached, those that show more before the others. */
   mountsOf(device: number): Mount[] {
-    const isReached = (mount: Mount) => this.mountAt(mount.mountPoint, mount.namespace) === mount;
+    const isReached = (mount: Mount) => (
+      this.mountAt(mount.mountPoint, mount.namespace) === mount && !isRemoved(mount)
+    );
     return this.mounts.filter((mount) => mount.device === device && isReached(mount))
       .sort((a, b) => a.root.length - b.root.length);
   }
@@ -138,7 +147,8 @@ export class MountPlaces extends MountTree {
     return this.placeOf(mount)?.kind === "made";
   }
 
-  #treeOf(mount: Mount): Mount["tree"] {
+  /** What is in a mount when it is made; `undefined` where only the kernel knows. */
+  treeOf(mount: Mount): Mount["tree"] {
     return mount.type === "tmpfs" ? mount.tree ?? [] : undefined;
   }
 }
@@ -146,6 +156,17 @@ export class MountPlaces extends MountTree {
 /** Whether it is the root of the root task's namespace: that is always here. */
 function isFirstRoot({ parent, namespace }: Mount): boolean {
   return parent === undefined && namespace === 0;
+}
+
+/** Whether what a mount shows was removed, and nobody else provides it. */
+export function isRemoved({ isDeleted, external }: Mount): boolean {
+  return isDeleted && external === undefined;
+}
+
+/** Whether a mount shows what another one shows, which is at or below it: what was removed is not what has its name. */
+function canShow(one: Mount, other: Mount): boolean {
+  if (isRemoved(one)) return isRemoved(other) && one.root === other.root;
+  return !isRemoved(other) || one.root !== other.root;
 }
 
 /** How planning knows what tasks find at a path; in the root task's namespace that is the path itself. */

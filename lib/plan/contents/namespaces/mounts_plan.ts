@@ -61,8 +61,18 @@ export type MountSource =
     readonly path: string;
     /** The number of the pseudoterminal that it shows, whose file is there as long as its master is open. */
     readonly pty?: number;
+    /** It was removed: it is an empty directory, which is there only for a moment, with those above it that are missing. */
+    readonly removed?: readonly RemovedDirectory[];
   }
   | NewFileSystem;
+
+/** A directory that is made, mounted, and removed. */
+export interface RemovedDirectory {
+  /** In the mount that it is a part of. */
+  readonly path: string;
+  /** Where this host has it meanwhile; absent where its file system is made. */
+  readonly hostPath?: string;
+}
 
 export interface NewFileSystem {
   readonly kind: "new";

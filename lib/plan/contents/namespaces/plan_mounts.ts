@@ -7,8 +7,8 @@ import { DETECTED, type Mount } from "../../../model/mounts.ts";
 import type { MountOptions } from "../../plan.ts";
 import { isAtLeast } from "../kernel_version.ts";
 import { MS_RDONLY } from "./delay_read_only.ts";
-import { type MountPlaces, whereOf } from "./mount_places.ts";
-import type { MountOption, MountSource, MountsPlan, MountStep } from "./mounts_plan.ts";
+import { isRemoved, type MountPlaces, whereOf } from "./mount_places.ts";
+import type { MountOption, MountSource, MountsPlan, MountStep, RemovedDirectory } from "./mounts_plan.ts";
 import { planMountSharing } from "./plan_mount_sharing.ts";
 
 /** What planning mounts has to know. */
@@ -40,6 +40,9 @@ export function hostPathsOf(places: MountPlaces): Map<string, string> {
     if (place?.kind === "here") paths.set(sourceKey(mount), place.path);
     const point = places.pointOf(mount);
     if (point !== undefined) paths.set(pointKey(mount), point);
+    for (const { hostPath } of removedDirectories(mount, places)) {
+      if (hostPath !== undefined) paths.set(directoryKey(hostPath), hostPath);
+    }
   }
   return paths;
 }
@@ -50,6 +53,10 @@ function sourceKey({ id }: Mount): string {
 
 function pointKey({ id }: Mount): string {
   return `point of mount ${id}`;
+}
+
+function directoryKey(path: string): string {
+  return `directory ${path}`;
 }
 
 /** Whether a mount is known to show a directory. */
@@ -85,7 +92,6 @@ export function notesOnMounts(mounts: readonly Mount[], { external }: MountOptio
 function mountProblem(mount: Mount, questions: MountQuestions): string | undefined {
   const { places, host: { files } } = questions;
   if (mount.needsPlugin) return "it was made by a plugin of CRIU";
-  if (mount.isDeleted) return "what it shows was removed";
   const place = places.placeOf(mount);
   const what = place === undefined
     ? placeProblem(mount)
@@ -93,7 +99,12 @@ function mountProblem(mount: Mount, questions: MountQuestions): string | undefin
     ? madeProblem(mount, questions)
     : undefined;
   if (what !== undefined) return what;
-  if (place?.kind === "here" && !files.has(sourceKey(mount))) return `${JSON.stringify(place.path)} is not here`;
+  if (isRemoved(mount)) {
+    const why = removedProblem(mount, questions);
+    if (why !== undefined) return `what it shows was removed, and ${why}`;
+  } else if (place?.kind === "here" && !files.has(sourceKey(mount))) {
+    return `${JSON.stringify(place.path)} is not here`;
+  }
   if (mount.parent === undefined && place?.kind === "here" && !isDirectory(files.get(sourceKey(mount)))) {
     return "its root is no directory here";
   }
@@ -122,6 +133,61 @@ function madeProblem(mount: Mount, questions: MountQuestions): string | undefine
     return `it shows only ${JSON.stringify(root)} of its file system, and no other mount shows all of it`;
   }
   return type === "tmpfs" && mount.tree === undefined ? "the images do not have its files" : undefined;
+}
+
+/**
+ * Why what was removed cannot be made for a moment. As CRIU, we take it for a directory when it is mounted on one: nothing
+ * can be in such a directory, while files have a content, which no image has.
+ */
+function removedProblem(mount: Mount, questions: MountQuestions): string | undefined {
+  const { places, host: { files } } = questions;
+  const base = places.baseOf(mount);
+  if (base === undefined) return "no other mount shows where it was";
+  if (places.mounts.some(({ parent }) => parent === mount.id)) return "there is a mount on it";
+  if (!isOnDirectory(mount, questions)) return "was no directory: no image has what it was";
+  if (isRemoved(base)) return undefined;
+  if (places.placeOf(base)?.kind === "made" && (base.superFlags & MS_RDONLY) !== 0) {
+    return "its file system is read-only";
+  }
+  const directories = removedDirectories(mount, places);
+  const found = directories.map((directory) => findMode(directory, { base, files }));
+  if (found.at(-1) !== undefined) return `something else is ${JSON.stringify(nameOf(directories.at(-1)))}`;
+  const blocking = found.findIndex((mode) => mode !== undefined && (mode & S_IFMT) !== S_IFDIR);
+  return blocking === -1 ? undefined : `${JSON.stringify(nameOf(directories[blocking]))} is no directory`;
+}
+
+/** What was removed, and the directories above it in the mount that it was a part of; outermost first. */
+function removedDirectories(mount: Mount, places: MountPlaces): RemovedDirectory[] {
+  const base = places.baseOf(mount);
+  if (!isRemoved(mount) || base === undefined || isRemoved(base)) return [];
+  const place = places.placeOf(base);
+  const names = pathBelow(base.root, mount.root).split("/").slice(1);
+  return names.map((_, index) => {
+    const path = names.slice(0, index + 1).join("/");
+    return { path, ...place?.kind === "here" ? { hostPath: pathBelow("/", place.path) + `/${path}` } : {} };
+  });
+}
+
+function nameOf(directory: RemovedDirectory | undefined): string {
+  return directory?.hostPath ?? directory?.path ?? "";
+}
+
+/** The mode of what has the name of a directory; `undefined` where there is nothing. */
+function findMode(
+  { path, hostPath }: RemovedDirectory,
+  { base, files }: { readonly base: Mount; readonly files: Host["files"] },
+): number | undefined {
+  if (hostPath !== undefined) return files.get(directoryKey(hostPath))?.mode;
+  return base.tree?.find((file) => `/${file.path}` === `${pathBelow("/", base.root)}/${path}`)?.mode;
+}
+
+function isOnDirectory(mount: Mount, { places, host: { files } }: MountQuestions): boolean {
+  const parent = places.parentOf(mount);
+  if (parent === undefined) return false;
+  if (places.pointOf(mount) !== undefined) return isDirectory(files.get(pointKey(mount)));
+  const name = (parent.root === "/" ? "" : parent.root) + pathBelow(parent.mountPoint, mount.mountPoint);
+  const found = places.treeOf(parent)?.find(({ path }) => `/${path}` === name);
+  return name === "" || found !== undefined && isDirectory(found);
 }
 
 /** Made when all others are there and share what they are to share, it is one by itself. */
@@ -157,7 +223,7 @@ function pointProblem(mount: Mount, { places, host: { files } }: MountQuestions)
   return isThere ? undefined : `the tmpfs ${JSON.stringify(parent.mountPoint)} has nothing there`;
 }
 
-function isDirectory(file: HostFile | undefined): boolean {
+function isDirectory(file: Pick<HostFile, "mode"> | undefined): boolean {
   return file !== undefined && (file.mode & S_IFMT) === S_IFDIR;
 }
 
@@ -242,7 +308,13 @@ function planSource(mount: Mount, { questions, indices }: StepContext): MountSou
   if (base !== undefined) {
     const path = pathBelow(base.root, mount.root).slice(1);
     const pty = places.ptyOf(mount);
-    return { kind: "part", of: indices.get(base.id) ?? 0, path, ...pty === undefined ? {} : { pty } };
+    return {
+      kind: "part",
+      of: indices.get(base.id) ?? 0,
+      path,
+      ...pty === undefined ? {} : { pty },
+      ...isRemoved(mount) && !isRemoved(base) ? { removed: planRemoved(mount, { base, questions }) } : {},
+    };
   }
   const place = places.placeOf(mount);
   if (place?.kind === "here") return place;
@@ -258,6 +330,14 @@ function planSource(mount: Mount, { questions, indices }: StepContext): MountSou
     lateOptions: isReadOnly && hasFiles ? READ_ONLY : [],
     files: mount.tree ?? [],
   };
+}
+
+/** What is made for it. */
+function planRemoved(
+  mount: Mount,
+  { base, questions: { places, host: { files } } }: { readonly base: Mount; readonly questions: MountQuestions },
+): RemovedDirectory[] {
+  return removedDirectories(mount, places).filter((directory) => findMode(directory, { base, files }) === undefined);
 }
 
 const READ_ONLY: readonly MountOption[] = [{ name: "ro" }];

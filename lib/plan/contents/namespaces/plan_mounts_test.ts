@@ -4,7 +4,7 @@ import { DIRECTORY, REGULAR } from "../../../../tests/support/plan_files.ts";
 import { buildHierarchy, buildHost } from "../../../../tests/support/plan_inputs.ts";
 import type { Mount } from "../../../model/mounts.ts";
 import { MountPlaces } from "./mount_places.ts";
-import type { MountsPlan, MountStep, SharingStep } from "./mounts_plan.ts";
+import type { MountsPlan, MountStep, RemovedDirectory, SharingStep } from "./mounts_plan.ts";
 import { hostPathsOf, notesOnMounts, planMounts } from "./plan_mounts.ts";
 
 interface Setting {
@@ -49,13 +49,23 @@ function describeSource({ source }: MountStep, steps: readonly MountStep[]): str
   if (source.kind === "here") return source.path;
   if (source.kind === "part") {
     const pty = source.pty === undefined ? "" : `, pseudoterminal ${source.pty}`;
-    return `${source.path || "all"} of ${steps[source.of]?.mountPoint}${pty}`;
+    return `${source.path || "all"} of ${steps[source.of]?.mountPoint}${pty}${describeRemoved(source.removed)}`;
   }
   const options = [
     ...source.options,
     ...source.lateOptions.map(({ name }) => ({ name: `late ${name}`, value: undefined })),
   ];
   return [source.type, ...options.map(({ name, value }) => value === undefined ? name : `${name}=${value}`)].join(" ");
+}
+
+function describeRemoved(removed: readonly RemovedDirectory[] | undefined): string {
+  if (removed === undefined) return "";
+  return `, removed${removed.map(({ path, hostPath }) => ` ${hostPath ?? path}`).join("")}`;
+}
+
+/** A mount of a directory that was removed. */
+function ofRemoved(part: Partial<Mount> = {}): Mount {
+  return aMount({ ...{ id: 3, mountPoint: "/a", type: "", device: 1, root: "/x/y", isDeleted: true }, ...part });
 }
 
 Deno.test("planMounts() plans what is mounted, and in which order", async (t) => {
@@ -115,6 +125,39 @@ Deno.test("planMounts() plans what is mounted, and in which order", async (t) =>
         aMount({ id: 3, mountPoint: "/dev/console", device: 102, type: "devpts", root: "/7" }),
       ],
       want: ["/: /", "dev/pts on /: devpts", "dev/console on /: 7 of /dev/pts, pseudoterminal 7"],
+    },
+    {
+      name: "directories that were removed, of this host and of a tmpfs, once each",
+      mounts: [
+        ofRemoved(),
+        aMount({ id: 4, mountPoint: "/t", tree: [DIRECTORY_U] }),
+        ofRemoved({ id: 5, mountPoint: "/b", type: "tmpfs", device: 104, root: "/u/v/w" }),
+        ofRemoved({ id: 6, mountPoint: "/c" }),
+        ofRemoved({ id: 7, mountPoint: "/d", root: "/z/y" }),
+      ],
+      lacks: ["/x/y", "/z", "/z/y"],
+      want: [
+        "/: /",
+        "a on /: x/y of /, removed /x/y",
+        "t on /: tmpfs",
+        "b on /: u/v/w of /t, removed u/v u/v/w",
+        "c on /: all of /a",
+        "d on /: z/y of /, removed /z /z/y",
+      ],
+    },
+    {
+      name: "what was removed is not what has its name now",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/t" }),
+        ofRemoved({ type: "tmpfs", device: 102, root: "/u" }),
+        aMount({ id: 4, mountPoint: "/b", device: 102, root: "/u" }),
+      ],
+      want: ["/: /", "t on /: tmpfs", "a on /: u of /t, removed u", "b on /: u of /t"],
+    },
+    {
+      name: "what was removed, and is provided from outside",
+      mounts: [ofRemoved({ external: "data" })],
+      want: ["/: /", "a on /: /srv/data"],
     },
     {
       name: "what covers others comes behind them",
@@ -300,6 +343,53 @@ Deno.test("planMounts() refuses what cannot be made again", async (t) => {
       name: "one whose place the tmpfs does not have",
       mounts: [aMount({ id: 2, mountPoint: "/a" }), aMount({ id: 3, mountPoint: "/a/b", parent: 2 })],
       want: 'mount "/a/b" of type tmpfs: the tmpfs "/a" has nothing there',
+    },
+    {
+      name: "one of what was removed, whose name is taken",
+      mounts: [ofRemoved()],
+      want: 'mount "/a": what it shows was removed, and something else is "/x/y"',
+    },
+    {
+      name: "one of what was removed, in the place of which is a file",
+      mounts: [ofRemoved()],
+      lacks: ["/x/y"],
+      regular: ["/x"],
+      want: 'mount "/a": what it shows was removed, and "/x" is no directory',
+    },
+    {
+      name: "one of a file that was removed",
+      mounts: [ofRemoved()],
+      lacks: ["/x/y"],
+      regular: ["/a"],
+      want: 'mount "/a": what it shows was removed, and was no directory: no image has what it was',
+    },
+    {
+      name: "one of what was removed, which nothing else shows",
+      mounts: [ofRemoved({ device: 7 })],
+      want: 'mount "/a": nothing is known of its file system, and no other mount shows it: ' +
+        "it had to be dumped as an external one",
+    },
+    {
+      name: "one of what was removed, with something on it",
+      mounts: [ofRemoved(), aMount({ id: 4, mountPoint: "/a", parent: 3 })],
+      lacks: ["/x/y"],
+      want: 'mount "/a": what it shows was removed, and there is a mount on it',
+    },
+    {
+      name: "one of what was removed from a tmpfs, which has its name",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/t", tree: [DIRECTORY_U] }),
+        ofRemoved({ type: "tmpfs", device: 102, root: "/u" }),
+      ],
+      want: 'mount "/a" of type tmpfs: what it shows was removed, and something else is "u"',
+    },
+    {
+      name: "one of what was removed from a tmpfs that is read-only",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/t", superFlags: 1 }),
+        ofRemoved({ type: "tmpfs", device: 102, root: "/u" }),
+      ],
+      want: 'mount "/a" of type tmpfs: what it shows was removed, and its file system is read-only',
     },
     {
       name: "two at one place",

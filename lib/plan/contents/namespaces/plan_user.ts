@@ -7,7 +7,7 @@ import { isAtLeast } from "../kernel_version.ts";
 import { JOINABLE } from "./check_namespaces.ts";
 import { imagesOf } from "./images_of.ts";
 import { keepsLimits, problemsOfLimits } from "./ipc_limits.ts";
-import { whereOf } from "./mount_places.ts";
+import { isRemoved, whereOf } from "./mount_places.ts";
 import type { UserPlan } from "./namespaces_plan.ts";
 import type { NetPlan } from "./net_plan.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
@@ -104,6 +104,9 @@ function checkOthers(net: NetPlan | undefined, questions: NamespaceQuestions): s
 function checkMounts(net: NetPlan | undefined, { places, problems }: NamespaceQuestions): void {
   for (const mount of places?.mounts ?? []) {
     const refuse = (what: string) => problems.push({ where: whereOf(mount), what });
+    if (places !== undefined && isRemoved(mount) && places.placeOf(mount)?.kind === "here") {
+      refuse("what it shows was removed, and nobody in the user namespace may be able to make it again");
+    }
     if (places?.placeOf(mount)?.kind !== "made" || places.baseOf(mount) !== undefined) continue;
     if (mount.type === "sysfs" && net === undefined) {
       refuse("the tasks have no net namespace of their own, so that nobody in their user namespace may make it");

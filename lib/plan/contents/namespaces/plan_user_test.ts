@@ -66,6 +66,12 @@ function credentials(uid: number, groups: readonly number[] = []): Credentials {
   return { ...users, gid: 0, effectiveGid: 0, savedGid: 0, fsGid: 0, groups } as unknown as Credentials;
 }
 
+/** Of this host, and of a tmpfs. */
+const OF_REMOVED = [
+  aMount({ id: 4, mountPoint: "/gone", type: "", device: 1, root: "/x", isDeleted: true }),
+  aMount({ id: 5, mountPoint: "/t" }),
+  aMount({ id: 6, mountPoint: "/too", device: 105, root: "/x", isDeleted: true }),
+];
 const LIMITED = anIpcNamespace({ sysctls: new Map([["kernel/msgmax", "8192"], ["fs/mqueue/msg_max", "10"]]) });
 
 Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
@@ -127,6 +133,9 @@ Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
       net: { kind: "leave" },
       mounts: [ROOT_MOUNT, aMount({ id: 2, mountPoint: "/sys", type: "sysfs" })],
     }, []],
+    ["a directory that was removed", { mounts: [ROOT_MOUNT, ...OF_REMOVED] }, [
+      'mount "/gone": what it shows was removed, and nobody in the user namespace may be able to make it again',
+    ]],
     ["a device", { mounts: [ROOT_MOUNT, { ...tmpfs, tree: [device] }] }, [
       'mount "/dev" of type tmpfs: "null" is a device, which no user namespace has of its own',
     ]],
