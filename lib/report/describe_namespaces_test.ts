@@ -124,6 +124,7 @@ Deno.test("describeMadeNamespaces() tells what becomes of a net namespace", asyn
         kind: "fill",
         ...{
           setUp: [],
+          pairs: [],
           connections: [],
           sysctls: [],
           requests: [],

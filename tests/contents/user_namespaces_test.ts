@@ -24,6 +24,24 @@ testProgram({
 });
 testProgram({ program: "user_several", what: "namespaces that are owned by a user namespace", criuFails });
 
+/** What is outside of a network of the tasks: a bridge, to which both the dumped device and the restored one belong. */
+const BRIDGED = {
+  network: {},
+  networkSetup: "ip link add cgrvbr type bridge && ip link set cgrvbr up",
+  outerDevices: ["cgrv0", "cgrvout"],
+  dump: ["--network-lock", "skip"],
+  restore: ["--external", "veth[eth0]:cgrvout@cgrvbr"],
+  needs: ["iproute2"],
+  criuFails,
+} as const;
+testProgram({ program: "user_veth", what: "a device in a user namespace, with its other end outside", ...BRIDGED });
+testProgram({
+  program: "user_veth",
+  what: "a device in a user namespace that a sibling enters",
+  ...BRIDGED,
+  cgrestore: ["--restore-sibling"],
+});
+
 testEdited({
   program: "user_alone",
   what: "a user who is not mapped is refused",

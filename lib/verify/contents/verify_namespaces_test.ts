@@ -81,6 +81,7 @@ Deno.test("compareNamespaces() finds what differs", async (t) => {
 const FILL: FillNet = {
   kind: "fill",
   setUp: [],
+  pairs: [],
   sysctls: [{ path: "net/unix/max_dgram_qlen", value: "10" }],
   requests: [],
   filters: [],

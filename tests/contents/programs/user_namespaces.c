@@ -3,6 +3,7 @@
  * that these may enter.
  */
 #include "own_mounts.h"
+#include <arpa/inet.h>
 #include <grp.h>
 #include <linux/sched.h>
 #include <net/if.h>
@@ -15,6 +16,7 @@
 #include <sys/shm.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 /* Which users and groups there are inside, and outside; others for groups. */
 #define USER_MAP "0 100000 1000\n5000 205000 10\n"
@@ -251,6 +253,51 @@ PROGRAM(user_several)
 	CHECK(can_connect(&port));
 	CHECK(strcmp(shared, "shared") == 0 && shmctl(segment, IPC_STAT, &state) == 0 && state.shm_perm.uid == USER);
 	set_loopback_up();
+}
+
+/* Runs a command in a child, which goes on when the program says so. */
+static pid_t start_later(const char *command, int told)
+{
+	char byte;
+	pid_t child = MUST(fork());
+	if (child != 0)
+		return child;
+	MUST(read(told, &byte, 1));
+	MUST(execl("/bin/sh", "sh", "-ec", command, NULL));
+	_exit(1);
+}
+
+/* As containers of users without rights: a device whose other end is outside, in a bridge, made by somebody there. */
+PROGRAM(user_veth)
+{
+	struct sockaddr_in port = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = inet_addr("10.4.0.2")};
+	char command[400];
+	int told[2], status;
+	move_to_directory("user_veth");
+	MUST(pipe(told));
+	snprintf(command, sizeof(command),
+	         "ip link add cgrv0 index 7077 type veth peer name eth0 index 7 address 02:00:00:00:00:07 mtu 1400 netns %d;"
+	         "ip link set cgrv0 up master cgrvbr; ip addr add 10.4.0.1/24 dev cgrvbr",
+	         getpid());
+	pid_t connecting = start_later(command, told[0]);
+	enter_user_namespace(CLONE_NEWNET);
+	MUST(write(told[1], "", 1));
+	MUST(waitpid(connecting, &status, 0));
+	MUST(status == 0 ? 0 : -1);
+	close(told[0]);
+	close(told[1]);
+	set_loopback_up();
+	MUST(system("ip link set eth0 addrgenmode none && ip addr add 10.4.0.2/24 dev eth0 && ip link set eth0 up &&"
+	            "ip route add default via 10.4.0.1") == 0 ? 0 : -1);
+	listen_at(&port);
+
+	ready_and_wait();
+
+	CHECK(has_ids(0, 0) && is_mapped() && can_connect(&port));
+	CHECK(system("ip -o link show eth0 | grep -q '^7: eth0.* mtu 1400 .*state UP'") == 0);
+	struct sockaddr_in outside = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = inet_addr("10.4.0.1")};
+	/* Nobody listens there, which only who is there can tell. */
+	CHECK(connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&outside, sizeof(outside)) == -1 && errno == ECONNREFUSED);
 }
 
 /* A root of its own, with what nobody in a user namespace has to be given by others; and /dev/null. */

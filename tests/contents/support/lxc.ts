@@ -25,6 +25,18 @@ export interface LxcNetwork {
   readonly address: string;
 }
 
+/** What a container has besides its network. */
+export interface LxcOptions extends LxcNetwork {
+  /** Whether it has users of its own. */
+  readonly hasUsers: boolean;
+}
+
+/** What the root of a container with users of its own is outside, and how many it has. */
+const ROOT_OUTSIDE = 100_000;
+const USERS = 65536;
+/** Which users LXC may give to containers. */
+const ALLOWED_USERS = ["/etc/subuid", "/etc/subgid"];
+
 /**
  * A container of LXC that counts, and serves its count by HTTP; ended when this is disposed. It changes CRIU's
  * configuration, and LXC leaves an empty cgroup of its own, so it is for a VM.
@@ -34,17 +46,21 @@ export class LxcContainer implements AsyncDisposable {
   /** The containers' directory, which has the images and the logs as well. */
   readonly directory: string;
 
-  private constructor(directory: string) {
+  readonly #hasUsers: boolean;
+
+  private constructor(directory: string, hasUsers: boolean) {
     this.directory = directory;
+    this.#hasUsers = hasUsers;
     this.name = `cgr-${Deno.pid}`;
   }
 
   /** One that has not been started. */
-  static async create(network: LxcNetwork): Promise<LxcContainer> {
-    const container = new LxcContainer(await Deno.makeTempDir({ prefix: "cgr-lxc-" }));
+  static async create({ hasUsers, ...network }: LxcOptions): Promise<LxcContainer> {
+    const container = new LxcContainer(await Deno.makeTempDir({ prefix: "cgr-lxc-" }), hasUsers);
     try {
       await container.#makeRoot();
       await container.#configure(network);
+      if (hasUsers) await container.#giveUsers();
       return container;
     } catch (error) {
       await container[Symbol.asyncDispose]();
@@ -75,6 +91,8 @@ export class LxcContainer implements AsyncDisposable {
     }
     await awaitProcesses(this.directory);
     await copyFiles(this.#data, this.#dumped);
+    // CRIU opens some of them as a user inside.
+    if (this.#hasUsers) await runProgram(["chmod", "-R", "a+rX", this.#images]);
   }
 
   /** Restores it by the first `criu` in a directory, to the files that it had, but with no number counted. */
@@ -83,6 +101,7 @@ export class LxcContainer implements AsyncDisposable {
     for (const { name } of Deno.readDirSync(this.#data)) await Deno.remove(`${this.#data}/${name}`);
     await copyFiles(this.#dumped, this.#data);
     await Deno.remove(this.#count);
+    if (this.#hasUsers) await giveTo(ROOT_OUTSIDE, this.#data);
     const args = ["--restore", "--checkpoint-dir", this.#images];
     const { code, err } = await this.#attempt("checkpoint", args, `${directory}:${Deno.env.get("PATH")}`);
     if (code === 0) return await waitUntil(async () => await this.state() === "RUNNING", "the container does not run");
@@ -107,7 +126,7 @@ export class LxcContainer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    if (exists(CONFIGURATION)) await Deno.remove(CONFIGURATION);
+    for (const path of [CONFIGURATION, ...ALLOWED_USERS]) if (exists(path)) await Deno.remove(path);
     await Deno.remove(this.directory, { recursive: true });
   }
 
@@ -158,6 +177,16 @@ export class LxcContainer implements AsyncDisposable {
     await Deno.writeTextFile(CONFIGURATION, "network-lock skip\n");
   }
 
+  /** Its files become those of its users, who get to them. */
+  async #giveUsers(): Promise<void> {
+    const range = `root:${ROOT_OUTSIDE}:${USERS}\n`;
+    for (const path of ALLOWED_USERS) await Deno.writeTextFile(path, range);
+    const maps = ["u", "g"].map((kind) => `lxc.idmap = ${kind} 0 ${ROOT_OUTSIDE} ${USERS}\n`).join("");
+    await Deno.writeTextFile(`${this.directory}/${this.name}/config`, maps, { append: true });
+    await Deno.chmod(this.directory, 0o755);
+    for (const path of [this.#root, this.#data]) await giveTo(ROOT_OUTSIDE, path);
+  }
+
   async #run(command: string, args: readonly string[]): Promise<string> {
     const { code, out, err } = await this.#attempt(command, args);
     if (code !== 0) throw new Error(`Cannot run lxc-${command}: ${err}\n${readIfThere(`${this.directory}/start.log`)}`);
@@ -182,6 +211,11 @@ export class LxcContainer implements AsyncDisposable {
       ...args,
     ]);
   }
+}
+
+async function giveTo(user: number, path: string): Promise<void> {
+  const { code, err } = await runProgram(["chown", "-R", `${user}:${user}`, path]);
+  if (code !== 0) throw new Error(`Cannot give ${path} to ${user}: ${err}`);
 }
 
 async function copyFiles(from: string, to: string): Promise<void> {

@@ -28,6 +28,7 @@ function aRequest(parts: Partial<RouteRequest> = {}): RouteRequest {
 
 const FILL: FillNet = {
   kind: "fill",
+  pairs: [],
   setUp: [aRequest({ type: 19, flags: 0 }), aRequest({ type: 16, endsWithHostNetwork: true })],
   sysctls: [{ path: "net/unix/a", value: "7" }],
   requests: [aRequest({ tolerated: ["EEXIST"] })],

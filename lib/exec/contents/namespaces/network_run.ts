@@ -1,13 +1,14 @@
 import { NETLINK_NETFILTER } from "../../../model/netlink_message.ts";
 import type { FillNet, NetPlan } from "../../../plan/contents/namespaces/net_plan.ts";
 import { LowestDescriptors } from "../remote.ts";
+import { makePairs } from "./ask_here.ts";
 import { loadFilters } from "./load_filters.ts";
 import { makeTuns } from "./make_tuns.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import type { NamespacesRunOptions } from "./namespaces_run.ts";
 import { fillNet } from "./net_contents.ts";
 import type { Observation } from "./observation.ts";
-import { awaitGone, connectOuterEnd, findBridge, takenNames } from "./outer_ends.ts";
+import { awaitGone, connectFromHere, connectOuterEnd, findBridge, takenNames } from "./outer_ends.ts";
 import { askForRoutes, type RouteContext } from "./route_requests.ts";
 
 /** Gives the net namespace of a tree what it had, through the coordinator, which is in it. */
@@ -30,7 +31,10 @@ export class NetworkRun {
     const taken = names.length === 0 ? [] : takenNames(sys, names);
     this.#outerEnds = names.filter((name) => !taken.includes(name));
     const context = this.#routeContext(lowest);
-    this.#options.tables.runInPieces(this.#options.coordinator(), makeTuns(context, this.#net.devices));
+    const { coordinator } = this.#options;
+    const { pairs, devices } = this.#net;
+    if (pairs.length > 0) makePairs(sys, { pairs, networkFile: `/proc/${coordinator().pid}/ns/net` });
+    this.#options.tables.runInPieces(coordinator(), makeTuns(context, devices));
     for (const step of fillNet(context, this.#net)) this.#observe(step);
   }
 
@@ -51,9 +55,12 @@ export class NetworkRun {
     const { connections, outerEnds } = this.#net;
     const context = this.#routeContext();
     if (connections.length > 0) this.#observe(askForRoutes(context, connections));
+    const { context: { sys }, contents: { isInUserNamespace } } = this.#options;
     for (const end of outerEnds) {
-      if (end.bridge === undefined) continue;
-      this.#observe(connectOuterEnd(context, end, this.#observe(findBridge(context, end.bridge))));
+      const { bridge } = end;
+      if (bridge === undefined) continue;
+      if (isInUserNamespace) connectFromHere(sys, { ...end, bridge });
+      else this.#observe(connectOuterEnd(context, end, this.#observe(findBridge(context, bridge))));
     }
   }
 

@@ -5,7 +5,8 @@ import { SysError } from "../../../errors.ts";
 import { numberValue, type RouteMessage } from "../../../model/route_message.ts";
 import type { Sys } from "../../../sys/sys.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
-import { awaitGone, connectOuterEnd, findBridge } from "./outer_ends.ts";
+import { makePairs } from "./ask_here.ts";
+import { awaitGone, connectFromHere, connectOuterEnd, findBridge } from "./outer_ends.ts";
 import type { RouteContext } from "./route_requests.ts";
 
 const CONTEXT: RouteContext = { ...filesContext(), errnoName: (errno) => `E${errno}`, hostNetwork: "/proc/9/ns/net" };
@@ -72,6 +73,74 @@ Deno.test("connectOuterEnd() connects, and sees whether that was done", async (t
     });
   }
 });
+
+Deno.test("connectFromHere() connects, and sees whether that was done", async (t) => {
+  const rows: { name: string; answers: readonly RouteMessage[]; want?: RegExp }[] = [
+    { name: "it was", answers: [aDevice(7), anError(0), aDevice(9, 0x1043, 7)] },
+    { name: "no bridge", answers: [anError(19)], want: /Cannot look at the device "br0": E19/ },
+    { name: "refused", answers: [aDevice(7), anError(95)], want: /Cannot connect the device "out" to the .*: E95/ },
+    { name: "elsewhere", answers: [aDevice(7), anError(0), aDevice(9, 0x1043, 8)], want: /it is no part of it/ },
+  ];
+  for (const { name, answers, want } of rows) {
+    await t.step(name, () => {
+      const { sys, sent } = anAnsweringSys(answers);
+      const connect = () => connectFromHere(sys, { inner: "eth0", name: "out", bridge: "br0" });
+      if (want !== undefined) return assert.throws(connect, (error) => want.test(String(error)));
+      connect();
+      // Up, and a part of device 7.
+      const body = `${"00".repeat(8)}0100000001000000080003006f75740008000a0007000000`;
+      assert.ok(sent[1]?.endsWith(body), sent[1]);
+    });
+  }
+});
+
+const PAIR = {
+  device: { kind: "veth", name: "eth0", index: 2, mtu: 1500, flags: 0 },
+  outer: { inner: "eth0", name: "out" },
+} as const;
+const END: RouteMessage = { type: 3, header: new Uint8Array(4), attributes: new Map() };
+
+Deno.test("makePairs() takes another number when that of an end has been taken", () => {
+  const { sys, sent } = anAnsweringSys([aDevice(7), END, anError(17), aDevice(8), END, aDevice(8), END, anError(0)]);
+  makePairs(sys, { pairs: [PAIR], networkFile: "/proc/9/ns/net" });
+  const made = sent.filter((message) => message.startsWith("10000506", 8));
+  assert.deepEqual(made.map((message) => message.slice(40, 48)), ["08000000", "09000000"]);
+});
+
+Deno.test("makePairs() tells what was refused", () => {
+  const { sys } = anAnsweringSys([aDevice(7), END, anError(17), aDevice(7), END]);
+  const refused = /Cannot make the veth device "eth0" with the other end "out": EEXIST/;
+  assert.throws(
+    () => makePairs(sys, { pairs: [PAIR], networkFile: "/proc/9/ns/net" }),
+    (error) => refused.test(String(error)),
+  );
+});
+
+/** A kernel that gives these answers, and what it was asked. */
+function anAnsweringSys(answers: readonly RouteMessage[]): { readonly sys: Sys; readonly sent: string[] } {
+  const left = [...answers];
+  const sent: string[] = [];
+  const sys: Partial<Sys> = {
+    ...{
+      open: () => 5,
+      netlinkSocket: () => 3,
+      close: () => {},
+      errnoName: (errno) => errno === 17 ? "EEXIST" : `E${errno}`,
+    },
+    write: (_fd, bytes) => {
+      sent.push(bytes.toHex());
+      return bytes.length;
+    },
+    read: (_fd, buffer) => {
+      const answer = left.shift();
+      assert.ok(answer);
+      const bytes = saved(0, [answer]).subarray(4);
+      buffer.set(bytes);
+      return bytes.length;
+    },
+  };
+  return { sys: sys as Sys, sent };
+}
 
 Deno.test("awaitGone() waits until devices are gone", () => {
   const lists = ["lo out", "lo out", "lo"];

@@ -37,7 +37,8 @@ import type { Observation } from "./observation.ts";
 const LEAST_PART = 2048;
 const MOST_PART = 32768;
 
-const HINTS: ReadonlyMap<string, string> = new Map([
+/** What errors of rtnetlink(7) mean. */
+export const ROUTE_HINTS: ReadonlyMap<string, string> = new Map([
   ["EEXIST", "there is one already"],
   ["EPERM", "that needs CAP_NET_ADMIN"],
   ["EAFNOSUPPORT", "this kernel does not have that family of addresses"],
@@ -92,7 +93,7 @@ export function askThrough(context: RouteContext, requests: readonly RouteReques
         const error = errorOf(answer);
         const code = error === 0 ? undefined : context.errnoName(error);
         if (code === undefined || tolerated.includes(code)) continue;
-        throw new SysError("rtnetlink", code, attempt, HINTS.get(code));
+        throw new SysError("rtnetlink", code, attempt, ROUTE_HINTS.get(code));
       }
     },
   };

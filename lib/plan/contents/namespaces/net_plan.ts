@@ -24,6 +24,8 @@ export interface FillNet {
   readonly kind: "fill";
   /** Makes its devices, and sets them up. */
   readonly setUp: readonly RouteRequest[];
+  /** Pairs that are made before that, from outside: who sets up the namespace may not make anything there. */
+  readonly pairs: readonly DevicePair[];
   readonly sysctls: readonly Sysctl[];
   readonly requests: readonly RouteRequest[];
   readonly filters: readonly FilterLoad[];
@@ -38,6 +40,12 @@ export interface FillNet {
   /** All of them, as `describeAddress` and `describeRoute` tell it; sorted. */
   readonly addresses: readonly string[];
   readonly routes: readonly string[];
+}
+
+/** A device of the namespace, and its end in cgrestore's own. */
+export interface DevicePair {
+  readonly device: NetDevice;
+  readonly outer: OuterEnd;
 }
 
 /** Rules for packets, and the program that loads them, all or none. */

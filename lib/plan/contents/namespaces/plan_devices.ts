@@ -22,7 +22,7 @@ import {
   textValue,
 } from "../../../model/route_message.ts";
 import type { OuterEnd, PlanOptions } from "../../plan.ts";
-import type { RouteRequest } from "./net_plan.ts";
+import type { DevicePair, RouteRequest } from "./net_plan.ts";
 
 /** Facts of rtnetlink(7) (linux/netlink.h, linux/if_link.h, linux/veth.h, linux/net_namespace.h). */
 const IFLA_AF_SPEC = 26;
@@ -64,8 +64,42 @@ type DeviceOptions = Pick<PlanOptions, "outerEnds" | "parents">;
 /** What planning devices has to know. */
 export interface DeviceQuestions extends DeviceOptions {
   readonly network: HostNetwork | undefined;
-  /** Whether the tasks have a user namespace, in which ids have other numbers than images tell. */
+  /**
+   * Whether the tasks have a user namespace, in which ids have other numbers than images tell, and which has no rights
+   * outside.
+   */
   readonly hasUsers: boolean;
+}
+
+/** Devices that only somebody outside can make, with their ends there. */
+export function pairsOf(devices: readonly NetDevice[], questions: DeviceQuestions): DevicePair[] {
+  if (!questions.hasUsers) return [];
+  return devices.filter(isHalfOutside).flatMap((device) => {
+    const [outer] = outerEndsOf([device], questions.outerEnds);
+    return outer === undefined ? [] : [{ device, outer }];
+  });
+}
+
+/**
+ * What makes a pair, with the numbers of both ends, and a descriptor of the net namespace of the inner one. That takes a
+ * number of the outer end (`veth_newlink`, drivers/net/veth.c).
+ */
+export function encodePair(
+  { device, outer }: DevicePair,
+  { index, network }: { readonly index: number; readonly network: number },
+): Uint8Array {
+  const inner = new Map([...describingAttributes(device), [IFLA_NET_NS_FD, numberValue(network)]]);
+  const info = new Map([
+    [IFLA_INFO_KIND, textValue(device.kind)],
+    [IFLA_INFO_DATA, otherEnd(device.index, inner)],
+  ]);
+  const attributes = new Map([...nameAndSize(device, outer), [IFLA_LINKINFO, encodeAttributes(info)] as const]);
+  return encodeRouteBody({ header: linkHeader(index), attributes });
+}
+
+/** What making a pair is for. */
+export function makingPair({ device, outer }: DevicePair): string {
+  return `Cannot make ${nameDevice(device)} with the other end "${outer.name}"`;
 }
 
 /** The ends outside that the devices of a namespace have. */
@@ -270,6 +304,7 @@ function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
   const { index, kind, peer } = device;
   if (kind === "tun") return setAddress(device);
   if (kind === "veth" && peer !== undefined && peer < index) return [];
+  if (isHalfOutside(device) && context.questions.hasUsers) return [];
   const outer = outerEndsOf([device], context.questions.outerEnds)[0];
   const data = infoOf(device, context);
   const info = new Map([
@@ -282,7 +317,7 @@ function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
     [IFLA_LINKINFO, encodeAttributes(info)] as const,
   ]);
   return [{
-    attempt: `Cannot make ${nameDevice(device)}${outer === undefined ? "" : ` with the other end "${outer.name}"`}`,
+    attempt: outer === undefined ? `Cannot make ${nameDevice(device)}` : makingPair({ device, outer }),
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     body: encodeRouteBody({ header: linkHeader(index), attributes }),
@@ -385,13 +420,16 @@ function describingAttributes({ name, mtu, address }: NetDevice): Map<number, Ui
   ]);
 }
 
+function outerAttributes(device: NetDevice, outer: OuterEnd | undefined): Map<number, Uint8Array> {
+  return new Map([...nameAndSize(device, outer), [IFLA_NET_NS_FD, numberValue(0)]]);
+}
+
 /** It has to take the packets of the device, and need not be smaller than others: a bridge would become as small. */
-function outerAttributes({ mtu }: NetDevice, outer: OuterEnd | undefined): Map<number, Uint8Array> {
-  return new Map([
+function nameAndSize({ mtu }: NetDevice, outer: OuterEnd | undefined): [number, Uint8Array][] {
+  return [
     [IFLA_IFNAME, textValue(outer?.name ?? "")],
     [IFLA_MTU, numberValue(Math.max(mtu, DEFAULT_MTU))],
-    [IFLA_NET_NS_FD, numberValue(0)],
-  ]);
+  ];
 }
 
 /** The size of packets is set before settings: the kernel derives some from it. */

@@ -5,9 +5,11 @@ import type { NetContents, NetDevice } from "../../../model/namespaces.ts";
 import {
   connectDevices,
   type DeviceQuestions,
+  encodePair,
   findDeviceObstacles,
   makeDevices,
   notesOnOptions,
+  pairsOf,
   restoreAddressModes,
 } from "./plan_devices.ts";
 
@@ -166,6 +168,15 @@ Deno.test("makeDevices() makes bridges, then pairs, and sets up bridges last", (
   assert.deepEqual(requests.flatMap(({ endsWithHostNetwork }, index) => endsWithHostNetwork ? [index] : []), [3]);
 });
 
+Deno.test("makeDevices() leaves what is connected to others to who is outside of a user namespace", () => {
+  const questions = ask({ outerEnds: [OUT], hasUsers: true });
+  const devices = [...PAIR, LOOPBACK_DEVICE, VETH_DEVICE];
+  const made = makeDevices(devices, questions).map(({ attempt }) => attempt).filter((attempt) => /make/.test(attempt));
+  assert.deepEqual(made, ['Cannot make the veth device "a"']);
+  assert.deepEqual(pairsOf(devices, questions), [{ device: VETH_DEVICE, outer: OUT }]);
+  assert.deepEqual(pairsOf(devices, ask({ outerEnds: [OUT] })), []);
+});
+
 /** `struct ifinfomsg` with an index alone. */
 const header = (index: string) => `00000000${index}000000${"00".repeat(8)}`;
 /** Attributes: a size of packets, an address, names. */
@@ -190,6 +201,12 @@ Deno.test("makeDevices() encodes what the kernel takes", async (t) => {
     const peer = `${header("00")}${NAME_OUT}${MTU_1500}08001c0000000000`;
     const info = `40001200${KIND_VETH}30000200${"2c000100"}${peer}`;
     assert.equal(bodies([VETH_DEVICE])[1], `${header("02")}${NAME_ETH0}${MTU_1500}${ADDRESS}${info}`);
+  });
+  await t.step("a pair that is made from outside", () => {
+    const pair = { device: VETH_DEVICE, outer: OUT };
+    const peer = `${header("02")}${NAME_ETH0}${MTU_1500}${ADDRESS}08001c0009000000`;
+    const info = `50001200${KIND_VETH}40000200${"3c000100"}${peer}`;
+    assert.equal(encodePair(pair, { index: 7, network: 9 }).toHex(), `${header("07")}${NAME_OUT}${MTU_1500}${info}`);
   });
   await t.step("an end outside that takes packets as large", () => {
     assert.ok(bodies([{ ...VETH_DEVICE, mtu: 9000 }])[1]?.includes(`${NAME_OUT}${MTU_9000}`));

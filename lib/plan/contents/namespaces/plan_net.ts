@@ -13,6 +13,7 @@ import {
   makeDevices,
   notesOnDevices,
   outerEndsOf,
+  pairsOf,
 } from "./plan_devices.ts";
 import { planFilters } from "./plan_filters.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
@@ -50,9 +51,9 @@ function planJoin(key: string, { inherited, host, problems }: NamespaceQuestions
 }
 
 function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
-  const { outerEnds, parents, host: { network, programs }, problems, notes } = questions;
+  const { outerEnds, parents, contents: { user }, host: { network, programs }, problems, notes } = questions;
   const { devices, addresses, routes } = net;
-  const outside = { outerEnds, parents, network, hasUsers: questions.contents.user !== undefined };
+  const outside = { outerEnds, parents, network, hasUsers: user !== undefined };
   const refuse = (what: string) => problems.push({ where: WHERE, what });
   findObstacles(net, outside).forEach(refuse);
   if (net.expectsConnections) notes.push("The kernel forgets which connections of the net namespace it expected");
@@ -60,6 +61,7 @@ function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
   return {
     kind: "fill",
     setUp: makeDevices(devices, outside),
+    pairs: pairsOf(devices, outside),
     sysctls: planSettings(net, questions),
     requests: addAddresses(net),
     filters: planFilters(net.filters, { programs, refuse }),

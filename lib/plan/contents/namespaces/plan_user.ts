@@ -96,7 +96,7 @@ function checkOthers(net: NetPlan | undefined, questions: NamespaceQuestions): s
     request.endsWithHostNetwork === true
   ));
   return [
-    ...outside ? ["it has network devices that are connected to this host's, which nobody in it may make"] : [],
+    ...outside ? ["it has network devices that use some of this host's, which nobody in it may make"] : [],
     ...ipc === undefined || !keepsLimits(questions) ? [] : problemsOfLimits(ipc),
   ];
 }

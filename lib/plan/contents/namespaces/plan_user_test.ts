@@ -124,7 +124,7 @@ Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
       host: { kernel: [6, 8] },
     }, ["user namespace: Linux 6.9 or newer is needed for the System V objects in it"]],
     ["devices outside", { net: { kind: "fill", setUp: [request], requests: [] } as unknown as NetPlan }, [
-      "user namespace: it has network devices that are connected to this host's, which nobody in it may make",
+      "user namespace: it has network devices that use some of this host's, which nobody in it may make",
     ]],
     ["a sysfs of this host", { mounts: [ROOT_MOUNT, aMount({ id: 2, mountPoint: "/sys", type: "sysfs" })] }, [
       'mount "/sys" of type sysfs: the tasks have no net namespace of their own, so that nobody in their user namespace may make it',
