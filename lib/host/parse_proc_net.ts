@@ -8,22 +8,27 @@ const INODE = 9;
 
 /** Reads `/proc/net/tcp`, `tcp6`, `udp` and the like; `protocol` is what it lists. */
 export function parseInetSockets(text: string, protocol: number): HostSocket[] {
+  const addresses = new Map<string, Uint8Array>();
   return linesOf(text).flatMap((words) => {
-    const local = parseEndpoint(words[LOCAL]);
-    const remote = parseEndpoint(words[REMOTE]);
+    const local = parseEndpoint(words[LOCAL], addresses);
+    const remote = parseEndpoint(words[REMOTE], addresses);
     if (local === undefined || remote === undefined) return [];
     const state = Number.parseInt(words[STATE] ?? "", 16);
     return [{ protocol, local, remote, state, inode: Number(words[INODE]) }];
   });
 }
 
-/** `0100007F:1F90`: words of the address as this processor reads them, and the port. */
-function parseEndpoint(text = ""): HostSocket["local"] | undefined {
+/**
+ * `0100007F:1F90`: words of the address as this processor reads them, and the port. Thousands have the same address, so
+ * those that are known are in `addresses`.
+ */
+function parseEndpoint(text = "", addresses: Map<string, Uint8Array>): HostSocket["local"] | undefined {
   const match = /^((?:[0-9A-F]{8}){1,4}):([0-9A-F]{4})$/.exec(text);
   if (match === null) return undefined;
   const [, words = "", port = ""] = match;
-  const reversed = words.replace(/(..)(..)(..)(..)/g, "$4$3$2$1");
-  return { address: Uint8Array.fromHex(reversed), port: Number.parseInt(port, 16) };
+  const address = addresses.get(words) ?? Uint8Array.fromHex(words.replace(/(..)(..)(..)(..)/g, "$4$3$2$1"));
+  addresses.set(words, address);
+  return { address, port: Number.parseInt(port, 16) };
 }
 
 /** Columns of /proc/net/netlink: `sk Eth Pid …`. */
@@ -38,9 +43,9 @@ export function parseNetlinkPorts(text: string): HostNetlinkPort[] {
   }));
 }
 
-/** Without the first line, which names the columns. */
+/** Without the first line, which names the columns, and without columns that nobody asks for. */
 function linesOf(text: string): string[][] {
-  return text.split("\n").slice(1).filter((line) => line !== "").map((line) => line.trim().split(/\s+/));
+  return text.split("\n").slice(1).filter((line) => line !== "").map((line) => line.trim().split(/\s+/, INODE + 1));
 }
 
 /** Reads `/proc/net/dev`, which has two lines of titles: the names of all network devices. */

@@ -28,7 +28,12 @@ export function isUnspecified(address: Uint8Array): boolean {
 
 /** The first address of the network that an address is in. */
 export function maskAddress(address: Uint8Array, prefix: number): Uint8Array {
-  return address.map((byte, index) => byte & 0xff00 >> Math.min(8, Math.max(0, prefix - 8 * index)));
+  return address.map((byte, index) => byte & networkMask(prefix, index));
+}
+
+/** Which bits of the byte `index` of addresses are of the network. */
+export function networkMask(prefix: number, index: number): number {
+  return 0xff00 >> Math.min(8, Math.max(0, prefix - 8 * index)) & 0xff;
 }
 
 /** Where a socket is bound, or would be. */

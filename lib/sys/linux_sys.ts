@@ -2,9 +2,11 @@
 
 import { SysError } from "../errors.ts";
 import { cString, decodeText, encodeText, encodeTextInto } from "../text.ts";
+import { BATCH_DECLARATION, BATCH_LISTING, BatchReader, OPENAT, READLINKAT } from "./batch.ts";
 import * as k from "./constants.ts";
 import { EACCES, EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
 import { failure } from "./failure.ts";
+import { readText } from "./files.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { bytesOf, CPUID_DECLARATION, CPUID_LISTING, type Listing } from "./machine_code.ts";
 import { addressOf, bytes, mapCode, mapMemory, memoryAt, pointerTo, setTime, unshared, words } from "./memory.ts";
@@ -31,6 +33,8 @@ const MESSAGE_CONTROL = 72;
 const MESSAGE_DATA = 96;
 /** `sizeof(struct open_how)`: flags, mode, resolve. */
 const OPEN_HOW_SIZE = 24n;
+/** Fewer files are read one by one. */
+const FEWEST_IN_BATCH = 8;
 /** `struct user_regs_struct` of x86-64, in words. */
 const REGISTER_WORDS = 27;
 /** Opens the kernel for the calling thread; the caller releases it, and uses it on this thread only. */
@@ -66,6 +70,7 @@ export class LinuxSys implements Sys, Disposable {
   readonly #envp = words(1);
 
   #cpuid: CpuidFunction | undefined;
+  #batches: BatchReader | undefined;
   #sibling: Deno.UnsafeFnPointer<typeof SPAWN_DECLARATION> | undefined;
 
   /** Takes over `libc`, and closes it when released. */
@@ -161,6 +166,31 @@ export class LinuxSys implements Sys, Disposable {
     const length = this.#c.readlink(this.#encode("readlink", path), this.#transfer, TRANSFER_SIZE);
     if (length < 0) throw failure("readlink", length, `Cannot read the link ${quote(path)}`);
     return decodeText(this.#transfer.subarray(0, length));
+  }
+
+  readAll(directory: string, names: readonly string[]): string[] {
+    const found = this.#readBatch(directory, OPENAT, names);
+    return names.map((name, index) => found[index] ?? readText(this, `${directory}/${name}`));
+  }
+
+  readLinks(directory: string, names: readonly string[]): string[] {
+    const found = this.#readBatch(directory, READLINKAT, names);
+    return names.map((name, index) => found[index] ?? this.readLink(`${directory}/${name}`));
+  }
+
+  /** What could not be read, or not for sure as a whole, is not there. */
+  #readBatch(directory: string, call: number, names: readonly string[]): readonly (string | undefined)[] {
+    if (names.length < FEWEST_IN_BATCH || Deno.build.arch !== "x86_64") return [];
+    if (this.#batches === undefined) {
+      const read = this.#functionOf(BATCH_LISTING, BATCH_DECLARATION);
+      this.#batches = new BatchReader((...args) => read.call(...args));
+    }
+    const fd = this.open(directory, k.O_RDONLY | k.O_DIRECTORY);
+    try {
+      return this.#batches.read(fd, call, names);
+    } finally {
+      this.close(fd);
+    }
   }
 
   /** By statx(2), whose layout is the same on every architecture. */

@@ -19,6 +19,13 @@ export interface Sys {
   /** Names and kinds in a directory, without `.` and `..`, in the kernel's order. */
   readDirectory(fd: number): DirectoryEntry[];
   readLink(path: string): string;
+  /**
+   * The texts of small files of /proc in one directory, by their names there: `"status"`, `"77/status"`. The kernel has to
+   * make each in one go (`single_open`), and the directory to be there.
+   */
+  readAll(directory: string, names: readonly string[]): string[];
+  /** The same for links. */
+  readLinks(directory: string, names: readonly string[]): string[];
   fstat(fd: number): FileStatus;
   /** stat(2): links are followed. */
   stat(path: string): FileStatus;

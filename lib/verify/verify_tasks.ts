@@ -30,7 +30,7 @@ export function verifyTasks(observer: TaskObserver, plan: Plan): Problem[] {
     ...verifyPidNamespace(observer, plan),
     ...plan.expectedTasks.flatMap((task) => [
       ...verifyTask(treeObserver, task, places),
-      ...task.threads.flatMap((thread) => verifyThread(observer, task, thread, places)),
+      ...verifyThreads(observer, task, places),
     ]),
   ];
 }
@@ -57,26 +57,33 @@ function verifyTask(observer: TreeObserver, task: ExpectedTask, places: PlaceCom
   });
 }
 
-function verifyThread(
-  observer: TaskObserver,
-  task: ExpectedTask,
-  thread: ExpectedTask["threads"][number],
-  places: PlaceComparison,
-): Problem[] {
-  return reading(`thread ${thread.tid} of task ${task.pid}`, () => {
-    const directory = `/proc/${observer.hostPid(task.pid)}/task/${observer.hostPid(thread.tid)}`;
-    const { comm } = parseStat(readText(observer.sys, `${directory}/stat`));
-    return [
-      ...difference("its name", thread.comm, comm),
-      ...places.compare(thread.place, readText(observer.sys, `${directory}/cgroup`)),
-    ];
+function verifyThreads({ sys, hostPid }: TaskObserver, task: ExpectedTask, places: PlaceComparison): Problem[] {
+  const { pid, threads } = task;
+  if (threads.length === 0) return [];
+  return readingAll(`the threads of task ${pid}`, () => {
+    const directory = `/proc/${hostPid(pid)}/task`;
+    const tids = threads.map(({ tid }) => hostPid(tid));
+    const stats = sys.readAll(directory, tids.map((tid) => `${tid}/stat`));
+    const cgroups = sys.readAll(directory, tids.map((tid) => `${tid}/cgroup`));
+    return threads.flatMap(({ tid, comm, place }, index) => {
+      const found = [
+        ...difference("its name", comm, parseStat(stats[index] ?? "").comm),
+        ...places.compare(place, cgroups[index] ?? ""),
+      ];
+      return found.map((what) => ({ where: `thread ${tid} of task ${pid}`, what }));
+    });
   });
 }
 
 /** Collects differences; a task that cannot be read is one. */
 export function reading(where: string, observe: () => string[]): Problem[] {
+  return readingAll(where, () => observe().map((what) => ({ where, what })));
+}
+
+/** The same for what knows itself where differences are. */
+export function readingAll(where: string, observe: () => Problem[]): Problem[] {
   try {
-    return observe().map((what) => ({ where, what }));
+    return observe();
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
     return [{ where, what: `cannot be read again: ${error.message}` }];

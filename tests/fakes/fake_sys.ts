@@ -20,6 +20,7 @@ import {
   TMPFS_MAGIC,
 } from "../../lib/sys/constants.ts";
 import { errnoName } from "../../lib/sys/errno.ts";
+import { readText } from "../../lib/sys/files.ts";
 import type { DirectoryEntry, FileStatus, SharedMemory, Sys, WaitResult } from "../../lib/sys/sys.ts";
 import { CODE_OFFSET, PROGRAM_BASE } from "../../lib/tracee/elf.ts";
 import { resumeProgram, showInterruptedPause, type StartCall, stubProgram } from "./fake_agent.ts";
@@ -138,6 +139,14 @@ export class FakeSys implements Sys {
       if (node.target === undefined) throw new Errno("EINVAL");
       return node.target;
     });
+  }
+
+  readAll(directory: string, names: readonly string[]): string[] {
+    return names.map((name) => readText(this, `${directory}/${name}`));
+  }
+
+  readLinks(directory: string, names: readonly string[]): string[] {
+    return names.map((name) => this.readLink(`${directory}/${name}`));
   }
 
   fstat(fd: number): FileStatus {

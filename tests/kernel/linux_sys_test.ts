@@ -231,6 +231,29 @@ test("reads links", (sys, directory) => {
   fails(() => sys.readLink(directory), "EINVAL", /^Cannot read the link/);
 });
 
+test("reads many small files and links of a directory", (sys, directory) => {
+  const sizes = [0, 1, 127, 128, 2007, 2008, 2009, 5000, ...Array.from({ length: 150 }, (_, index) => index)];
+  const names = sizes.map((size, index) =>
+    index % 40 === 7 ? `${size}.${"n".repeat(30 + index % 3)}` : `${index}.${size}`
+  );
+  sizes.forEach((size, index) => {
+    const text = index % 9 === 8 ? "où?".repeat(size / 4) : "x".repeat(size);
+    Deno.writeTextFileSync(`${directory}/${names[index]}`, text);
+    Deno.symlinkSync(text.slice(0, 4000) || "nowhere", `${directory}/l${index}`);
+  });
+  const one = names.slice(0, 1);
+  const links = names.map((_, index) => `l${index}`);
+  for (const some of [names, one]) {
+    assert.deepEqual(sys.readAll(directory, some), some.map((name) => Deno.readTextFileSync(`${directory}/${name}`)));
+  }
+  for (const some of [links, one.map(() => "l0")]) {
+    assert.deepEqual(sys.readLinks(directory, some), some.map((name) => Deno.readLinkSync(`${directory}/${name}`)));
+  }
+  fails(() => sys.readAll(directory, [...names, "none"]), "ENOENT", /^Cannot open ".*\/none"/);
+  fails(() => sys.readLinks(directory, [...links, names[0] ?? ""]), "EINVAL", /^Cannot read the link ".*\/0\.0"/);
+  fails(() => sys.readAll(`${directory}/none`, names), "ENOENT", /^Cannot open ".*\/none"/);
+});
+
 test("tells and sets owner, mode and size", (sys, directory) => {
   const fd = sys.open(`${directory}/file`, k.O_RDWR | k.O_CREAT, 0o600);
   sys.fchown(fd, 12, 4294967294);

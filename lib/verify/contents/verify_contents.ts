@@ -1,7 +1,8 @@
 import type { Problem } from "../../errors.ts";
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
+import type { UserNamespace } from "../../model/namespaces.ts";
 import { readText } from "../../sys/files.ts";
-import { reading, type TaskObserver } from "../verify_tasks.ts";
+import { reading, readingAll, type TaskObserver } from "../verify_tasks.ts";
 import { DescriptorComparison } from "./verify_descriptors.ts";
 import { MappingComparison } from "./verify_mappings.ts";
 import { compareProfile, compareThread, withOutsideIds } from "./verify_thread.ts";
@@ -11,20 +12,24 @@ export function verifyContents(observer: TaskObserver, plan: ContentsPlan): Prob
   const comparisons = { descriptors: new DescriptorComparison(observer.sys, plan), mappings: new MappingComparison() };
   return plan.tasks.flatMap((task) => [
     ...verifyTask(observer, task, comparisons),
-    ...task.threads.flatMap((thread) => (
-      reading(thread.tid === task.pid ? `task ${task.pid}` : `thread ${thread.tid} of task ${task.pid}`, () => {
-        const directory = `/proc/${observer.hostPid(task.pid)}/task/${observer.hostPid(thread.tid)}`;
-        return [
-          ...compareThread(
-            task,
-            withOutsideIds(thread, plan.namespaces.user),
-            readText(observer.sys, `${directory}/status`),
-          ),
-          ...compareProfile(thread, () => readText(observer.sys, `${directory}/attr/apparmor/current`)),
-        ];
-      })
-    )),
+    ...verifyThreads(observer, task, plan.namespaces.user),
   ]);
+}
+
+function verifyThreads({ sys, hostPid }: TaskObserver, task: TaskContents, user: UserNamespace | undefined): Problem[] {
+  return readingAll(`the threads of task ${task.pid}`, () => {
+    const directory = `/proc/${hostPid(task.pid)}/task`;
+    const tids = task.threads.map(({ tid }) => hostPid(tid));
+    const texts = sys.readAll(directory, tids.map((tid) => `${tid}/status`));
+    return task.threads.flatMap((thread, index) => {
+      const found = [
+        ...compareThread(task, withOutsideIds(thread, user), texts[index] ?? ""),
+        ...compareProfile(thread, () => readText(sys, `${directory}/${tids[index]}/attr/apparmor/current`)),
+      ];
+      const where = thread.tid === task.pid ? `task ${task.pid}` : `thread ${thread.tid} of task ${task.pid}`;
+      return found.map((what) => ({ where, what }));
+    });
+  });
 }
 
 interface Comparisons {

@@ -62,12 +62,21 @@ export function setOption(
   { fd, what }: SocketReference,
   { level, option, name, value }: OptionValue,
 ): RemoteCall {
-  const memory = typeof value === "number" ? integers(value) : value;
+  const memory = typeof value === "number" ? integerOf(value) : value;
   const size = memory instanceof Uint8Array ? memory.length : memory.struct.length;
   return remoteCall(context, "setsockopt", [fd, level, option, memory, size], {
     attempt: `Cannot set ${name} of ${what}`,
     hints: HINTS,
   });
+}
+
+/** Values are few, and memory of their own takes long to make; calls only read it. */
+const INTEGERS = new Map<number, Uint8Array>();
+
+function integerOf(value: number): Uint8Array {
+  const memory = INTEGERS.get(value) ?? integers(value);
+  INTEGERS.set(value, memory);
+  return memory;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { HostNetwork, HostSocket } from "../../../host/host.ts";
 import type { InetSocket } from "../../../model/files/inet_socket.ts";
-import { isSameAddress, isUnspecified, maskAddress, overlap, unmap } from "../../../model/inet_address.ts";
+import { isSameAddress, isUnspecified, networkMask, overlap, unmap } from "../../../model/inet_address.ts";
 import { isConnection } from "../../../model/inet_protocol.ts";
 
 const IPPROTO_TCP = 6;
@@ -13,12 +13,22 @@ export function inetAddressProblem(socket: InetSocket, network: HostNetwork): st
   const { options: { device } } = socket;
   if (device !== undefined && !hasDevice(network, device)) return `this host has no network device "${device}"`;
   if (isForeign(socket, network)) return "no network device of this host has its address";
+  const others = socketsAt(network, socket.local.port);
   if (isConnection(socket)) {
-    const isThere = network.sockets.some((other) => isSameConnection(socket, other));
+    const isThere = others.some((other) => isSameConnection(socket, other));
     return isThere ? "this host has the same connection already" : undefined;
   }
-  const isTaken = network.sockets.some((other) => isInTheWay(socket, other));
+  const isTaken = others.some((other) => isInTheWay(socket, other));
   return isTaken ? "another socket on this host has its address and port" : undefined;
+}
+
+/** By port: there may be thousands of sockets on both sides. */
+const socketsByPort = new WeakMap<readonly HostSocket[], ReadonlyMap<number, readonly HostSocket[]>>();
+
+function socketsAt({ sockets }: HostNetwork, port: number): readonly HostSocket[] {
+  const byPort = socketsByPort.get(sockets) ?? Map.groupBy(sockets, ({ local }) => local.port);
+  socketsByPort.set(sockets, byPort);
+  return byPort.get(port) ?? [];
 }
 
 function hasDevice({ devices }: HostNetwork, name: string): boolean {
@@ -34,12 +44,14 @@ function isForeign({ family, local, ip, options }: InetSocket, { bindsFreely, ow
 }
 
 /** 224.0.0.0/4 and ff00::/8 */
-function isMulticast([first = 0, ...others]: Uint8Array): boolean {
-  return others.length === 3 ? (first & 0xf0) === 0xe0 : first === 0xff;
+function isMulticast(address: Uint8Array): boolean {
+  const first = address[0] ?? 0;
+  return address.length === 4 ? (first & 0xf0) === 0xe0 : first === 0xff;
 }
 
 function contains({ address, prefix }: HostNetwork["ownNetworks"][number], other: Uint8Array): boolean {
-  return isSameAddress(maskAddress(address, prefix), maskAddress(other, prefix));
+  if (address.length !== other.length) return false;
+  return address.every((byte, index) => ((byte ^ (other[index] ?? 0)) & networkMask(prefix, index)) === 0);
 }
 
 /**
