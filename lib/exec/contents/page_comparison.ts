@@ -7,8 +7,10 @@ import type { Sys } from "../../sys/sys.ts";
 
 const PROT_WRITE = 2;
 const MADV_DONTNEED = 4;
-/** How much of a file is read at once, in bytes: all pages of a small task. */
-const WINDOW = 1 << 20;
+/** How much of a file is read at once, in bytes: what is compared then is still in the processor's cache. */
+const WINDOW = 1 << 18;
+/** How many pieces of what siblings are compared with stay read. */
+const KEPT_WINDOWS = 64;
 
 /** A step that says all that is to be done. */
 export type ResolvedStep = Exclude<MemoryStep, InheritStep>;
@@ -16,14 +18,13 @@ export type ResolvedStep = Exclude<MemoryStep, InheritStep>;
 /** Finds out which pages of tasks are equal to their makers', by reading them from the images. */
 export class PageComparison {
   readonly #sys: Sys;
-  /** What siblings are compared with stays read. */
   readonly #own: FileWindow;
-  readonly #inherited: FileWindow;
+  readonly #inherited: FileWindows;
 
   constructor(sys: Sys) {
     this.#sys = sys;
     this.#own = new FileWindow(sys);
-    this.#inherited = new FileWindow(sys);
+    this.#inherited = new FileWindows(sys);
   }
 
   /** What is to be done so that a mapping that was inherited has the pages of its own. */
@@ -63,13 +64,38 @@ export class PageComparison {
     return joined(different);
   }
 
-  /** Where pages are that differ. */
-  #differentPages(own: Uint8Array, inherited: Uint8Array): number[] {
+  /** Where pages are that differ: few, mostly, so halves are compared. */
+  #differentPages(own: Uint8Array, inherited: Uint8Array, start = 0): number[] {
     if (this.#sys.isSameMemory(own, inherited)) return [];
-    const offsets = Array.from({ length: own.length / PAGE_SIZE }, (_, page) => page * PAGE_SIZE);
-    return offsets.filter((at) => (
-      !this.#sys.isSameMemory(own.subarray(at, at + PAGE_SIZE), inherited.subarray(at, at + PAGE_SIZE))
-    ));
+    if (own.length <= PAGE_SIZE) return [start];
+    const half = Math.ceil(own.length / PAGE_SIZE / 2) * PAGE_SIZE;
+    return [
+      ...this.#differentPages(own.subarray(0, half), inherited.subarray(0, half), start),
+      ...this.#differentPages(own.subarray(half), inherited.subarray(half), start + half),
+    ];
+  }
+}
+
+/** Parts of files that were read, of which the one that was read first makes room for another. */
+class FileWindows {
+  readonly #sys: Sys;
+  readonly #windows: FileWindow[] = [];
+  #next = 0;
+
+  constructor(sys: Sys) {
+    this.#sys = sys;
+  }
+
+  /** As of a window. */
+  read(file: string, offset: number, most: number): Uint8Array {
+    const found = this.#windows.find((window) => window.has(file, offset)) ?? this.#nextWindow();
+    return found.read(file, offset, most);
+  }
+
+  #nextWindow(): FileWindow {
+    const window = this.#windows[this.#next] ??= new FileWindow(this.#sys);
+    this.#next = (this.#next + 1) % KEPT_WINDOWS;
+    return window;
   }
 }
 
@@ -85,10 +111,13 @@ class FileWindow {
     this.#sys = sys;
   }
 
+  has(file: string, offset: number): boolean {
+    return file === this.#file && offset >= this.#start && offset < this.#start + this.#length;
+  }
+
   /** Whole pages of a file from `offset` on, `most` bytes or less; good until the next are read. */
   read(file: string, offset: number, most: number): Uint8Array {
-    const isThere = file === this.#file && offset >= this.#start && offset < this.#start + this.#length;
-    if (!isThere) this.#fill(file, offset, Math.min(most, WINDOW));
+    if (!this.has(file, offset)) this.#fill(file, offset, Math.min(most, WINDOW));
     const at = offset - this.#start;
     return this.#bytes.subarray(at, Math.min(at + most, this.#length));
   }
