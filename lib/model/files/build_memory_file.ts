@@ -1,13 +1,16 @@
 import type { MemfdFileEntry, MemfdInodeEntry } from "../../gen/memfd.ts";
 import { buildOwner, type FilesContext } from "../build_open_files.ts";
+import { EntryIndex } from "../entry_index.ts";
 import type { MemoryFile, MemoryInode } from "./memory_file.ts";
+
+const inodes = new EntryIndex<MemfdInodeEntry>(({ inodeId }) => Number(inodeId));
 
 export function buildMemoryFile(
   id: number,
   { flags, pos: position, fown, inodeId }: MemfdFileEntry,
   { images, problems, where }: FilesContext & { readonly where: string },
 ): MemoryFile {
-  const entry = images.memfds.find((inode) => Number(inode.inodeId) === inodeId);
+  const entry = inodes.find(images.memfds, inodeId);
   if (entry === undefined) problems.push({ where, what: `memfd.img has no inode ${inodeId}` });
   const inode = buildInode(inodeId, entry);
   return { kind: "memfd", id, flags, ...buildOwner(fown), position, inode };

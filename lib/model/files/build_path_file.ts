@@ -3,6 +3,7 @@ import type { RemapFilePathEntry, Timeval } from "../../gen/remap.ts";
 import type { GhostImage } from "../../image/content_images.ts";
 import { encodeText } from "../../text.ts";
 import { buildOwner, type FilesContext } from "../build_open_files.ts";
+import { EntryIndex, fileEntries } from "../entry_index.ts";
 import type { FileTime, GhostFile, PathFile, Remap } from "./path_file.ts";
 
 /** `remap_type` of images/remap-file-path.proto. */
@@ -63,8 +64,10 @@ function describeBuildId(words: readonly number[]): string {
   return bytes.toHex();
 }
 
+const remaps = new EntryIndex<RemapFilePathEntry>(({ origId }) => origId);
+
 function buildRemap(id: number, context: Context): { readonly remap?: Remap } {
-  const entry = context.images.remaps.find(({ origId }) => origId === id);
+  const entry = remaps.find(context.images.remaps, id);
   if (entry === undefined) return {};
   const remap = remapOf(entry, context);
   return remap === undefined ? {} : { remap };
@@ -74,7 +77,7 @@ function remapOf({ remapId, remapType }: RemapFilePathEntry, context: Context): 
   const { images, problems, where } = context;
   switch (remapType) {
     case LINKED: {
-      const link = images.files.find((file) => file.id === remapId)?.reg;
+      const link = fileEntries.find(images.files, remapId)?.reg;
       if (link !== undefined) return { kind: "linked", path: normalize(link.name) };
       problems.push({ where, what: `it is linked to file ${remapId}, which is not in files.img` });
       return undefined;

@@ -1,5 +1,6 @@
 import type { TermiosEntry, TtyFileEntry, TtyInfoEntry, WinsizeEntry } from "../../gen/tty.ts";
 import { buildOwner, type FilesContext } from "../build_open_files.ts";
+import { fileEntries } from "../entry_index.ts";
 import type {
   Terminal,
   TerminalFile,
@@ -43,7 +44,7 @@ export function buildTerminalFile(id: number, entry: TtyFileEntry, context: Cont
   const info = images.terminals.find((terminal) => terminal.id === ttyInfoId);
   if (info === undefined) problems.push({ where, what: `tty-info.img has no terminal ${ttyInfoId}` });
   const terminal = buildTerminal(info ?? NOWHERE, context);
-  const named = images.files.find((file) => file.id === regfId)?.reg;
+  const named = fileEntries.find(images.files, regfId)?.reg;
   const path = named?.name ?? defaultPath(terminal);
   if (path === undefined && info !== undefined && terminal.type !== "external") {
     problems.push({ where, what: `the name of its terminal, file ${regfId}, is not in files.img` });
