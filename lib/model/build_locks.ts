@@ -1,6 +1,7 @@
 import type { Problem } from "../errors.ts";
 import type { FileLockEntry } from "../gen/file_lock.ts";
 import type { Contents, FileLock } from "./contents.ts";
+import { descriptorNumbers } from "./entry_index.ts";
 
 /** `flag` of images/file-lock.proto (criu/include/file-lock.h). */
 const KINDS: ReadonlyMap<number, FileLock["kind"]> = new Map([
@@ -47,6 +48,6 @@ function lockProblem(
   if (start < 0n || length < 0n) return `its range begins at ${start} and has ${length} bytes`;
   const task = tasks.get(pid);
   if (task === undefined) return `there is no live task ${pid}`;
-  const isOpen = tables.get(task.table)?.some((descriptor) => descriptor.fd === fd) ?? false;
+  const isOpen = descriptorNumbers.find(tables.get(task.table) ?? [], fd) !== undefined;
   return isOpen ? undefined : `task ${pid} has no descriptor ${fd}`;
 }

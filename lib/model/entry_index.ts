@@ -1,6 +1,7 @@
 import type { FileEntry } from "../gen/files.ts";
+import type { Descriptor } from "./open_file.ts";
 
-/** Finds entries of images by a number that they have; a list with thousands of them is looked through but once. */
+/** Finds entries by a number that they have; a list with thousands of them is looked through but once. */
 export class EntryIndex<T> {
   readonly #idOf: (entry: T) => number;
   readonly #known = new WeakMap<readonly T[], ReadonlyMap<number, T>>();
@@ -25,6 +26,12 @@ export class EntryIndex<T> {
     return byId;
   }
 }
+
+/** Those of tables, by their numbers. */
+export const descriptorNumbers = new EntryIndex<Descriptor>(({ fd }) => fd);
+
+/** Those of tables by what they are of: the lowest of each open file. */
+export const descriptorFiles = new EntryIndex<Descriptor>(({ file }) => file);
 
 /** Those of files.img. */
 export const fileEntries = new EntryIndex<FileEntry>(({ id }) => id);

@@ -1,4 +1,5 @@
 import type { Contents, FileLock } from "../../model/contents.ts";
+import { descriptorNumbers } from "../../model/entry_index.ts";
 import type { FilePlanner } from "./file_planner.ts";
 
 /** flock(2), or fcntl(2) with F_SETLK or F_OFD_SETLK. */
@@ -50,7 +51,9 @@ export function planLocks(planner: FilePlanner): Map<number, ExpectedLock[]> {
       continue;
     }
     planner.act(table, lock.kind === "lease" ? planLease(contents, lock) : planLock(lock.kind, lock));
-    expected.set(table, [...expected.get(table) ?? [], { fd: lock.fd, line: lineOf(lock) }]);
+    const lines = expected.get(table) ?? [];
+    lines.push({ fd: lock.fd, line: lineOf(lock) });
+    expected.set(table, lines);
   }
   return expected;
 }
@@ -75,7 +78,7 @@ const DOWNGRADE = { type: F_WRLCK, breakBy: O_RDONLY } as const;
 /** What the lease was that is to be given up: one for reading needs a file that is open for reading only (fcntl(2)). */
 function typeBefore({ tasks, tables, files }: Contents, { pid, fd }: FileLock): number {
   const table = tasks.get(pid)?.table ?? -1;
-  const file = files.get(tables.get(table)?.find((descriptor) => descriptor.fd === fd)?.file ?? -1);
+  const file = files.get(descriptorNumbers.find(tables.get(table) ?? [], fd)?.file ?? -1);
   const flags = file === undefined || file.kind === "unknown" ? 0 : file.flags;
   return (flags & O_ACCMODE) === O_RDONLY ? F_RDLCK : F_WRLCK;
 }

@@ -36,10 +36,9 @@ export class DescriptorComparison {
 
   /** What is missing among the locks that a task shall have. */
   compareLocks(directory: string, locks: readonly ExpectedLock[]): string[] {
-    const lines = new Map<number, string[]>();
-    for (const { fd } of locks) {
-      if (!lines.has(fd)) lines.set(fd, parseLocks(readText(this.sys, `${directory}/fdinfo/${fd}`)));
-    }
+    const fds = [...new Set(locks.map(({ fd }) => fd))];
+    const infos = fds.length === 0 ? [] : this.sys.readAll(`${directory}/fdinfo`, fds.map(String));
+    const lines = new Map(fds.map((fd, index) => [fd, parseLocks(infos[index] ?? "")]));
     return locks.flatMap(({ fd, line: pattern }) => {
       const found = lines.get(fd) ?? [];
       if (found.some((line) => matches(line, pattern))) return [];

@@ -1,4 +1,5 @@
 import type { EpollFile, EpollWatch } from "../../../model/files/event_files.ts";
+import { descriptorFiles, descriptorNumbers } from "../../../model/entry_index.ts";
 import type { Descriptor } from "../../../model/open_file.ts";
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
@@ -61,7 +62,7 @@ function planWatches(
   const steps: WatchStep[] = [];
   const numbers = new WatchNumbers(found.descriptors);
   for (const watch of watches) {
-    const target = found.descriptors.get(watch.fd);
+    const target = descriptorNumbers.find(found.descriptors, watch.fd);
     if (target === undefined) planner.refuse(holder, `it watches descriptor ${watch.fd}, which is not open`);
     // What cannot be restored of the target has been told.
     else if (planner.get(fileKey(target.file)) !== undefined) {
@@ -76,9 +77,8 @@ function planWatches(
 
 function findTable({ contents }: FilePlanner, file: number) {
   for (const [table, descriptors] of contents.tables) {
-    const epoll = descriptors.find((descriptor) => descriptor.file === file);
-    if (epoll === undefined) continue;
-    return { table, descriptors: new Map(descriptors.map((each) => [each.fd, each])), epoll: epoll.fd };
+    const epoll = descriptorFiles.find(descriptors, file);
+    if (epoll !== undefined) return { table, descriptors, epoll: epoll.fd };
   }
   return undefined;
 }
@@ -98,14 +98,14 @@ function planWatch(
  * order (fs/eventpoll.c: `ep_cmp_ffd`).
  */
 class WatchNumbers {
-  readonly #descriptors: ReadonlyMap<number, Descriptor>;
+  readonly #descriptors: readonly Descriptor[];
   readonly #used = new Set<number>();
   #next: number;
 
   /** @param descriptors in ascending order */
-  constructor(descriptors: ReadonlyMap<number, Descriptor>) {
+  constructor(descriptors: readonly Descriptor[]) {
     this.#descriptors = descriptors;
-    this.#next = 1 + ([...descriptors.keys()].at(-1) ?? 0);
+    this.#next = 1 + (descriptors.at(-1)?.fd ?? 0);
   }
 
   /** The descriptor, if its number is still to be had; else another one of the file, or else a number of no file. */
@@ -117,7 +117,7 @@ class WatchNumbers {
   }
 
   #findOther(file: number): number | undefined {
-    return [...this.#descriptors.values()].find((other) => other.file === file && !this.#used.has(other.fd))?.fd;
+    return this.#descriptors.find((other) => other.file === file && !this.#used.has(other.fd))?.fd;
   }
 }
 
