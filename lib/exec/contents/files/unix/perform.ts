@@ -4,6 +4,7 @@ import type {
   ListenAtSocket,
   PairSockets,
   Performer,
+  UnixAction,
 } from "../../../../plan/contents/files/unix/unix_step.ts";
 import type { FileStep } from "../../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../../tracee/remote_call.ts";
@@ -25,20 +26,23 @@ export interface Performance {
 
 /** The first descriptors of a task, which has none but ours while files are made. */
 const [FIRST, SECOND] = [0, 1] as const;
-/** So many pairs are made together at most. */
-const MOST_PAIRS = 64;
+/** So many steps are done together at most. */
+const MOST_STEPS = 64;
 /** Keeps an id as it is (setresuid(2)). */
 const SAME = -1;
 
-/** Pairs that one task makes one after the other are made together, as changing to it and back takes long. */
+/**
+ * Pairs that one task makes one after the other are made together, as changing to it and back takes long; so it is with
+ * sockets at which it listens.
+ */
 export function* groupSteps(
   { base }: Pick<FilesContext, "base">,
   steps: readonly FileStep[],
 ): Generator<readonly [FileStep, ...FileStep[]]> {
-  const most = Math.min(MOST_PAIRS, Math.floor(base / 2));
+  const most = Math.min(MOST_STEPS, Math.floor(base / 2));
   let group: [FileStep, ...FileStep[]] | undefined;
   for (const step of steps) {
-    if (group !== undefined && group.length < most && arePairsOfOne(group[0], step)) {
+    if (group !== undefined && group.length < most && areAlike(group[0], step)) {
       group.push(step);
       continue;
     }
@@ -48,18 +52,17 @@ export function* groupSteps(
   if (group !== undefined) yield group;
 }
 
-function arePairsOfOne(one: FileStep, other: FileStep): boolean {
-  const isPair = (step: FileStep) => step.kind === "unix-socket" && step.action.kind === "pair";
-  return isPair(one) && isPair(other) && performerOf(one) !== undefined &&
-    JSON.stringify(performerOf(one)) === JSON.stringify(performerOf(other));
-}
+/** Kinds of what a task does with one or two descriptors each, and without asking for others. */
+const TOGETHER: ReadonlySet<UnixAction["kind"]> = new Set(["pair", "listen"] as const);
 
-function performerOf(step: FileStep): Performer | undefined {
-  return step.kind === "unix-socket" ? step.performer : undefined;
+function areAlike(one: FileStep, other: FileStep): boolean {
+  if (one.kind !== "unix-socket" || other.kind !== "unix-socket") return false;
+  return one.action.kind === other.action.kind && TOGETHER.has(one.action.kind) && one.performer !== undefined &&
+    JSON.stringify(one.performer) === JSON.stringify(other.performer);
 }
 
 /**
- * What steps take that have a performer, of which several are pairs; `undefined` for others.
+ * What steps take that have a performer, of which several are alike; `undefined` for others.
  *
  * @param hostPid the pid by which the coordinator knows a task
  */
@@ -76,7 +79,7 @@ export function compilePerformance(
     case "pair":
       return performPairs(context, steps.flatMap(pairOf), { performer, hostPid: hostPid(pid) });
     case "listen":
-      return { pid, first: performListening(context, { ...action, what }, performer), coordinator: [], last: [] };
+      return { pid, first: performListening(context, steps.flatMap(listenerOf), performer), coordinator: [], last: [] };
     case "connect":
       return { pid, first: performConnecting(context, { ...action, what }, performer), coordinator: [], last: [] };
     default:
@@ -86,6 +89,11 @@ export function compilePerformance(
 
 function pairOf(step: FileStep): Named<PairSockets>[] {
   if (step.kind !== "unix-socket" || step.action.kind !== "pair") return [];
+  return [{ ...step.action, what: step.what }];
+}
+
+function listenerOf(step: FileStep): Named<ListenAtSocket>[] {
+  if (step.kind !== "unix-socket" || step.action.kind !== "listen") return [];
   return [{ ...step.action, what: step.what }];
 }
 
@@ -105,13 +113,14 @@ function performPairs(
 
 function performListening(
   context: FilesContext,
-  { handle, backlog, what }: Named<ListenAtSocket>,
+  sockets: readonly Named<ListenAtSocket>[],
   performer: Performer,
 ): RemoteCall[] {
+  const listening = sockets.map(({ what, backlog }, fd) => listen(context, { fd: FIRST + fd, what, backlog }));
   return [
-    fetch(context, handle, FIRST),
-    ...actAs(context, performer, [listen(context, { fd: FIRST, what, backlog })]),
-    close(context, FIRST),
+    ...sockets.map(({ handle }, fd) => fetch(context, handle, FIRST + fd)),
+    ...actAs(context, performer, listening),
+    ...sockets.map((_, fd) => close(context, FIRST + fd)),
   ];
 }
 

@@ -17,8 +17,9 @@ function pair(handle: number, performer?: Performer): UnixStep {
   return step({ kind: "pair", handles: [handle, handle + 1], type: 1 }, performer);
 }
 
-Deno.test("groupSteps() puts pairs of one task together", async (t) => {
+Deno.test("groupSteps() puts what one task does alike together", async (t) => {
   const listening = step({ kind: "listen", handle: 0, backlog: 5 }, FIRST);
+  const connecting = step({ kind: "connect", handle: 0, to: { kind: "nobody" } }, FIRST);
   const rows: readonly (readonly [name: string, steps: readonly UnixStep[], sizes: readonly number[]])[] = [
     ["nothing", [], []],
     ["pairs of one", [pair(0, FIRST), pair(2, FIRST), pair(4, FIRST)], [3]],
@@ -26,7 +27,8 @@ Deno.test("groupSteps() puts pairs of one task together", async (t) => {
     ["pairs of several", [pair(0, FIRST), pair(2, { pid: 8 }), pair(4, { pid: 8 })], [1, 2]],
     ["pairs of one as somebody else", [pair(0, FIRST), pair(2, AS_SOMEBODY)], [1, 1]],
     ["pairs of the coordinator", [pair(0), pair(2)], [1, 1]],
-    ["what is no pair", [pair(0, FIRST), listening, listening, pair(2, FIRST)], [1, 1, 1, 1]],
+    ["listening of one", [pair(0, FIRST), listening, listening, pair(2, FIRST)], [1, 2, 1]],
+    ["what is neither", [connecting, connecting], [1, 1]],
   ];
   for (const [name, steps, sizes] of rows) {
     await t.step(name, () => {
@@ -47,4 +49,16 @@ Deno.test("compilePerformance() has a task make pairs, and the coordinator take 
     "close 0",
   ]);
   assertEquals(performance?.last.map(renderCall), ["close 0", "close 1", "close 2", "close 3"]);
+});
+
+Deno.test("compilePerformance() has a task listen at several sockets", () => {
+  const steps = [3, 4].map((handle) => step({ kind: "listen", handle, backlog: handle }, FIRST)) as [
+    UnixStep,
+    UnixStep,
+  ];
+  const performance = compilePerformance(filesContext(), steps, (pid) => pid);
+  assertEquals(performance?.first.map(renderCall), [
+    ...["pidfd_getfd 100 104 0 = 0", "pidfd_getfd 100 105 0 = 1", "listen 0 3", "listen 1 4", "close 0", "close 1"],
+  ]);
+  assertEquals([performance?.coordinator, performance?.last], [[], []]);
 });

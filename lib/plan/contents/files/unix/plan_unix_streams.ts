@@ -36,7 +36,10 @@ export class UnixStreams {
 
   plan(): void {
     const { streams } = this.#draft.graph;
-    for (const socket of streams) if (socket.state === "listening") this.#planListener(socket);
+    const listening = streams.filter(({ state }) => state === "listening");
+    for (const socket of listening) this.#make(socket);
+    // One after the other, so that a task that listens itself does so at many at once.
+    for (const socket of listening) this.#planListening(socket);
     for (const connection of this.#findConnections()) this.#planConnection(connection);
     for (const { handle } of this.#temporary) this.#draft.plan("a listening socket", { kind: "close", handle });
     // Those that nobody has accepted yet come last: until here, what was accepted was what had just been connected.
@@ -62,10 +65,9 @@ export class UnixStreams {
     this.#names.bind(socket);
   }
 
-  #planListener(socket: UnixSocket): void {
+  #planListening(socket: UnixSocket): void {
     const { name, backlog } = socket;
     const handle = this.#draft.handleOf(socket);
-    this.#make(socket);
     this.#draft.plan(nameOf(socket), { kind: "listen", handle, backlog }, this.#performerOf(socket));
     const address = this.#names.addressOf(socket);
     if (name !== undefined && address !== undefined) {
