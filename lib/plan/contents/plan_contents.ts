@@ -286,7 +286,8 @@ function planVdsos(
     const task = contents.tasks.get(pid);
     if (task === undefined) return [];
     const instructions = [pid, ...threads.map(({ tid }) => tid)].flatMap((tid) => instructionOf(contents, tid));
-    return [[pid, planVdso(task.memory, { pid, instructions, own, pages, aside, problems })] as const];
+    const isCompat = contents.threads.get(pid)?.registers.isCompat === true;
+    return [[pid, planVdso(task.memory, { pid, isCompat, instructions, own, pages, aside, problems })] as const];
   }));
 }
 

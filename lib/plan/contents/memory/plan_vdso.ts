@@ -61,6 +61,8 @@ export class KernelVdso {
 /** What planning the vdso of a task has to know. */
 export interface VdsoQuestions {
   readonly pid: number;
+  /** Whether it runs a program of 32 bits, whose vdso is another one: it is refused for that elsewhere. */
+  readonly isCompat: boolean;
   /** Where its threads run. */
   readonly instructions: readonly number[];
   /** The kernel's; none where it maps none. */
@@ -81,7 +83,7 @@ const PROT_ALL = 7;
  */
 export function planVdso(space: AddressSpace, questions: VdsoQuestions): VdsoPlan {
   const dumped = findDumped(space);
-  if (dumped === undefined) return unchanged(space);
+  if (dumped === undefined || questions.isCompat) return unchanged(space);
   const { own, pages, problems, pid } = questions;
   const refuse = (what: string) => {
     problems.push({ where: `task ${pid}, vdso`, what });

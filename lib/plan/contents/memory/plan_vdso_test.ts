@@ -37,18 +37,19 @@ const data = aMapping(DATA, 3, { protection: 1, content: { kind: "vvar" } });
 interface Dumped {
   readonly mappings?: readonly Mapping[];
   readonly bytes?: Uint8Array;
+  readonly isCompat?: boolean;
   readonly instructions?: readonly number[];
   readonly vdso?: HostVdso | undefined;
 }
 
 function plan(dumped: Dumped): { plan: VdsoPlan; problems: string[] } {
-  const { mappings = [data, code], bytes = HOST.code, instructions = [] } = dumped;
+  const { mappings = [data, code], bytes = HOST.code, isCompat = false, instructions = [] } = dumped;
   const vdso = "vdso" in dumped ? dumped.vdso : HOST;
   const problems: Problem[] = [];
   const pages = new Map([[vdsoKey(PID), bytes]]);
   const own = vdso === undefined ? undefined : new KernelVdso(vdso);
   const space = aSpace({ mappings, pages: [aRun(CODE, 1)] });
-  const planned = planVdso(space, { pid: PID, instructions, own, pages, aside: ASIDE, problems });
+  const planned = planVdso(space, { pid: PID, isCompat, instructions, own, pages, aside: ASIDE, problems });
   return { plan: planned, problems: problems.map(({ what }) => what) };
 }
 
@@ -158,6 +159,11 @@ Deno.test("planVdso() redirects where code, or the way from it to its data, is a
       assertEqual(patching.length > 0, true);
     });
   }
+});
+
+Deno.test("planVdso() has nothing to say about that of 32 bits", () => {
+  const { plan: { mapping, patching }, problems } = plan({ bytes: new Uint8Array(PAGE), isCompat: true });
+  assertEquals({ mapping, patching, problems }, { mapping: [], patching: [], problems: [] });
 });
 
 Deno.test("planVdso() tells what it cannot do", async (t) => {
