@@ -44,7 +44,7 @@ function makeInetSocket(context: FilesContext, socket: InetSocketPlan): RemoteCa
 }
 
 const ADDRESS_HINTS = {
-  EADDRINUSE: "something else on this host uses the address and port",
+  EADDRINUSE: "something else on this host uses the address and port, or a connection did less than a minute ago",
   EADDRNOTAVAIL: "no network device of this host has the address",
   EACCES: "that needs CAP_NET_BIND_SERVICE, or the address is one of a broadcast",
   ENETUNREACH: "this host has no route to it",
