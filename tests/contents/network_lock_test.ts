@@ -10,48 +10,79 @@ import { LiveTree } from "./support/live_tree.ts";
 /** `NETWORK_LOCK_METHOD` of criu/include/cr_options.h. */
 const IPTABLES = 0;
 
-const NAME = "restore has iptables take away the two rules of each connection";
+interface LockTest {
+  readonly name: string;
+  /** Of the programs that take all rules at once. */
+  readonly status: number;
+  /** What is run and read. */
+  readonly expected: readonly string[];
+}
 
-Deno.test({
-  name: NAME,
-  ...requires(NAME, "root", "cc", "criu"),
-  async fn() {
-    await using tree = await LiveTree.ofProgram("tcp_half_closed");
-    // No rule is made really: connections of others on this host may not need it.
-    const images = await tree.dump(["--tcp-established", "--network-lock", "skip"]);
-    editImage(`${images}/inventory.img`, inventory_entrySchema, (entry) => entry.networkLockMethod = IPTABLES);
-    const commands = await Deno.makeTempDir({ prefix: "cgr-iptables-" });
-    try {
-      for (const name of ["iptables", "ip6tables"]) writeRecorder(commands, name);
-      await tree.putDirectoryBack();
-      const { code, err } = await restoreWithCommands(commands, images);
-      assertEqual(err, "");
-      assertEqual(code, 0);
-      assertEqual(await tree.finish(), "ok");
-      const lines = Deno.readTextFileSync(`${commands}/log`).trimEnd().split("\n");
-      assertEquals(lines.map(withoutPorts).sort(), EXPECTED);
-    } finally {
-      await Deno.remove(commands, { recursive: true });
-    }
-  },
-});
+function testLock({ name, status, expected }: LockTest): void {
+  Deno.test({
+    name,
+    ...requires(name, "root", "cc", "criu"),
+    async fn() {
+      await using tree = await LiveTree.ofProgram("tcp_half_closed");
+      // No rule is made really: connections of others on this host may not need it.
+      const images = await tree.dump(["--tcp-established", "--network-lock", "skip"]);
+      editImage(`${images}/inventory.img`, inventory_entrySchema, (entry) => entry.networkLockMethod = IPTABLES);
+      const commands = await Deno.makeTempDir({ prefix: "cgr-iptables-" });
+      try {
+        for (const name of ["iptables", "ip6tables"]) {
+          writeRecorder(commands, name);
+          writeRecorder(commands, `${name}-restore`, `cat >> ${commands}/log; exit ${status}`);
+        }
+        await tree.putDirectoryBack();
+        const { code, err } = await restoreWithCommands(commands, images);
+        assertEqual(err, "");
+        assertEqual(code, 0);
+        assertEqual(await tree.finish(), "ok");
+        const lines = Deno.readTextFileSync(`${commands}/log`).trimEnd().split("\n");
+        assertEquals(lines.map(withoutPorts).sort(), expected.toSorted());
+      } finally {
+        await Deno.remove(commands, { recursive: true });
+      }
+    },
+  });
+}
 
 /** Each of two connections has two sides here, and each side two rules. */
-const EXPECTED = [["ip6tables", "::1"], ["iptables", "127.0.0.1"]].flatMap(([command, address]) => (
-  ["INPUT", "INPUT", "OUTPUT", "OUTPUT"].map((chain) => (
-    `${command} -w -t filter -D ${chain} --protocol tcp -m mark ! --mark 0xC114 ` +
+function rulesOf(address: string): string[] {
+  return ["INPUT", "INPUT", "OUTPUT", "OUTPUT"].map((chain) => (
+    `-D ${chain} --protocol tcp -m mark ! --mark 0xC114 ` +
     `--source ${address} --sport P --destination ${address} --dport P -j DROP`
-  ))
-));
+  ));
+}
+
+const PROGRAMS = [["ip6tables", "::1"], ["iptables", "127.0.0.1"]] as const;
+
+const AT_ONCE = PROGRAMS.flatMap((
+  [program, address],
+) => [`${program}-restore -w --noflush`, "*filter", ...rulesOf(address), "COMMIT"]);
+
+testLock({
+  name: "restore has iptables take away the two rules of each connection, all at once",
+  status: 0,
+  expected: AT_ONCE,
+});
+testLock({
+  name: "restore has iptables take away the rules one by one where they are not all there",
+  status: 1,
+  expected: [
+    ...AT_ONCE,
+    ...PROGRAMS.flatMap(([program, address]) => rulesOf(address).map((rule) => `${program} -w -t filter ${rule}`)),
+  ],
+});
 
 function withoutPorts(line: string): string {
   return line.replace(/port \d+/g, "port P");
 }
 
-/** Writes a program that notes how it was called. */
-function writeRecorder(directory: string, name: string): void {
+/** Writes a program that notes how it was called, and does something else then. */
+function writeRecorder(directory: string, name: string, further = ""): void {
   const path = `${directory}/${name}`;
-  Deno.writeTextFileSync(path, `#!/bin/sh\necho ${name} "$@" >> ${directory}/log\n`);
+  Deno.writeTextFileSync(path, `#!/bin/sh\necho ${name} "$@" >> ${directory}/log\n${further}\n`);
   Deno.chmodSync(path, 0o755);
 }
 

@@ -31,7 +31,7 @@ export interface UnlockOptions {
  */
 export function unlockNetwork(unlock: NetworkUnlock, options: UnlockOptions): void {
   if (unlock.kind === "nftables") unlockWithNftables(unlock.tables, options);
-  else if (unlock.kind === "iptables") unlockWithIptables(unlock.rules.map(iptablesCommand), options);
+  else if (unlock.kind === "iptables") removeRules(unlock.rules, options);
   else unlockWithIptables(chainCommands(unlock.chain, options.coordinator.pid), options);
 }
 
@@ -67,6 +67,20 @@ function askToDelete(table: string, attempt: string, { sys, context, coordinator
   return error === 0 ? undefined : sys.errnoName(error);
 }
 
+/**
+ * All rules of a protocol go at once, as each run of iptables reads the whole table. That fails when one of them is not
+ * there, and nothing is done: so each goes by itself then.
+ */
+function removeRules(rules: readonly LockRule[], options: UnlockOptions): void {
+  for (const [program, some] of Map.groupBy(rules, programOf)) {
+    const lines = ["*filter", ...some.map((rule) => deletionOf(rule).join(" ")), "COMMIT"];
+    const command = [`${program}-restore`, "-w", "--noflush"];
+    const failure = runProgram(options.sys, command, lines.map((line) => `${line}\n`).join(""));
+    if (failure === undefined) continue;
+    unlockWithIptables(some.map((rule) => [program, "-w", "-t", "filter", ...deletionOf(rule)]), options);
+  }
+}
+
 /** Rules cannot be looked at without it: one that is not there looks like a failure. */
 function unlockWithIptables(commands: readonly (readonly string[])[], { sys, note }: UnlockOptions): void {
   const problems = new Set(commands.flatMap((command) => describeFailure(runProgram(sys, command))));
@@ -79,11 +93,14 @@ function describeFailure(failure: ProgramFailure | undefined): string[] {
   return [`${command} has failed, ${end}${said === "" ? "" : `: ${said}`}`];
 }
 
+function programOf({ from }: LockRule): string {
+  return from.address.length === 4 ? "iptables" : "ip6tables";
+}
+
 /** Packets with CRIU's own mark are let through by the rule (criu/netfilter.c). */
-function iptablesCommand({ chain, from, to }: LockRule): string[] {
+function deletionOf({ chain, from, to }: LockRule): string[] {
   return [
-    from.address.length === 4 ? "iptables" : "ip6tables",
-    ...["-w", "-t", "filter", "-D", chain, "--protocol", "tcp", "-m", "mark", "!", "--mark", "0xC114"],
+    ...["-D", chain, "--protocol", "tcp", "-m", "mark", "!", "--mark", "0xC114"],
     ...["--source", renderAddress(from.address), "--sport", String(from.port)],
     ...["--destination", renderAddress(to.address), "--dport", String(to.port)],
     ...["-j", "DROP"],
