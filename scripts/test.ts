@@ -25,6 +25,7 @@ const EXPECTED = [
   "no memory controller in cgroup v2",
   "no soft-dirty bits in this kernel",
   "no sysctl vm.memfd_noexec in this kernel",
+  "no tun devices in this kernel",
   "not a host with cgroup v1 only",
   "not a host with cgroup v2 only",
   "not in a VM",

@@ -66,7 +66,7 @@ const TESTS: readonly FaultTest[] = [
     restore: ["--external", "veth[eth0]:cgrvout@cgrvbr"],
     bridge: "cgrvbr",
     stride: 43,
-    needs: ["iproute2"],
+    needs: ["iproute2", "tun"],
   },
   {
     program: "net_filters",

@@ -55,6 +55,7 @@ testNet({ program: "net_addresses", what: "addresses and routes of both families
 testNet({
   program: "net_tun",
   what: "devices whose packets go to programs",
+  needs: [...NEEDS, "tun"],
   criuLoses: "buffers get another size, and devices further addresses of IPv6",
 });
 testNet({

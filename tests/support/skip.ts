@@ -32,6 +32,7 @@ export type Requirement =
   | "pid-namespaces"
   | "memfd-noexec"
   | "huge-pages"
+  | "tun"
   | "resources";
 
 /** Spread into the options of `Deno.test`. */
@@ -112,6 +113,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
     runs(criuPath(), ["check", "--feature", "mem_dirty_track"]) ? undefined : "no soft-dirty bits in this kernel"
   ),
   "huge-pages": () => (exists("/proc/sys/vm/nr_hugepages") ? undefined : "no huge pages in this kernel"),
+  tun: () => (exists("/dev/net/tun") ? undefined : "no tun devices in this kernel"),
   "user-namespaces": () => (runs("unshare", ["-U", "true"]) ? undefined : "no user namespaces"),
 };
 

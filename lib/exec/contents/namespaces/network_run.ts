@@ -8,7 +8,7 @@ import type { NamespacesContext } from "./make_namespaces.ts";
 import type { NamespacesRunOptions } from "./namespaces_run.ts";
 import { fillNet } from "./net_contents.ts";
 import type { Observation } from "./observation.ts";
-import { awaitGone, connectFromHere, connectOuterEnd, findBridge, takenNames } from "./outer_ends.ts";
+import { awaitGone, connectOuterEnd, takenNames } from "./outer_ends.ts";
 import { askForRoutes, type RouteContext } from "./route_requests.ts";
 
 /** Gives the net namespace of a tree what it had, through the coordinator, which is in it. */
@@ -53,14 +53,9 @@ export class NetworkRun {
   connect(): void {
     if (this.#net === undefined) return;
     const { connections, outerEnds } = this.#net;
-    const context = this.#routeContext();
-    if (connections.length > 0) this.#observe(askForRoutes(context, connections));
-    const { context: { sys }, contents: { isInUserNamespace } } = this.#options;
-    for (const end of outerEnds) {
-      const { bridge } = end;
-      if (bridge === undefined) continue;
-      if (isInUserNamespace) connectFromHere(sys, { ...end, bridge });
-      else this.#observe(connectOuterEnd(context, end, this.#observe(findBridge(context, bridge))));
+    if (connections.length > 0) this.#observe(askForRoutes(this.#routeContext(), connections));
+    for (const { bridge, ...end } of outerEnds) {
+      if (bridge !== undefined) connectOuterEnd(this.#options.context.sys, { ...end, bridge });
     }
   }
 

@@ -8,7 +8,6 @@ import {
   linkHeader,
   numberAt,
   numberValue,
-  type RouteMessage,
   RTM_SETLINK,
   textValue,
 } from "../../../model/route_message.ts";
@@ -16,8 +15,6 @@ import type { OuterEnd } from "../../../plan/plan.ts";
 import { readText } from "../../../sys/files.ts";
 import type { Sys } from "../../../sys/sys.ts";
 import { askHere, lookHere } from "./ask_here.ts";
-import type { Observation } from "./observation.ts";
-import { askThrough, lookAtDevice, type RouteContext, withHostSocket } from "./route_requests.ts";
 
 /** Places in `struct ifinfomsg`. */
 const INDEX = 4;
@@ -26,51 +23,18 @@ const FLAGS = 8;
 const GONE_TIMEOUT_MS = 30_000;
 const GONE_PAUSE_MS = 5;
 
-/** The index of a bridge in cgrestore's own net namespace; `read` throws a `SysError` when there is none. */
-export function findBridge(context: RouteContext, name: string): Observation<number> {
-  const { calls, read } = lookAtDevice(context, name);
-  return { calls: withHostSocket(context, calls), read: () => numberAt(read().header, INDEX) ?? 0 };
-}
-
 /**
- * Makes the end of a device in cgrestore's own net namespace a part of a bridge there; `read` throws a `SysError` when
- * it has not become that. From then on, packets get to the tasks.
- */
-export function connectOuterEnd(context: RouteContext, end: OuterEnd, index: number): Observation<void> {
-  const { name } = end;
-  const attempt = attemptOf(end);
-  const body = encodeConnection(name, index);
-  const asked = askThrough(context, [{ attempt, type: RTM_SETLINK, flags: 0, body, tolerated: [] }]);
-  const made = lookAtDevice(context, name);
-  return {
-    calls: withHostSocket(context, (fd) => [...asked.calls(fd), ...made.calls(fd)]),
-    read() {
-      asked.read();
-      checkConnection(made.read(), { index, attempt });
-    },
-  };
-}
-
-/**
- * The same without the coordinator, which has no rights outside of a user namespace.
+ * Makes the end of a device in cgrestore's own net namespace a part of a bridge there. From then on, packets get to the
+ * tasks.
  *
  * @throws {SysError} when there is no such bridge, or the end has not become a part of it
  */
-export function connectFromHere(sys: Sys, end: OuterEnd & { readonly bridge: string }): void {
-  const index = numberAt(lookHere(sys, end.bridge).header, INDEX) ?? 0;
-  const attempt = attemptOf(end);
-  askHere(sys, { attempt, type: RTM_SETLINK, flags: 0, body: encodeConnection(end.name, index) });
-  checkConnection(lookHere(sys, end.name), { index, attempt });
-}
-
-function attemptOf({ name, bridge }: OuterEnd): string {
-  return `Cannot connect the device "${name}" to the bridge "${bridge}"`;
-}
-
-function checkConnection(
-  { header, attributes }: RouteMessage,
-  { index, attempt }: { readonly index: number; readonly attempt: string },
-): void {
+export function connectOuterEnd(sys: Sys, end: OuterEnd & { readonly bridge: string }): void {
+  const { name, bridge } = end;
+  const index = numberAt(lookHere(sys, bridge).header, INDEX) ?? 0;
+  const attempt = `Cannot connect the device "${name}" to the bridge "${bridge}"`;
+  askHere(sys, { attempt, type: RTM_SETLINK, flags: 0, body: encodeConnection(name, index) });
+  const { header, attributes } = lookHere(sys, name);
   const isUp = ((numberAt(header, FLAGS) ?? 0) & IFF_UP) !== 0;
   if (isUp && numberAt(attributes.get(IFLA_MASTER)) === index) return;
   throw new SysError("rtnetlink", "ENODEV", attempt, "it is no part of it");

@@ -1,26 +1,9 @@
 import assert from "node:assert/strict";
-import { filesContext, renderCall } from "../../../../tests/support/compiled_calls.ts";
 import { saved } from "../../../../tests/support/net_contents.ts";
-import { SysError } from "../../../errors.ts";
 import { numberValue, type RouteMessage } from "../../../model/route_message.ts";
 import type { Sys } from "../../../sys/sys.ts";
-import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { makePairs } from "./ask_here.ts";
-import { awaitGone, connectFromHere, connectOuterEnd, findBridge } from "./outer_ends.ts";
-import type { RouteContext } from "./route_requests.ts";
-
-const CONTEXT: RouteContext = { ...filesContext(), errnoName: (errno) => `E${errno}`, hostNetwork: "/proc/9/ns/net" };
-
-/** Where the answers go. */
-function answersOf(calls: readonly RemoteCall[]): Uint8Array[] {
-  return calls.flatMap((call) => (
-    call.arguments.flatMap((argument) => typeof argument === "object" && "output" in argument ? [argument.output] : [])
-  ));
-}
-
-function tell(output: Uint8Array | undefined, message: RouteMessage): void {
-  output?.set(saved(0, [message]).subarray(4));
-}
+import { awaitGone, connectOuterEnd } from "./outer_ends.ts";
 
 /** An answer that tells a device, or an errno. */
 function aDevice(index: number, flags = 0, master?: number): RouteMessage {
@@ -32,59 +15,18 @@ function anError(errno: number): RouteMessage {
   return { type: 2, header: new Uint8Array(Int32Array.of(-errno, 0, 0, 0, 0).buffer), attributes: new Map() };
 }
 
-Deno.test("findBridge() asks from outside, and comes back", () => {
-  const { calls, read } = findBridge(CONTEXT, "br0");
-  assert.deepEqual(calls.map((call) => renderCall(call).split(" ").slice(0, 3).join(" ")), [
-    'openat -100 "/proc/self/ns/net"',
-    'openat -100 "/proc/9/ns/net"',
-    `setns 1 ${0x40000000}`,
-    "socket 16 3",
-    `setns 0 ${0x40000000}`,
-    `sendto 2 ${"28000000" + "12000100" + "00".repeat(8) + "00".repeat(16)}${"08000300" + "62723000"}`,
-    "recvfrom 2 [32768]",
-    "close 2",
-    "close 1",
-    "close 0",
-  ]);
-  tell(answersOf(calls)[0], aDevice(7));
-  assert.equal(read(), 7);
-});
-
-Deno.test("findBridge() tells that there is none", () => {
-  const { calls, read } = findBridge(CONTEXT, "br0");
-  tell(answersOf(calls)[0], anError(19));
-  assert.throws(read, /Cannot look at the device "br0": E19/);
-});
-
 Deno.test("connectOuterEnd() connects, and sees whether that was done", async (t) => {
-  const rows: { name: string; answers: readonly RouteMessage[]; want?: RegExp }[] = [
-    { name: "it was", answers: [anError(0), aDevice(9, 0x1043, 7)] },
-    { name: "refused", answers: [anError(95)], want: /Cannot connect the device "out" to the bridge "br0": E95/ },
-    { name: "down", answers: [anError(0), aDevice(9, 0x1042, 7)], want: /it is no part of it/ },
-    { name: "elsewhere", answers: [anError(0), aDevice(9, 0x1043, 8)], want: /it is no part of it/ },
-  ];
-  for (const { name, answers, want } of rows) {
-    await t.step(name, () => {
-      const { calls, read } = connectOuterEnd(CONTEXT, { inner: "eth0", name: "out", bridge: "br0" }, 7);
-      const outputs = answersOf(calls);
-      answers.forEach((message, index) => tell(outputs[index], message));
-      if (want === undefined) read();
-      else assert.throws(read, (error) => error instanceof SysError && want.test(error.message));
-    });
-  }
-});
-
-Deno.test("connectFromHere() connects, and sees whether that was done", async (t) => {
   const rows: { name: string; answers: readonly RouteMessage[]; want?: RegExp }[] = [
     { name: "it was", answers: [aDevice(7), anError(0), aDevice(9, 0x1043, 7)] },
     { name: "no bridge", answers: [anError(19)], want: /Cannot look at the device "br0": E19/ },
     { name: "refused", answers: [aDevice(7), anError(95)], want: /Cannot connect the device "out" to the .*: E95/ },
+    { name: "down", answers: [aDevice(7), anError(0), aDevice(9, 0x1042, 7)], want: /it is no part of it/ },
     { name: "elsewhere", answers: [aDevice(7), anError(0), aDevice(9, 0x1043, 8)], want: /it is no part of it/ },
   ];
   for (const { name, answers, want } of rows) {
     await t.step(name, () => {
       const { sys, sent } = anAnsweringSys(answers);
-      const connect = () => connectFromHere(sys, { inner: "eth0", name: "out", bridge: "br0" });
+      const connect = () => connectOuterEnd(sys, { inner: "eth0", name: "out", bridge: "br0" });
       if (want !== undefined) return assert.throws(connect, (error) => want.test(String(error)));
       connect();
       // Up, and a part of device 7.

@@ -12,21 +12,10 @@ import {
   NLM_F_REQUEST,
   SOCK_RAW,
 } from "../../../model/netlink_message.ts";
-import {
-  encodeRouteBody,
-  IFLA_IFNAME,
-  linkHeader,
-  NLMSG_DONE,
-  numberValue,
-  parseRouteMessages,
-  type RouteMessage,
-  RTM_GETLINK,
-  RTM_NEWLINK,
-  textValue,
-} from "../../../model/route_message.ts";
+import { NLMSG_DONE, numberValue, parseRouteMessages, type RouteMessage } from "../../../model/route_message.ts";
 import type { RouteRequest } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { Sys } from "../../../sys/sys.ts";
-import { AT_FDCWD, CLONE_NEWNET, O_RDONLY } from "../../../sys/constants.ts";
+import { AT_FDCWD, O_RDONLY } from "../../../sys/constants.ts";
 import { cString } from "../../../text.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { remoteCall } from "../remote.ts";
@@ -60,34 +49,20 @@ export function askForRoutes(
   requests: readonly RouteRequest[],
   family = NETLINK_ROUTE,
 ): Observation<void> {
-  const needsHost = requests.some(({ endsWithHostNetwork }) => endsWithHostNetwork === true);
-  const asking = askThrough(context, requests);
-  const ask = (host?: number) => withSocket(context, (fd) => asking.calls(fd, host), family);
-  return {
-    calls: needsHost ? withFile(context, context.hostNetwork, ask) : ask(),
-    read: asking.read,
-  };
-}
-
-/** Calls that need a socket, and perhaps a descriptor of cgrestore's own net namespace. */
-interface Asking<T> {
-  readonly calls: (fd: number, host?: number) => readonly RemoteCall[];
-  readonly read: () => T;
-}
-
-/** Asks through a socket of the net namespace that is to be changed. */
-export function askThrough(context: RouteContext, requests: readonly RouteRequest[]): Asking<void> {
   const asked = requests.map((request) => ({ request, answer: new Uint8Array(ANSWER_SIZE) }));
+  const ask = (fd: number, host?: number) => (
+    asked.flatMap(({ request, answer }) => {
+      const { attempt, type, flags } = request;
+      return [
+        send(context, fd, { attempt, type, flags: NLM_F_REQUEST | NLM_F_ACK | flags, body: bodyOf(request, host) }),
+        remoteCall(context, "recvfrom", [fd, { output: answer }, ANSWER_SIZE, MSG_DONTWAIT, 0, 0], { attempt }),
+      ];
+    })
+  );
+  const askWith = (host?: number) => withSocket(context, (fd) => ask(fd, host), family);
+  const needsHost = requests.some(({ endsWithHostNetwork }) => endsWithHostNetwork === true);
   return {
-    calls: (fd, host) => (
-      asked.flatMap(({ request, answer }) => {
-        const { attempt, type, flags } = request;
-        return [
-          send(context, fd, { attempt, type, flags: NLM_F_REQUEST | NLM_F_ACK | flags, body: bodyOf(request, host) }),
-          remoteCall(context, "recvfrom", [fd, { output: answer }, ANSWER_SIZE, MSG_DONTWAIT, 0, 0], { attempt }),
-        ];
-      })
-    ),
+    calls: needsHost ? withFile(context, context.hostNetwork, askWith) : askWith(),
     read() {
       for (const { request: { attempt, tolerated }, answer } of asked) {
         const error = errorOf(answer);
@@ -101,24 +76,6 @@ export function askThrough(context: RouteContext, requests: readonly RouteReques
 
 function bodyOf({ body, endsWithHostNetwork }: RouteRequest, host = 0): Uint8Array {
   return endsWithHostNetwork === true ? Uint8Array.from([...body.subarray(0, -4), ...numberValue(host)]) : body;
-}
-
-/** Looks at a device, through a socket of the net namespace that it is in. */
-export function lookAtDevice(context: RouteContext, name: string): Asking<RouteMessage> {
-  const attempt = `Cannot look at the device "${name}"`;
-  const output = new Uint8Array(MOST_PART);
-  const body = encodeRouteBody({ header: linkHeader(0), attributes: new Map([[IFLA_IFNAME, textValue(name)]]) });
-  return {
-    calls: (fd) => [
-      send(context, fd, { attempt, type: RTM_GETLINK, flags: NLM_F_REQUEST, body }),
-      remoteCall(context, "recvfrom", [fd, { output }, MOST_PART, MSG_DONTWAIT, 0, 0], { attempt }),
-    ],
-    read() {
-      const [message] = parseRouteMessages(output);
-      if (message?.type === RTM_NEWLINK) return message;
-      throw new SysError("rtnetlink", context.errnoName(errorOf(output)), attempt);
-    },
-  };
 }
 
 /** What is listed. */
@@ -169,24 +126,6 @@ const TALK = { attempt: "Cannot talk to the net namespace" };
 
 function openSocket(context: NamespacesContext, fd: number, family: number): RemoteCall {
   return remoteCall(context, "socket", [AF_NETLINK, SOCK_RAW, family], { ...TALK, expected: fd });
-}
-
-/** As `withSocket`, with one of cgrestore's own net namespace, which the caller is in only while the socket is made. */
-export function withHostSocket(context: RouteContext, use: (fd: number) => readonly RemoteCall[]): RemoteCall[] {
-  const purpose = { attempt: "Cannot enter a net namespace", hints: { EPERM: "that needs CAP_SYS_ADMIN" } };
-  const enter = (fd: number) => remoteCall(context, "setns", [fd, CLONE_NEWNET], purpose);
-  return withFile(context, "/proc/self/ns/net", (own) => (
-    withFile(context, context.hostNetwork, (host) => {
-      const fd = context.lowest.peek();
-      return [
-        enter(host),
-        openSocket(context, fd, NETLINK_ROUTE),
-        enter(own),
-        ...use(fd),
-        remoteCall(context, "close", [fd], TALK),
-      ];
-    })
-  ));
 }
 
 /** Has a file of the host's /proc open while calls are made. */

@@ -22,10 +22,10 @@ export interface JoinNet {
 /** What a new one gets, in this order. */
 export interface FillNet {
   readonly kind: "fill";
-  /** Makes its devices, and sets them up. */
-  readonly setUp: readonly RouteRequest[];
-  /** Pairs that are made before that, from outside: who sets up the namespace may not make anything there. */
+  /** Devices with an end outside, which are made from there. */
   readonly pairs: readonly DevicePair[];
+  /** Makes its other devices, and sets all of them up. */
+  readonly setUp: readonly RouteRequest[];
   readonly sysctls: readonly Sysctl[];
   readonly requests: readonly RouteRequest[];
   readonly filters: readonly FilterLoad[];

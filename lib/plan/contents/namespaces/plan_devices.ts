@@ -64,18 +64,14 @@ type DeviceOptions = Pick<PlanOptions, "outerEnds" | "parents">;
 /** What planning devices has to know. */
 export interface DeviceQuestions extends DeviceOptions {
   readonly network: HostNetwork | undefined;
-  /**
-   * Whether the tasks have a user namespace, in which ids have other numbers than images tell, and which has no rights
-   * outside.
-   */
+  /** Whether the tasks have a user namespace, in which ids have other numbers than images tell. */
   readonly hasUsers: boolean;
 }
 
-/** Devices that only somebody outside can make, with their ends there. */
-export function pairsOf(devices: readonly NetDevice[], questions: DeviceQuestions): DevicePair[] {
-  if (!questions.hasUsers) return [];
+/** Devices with an end outside, from where they are made: nobody in a user namespace could. */
+export function pairsOf(devices: readonly NetDevice[], outerEnds: readonly OuterEnd[]): DevicePair[] {
   return devices.filter(isHalfOutside).flatMap((device) => {
-    const [outer] = outerEndsOf([device], questions.outerEnds);
+    const [outer] = outerEndsOf([device], outerEnds);
     return outer === undefined ? [] : [{ device, outer }];
   });
 }
@@ -93,7 +89,12 @@ export function encodePair(
     [IFLA_INFO_KIND, textValue(device.kind)],
     [IFLA_INFO_DATA, otherEnd(device.index, inner)],
   ]);
-  const attributes = new Map([...nameAndSize(device, outer), [IFLA_LINKINFO, encodeAttributes(info)] as const]);
+  const attributes = new Map([
+    [IFLA_IFNAME, textValue(outer.name)],
+    // It has to take the packets of the device, and need not be smaller than others: a bridge would become as small.
+    [IFLA_MTU, numberValue(Math.max(device.mtu, DEFAULT_MTU))],
+    [IFLA_LINKINFO, encodeAttributes(info)],
+  ]);
   return encodeRouteBody({ header: linkHeader(index), attributes });
 }
 
@@ -304,9 +305,8 @@ function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
   const { index, kind, peer } = device;
   if (kind === "tun") return setAddress(device);
   if (kind === "veth" && peer !== undefined && peer < index) return [];
-  if (isHalfOutside(device) && context.questions.hasUsers) return [];
-  const outer = outerEndsOf([device], context.questions.outerEnds)[0];
-  const data = infoOf(device, context);
+  if (isHalfOutside(device)) return [];
+  const data = infoOf(device, context.devices);
   const info = new Map([
     [IFLA_INFO_KIND, textValue(kind)],
     ...data === undefined ? [] : [[IFLA_INFO_DATA, data] as const],
@@ -317,11 +317,10 @@ function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
     [IFLA_LINKINFO, encodeAttributes(info)] as const,
   ]);
   return [{
-    attempt: outer === undefined ? `Cannot make ${nameDevice(device)}` : makingPair({ device, outer }),
+    attempt: `Cannot make ${nameDevice(device)}`,
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     body: encodeRouteBody({ header: linkHeader(index), attributes }),
-    ...outer === undefined ? {} : { endsWithHostNetwork: true },
     tolerated: [],
   }];
 }
@@ -340,14 +339,10 @@ function setAddress(device: NetDevice): RouteRequest[] {
 }
 
 /** What a device of its kind has besides. */
-function infoOf(device: NetDevice, { devices, questions }: MakeContext): Uint8Array | undefined {
-  const { kind, macvlan, peer } = device;
+function infoOf({ kind, macvlan, peer }: NetDevice, devices: readonly NetDevice[]): Uint8Array | undefined {
   if (kind === "macvlan") return macvlanInfo(MACVLAN_MODE_SOURCE, macvlan?.flags ?? 0);
-  if (kind !== "veth") return undefined;
-  const other = devices.find(({ index }) => index === peer);
-  return other === undefined
-    ? otherEnd(0, outerAttributes(device, outerEndsOf([device], questions.outerEnds)[0]))
-    : otherEnd(other.index, describingAttributes(other));
+  const other = kind === "veth" ? devices.find(({ index }) => index === peer) : undefined;
+  return other === undefined ? undefined : otherEnd(other.index, describingAttributes(other));
 }
 
 function macvlanInfo(mode: number, flags: number): Uint8Array {
@@ -418,18 +413,6 @@ function describingAttributes({ name, mtu, address }: NetDevice): Map<number, Ui
     [IFLA_MTU, numberValue(mtu)],
     ...address === undefined ? [] : [[IFLA_ADDRESS, address] as const],
   ]);
-}
-
-function outerAttributes(device: NetDevice, outer: OuterEnd | undefined): Map<number, Uint8Array> {
-  return new Map([...nameAndSize(device, outer), [IFLA_NET_NS_FD, numberValue(0)]]);
-}
-
-/** It has to take the packets of the device, and need not be smaller than others: a bridge would become as small. */
-function nameAndSize({ mtu }: NetDevice, outer: OuterEnd | undefined): [number, Uint8Array][] {
-  return [
-    [IFLA_IFNAME, textValue(outer?.name ?? "")],
-    [IFLA_MTU, numberValue(Math.max(mtu, DEFAULT_MTU))],
-  ];
 }
 
 /** The size of packets is set before settings: the kernel derives some from it. */

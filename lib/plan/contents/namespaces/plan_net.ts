@@ -61,7 +61,7 @@ function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
   return {
     kind: "fill",
     setUp: makeDevices(devices, outside),
-    pairs: pairsOf(devices, outside),
+    pairs: pairsOf(devices, outerEnds),
     sysctls: planSettings(net, questions),
     requests: addAddresses(net),
     filters: planFilters(net.filters, { programs, refuse }),
