@@ -16,8 +16,12 @@ export interface AttachTunStep extends StepBase {
 }
 
 /** The handle of an open /dev/net/tun that is attached to a device. */
-export function planTun(planner: FilePlanner, file: PathFile, attachment: TunAttachment, holder: string) {
-  const { device, isDetached, isInOtherNetwork } = attachment;
+export function planTun(
+  planner: FilePlanner,
+  file: PathFile,
+  { device, isDetached, isInOtherNetwork }: TunAttachment,
+  holder: string,
+): Handle | undefined {
   const what = `the tun device ${JSON.stringify(device)}`;
   if (isInOtherNetwork) return planner.refuse(`${holder}, ${what}`, IN_OTHER_NETWORK);
   const tun = findTun(planner, device);
