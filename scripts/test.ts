@@ -73,7 +73,6 @@ const HOST_TESTS = [
 ];
 /** What the layout of cgroups makes a difference to. */
 const VM_TESTS = [
-  "tests/kernel/guard_test.ts",
   "tests/kernel/interrupt_test.ts",
   "tests/vm",
   "tests/contents/memory_charging_test.ts",
