@@ -9,9 +9,10 @@ export const IFF_LOWER_UP = 0x1_0000;
 /** Kinds that can be made again, which the kernel calls the same; masters before what becomes a part of them. */
 export const MADE_KINDS: readonly NetDeviceKind[] = ["bridge", "veth", "macvlan", "tun"];
 
-/** Of linux/if_tun.h. */
-export const IFF_TAP = 2;
+/** A tun device stays without users (linux/if_tun.h). */
 export const IFF_PERSIST = 0x800;
+/** Uid and gid of the owner of a tun device that has none. */
+export const NOBODY = -1;
 
 /** Kinds of devices that are connected to another one; of other kinds, they are connected to themselves in images. */
 export const CONNECTED_KINDS: readonly NetDeviceKind[] = ["veth", "macvlan"];

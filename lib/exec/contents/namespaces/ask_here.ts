@@ -1,5 +1,4 @@
 import { SysError } from "../../../errors.ts";
-import { describeDevices } from "../../../host/describe_devices.ts";
 import {
   encodeNetlink,
   errorOf,
@@ -12,24 +11,18 @@ import {
   encodeRouteBody,
   IFLA_IFNAME,
   linkHeader,
-  NLM_F_CREATE,
-  NLM_F_EXCL,
   parseRouteMessages,
   type RouteMessage,
   RTM_GETLINK,
   RTM_NEWLINK,
   textValue,
 } from "../../../model/route_message.ts";
-import type { DevicePair, RouteRequest } from "../../../plan/contents/namespaces/net_plan.ts";
-import { encodePair, makingPair } from "../../../plan/contents/namespaces/plan_devices.ts";
-import { O_RDONLY } from "../../../sys/constants.ts";
+import type { RouteRequest } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { Sys } from "../../../sys/sys.ts";
 import { ROUTE_HINTS } from "./route_requests.ts";
 
 /** No answer is longer. */
 const MOST = 32768;
-/** How often a number may have been taken since we have looked. */
-const TRIES = 10;
 
 /**
  * Asks for a change of cgrestore's own net namespace, as somebody who is not in a user namespace of the tasks.
@@ -66,37 +59,5 @@ function talk(sys: Sys, message: NetlinkMessage): Uint8Array {
     return buffer.subarray(0, sys.read(socket, buffer));
   } finally {
     sys.close(socket);
-  }
-}
-
-/**
- * Makes pairs of devices, one end of each in the net namespace that a file of /proc is.
- *
- * @throws {SysError} the first failure
- */
-export function makePairs(
-  sys: Sys,
-  { pairs, networkFile }: { readonly pairs: readonly DevicePair[]; readonly networkFile: string },
-): void {
-  const network = sys.open(networkFile, O_RDONLY);
-  try {
-    for (const pair of pairs) makePair(sys, { pair, network });
-  } finally {
-    sys.close(network);
-  }
-}
-
-/** The outer end gets a number that is free: else the inner one could not have its own. */
-function makePair(sys: Sys, { pair, network }: { readonly pair: DevicePair; readonly network: number }): void {
-  const request = { attempt: makingPair(pair), type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL };
-  for (let tries = 1;; tries++) {
-    const { devices } = describeDevices(sys);
-    const index = Math.max(...devices.keys()) + 1;
-    try {
-      return askHere(sys, { ...request, body: encodePair(pair, { index, network }) });
-    } catch (error) {
-      const isTaken = error instanceof SysError && error.code === "EEXIST" && describeDevices(sys).devices.has(index);
-      if (!isTaken || tries === TRIES) throw error;
-    }
   }
 }

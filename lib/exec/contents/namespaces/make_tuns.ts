@@ -1,5 +1,5 @@
 import type { NetDevice } from "../../../model/namespaces.ts";
-import { nameDevice } from "../../../model/net_device.ts";
+import { nameDevice, NOBODY } from "../../../model/net_device.ts";
 import { AT_FDCWD, O_CLOEXEC, O_RDWR } from "../../../sys/constants.ts";
 import { cString } from "../../../text.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
@@ -13,7 +13,6 @@ const TUNSETGROUP = 0x4004_54ce;
 const TUNSETVNETHDRSZ = 0x4004_54d8;
 const TUNSETIFINDEX = 0x4004_54da;
 
-const NOBODY = -1;
 const HINTS = {
   ENOENT: "this host has no /dev/net/tun",
   ENODEV: "this kernel has no tun devices: modprobe tun",

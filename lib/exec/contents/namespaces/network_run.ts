@@ -1,17 +1,16 @@
 import { NETLINK_NETFILTER } from "../../../model/netlink_message.ts";
 import type { FillNet, NetPlan } from "../../../plan/contents/namespaces/net_plan.ts";
 import { LowestDescriptors } from "../remote.ts";
-import { makePairs } from "./ask_here.ts";
 import { loadFilters } from "./load_filters.ts";
 import { makeTuns } from "./make_tuns.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import type { NamespacesRunOptions } from "./namespaces_run.ts";
 import { fillNet } from "./net_contents.ts";
 import type { Observation } from "./observation.ts";
-import { awaitGone, connectOuterEnd, takenNames } from "./outer_ends.ts";
+import { awaitGone, connectOuterEnd, makePairs, takenNames } from "./outer_ends.ts";
 import { askForRoutes, type RouteContext } from "./route_requests.ts";
 
-/** Gives the net namespace of a tree what it had, through the coordinator, which is in it. */
+/** Gives the net namespace of a tree what it had: through the coordinator, which is in it, and from outside. */
 export class NetworkRun {
   readonly #net: FillNet | undefined;
   readonly #options: NamespacesRunOptions;

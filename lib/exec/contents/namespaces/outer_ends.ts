@@ -1,4 +1,5 @@
 import { SysError } from "../../../errors.ts";
+import { describeDevices } from "../../../host/describe_devices.ts";
 import { parseDeviceNames } from "../../../host/parse_proc_net.ts";
 import { IFF_UP } from "../../../model/net_device.ts";
 import {
@@ -6,12 +7,18 @@ import {
   IFLA_IFNAME,
   IFLA_MASTER,
   linkHeader,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
   numberAt,
   numberValue,
+  RTM_NEWLINK,
   RTM_SETLINK,
   textValue,
 } from "../../../model/route_message.ts";
+import type { DevicePair } from "../../../plan/contents/namespaces/net_plan.ts";
+import { encodePair, makingPair } from "../../../plan/contents/namespaces/plan_devices.ts";
 import type { OuterEnd } from "../../../plan/plan.ts";
+import { O_RDONLY } from "../../../sys/constants.ts";
 import { readText } from "../../../sys/files.ts";
 import type { Sys } from "../../../sys/sys.ts";
 import { askHere, lookHere } from "./ask_here.ts";
@@ -20,8 +27,43 @@ import { askHere, lookHere } from "./ask_here.ts";
 const INDEX = 4;
 const FLAGS = 8;
 
+/** How often a number may have been taken since we have looked. */
+const TRIES = 10;
+
 const GONE_TIMEOUT_MS = 30_000;
 const GONE_PAUSE_MS = 5;
+
+/**
+ * Makes pairs of devices, one end of each in the net namespace that a file of /proc is.
+ *
+ * @throws {SysError} the first failure
+ */
+export function makePairs(
+  sys: Sys,
+  { pairs, networkFile }: { readonly pairs: readonly DevicePair[]; readonly networkFile: string },
+): void {
+  const network = sys.open(networkFile, O_RDONLY);
+  try {
+    for (const pair of pairs) makePair(sys, { pair, network });
+  } finally {
+    sys.close(network);
+  }
+}
+
+/** The outer end gets a number that is free: else the inner one could not have its own. */
+function makePair(sys: Sys, { pair, network }: { readonly pair: DevicePair; readonly network: number }): void {
+  const request = { attempt: makingPair(pair), type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL };
+  for (let tries = 1;; tries++) {
+    const { devices } = describeDevices(sys);
+    const index = Math.max(...devices.keys()) + 1;
+    try {
+      return askHere(sys, { ...request, body: encodePair(pair, { index, network }) });
+    } catch (error) {
+      const isTaken = error instanceof SysError && error.code === "EEXIST" && describeDevices(sys).devices.has(index);
+      if (!isTaken || tries === TRIES) throw error;
+    }
+  }
+}
 
 /**
  * Makes the end of a device in cgrestore's own net namespace a part of a bridge there. From then on, packets get to the

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { saved } from "../../../../tests/support/net_contents.ts";
 import { numberValue, type RouteMessage } from "../../../model/route_message.ts";
 import type { Sys } from "../../../sys/sys.ts";
-import { makePairs } from "./ask_here.ts";
-import { awaitGone, connectOuterEnd } from "./outer_ends.ts";
+import { awaitGone, connectOuterEnd, makePairs } from "./outer_ends.ts";
 
 /** An answer that tells a device, or an errno. */
 function aDevice(index: number, flags = 0, master?: number): RouteMessage {

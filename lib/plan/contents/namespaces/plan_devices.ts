@@ -1,7 +1,7 @@
 import type { HostNetwork } from "../../../host/host.ts";
 import type { NetContents, NetDevice, NetDeviceKind, NetNamespace } from "../../../model/namespaces.ts";
 import { addressDevice, IFA_ADDRESS } from "../../../model/describe_route.ts";
-import { CHANGEABLE_FLAGS, IFF_LOWER_UP, IFF_UP, MADE_KINDS, nameDevice } from "../../../model/net_device.ts";
+import { CHANGEABLE_FLAGS, IFF_LOWER_UP, IFF_UP, MADE_KINDS, nameDevice, NOBODY } from "../../../model/net_device.ts";
 import {
   encodeAttributes,
   encodeRouteBody,
@@ -52,8 +52,6 @@ const IN6_ADDR_GEN_MODE_NONE = 1;
 /** What it becomes for a device without an address when that is up, with a secret that is random (`addrconf_dev_config`). */
 const IN6_ADDR_GEN_MODE_RANDOM = 3;
 
-/** For owners of tun devices. */
-const NOBODY = -1;
 /** Of a packet of a tun device (`struct virtio_net_hdr`). */
 const SMALLEST_HEADER = 10;
 const LAST_INT = 0x7fff_ffff;
@@ -303,9 +301,9 @@ interface MakeContext {
 /** Of a pair, the first one makes the other. */
 function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
   const { index, kind, peer } = device;
-  if (kind === "tun") return setAddress(device);
   if (kind === "veth" && peer !== undefined && peer < index) return [];
-  if (isHalfOutside(device)) return [];
+  // These are made by other means.
+  if (kind === "tun" || isHalfOutside(device)) return [];
   const data = infoOf(device, context.devices);
   const info = new Map([
     [IFLA_INFO_KIND, textValue(kind)],
@@ -321,19 +319,6 @@ function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     body: encodeRouteBody({ header: linkHeader(index), attributes }),
-    tolerated: [],
-  }];
-}
-
-/** One that is made by other means has an address that the kernel has chosen. */
-function setAddress(device: NetDevice): RouteRequest[] {
-  const { index, address } = device;
-  if (address === undefined) return [];
-  return [{
-    attempt: `Cannot set the address of ${nameDevice(device)}`,
-    type: RTM_SETLINK,
-    flags: 0,
-    body: encodeRouteBody({ header: linkHeader(index), attributes: new Map([[IFLA_ADDRESS, address]]) }),
     tolerated: [],
   }];
 }
@@ -417,7 +402,9 @@ function describingAttributes({ name, mtu, address }: NetDevice): Map<number, Ui
 
 /** The size of packets is set before settings: the kernel derives some from it. */
 function setUpDevice(device: NetDevice): RouteRequest {
-  const { index, flags, mtu, master } = device;
+  const { kind, index, flags, mtu, master, address } = device;
+  // The kernel has chosen one for a device that was made without.
+  const ownAddress = kind === "tun" ? address : undefined;
   return {
     attempt: `Cannot set up ${nameDevice(device)}`,
     type: RTM_SETLINK,
@@ -426,6 +413,7 @@ function setUpDevice(device: NetDevice): RouteRequest {
       header: linkHeader(index, { value: flags & CHANGEABLE_FLAGS, mask: CHANGEABLE_FLAGS }),
       attributes: new Map([
         [IFLA_MTU, numberValue(mtu)],
+        ...ownAddress === undefined ? [] : [[IFLA_ADDRESS, ownAddress] as const],
         ...master === undefined ? [] : [[IFLA_MASTER, numberValue(master)] as const],
       ]),
     }),

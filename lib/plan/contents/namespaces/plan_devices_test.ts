@@ -202,6 +202,12 @@ Deno.test("makeDevices() encodes what the kernel takes", async (t) => {
     assert.ok(pairWith({ mtu: 9000 }).includes(`${NAME_OUT}${MTU_9000}`));
     assert.ok(pairWith({ mtu: 1400 }).includes(`${NAME_OUT}${MTU_1500}`));
   });
+  await t.step("the address of a device that is made by other means", () => {
+    const address = Uint8Array.of(2, 0, 0, 0, 0, 2);
+    const setUp = (device: NetDevice) => bodies([device]).filter((body) => body.includes(MTU_1500));
+    assert.deepEqual(setUp({ ...TUN, address }).map((body) => body.endsWith(`${MTU_1500}${ADDRESS}`)), [true]);
+    assert.deepEqual(setUp(TUN).map((body) => body.endsWith(MTU_1500)), [true]);
+  });
   await t.step("a pair", () => {
     const peer = `${header("09")}0600030062000000${MTU_1500}${ADDRESS}`;
     assert.ok(bodies(PAIR)[1]?.endsWith(peer));
