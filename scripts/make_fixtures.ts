@@ -1,6 +1,6 @@
 /**
- * Makes `tests/fixtures/contents`, checkpoints for machines without CRIU: `deno task fixtures`, as root. All of them are
- * made anew, because their tasks run one executable.
+ * Makes `tests/fixtures/contents`, checkpoints for machines without CRIU: `deno task fixtures [native|compat]`, as root.
+ * All of so many bits are made anew, because their tasks run one executable.
  */
 import { compileSmallHolder } from "../tests/contents/support/compile_holder.ts";
 import { FIXTURES, settingOf } from "../tests/contents/support/fixture.ts";
@@ -28,19 +28,31 @@ const NAMES = [
   "unix_connections",
   "server_in_net",
   "path_files_in_mnt",
+  "compat_threads",
+  "compat_signal_actions",
+  "compat_clocks",
 ];
 
-Deno.env.set(CRIU_VARIABLE, await installCriu());
-const directory = await Deno.makeTempDir({ prefix: "cgr-fixtures-" });
-const holder = `${directory}/holder`;
-await compileSmallHolder(NAMES.map((name) => settingOf(name).program), holder);
-for (const name of NAMES) {
-  const fixture = await runInNamespaces("dump_fixture.ts", holder, name, `${directory}/${name}.tar.gz`);
-  await Deno.writeTextFile(`${directory}/${name}.json`, JSON.stringify(fixture, undefined, 2) + "\n");
+/** Makes all fixtures of one executable, in `directory`; returns their names. */
+async function makeFixtures(isCompat: boolean, directory: string): Promise<readonly string[]> {
+  const names = NAMES.filter((name) => settingOf(name).isCompat === isCompat);
+  const holder = `${directory}/${isCompat ? "compat_holder" : "holder"}`;
+  await compileSmallHolder(names.map((name) => settingOf(name).program), holder, { isCompat });
+  for (const name of names) {
+    const fixture = await runInNamespaces("dump_fixture.ts", holder, name, `${directory}/${name}.tar.gz`);
+    await Deno.writeTextFile(`${directory}/${name}.json`, JSON.stringify(fixture, undefined, 2) + "\n");
+  }
+  await run("gzip", ["-9n", holder]);
+  await Deno.chmod(`${holder}.gz`, 0o644);
+  return names;
 }
-await run("gzip", ["-9n", holder]);
-await Deno.chmod(`${holder}.gz`, 0o644);
-for (const { name } of Deno.readDirSync(FIXTURES)) if (name !== "README.md") await Deno.remove(FIXTURES + name);
-await run("cp", ["-r", `${directory}/.`, FIXTURES]);
-await Deno.remove(directory, { recursive: true });
-console.log(`${NAMES.length} fixtures in ${FIXTURES}`);
+
+const targets = Deno.args.length === 0 ? ["native", "compat"] : Deno.args;
+Deno.env.set(CRIU_VARIABLE, await installCriu());
+for (const target of targets) {
+  const directory = await Deno.makeTempDir({ prefix: "cgr-fixtures-" });
+  const names = await makeFixtures(target === "compat", directory);
+  await run("cp", ["-r", `${directory}/.`, FIXTURES]);
+  await Deno.remove(directory, { recursive: true });
+  console.log(`${names.length} ${target} fixtures in ${FIXTURES}`);
+}

@@ -23,6 +23,7 @@ const EXPECTED = [
   "no cgroup v2 hierarchy",
   "no CAP_SYS_RESOURCE",
   "no memory controller in cgroup v2",
+  "no programs of 32 bits in this kernel",
   "no soft-dirty bits in this kernel",
   "no sysctl vm.memfd_noexec in this kernel",
   "no tun devices in this kernel",

@@ -1,6 +1,7 @@
 import { orUndefined } from "../errors.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
+import { describeCompat } from "./describe_compat.ts";
 import { describeVdso, readDumpedPages } from "./describe_vdso.ts";
 import type { HostMemory, MemoryQuestions } from "./host.ts";
 
@@ -9,6 +10,7 @@ const MM = "/sys/kernel/mm";
 /** What this kernel can do about memory, as far as it was asked for. */
 export function describeMemory(sys: Sys, questions: MemoryQuestions): HostMemory {
   const vdso = questions.vdso ? describeVdso(sys) : undefined;
+  const compat = questions.compat ? describeCompat(sys) : undefined;
   return {
     maxMappings: Number(readText(sys, "/proc/sys/vm/max_map_count")),
     hugePages: new Map(questions.hugePages.flatMap((size) => {
@@ -18,6 +20,7 @@ export function describeMemory(sys: Sys, questions: MemoryQuestions): HostMemory
     hasTransparentPages: !questions.transparentPages || exists(sys, `${MM}/transparent_hugepage`),
     mergesPages: !questions.mergedPages || exists(sys, `${MM}/ksm`),
     ...vdso === undefined ? {} : { vdso },
+    ...compat === undefined ? {} : { compat },
     pages: describePages(sys, questions.pages),
     processors: questions.processors ? countProcessors(readText(sys, "/sys/devices/system/cpu/possible")) : 1,
   };

@@ -6,15 +6,15 @@ import type { Sys } from "../sys/sys.ts";
 import type { HostVdso } from "./host.ts";
 import { parseMaps } from "./parse_maps.ts";
 
-/** The vdso that this kernel maps, as we have it ourselves; `undefined` where it maps none. */
-export function describeVdso(sys: Sys): HostVdso | undefined {
-  const lines = parseMaps(readText(sys, "/proc/self/maps"));
+/** The vdso that this kernel maps, as a process has it whose directory in /proc is `process`; `undefined`: it has none. */
+export function describeVdso(sys: Sys, process = "/proc/self"): HostVdso | undefined {
+  const lines = parseMaps(readText(sys, `${process}/maps`));
   const code = lines.find(({ name }) => name === "[vdso]");
   if (code === undefined) return undefined;
   const data = lines.filter(({ name }) => name === "[vvar]" || name === "[vvar_vclock]");
   const base = Math.min(code.start, ...data.map(({ start }) => start));
   const bytes = new Uint8Array(new ArrayBuffer(code.end - code.start));
-  readRange(sys, { path: "/proc/self/mem", offset: code.start }, bytes);
+  readRange(sys, { path: `${process}/mem`, offset: code.start }, bytes);
   return {
     parts: [...data, code].sort((a, b) => a.start - b.start).map((line) => ({
       kind: line === code ? "vdso" : "vvar",

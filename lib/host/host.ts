@@ -155,10 +155,18 @@ export interface HostMemory {
   readonly mergesPages: boolean;
   /** What the kernel maps into every task (vdso(7)); absent where it does not, and where nobody asked for it. */
   readonly vdso?: HostVdso;
+  /** For programs of 32 bits; absent where the kernel runs none, and where nobody asked for it. */
+  readonly compat?: HostCompat;
   /** Pages of the images that decide something, by what they are; those that can be read. */
   readonly pages: ReadonlyMap<string, Uint8Array>;
   /** Processors that this machine can have; 1 where nobody asked for it. */
   readonly processors: number;
+}
+
+/** What is to be known of a kernel that runs programs of 32 bits. */
+export interface HostCompat {
+  /** What it maps into such tasks; absent where it does not. */
+  readonly vdso?: HostVdso;
 }
 
 /** The code and the data that the kernel maps, one behind the other. */
@@ -296,6 +304,8 @@ export interface MemoryQuestions {
   readonly transparentPages: boolean;
   readonly mergedPages: boolean;
   readonly vdso: boolean;
+  /** Whether there is code of 32 bits to run. */
+  readonly compat: boolean;
   readonly processors: boolean;
   /** Where the images have pages that decide something, by what they are. */
   readonly pages: ReadonlyMap<string, readonly PageRun[]>;

@@ -27,12 +27,13 @@ const NOT_OURS: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 15, 16]);
 /** The registers of a thread on x86-64. */
 export function buildRegisters(info: ThreadInfoX86, where: string, problems: Problem[]): Registers {
   const isCompat = info.gpregs.mode === COMPAT;
+  const segments = info.tls.filter(({ segNotPresent }) => !segNotPresent).map(buildSegment);
   const general = buildGeneral(info.gpregs);
   return {
-    general: isCompat ? general : restartPoll(general),
+    general: restartPoll(isCompat ? withBases(general, segments) : general, { isCompat }),
     isCompat,
     floating: buildFloating(info.fpregs, where, problems),
-    segments: info.tls.filter(({ segNotPresent }) => !segNotPresent).map(buildSegment),
+    segments,
     hasShadowStack: info.fpregs.xsave?.cet !== undefined && info.fpregs.xsave.cet.cet !== 0n,
   };
 }
@@ -54,22 +55,44 @@ function buildGeneral(r: UserX86RegsEntry): BigUint64Array<ArrayBuffer> {
 }
 
 /** Indices in `struct user_regs_struct`, and what they have. */
-const [AX, DX, ORIGINAL_AX, IP] = [10, 12, 15, 16];
+const [AX, DX, ORIGINAL_AX, IP, FS_BASE, GS_BASE, FS, GS] = [10, 12, 15, 16, 21, 22, 25, 26];
 const EINTR = 4n;
-const POLL = 7n;
 const SYSCALL_SIZE = 2n;
+
+/**
+ * Code of 32 bits knows no bases besides those in the descriptor table, so the image has none; the kernel takes those
+ * that are set for the selectors' as they are (`x86_fsgsbase_load`, arch/x86/kernel/process_64.c).
+ */
+export function withBases(
+  general: BigUint64Array<ArrayBuffer>,
+  segments: readonly SegmentDescriptor[],
+): BigUint64Array<ArrayBuffer> {
+  for (const [selector, base] of [[FS, FS_BASE], [GS, GS_BASE]] as const) {
+    const number = Number(general[selector] ?? 0n) >>> 3;
+    general[base] = BigInt(segments.find((segment) => segment.number === number)?.base ?? 0);
+  }
+  return general;
+}
+
+/** The number of poll(2), and how many bits of a register its result has. */
+const NATIVE_POLL = { number: 7n, bits: 64 };
+const COMPAT_POLL = { number: 168n, bits: 32 };
 
 /**
  * CRIU makes EINTR of a call of which the kernel remembers more than registers can say (ERESTART_RESTARTBLOCK). Of a
  * poll(2) without a timeout there is no more to know: it begins again, as it does when a task is only stopped, and as
  * programs count on that handle no signals.
  */
-export function restartPoll(general: BigUint64Array<ArrayBuffer>): BigUint64Array<ArrayBuffer> {
+export function restartPoll(
+  general: BigUint64Array<ArrayBuffer>,
+  { isCompat }: { readonly isCompat: boolean },
+): BigUint64Array<ArrayBuffer> {
+  const { number, bits } = isCompat ? COMPAT_POLL : NATIVE_POLL;
   const [ax = 0n, dx = 0n, original = 0n, ip = 0n] = [AX, DX, ORIGINAL_AX, IP].map((index) => general[index]);
   const isForEver = BigInt.asIntN(32, dx) < 0n;
-  if (BigInt.asIntN(64, ax) !== -EINTR || BigInt.asIntN(32, original) !== POLL || !isForEver) return general;
+  if (BigInt.asIntN(bits, ax) !== -EINTR || BigInt.asIntN(32, original) !== number || !isForEver) return general;
   const restarted = general.slice();
-  restarted[AX] = POLL;
+  restarted[AX] = number;
   restarted[IP] = ip - SYSCALL_SIZE;
   return restarted;
 }

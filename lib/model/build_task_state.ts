@@ -68,10 +68,10 @@ function buildDirectories({ fs, ids }: TaskParts): Directories {
 function buildActions(entries: readonly SaEntry[]): SignalAction[] {
   const actions: SignalAction[] = [];
   let signal = 0;
-  for (const { sigaction: handler, flags, restorer, mask } of entries) {
+  for (const { sigaction: handler, flags, restorer, mask, compatSigaction: isCompat = false } of entries) {
     do signal++; while (WITHOUT_ACTION.has(signal));
     if (handler !== 0n || flags !== 0n || restorer !== 0n || mask !== 0n) {
-      actions.push({ signal, handler, flags, restorer, mask });
+      actions.push({ signal, isCompat, handler, flags, restorer, mask });
     }
   }
   return actions;

@@ -13,6 +13,11 @@ Deno.test("parseVdso() reads the functions of either table of hashes", () => {
   assertEquals(parseVdso(buildVdso(FUNCTIONS, { hash: "gnu" })), FUNCTIONS);
 });
 
+Deno.test("parseVdso() reads files of 32 bits", () => {
+  assertEquals(parseVdso(buildVdso(FUNCTIONS, { isCompat: true })), FUNCTIONS);
+  assertEquals(parseVdso(buildVdso(FUNCTIONS, { isCompat: true, hash: "gnu", base: 0xffff_e000n })), FUNCTIONS);
+});
+
 Deno.test("parseVdso() counts from the address that the vdso is linked to", () => {
   assertEquals(parseVdso(buildVdso(FUNCTIONS, { base: 0xffff_ffff_ff70_0000n })), FUNCTIONS);
 });

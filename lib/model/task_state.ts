@@ -36,6 +36,8 @@ export interface Directories {
 
 export interface SignalAction {
   readonly signal: number;
+  /** Whether code of 32 bits has set it, so that the kernel calls the handler as such code expects. */
+  readonly isCompat: boolean;
   readonly handler: bigint;
   readonly flags: bigint;
   readonly restorer: bigint;

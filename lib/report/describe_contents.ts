@@ -63,6 +63,7 @@ function describeState(task: TaskState, thread: ThreadState): string[] {
   const facts = [
     ...credentials === undefined ? [] : [`uid ${credentials.effectiveUid}, gid ${credentials.effectiveGid}`],
     ...credentials?.profile === undefined ? [] : [`profile ${printable(credentials.profile)}`],
+    ...thread.registers.isCompat ? ["code of 32 bits"] : [],
     ...some(task.actions.length, "signal action"),
     ...some(task.pendingSignals.length + thread.pendingSignals.length, "pending signal"),
     ...some(timers, "timer"),

@@ -25,6 +25,7 @@ Deno.test("the offsets of the agent's entries are where the listing has them", (
   };
   equal(X86_64.park, offsetOf("park"));
   equal(X86_64.gadget, offsetOf("gadget"));
+  equal(X86_64.compatGadget, offsetOf("compat_gadget"));
 });
 
 Deno.test("the agent and agent_layout.ts agree on the slot", () => {

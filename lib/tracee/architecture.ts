@@ -14,6 +14,8 @@ export interface Architecture {
   readonly park: number;
   /** Offset of a lone system call instruction that is followed by a breakpoint. */
   readonly gadget: number;
+  /** The same for system calls of 32 bits. */
+  readonly compatGadget: number;
   /** What a fresh coordinator runs until it is seized: dies with its parent, else waits. */
   readonly stub: (parent: number) => Uint8Array<ArrayBuffer>;
   /** What a sibling of ours runs until it is seized: waits until the pipe with this descriptor is closed, and ends. */
@@ -31,6 +33,8 @@ export interface Architecture {
     readonly originalNumber: number;
     readonly result: number;
     readonly arguments: readonly number[];
+    /** Those of system calls of 32 bits. */
+    readonly compatArguments: readonly number[];
   };
   readonly syscall: SyscallNumbers;
 }

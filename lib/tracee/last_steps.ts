@@ -2,6 +2,7 @@ import { SysError } from "../errors.ts";
 import { PTRACE_EVENT_STOP } from "../sys/constants.ts";
 import { ptraceEvent, stopped, stopSignal } from "../sys/wait_status.ts";
 import type { RemoteCall } from "./remote_call.ts";
+import { COMPAT_CALL } from "./syscalls_x86_64.ts";
 import { signalToPass, type Tracee } from "./tracee.ts";
 
 /**
@@ -57,12 +58,14 @@ export function finishRemoval(tracee: Tracee, { actionsAreFinal }: { readonly ac
 /** Puts a thread before a system call. */
 function setCall(tracee: Tracee, number: number, args: readonly number[]): void {
   const { context: { sys, architecture, base }, pid } = tracee;
-  const { register } = architecture;
+  const { register, gadget, compatGadget } = architecture;
+  const isCompat = number >= COMPAT_CALL;
   const registers = readRegisters(tracee);
-  registers[register.instruction] = BigInt(base + architecture.gadget);
-  registers[register.number] = BigInt(number);
+  registers[register.instruction] = BigInt(base + (isCompat ? compatGadget : gadget));
+  registers[register.number] = BigInt(isCompat ? number - COMPAT_CALL : number);
   registers[register.originalNumber] = 0xffff_ffff_ffff_ffffn;
-  register.arguments.forEach((index, i) => registers[index] = BigInt.asUintN(64, BigInt(args[i] ?? 0)));
+  const indices = isCompat ? register.compatArguments : register.arguments;
+  indices.forEach((index, i) => registers[index] = BigInt.asUintN(64, BigInt(args[i] ?? 0)));
   sys.ptraceSetRegisters(pid, registers);
 }
 

@@ -1,4 +1,10 @@
-/** Numbers of system calls on x86-64 (asm/unistd_64.h). */
+/**
+ * Added to the number of a system call of 32 bits, which the agent makes with `int 0x80`. What its arguments point to
+ * has to be below 4 GiB, where the agent's own memory is not.
+ */
+export const COMPAT_CALL = 2 ** 31;
+
+/** Numbers of system calls on x86-64 (asm/unistd_64.h), and of some of 32 bits (asm/unistd_32.h). */
 export const SYSCALLS_X86_64 = {
   read: 0,
   write: 1,
@@ -125,4 +131,6 @@ export const SYSCALLS_X86_64 = {
   close_range: 436,
   pidfd_getfd: 438,
   mount_setattr: 442,
+  compat_rt_sigaction: COMPAT_CALL + 174,
+  compat_set_robust_list: COMPAT_CALL + 311,
 } as const;

@@ -14,6 +14,8 @@ import { OwnBridge, ownDevices } from "./support/own_bridge.ts";
 
 interface FaultTest {
   readonly program: string;
+  /** It has 32 bits. */
+  readonly isCompat?: boolean;
   /** Further options. */
   readonly dump?: readonly string[];
   readonly restore?: readonly string[];
@@ -30,6 +32,7 @@ interface FaultTest {
 
 const TESTS: readonly FaultTest[] = [
   { program: "several" },
+  { program: "several", isCompat: true },
   { program: "several", isSibling: true },
   { program: "several", providesPids: true },
   { program: "sessions", providesPids: true, stride: 7 },
@@ -78,18 +81,20 @@ const TESTS: readonly FaultTest[] = [
 ];
 
 for (const test of TESTS) {
-  const { program, dump = [], restore = [], isSibling = false, bridge, providesPids = false, stride = 1, needs = [] } =
-    test;
-  const how = `${isSibling ? "as a sibling " : ""}${providesPids ? "in a pid namespace that is there " : ""}`;
+  const { program, isCompat = false, dump = [], restore = [], isSibling = false, providesPids = false } = test;
+  const { bridge, stride = 1, needs = [] } = test;
+  const how = `${isCompat ? "with 32 bits " : ""}${isSibling ? "as a sibling " : ""}${
+    providesPids ? "in a pid namespace that is there " : ""
+  }`;
   const name = `restore of "${program}" ${how}leaves nothing when a call fails`;
   Deno.test({
     name,
-    ...requires(name, "root", "cc", "criu", ...needs),
+    ...requires(name, "root", "cc", "criu", ...needs, ...isCompat ? ["compat"] as const : []),
     async fn(t) {
       await using _ = bridge === undefined ? undefined : await OwnBridge.create(bridge);
       using pids = providesPids ? provideOwnPids() : undefined;
       await using child = isSibling ? await restoreAsChild(pids?.through) : undefined;
-      await using tree = await LiveTree.ofProgram(program);
+      await using tree = await LiveTree.ofProgram(program, { isCompat });
       const tasks = tree.listTasks();
       const options = [...restore, ...pids?.restore ?? [], ...isSibling ? ["--restore-sibling"] : []];
       const images = await tree.dump([...dump, ...pids?.dump ?? []]);

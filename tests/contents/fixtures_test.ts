@@ -3,7 +3,7 @@ import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/str
 import type { ListedMount } from "../../lib/host/parse_mounts.ts";
 import { requires, skip } from "../support/skip.ts";
 import { compareTrees } from "./support/describe_tree.ts";
-import { type Fixture, lackFor, readFixtures } from "./support/fixture.ts";
+import { type Fixture, lackFor, readFixtures, settingOf } from "./support/fixture.ts";
 import type { RestoredFixture } from "./support/restore_fixture.ts";
 import { runInNamespaces } from "./support/run_in_namespaces.ts";
 
@@ -18,12 +18,17 @@ const OF_KERNEL = /\[(vdso|vvar|vvar_vclock|vsyscall)\]/;
 const NEW_FIELDS = /; eventfd-semaphore: \d/;
 
 /** Where everything may be a hundred times slower, these must do. */
-const IN_VM = ["posix_timers", "server", "sessions"];
+const IN_VM = ["posix_timers", "server", "sessions", "compat_threads", "compat_clocks"];
 
 for (const fixture of readFixtures()) {
   if (Deno.env.has("CGRESTORE_VM") && !IN_VM.includes(fixture.name)) continue;
   const name = `the fixture of ${fixture.name} is what it was`;
-  const lacks = requires(name, "root", "pid-namespaces");
+  const lacks = requires(
+    name,
+    "root",
+    "pid-namespaces",
+    ...settingOf(fixture.name).isCompat ? ["compat"] as const : [],
+  );
   Deno.test({
     name,
     ...lacks.ignore ? lacks : skip(name, lackFor(fixture)),

@@ -33,9 +33,9 @@ testEdited({
 });
 testEdited({
   program: "initial_registers",
-  what: "a task of 32 bits is refused",
-  edit: editCore(({ threadInfo }) => threadInfo!.gpregs!.mode = 2),
-  refused: /task \d+: it runs a program of 32 bits/,
+  what: "segments of a table of its own are refused",
+  edit: editCore(({ threadInfo }) => threadInfo!.gpregs!.fs = 0x7n),
+  refused: /task \d+: it uses segments of its own \(modify_ldt\(2\)\), which the images do not have/,
 });
 testEdited({
   program: "registers",

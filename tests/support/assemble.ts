@@ -1,9 +1,12 @@
 /** Assembles with binutils, which comes with every compiler; returns the bytes in hexadecimal. */
-export async function assemble(lines: readonly string[]): Promise<string> {
+export async function assemble(
+  lines: readonly string[],
+  { bits = 64 }: { readonly bits?: 32 | 64 } = {},
+): Promise<string> {
   const directory = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${directory}/a.s`, [".intel_syntax noprefix", ...lines, ""].join("\n"));
-    await run("as", "-o", `${directory}/a.o`, `${directory}/a.s`);
+    await run("as", `--${bits}`, "-o", `${directory}/a.o`, `${directory}/a.s`);
     await run("objcopy", "-O", "binary", "-j", ".text", `${directory}/a.o`, `${directory}/a.bin`);
     return (await Deno.readFile(`${directory}/a.bin`)).toHex();
   } finally {

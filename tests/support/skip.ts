@@ -6,6 +6,7 @@ export type Requirement =
   | "root"
   | "apparmor"
   | "cc"
+  | "compat"
   | "criu"
   | "iproute2"
   | "denort"
@@ -81,6 +82,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   },
   root: () => (Deno.uid() === 0 ? undefined : "not root"),
   cc: () => (runs("cc", ["--version"]) || hasPrograms() ? undefined : "no C compiler"),
+  compat: () => (exists("/proc/sys/abi/vsyscall32") ? undefined : "no programs of 32 bits in this kernel"),
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
   iproute2: () => (runs("ip", ["-V"]) ? undefined : "no ip"),
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),

@@ -9,6 +9,7 @@ import { type ContentsContext, LowestDescriptors, remoteCall, words } from "./re
 
 const MAP_FIXED_NOREPLACE = 0x10_0000;
 const SHM_RDONLY = 0o10000;
+const ARCH_MAP_VDSO_32 = 0x2002;
 const ARCH_MAP_VDSO_64 = 0x2003;
 const MLOCK_ONFAULT = 1;
 /** MREMAP_MAYMOVE and MREMAP_FIXED. */
@@ -131,7 +132,7 @@ function compileStep(context: MemoryContext, step: ResolvedStep): RemoteCall {
         expected: step.to,
       });
     case "map-vdso":
-      return remoteCall(context, "arch_prctl", [ARCH_MAP_VDSO_64, step.start], {
+      return remoteCall(context, "arch_prctl", [step.isCompat ? ARCH_MAP_VDSO_32 : ARCH_MAP_VDSO_64, step.start], {
         attempt: `Cannot map the vdso of task ${pid}`,
         hints: { EINVAL: "the kernel was made without CONFIG_CHECKPOINT_RESTORE" },
       });
@@ -188,9 +189,9 @@ function describe({ start, size }: { readonly start: number; readonly size: numb
 }
 
 /** No system call copies memory within a task; one copies it to a task, and that may be the same one. */
-function write(
-  { pid, ...context }: MemoryContext,
-  { start, bytes }: Extract<MemoryStep, { kind: "write" }>,
+export function write(
+  { pid, ...context }: Pick<TaskContext, "numbers" | "pid">,
+  { start, bytes }: Omit<Extract<MemoryStep, { kind: "write" }>, "kind">,
 ): RemoteCall {
   const local = { struct: words(0, bytes.length), pointers: [[0, bytes]] as const };
   const args = [pid, local, 1, words(start, bytes.length), 1, 0];

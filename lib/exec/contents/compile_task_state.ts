@@ -1,7 +1,7 @@
 import type { TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import { type ContentsContext, remoteCall } from "./remote.ts";
-import { compileAction, forgetChildren, isLate } from "./state/actions.ts";
+import { compileActions, forgetChildren, isLate } from "./state/actions.ts";
 import { compileMembarrier } from "./state/membarrier.ts";
 import { openProfiles } from "./state/profile.ts";
 import { writeProcFile } from "./state/proc_file.ts";
@@ -22,7 +22,7 @@ export function compileTaskState(
       ? []
       : [remoteCall(context, "personality", [task.personality], { attempt: `Cannot set the personality of ${name}` })],
     forgetChildren(context, name),
-    ...task.actions.filter((action) => !isLate(action)).map((action) => compileAction(context, action, name)),
+    ...compileActions(context, { ...task, actions: task.actions.filter((action) => !isLate(action)) }, name),
     ...writeProcFile(context, { file: "oom_score_adj", value: task.oomScoreAdjustment, name }),
     ...writeProcFile(context, { file: "loginuid", value: task.loginUid, name }),
     ...openProfiles(context, task, hostPid),

@@ -2,7 +2,7 @@ import type { TaskContents, ThreadContents } from "../../plan/contents/contents_
 import { callBetweenStops, finishRemoval, startRemoval } from "../../tracee/last_steps.ts";
 import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
 import { type ContentsContext, words } from "./remote.ts";
-import { compileAction, isLate } from "./state/actions.ts";
+import { compileActions, isLate } from "./state/actions.ts";
 import type { RegisterWriter } from "./write_registers.ts";
 
 const ALL_SIGNALS = 2n ** 64n - 1n;
@@ -40,9 +40,8 @@ export class Departure {
     const actionsAreFinal = hasLateActions(task);
     if (actionsAreFinal) {
       sys.ptraceSetSignalMask(leader.pid, ALL_SIGNALS);
-      for (const action of task.actions.filter(isLate)) {
-        callBetweenStops(leader, compileAction(contents, action, contents.nameOf(task.pid)));
-      }
+      const late = { ...task, actions: task.actions.filter(isLate) };
+      for (const call of compileActions(contents, late, contents.nameOf(task.pid))) callBetweenStops(leader, call);
     }
     startRemoval(leader, { actionsAreFinal });
   }

@@ -98,6 +98,8 @@ export interface TaskContents {
   readonly hugePagesDisabled?: boolean;
   readonly personality: number;
   readonly actions: readonly SignalAction[];
+  /** A page below 4 GiB that it does not use, for what system calls of 32 bits point to; absent: it makes none. */
+  readonly lowPage?: number;
   /** Those that differ from cgrestore's own; set by the task itself. */
   readonly limits: readonly LimitStep[];
   /** Those under which the task could not get what it holds; set when it has it. */
@@ -162,7 +164,7 @@ export type MemoryStep =
   /** mremap(2) */
   | { readonly kind: "move"; readonly start: number; readonly size: number; readonly to: number }
   /** The vdso and its data, at an address of the dumped task. */
-  | { readonly kind: "map-vdso"; readonly start: number }
+  | { readonly kind: "map-vdso"; readonly start: number; readonly isCompat: boolean }
   /** Reads consecutive bytes of a file into pages. */
   | FillStep
   | InheritStep

@@ -1,5 +1,5 @@
 import type { Problem } from "../../errors.ts";
-import type { Host, OwnState } from "../../host/host.ts";
+import type { Host, HostVdso, OwnState } from "../../host/host.ts";
 import type { MappingContent } from "../../model/address_space.ts";
 import type { Checkpoint } from "../../model/checkpoint.ts";
 import type { Contents } from "../../model/contents.ts";
@@ -25,7 +25,7 @@ import { delayReadOnly } from "./namespaces/delay_read_only.ts";
 import { notesOnMounts } from "./namespaces/plan_mounts.ts";
 import { planNamespaces } from "./namespaces/plan_namespaces.ts";
 import { type OuterState, outerState, withUserNamespace } from "./namespaces/user_host.ts";
-import { findFreeAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
+import { findFreeAddresses, findLowAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
 import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
 import type { TaskQuestions } from "../plan_tasks.ts";
 import { planNullFile } from "./files/plan_path.ts";
@@ -34,7 +34,7 @@ import { checkHugePages } from "./memory/huge_pages.ts";
 import { checkOpenFiles, planOwnLimits } from "./memory/plan_own_limits.ts";
 import { planRings } from "./memory/plan_rings.ts";
 import { hadKeys, notesOnKeys } from "./memory/protection_keys.ts";
-import { KernelVdso, planVdso, type VdsoPlan } from "./memory/plan_vdso.ts";
+import { KernelVdso, planVdso, type VdsoPlan, withoutVdso } from "./memory/plan_vdso.ts";
 import type { Inherited } from "./plan_inherited.ts";
 import { type ExpectedLock, planLocks } from "./plan_locks.ts";
 import { mappedName, planMappedFile } from "./plan_mapped_file.ts";
@@ -280,15 +280,27 @@ function planVdsos(
   { contents, host, programs }: ContentsQuestions,
   { aside, problems }: { readonly aside: number; readonly problems: Problem[] },
 ): Map<number, VdsoPlan> {
-  const { vdso, pages } = host.memory;
-  const own = vdso === undefined ? undefined : new KernelVdso(vdso);
+  const { vdso, compat, pages } = host.memory;
+  const kernels = { native: openVdso(vdso), compat: openVdso(compat?.vdso) };
   return new Map(programs.flatMap(({ pid, threads }) => {
     const task = contents.tasks.get(pid);
     if (task === undefined) return [];
     const instructions = [pid, ...threads.map(({ tid }) => tid)].flatMap((tid) => instructionOf(contents, tid));
-    const isCompat = contents.threads.get(pid)?.registers.isCompat === true;
-    return [[pid, planVdso(task.memory, { pid, isCompat, instructions, own, pages, aside, problems })] as const];
+    const common = { pid, instructions, pages, problems };
+    if (contents.threads.get(pid)?.registers.isCompat !== true) {
+      return [[pid, planVdso(task.memory, { ...common, isCompat: false, own: kernels.native, aside })] as const];
+    }
+    // That this kernel does not run such programs is told of each thread.
+    if (compat === undefined) return [[pid, withoutVdso(task.memory)] as const];
+    const low = findLowAddresses(task.memory);
+    return [
+      [pid, planVdso(task.memory, { ...common, isCompat: true, own: kernels.compat, aside: low?.kept })] as const,
+    ];
   }));
+}
+
+function openVdso(vdso: HostVdso | undefined): KernelVdso | undefined {
+  return vdso === undefined ? undefined : new KernelVdso(vdso);
 }
 
 /** Index of rip in `struct user_regs_struct`. */

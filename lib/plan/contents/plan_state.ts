@@ -4,7 +4,8 @@ import type { Contents, SecurityModule } from "../../model/contents.ts";
 import type { TaskState, ThreadState } from "../../model/task_state.ts";
 import type { PlanOptions } from "../plan.ts";
 import type { TaskContents, ThreadContents } from "./contents_plan.ts";
-import { PROTECTION_KEYS } from "./memory/protection_keys.ts";
+import { findLowAddresses } from "./memory/free_addresses.ts";
+import { checkRegisters } from "./state/check_registers.ts";
 import { planCredentials } from "./state/plan_credentials.ts";
 import { planDumpable } from "./state/plan_dumpable.ts";
 import { planProfile } from "./state/plan_profile.ts";
@@ -52,6 +53,7 @@ export function planTaskState(state: TaskState, questions: TaskQuestions): State
   return {
     personality: state.personality,
     actions: state.actions,
+    ...planLowPage(state, where, problems),
     ...planLimits(state, { where, queued, host, problems }),
     ...oomScoreAdjustment === undefined || isOwnAdjustment ? {} : { oomScoreAdjustment },
     ...planLoginUid(loginUid, { where, host, problems }),
@@ -60,6 +62,19 @@ export function planTaskState(state: TaskState, questions: TaskQuestions): State
     pendingSignals,
     ...planDumpable(memory.dumpable, states, host),
   };
+}
+
+/** Code of 32 bits has actions that have to be set by such a call. */
+function planLowPage(
+  { actions, memory }: TaskState,
+  where: string,
+  problems: Problem[],
+): Pick<TaskContents, "lowPage"> {
+  if (!actions.some(({ isCompat }) => isCompat)) return {};
+  const low = findLowAddresses(memory);
+  if (low !== undefined) return { lowPage: low.page };
+  problems.push({ where, what: "no addresses below 4 GiB are free, which setting its signal actions needs" });
+  return {};
 }
 
 /** (uid_t) -1 */
@@ -89,19 +104,10 @@ export interface ThreadQuestions {
 /** The contents of a thread; what cannot be restored of it is told. */
 export function planThread(state: ThreadState, questions: ThreadQuestions): ThreadContents {
   const { pid, tid, host, securityModule, chosenProfile: chosen, problems } = questions;
-  const { own, components } = host;
+  const { own } = host;
   const where = tid === pid ? `task ${pid}` : `thread ${tid} of task ${pid}`;
   const { registers } = state;
-  if (registers.isCompat) problems.push({ where, what: "it runs a program of 32 bits, which cannot be restored" });
-  if (registers.hasShadowStack) problems.push({ where, what: "it has a shadow stack, which cannot be restored" });
-  const lost = registers.floating?.lost ?? [];
-  if (lost.length > 0) {
-    problems.push({ where, what: `it used state ${lost.join(", ")} of the processor, which the images do not have` });
-  }
-  for (const number of registers.floating?.components.keys() ?? []) {
-    if (components.has(number) || number === PROTECTION_KEYS) continue;
-    problems.push({ where, what: `it used state ${number} of the processor (XSAVE), which this one does not have` });
-  }
+  checkRegisters(registers, { where, host, problems });
   return {
     tid,
     registers,

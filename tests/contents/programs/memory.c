@@ -1,4 +1,5 @@
 #include "memory.h"
+#include <inttypes.h>
 #include <setjmp.h>
 
 void *map(void *address, size_t size, int protection, int flags, int fd, off_t offset)
@@ -117,7 +118,7 @@ bool has_vm_flag(const void *address, const char *flag)
 	bool inside = false, found = false;
 	snprintf(word, sizeof(word), " %s ", flag);
 	while (smaps != NULL && fgets(line, sizeof(line), smaps) != NULL) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2)
 			inside = start <= wanted && wanted < end;
 		else if (inside && strncmp(line, "VmFlags:", 8) == 0)
 			found = strstr(line, word) != NULL;
@@ -134,7 +135,7 @@ int count_mappings(const void *memory, size_t size)
 	uintptr_t start, end, from = (uintptr_t)memory;
 	int count = 0;
 	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2 && start < from + size && end > from)
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2 && start < from + size && end > from)
 			count++;
 	if (maps != NULL)
 		fclose(maps);

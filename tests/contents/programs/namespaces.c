@@ -1,4 +1,5 @@
 #include "holder.h"
+#include <limits.h>
 #include <sched.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -76,8 +77,8 @@ static void enter_time_namespace(const char *offsets)
 static bool goes_on(clockid_t clock, struct timespec from)
 {
 	struct timespec to = now(clock);
-	long nanoseconds = (to.tv_sec - from.tv_sec) * 1000000000 + to.tv_nsec - from.tv_nsec;
-	return nanoseconds > 0 && nanoseconds < 60L * 1000000000;
+	int64_t nanoseconds = (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec;
+	return nanoseconds > 0 && nanoseconds < 60LL * 1000000000;
 }
 
 static void check_clocks(void)
@@ -118,7 +119,8 @@ PROGRAM(time_ahead)
 PROGRAM(time_behind)
 {
 	char offsets[100];
-	sprintf(offsets, "1 %ld 1\n7 %ld 2\n", -now(CLOCK_MONOTONIC).tv_sec + 5, -now(CLOCK_BOOTTIME).tv_sec + 9);
+	long long monotonic = now(CLOCK_MONOTONIC).tv_sec, boot = now(CLOCK_BOOTTIME).tv_sec;
+	sprintf(offsets, "1 %lld 1\n7 %lld 2\n", 5 - monotonic, 9 - boot);
 	enter_time_namespace(offsets);
 	check_clocks();
 }
@@ -315,7 +317,7 @@ PROGRAM(msg)
 	int empty = MUST(msgget(IPC_PRIVATE, 0600));
 	int queue = MUST(msgget(0xabcd0001, IPC_CREAT | 0620));
 	put_message(queue, 7, "seven", 5);
-	put_message(queue, 0x7fffffffffffffff, "", 0);
+	put_message(queue, LONG_MAX, "", 0);
 	put_message(queue, 7, "seven again", 11);
 	put_message(queue, 3, "\0\1\2", 3);
 

@@ -105,7 +105,8 @@ static void expect(int signal, int code, int value)
 	CHECK(syscall(SYS_rt_sigtimedwait, &set, &info, &(struct timespec){0, 0}, 8) == signal);
 	CHECK(info.si_code == code && info.si_errno == value + 1);
 	CHECK(info.si_pid == 1234 + value && info.si_uid == (uid_t)(5678 + value));
-	CHECK(info.si_value.sival_int == value);
+	/* With these codes, programs of 32 bits get no value (`siginfo_layout`, kernel/signal.c). */
+	CHECK(info.si_value.sival_int == value || (sizeof(long) == 4 && (code >= 0 || code == SI_SIGIO)));
 }
 
 static void expect_none(void)

@@ -158,7 +158,7 @@ PROGRAM(posix_timers)
 	set(far[1], 0, 0.01, 0);
 	wait_for(signal, 1);
 	CHECK(counts[signal] == 1 && last[signal].si_code == SI_TIMER && last[signal].si_timerid == far[1]);
-	CHECK((uintptr_t)last[signal].si_value.sival_ptr == 0x100000001);
+	CHECK((uintptr_t)last[signal].si_value.sival_ptr == (uintptr_t)0x100000001);
 	/* New ones do not meet the old ones. */
 	int fresh = create(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0, 0);
 	CHECK(fresh > of_cpu || fresh < deleted[39]);

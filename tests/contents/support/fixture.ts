@@ -3,6 +3,7 @@
  * `scripts/make_fixtures.ts`, and restored also where there is no CRIU.
  */
 import { describeComponents } from "../../../lib/host/describe_components.ts";
+import { PROTECTION_KEYS } from "../../../lib/plan/contents/memory/protection_keys.ts";
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
 import { LiveTree } from "./live_tree.ts";
 
@@ -23,6 +24,8 @@ export interface Fixture {
 /** How a fixture is made and restored. */
 export interface FixtureSetting {
   readonly program: string;
+  /** Whether it has 32 bits. */
+  readonly isCompat: boolean;
   /** Options of unshare(1), and what a shell does in the namespaces before it becomes the program. */
   readonly namespaces: readonly string[];
   readonly setup: string;
@@ -32,7 +35,7 @@ export interface FixtureSetting {
 }
 
 /** Those in namespaces of their own, by name. */
-const IN_NAMESPACES: ReadonlyMap<string, FixtureSetting> = new Map([
+const IN_NAMESPACES: ReadonlyMap<string, Omit<FixtureSetting, "isCompat">> = new Map([
   ["server_in_net", {
     program: "server",
     namespaces: ["--net"],
@@ -52,16 +55,24 @@ const IN_NAMESPACES: ReadonlyMap<string, FixtureSetting> = new Map([
   }],
 ]);
 
+/** How names of fixtures of 32 bits begin. */
+const COMPAT = "compat_";
+
 /** How the fixture with this name is made: most have the name of their program. */
 export function settingOf(name: string): FixtureSetting {
-  return IN_NAMESPACES.get(name) ?? { program: name, namespaces: [], setup: "true", dump: [], restore: [] };
+  const isCompat = name.startsWith(COMPAT);
+  const program = isCompat ? name.slice(COMPAT.length) : name;
+  const setting = IN_NAMESPACES.get(name) ?? { program, namespaces: [], setup: "true", dump: [], restore: [] };
+  return { ...setting, isCompat };
 }
 
 /** The directory of the fixtures. */
 export const FIXTURES = new URL("../../fixtures/contents/", import.meta.url).pathname;
 
-/** The executable that the tasks of all fixtures run, compressed. */
-export const HOLDER_ARCHIVE = `${FIXTURES}holder.gz`;
+/** The executable that the tasks of all fixtures run that have so many bits, compressed. */
+export function holderArchive({ isCompat }: Pick<FixtureSetting, "isCompat">): string {
+  return `${FIXTURES}${isCompat ? "compat_holder" : "holder"}.gz`;
+}
 
 /** Where a fixture is unpacked: its images say so. */
 export const FIXTURE_ROOT = "/tmp/cgr-fixture";
@@ -82,7 +93,9 @@ export function lackFor({ components }: Fixture): string | undefined {
   const sys = openLinuxSys();
   try {
     const has = describeComponents(sys, components);
-    return components.every((number) => has.has(number)) ? undefined : "the fixture needs more of the processor";
+    // Keys are not needed: what tasks may do without them is no less.
+    const isThere = (number: number) => has.has(number) || number === PROTECTION_KEYS;
+    return components.every(isThere) ? undefined : "the fixture needs more of the processor";
   } finally {
     sys.release();
   }

@@ -4,7 +4,7 @@ import { cgrestoreCommand, type Run } from "../../support/run_cgrestore.ts";
 import { claimPid, type PidReservation, RESERVED_PIDS, reservePids } from "../../support/reserve_pids.ts";
 import { exists } from "../../support/exists.ts";
 import { taskExists, waitUntil } from "../../support/kernel_state.ts";
-import { compileHolder } from "./compile_holder.ts";
+import { compileHolder, type Target } from "./compile_holder.ts";
 import { criuPath } from "../../support/skip.ts";
 import { compareTrees, describeTree, listThreads, listTree, parentOf, type TreeDescription } from "./describe_tree.ts";
 
@@ -72,8 +72,8 @@ export class LiveTree implements AsyncDisposable {
   }
 
   /** A tree of one of `programs`, which is ready. */
-  static async ofProgram(program: string): Promise<LiveTree> {
-    const holder = await compileHolder();
+  static async ofProgram(program: string, target: Target = {}): Promise<LiveTree> {
+    const holder = await compileHolder(target);
     const tree = await LiveTree.create();
     try {
       await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);

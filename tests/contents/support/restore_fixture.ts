@@ -6,8 +6,9 @@ import {
   createFixtureTree,
   FIXTURE_ROOT,
   FIXTURES,
+  type FixtureSetting,
   HOLDER,
-  HOLDER_ARCHIVE,
+  holderArchive,
   readFixtures,
   settingOf,
 } from "./fixture.ts";
@@ -23,7 +24,7 @@ export interface RestoredFixture extends Run {
 
 async function restoreFixture(name: string): Promise<RestoredFixture> {
   await using tree = await createFixtureTree();
-  await unpackHolder();
+  await unpackHolder(settingOf(name));
   const { code, err } = await runProgram(["tar", "-xpzf", `${FIXTURES}${name}.tar.gz`, "-C", FIXTURE_ROOT]);
   if (code !== 0) throw new Error(`Cannot unpack the fixture: ${err}`);
   await tree.saveDirectory();
@@ -34,8 +35,8 @@ async function restoreFixture(name: string): Promise<RestoredFixture> {
   return { ...run, after: Object.fromEntries(after), found: await tree.finish() };
 }
 
-async function unpackHolder(): Promise<void> {
-  const archive = await Deno.open(HOLDER_ARCHIVE);
+async function unpackHolder(setting: FixtureSetting): Promise<void> {
+  const archive = await Deno.open(holderArchive(setting));
   await Deno.writeFile(HOLDER, archive.readable.pipeThrough(new DecompressionStream("gzip")));
   await Deno.chmod(HOLDER, 0o755);
 }

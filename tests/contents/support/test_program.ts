@@ -17,6 +17,8 @@ export interface ProgramTest {
   readonly program: string;
   /** What is shown by it: `"pipes with bytes in them"`. */
   readonly what: string;
+  /** The program has 32 bits. */
+  readonly isCompat?: boolean;
   /** What is started instead: it keeps to the same files in the directory of the tree (`holder.c`). */
   readonly command?: (tree: LiveTree) => readonly string[];
   /** How often memory is dumped while the program runs, before it is dumped as a whole. */
@@ -65,6 +67,9 @@ export interface ProgramTest {
 /** CRIU's dump runs code of its own in each task, and writes it over the task's: so the page is the task's own then. */
 const DUMPED_CODE = /^was "(r-xp .*)"\n +is "\1 ac"$/;
 
+/** The page that each task is shown unless its memory began with a program of 32 bits. */
+const VSYSCALL = / map ffffffffff600000-/;
+
 /** Dumps a program, restores it with cgrestore and with CRIU, and compares. */
 export function testProgram(test: ProgramTest): void {
   const name = `${test.program}: ${test.what}`;
@@ -76,10 +81,11 @@ export function testProgram(test: ProgramTest): void {
       "cc",
       "criu",
       ...test.needs ?? [],
+      ...test.isCompat ? ["compat"] as const : [],
       ...test.hugePages === undefined ? [] : ["huge-pages"] as const,
     ),
     async fn(t) {
-      const holder = await compileHolder();
+      const holder = await compileHolder(test);
       using _pages = test.hugePages === undefined ? undefined : reserveHugePages(test.hugePages);
       await using network = test.network === undefined ? undefined : await OwnNetwork.create(test.network);
       await using _profiles = test.profiles === undefined ? undefined : await OwnProfiles.load(test.profiles);
@@ -126,7 +132,7 @@ export function testProgram(test: ProgramTest): void {
           describeImages(images),
           describeImages(await tree.dump(test.secondDump ?? dumpOptions)),
         );
-        const unexpected = [...differences].filter(([key]) => !test.mayDifferInImages?.test(key));
+        const unexpected = [...differences].filter(([key]) => !mayDiffer(test, key, test.mayDifferInImages));
         assertEquals(unexpected.map(([key, difference]) => `${key}: ${difference}`), []);
       });
       await step("not more differences than CRIU", async () => {
@@ -134,12 +140,16 @@ export function testProgram(test: ProgramTest): void {
         const reset = () => tree.kill().then(awaitOuterDevices);
         const theirs = test.criuFails === undefined ? await tryCriu(differences, reset) : new Map();
         const more = [...ours].filter(([key, difference]) => (
-          !theirs.has(key) && !test.mayDiffer?.test(key) && !DUMPED_CODE.test(difference)
+          !theirs.has(key) && !mayDiffer(test, key, test.mayDiffer) && !DUMPED_CODE.test(difference)
         ));
         assertEquals(more.map(([key, difference]) => `${key}: ${difference}`), []);
       });
     },
   });
+}
+
+function mayDiffer({ isCompat = false }: ProgramTest, key: string, keys: RegExp | undefined): boolean {
+  return keys?.test(key) === true || isCompat && VSYSCALL.test(key);
 }
 
 function commandOf(

@@ -4,12 +4,13 @@ import { type ContentsContext, remoteCall, words } from "../remote.ts";
 
 /** What the C library has told the kernel of a thread. */
 export function compileLibraryState(context: ContentsContext, thread: ThreadContents, name: string): RemoteCall[] {
-  const { clearTid, robustList, alternateStack, rseq } = thread;
+  const { registers: { isCompat }, clearTid, robustList, alternateStack, rseq } = thread;
   const calls = [
     remoteCall(context, "set_tid_address", [clearTid], { attempt: `Cannot set the address of the tid of ${name}` }),
   ];
   if (robustList.length > 0) {
-    calls.push(remoteCall(context, "set_robust_list", [robustList.head, robustList.length], {
+    const call = isCompat ? "compat_set_robust_list" : "set_robust_list";
+    calls.push(remoteCall(context, call, [robustList.head, robustList.length], {
       attempt: `Cannot set the list of robust futexes of ${name}`,
     }));
   }

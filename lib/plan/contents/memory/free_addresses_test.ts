@@ -1,6 +1,6 @@
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
 import { aMapping, aSpace } from "../../../../tests/support/build_space.ts";
-import { findFreeAddresses } from "./free_addresses.ts";
+import { findFreeAddresses, findLowAddresses } from "./free_addresses.ts";
 
 const GIB = 2 ** 30;
 
@@ -23,4 +23,13 @@ Deno.test("findFreeAddresses() finds a gap between terabytes, and none where the
 Deno.test("findFreeAddresses() is not disturbed by the page of vsyscalls", () => {
   const page = aMapping(2 ** 64 - 10 * 2 ** 20, 1, { content: { kind: "vsyscall" } });
   assertEqual(findFreeAddresses([aSpace({ mappings: [page] })])?.start, 4 * GIB);
+});
+
+Deno.test("findLowAddresses() takes the lowest that are free above what no program may map", () => {
+  const low = (...mappings: readonly ReturnType<typeof aMapping>[]) => findLowAddresses(aSpace({ mappings }))?.page;
+  const MIB = 2 ** 20;
+  assertEqual(low(aMapping(0x804_8000, 100)), MIB);
+  assertEqual(low(aMapping(MIB, 1), aMapping(MIB + 0x2000, 1)), MIB + 0x3000);
+  assertEqual(low(aMapping(MIB, (4 * GIB - 2 * MIB) / 0x1000), aMapping(8 * GIB, 1)), 4 * GIB - MIB);
+  assertEqual(low(aMapping(MIB, (4 * GIB - 2 * MIB) / 0x1000 + 1)), undefined);
 });

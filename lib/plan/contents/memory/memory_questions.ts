@@ -30,6 +30,7 @@ export function memoryQuestions({ contents }: Pick<Checkpoint, "contents">): Mem
     transparentPages: advice.has(MADV_HUGEPAGE) || advice.has(MADV_NOHUGEPAGE),
     mergedPages: advice.has(MADV_MERGEABLE),
     vdso: kinds.has("vdso") || kinds.has("vvar"),
+    compat: [...contents?.threads.values() ?? []].some(({ registers }) => registers.isCompat),
     processors: kinds.has("ring"),
     pages,
   };

@@ -5,7 +5,7 @@ import { parseVdso, type VdsoFunction } from "../../../model/parse_vdso.ts";
 import type { MemoryStep } from "../contents_plan.ts";
 import type { ExpectedMapping } from "../expected_mapping.ts";
 import { vdsoKey } from "./memory_questions.ts";
-import { jumpTo, STUBS } from "./redirections.ts";
+import { compatJump, jumpTo, STUBS } from "./redirections.ts";
 
 /** How a task gets the code that the kernel maps into every task (vdso(7)), and its data. */
 export interface VdsoPlan {
@@ -61,19 +61,20 @@ export class KernelVdso {
 /** What planning the vdso of a task has to know. */
 export interface VdsoQuestions {
   readonly pid: number;
-  /** Whether it runs a program of 32 bits, whose vdso is another one: it is refused for that elsewhere. */
+  /** Whether it runs a program of 32 bits. */
   readonly isCompat: boolean;
   /** Where its threads run. */
   readonly instructions: readonly number[];
-  /** The kernel's; none where it maps none. */
+  /** The kernel's, for such a program or for one of 64 bits; none where it maps none. */
   readonly own: KernelVdso | undefined;
   /** Pages of the images, which have that of the task under `vdsoKey`. */
   readonly pages: HostMemory["pages"];
-  /** Addresses, free in this task, for a vdso that does not get the place of the dumped one. */
-  readonly aside: number;
+  /** Addresses, free in this task, for a vdso that does not get the place of the dumped one; none: there are none. */
+  readonly aside: number | undefined;
   readonly problems: Problem[];
 }
 
+const NO_ROOM = "no addresses are free for this kernel's";
 const PROT_READ_EXEC = 5;
 const PROT_ALL = 7;
 
@@ -83,27 +84,31 @@ const PROT_ALL = 7;
  */
 export function planVdso(space: AddressSpace, questions: VdsoQuestions): VdsoPlan {
   const dumped = findDumped(space);
-  if (dumped === undefined || questions.isCompat) return unchanged(space);
-  const { own, pages, problems, pid } = questions;
+  if (dumped === undefined) return withoutVdso(space);
+  const { own, pages, problems, pid, isCompat, aside } = questions;
   const refuse = (what: string) => {
     problems.push({ where: `task ${pid}, vdso`, what });
-    return unchanged(space);
+    return withoutVdso(space);
   };
   if (own === undefined) return refuse("this kernel does not map one");
-  if (dumped.code === undefined) return apart(space, { dumped, own, aside: questions.aside });
+  if (dumped.code === undefined) return apart(space, { dumped, own, aside, isCompat, refuse });
   const bytes = pages.get(vdsoKey(pid));
   if (bytes?.length !== dumped.code.end - dumped.code.start) return refuse("the images do not have its pages");
   const isSame = own.is(bytes);
   const isInside = questions.instructions.some((address) => isIn(dumped.code, address));
   const canReplace = isSame || !isInside && own.hasFunctionsOf(bytes);
-  if (canReplace && hasSameShape(dumped, own)) return inPlace(space, dumped.code.start - own.code.offset);
-  if (isSame && hasSameSizes(dumped, own)) return apart(space, { dumped, own, aside: questions.aside });
+  if (canReplace && hasSameShape(dumped, own)) {
+    const start = dumped.code.start - own.code.offset;
+    return { ...withoutVdso(space), mapping: [{ kind: "map-vdso", start, isCompat }] };
+  }
+  if (isSame && hasSameSizes(dumped, own)) return apart(space, { dumped, own, aside, isCompat, refuse });
   const functions = parseVdso(bytes);
   if (functions === undefined) return refuse("its functions cannot be found in its pages");
   return redirect(space, { ...questions, dumped: { ...dumped, code: dumped.code }, own, functions, refuse });
 }
 
-function unchanged(space: AddressSpace): VdsoPlan {
+/** A task gets none, and what is in the place of the dumped one stays out. */
+export function withoutVdso(space: AddressSpace): VdsoPlan {
   return { space, mapping: [], patching: [], expected: [] };
 }
 
@@ -134,23 +139,23 @@ function hasSameSizes({ code, data }: DumpedVdso, own: KernelVdso): boolean {
     (data === undefined || data.end - data.start === own.data.size);
 }
 
-/** One call maps all of it. */
-function inPlace(space: AddressSpace, start: number): VdsoPlan {
-  return { ...unchanged(space), mapping: [{ kind: "map-vdso", start }] };
-}
-
 /** For a task that has moved or unmapped a part. */
 function apart(
   space: AddressSpace,
-  { dumped: { code, data }, own, aside }: { dumped: DumpedVdso; own: KernelVdso; aside: number },
+  { dumped: { code, data }, own, aside, isCompat, refuse }: Pick<VdsoQuestions, "aside" | "isCompat"> & {
+    readonly dumped: DumpedVdso;
+    readonly own: KernelVdso;
+    readonly refuse: (what: string) => VdsoPlan;
+  },
 ): VdsoPlan {
+  if (aside === undefined) return refuse(NO_ROOM);
   const moves = own.parts.map((part): MemoryStep => {
     const [target, base] = part.kind === "vdso" ? [code, own.code.offset] : [data, own.data.offset];
     const from = { start: aside + part.offset, size: part.size };
     if (target === undefined) return { kind: "unmap", ...from };
     return { kind: "move", ...from, to: target.start + part.offset - base };
   });
-  return { ...unchanged(space), mapping: [{ kind: "map-vdso", start: aside }, ...moves] };
+  return { ...withoutVdso(space), mapping: [{ kind: "map-vdso", start: aside, isCompat }, ...moves] };
 }
 
 interface Redirection extends VdsoQuestions {
@@ -161,8 +166,9 @@ interface Redirection extends VdsoQuestions {
 }
 
 function redirect(space: AddressSpace, redirection: Redirection): VdsoPlan {
-  const { dumped, own, aside, instructions, refuse } = redirection;
-  const patches = planPatches(redirection);
+  const { dumped, own, aside, instructions, isCompat, refuse } = redirection;
+  if (aside === undefined) return refuse(NO_ROOM);
+  const patches = planPatches(redirection, aside);
   for (const { name, offset, size, code } of patches) {
     if (size < code.length) return refuse(`its function ${name} has no room for a jump to this kernel's`);
     const start = dumped.code.start + offset;
@@ -175,12 +181,12 @@ function redirect(space: AddressSpace, redirection: Redirection): VdsoPlan {
   }
   return {
     space: { ...space, mappings: space.mappings.map(asMemory) },
-    mapping: [{ kind: "map-vdso", start: aside }],
+    mapping: [{ kind: "map-vdso", start: aside, isCompat }],
     patching: [
       ...patches.map(({ offset, code }): MemoryStep => (
         { kind: "write", start: dumped.code.start + offset, bytes: code }
       )),
-      ...putMark(redirection),
+      ...putMark(redirection, aside),
     ],
     expected: own.parts.map(({ kind, offset, size }) => {
       const start = aside + offset;
@@ -201,17 +207,28 @@ interface Patch extends VdsoFunction {
   readonly code: Uint8Array<ArrayBuffer>;
 }
 
-/** Jumps to the kernel's functions, and system calls in place of those that the kernel does not have. */
-function planPatches({ functions, own, aside }: Redirection): Patch[] {
+/**
+ * Jumps to the kernel's functions, and system calls in place of those that the kernel does not have: code of 32 bits
+ * makes them itself when it finds no data.
+ */
+function planPatches({ functions, dumped, own, isCompat }: Redirection, aside: number): Patch[] {
   const targets = new Map((own.functions ?? []).map(({ name, offset }) => [name, aside + own.code.offset + offset]));
   const patches = new Map<number, Patch>();
   for (const one of functions) {
     const target = targets.get(one.name);
-    const code = target === undefined ? STUBS.get(one.name) : jumpTo(target);
+    const code = isCompat ? compatPatch(dumped.code.start + one.offset, target) : nativePatch(one.name, target);
     // Functions have several names.
     if (code !== undefined && !patches.has(one.offset)) patches.set(one.offset, { ...one, code });
   }
   return [...patches.values()];
+}
+
+function nativePatch(name: string, target: number | undefined): Patch["code"] | undefined {
+  return target === undefined ? STUBS.get(name) : jumpTo(target);
+}
+
+function compatPatch(address: number, target: number | undefined): Patch["code"] | undefined {
+  return target === undefined ? undefined : compatJump(address, target);
 }
 
 /** `VDSO_MARK_SIGNATURE_V3` and its version (criu/include/parasite-vdso.h). */
@@ -223,7 +240,7 @@ const NO_ADDRESS = 0xffff_ffff_ffff_ffffn;
  * Makes the kernel's vdso known as one that only the dumped one calls: CRIU leaves it out when it dumps the task again,
  * and takes the other for the vdso. The mark takes the place of the ELF header, which nobody needs.
  */
-function putMark({ dumped, own, aside }: Redirection): MemoryStep[] {
+function putMark({ dumped, own }: Redirection, aside: number): MemoryStep[] {
   const start = aside + own.code.offset;
   const addresses = [dumped.code.start, dumped.data?.start, aside + own.data.offset]
     .map((address) => address === undefined ? NO_ADDRESS : BigInt(address));

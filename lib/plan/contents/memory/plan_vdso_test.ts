@@ -40,20 +40,22 @@ interface Dumped {
   readonly isCompat?: boolean;
   readonly instructions?: readonly number[];
   readonly vdso?: HostVdso | undefined;
+  readonly aside?: number | undefined;
 }
 
 function plan(dumped: Dumped): { plan: VdsoPlan; problems: string[] } {
   const { mappings = [data, code], bytes = HOST.code, isCompat = false, instructions = [] } = dumped;
   const vdso = "vdso" in dumped ? dumped.vdso : HOST;
+  const aside = "aside" in dumped ? dumped.aside : ASIDE;
   const problems: Problem[] = [];
   const pages = new Map([[vdsoKey(PID), bytes]]);
   const own = vdso === undefined ? undefined : new KernelVdso(vdso);
   const space = aSpace({ mappings, pages: [aRun(CODE, 1)] });
-  const planned = planVdso(space, { pid: PID, isCompat, instructions, own, pages, aside: ASIDE, problems });
+  const planned = planVdso(space, { pid: PID, isCompat, instructions, own, pages, aside, problems });
   return { plan: planned, problems: problems.map(({ what }) => what) };
 }
 
-const IN_PLACE: readonly MemoryStep[] = [{ kind: "map-vdso", start: DATA }];
+const IN_PLACE: readonly MemoryStep[] = [{ kind: "map-vdso", start: DATA, isCompat: false }];
 
 /** The same functions, but other code. */
 const OTHER_CODE = HOST.code.map((byte, at) => at === 0x810 ? 0x90 : byte);
@@ -85,13 +87,13 @@ Deno.test("planVdso() does nothing for a task without a vdso", () => {
 Deno.test("planVdso() puts parts where the task had moved them, and leaves out what it had unmapped", () => {
   const moved = aMapping(0x5000_0000, 1, { protection: 5, content: { kind: "vdso" } });
   assertEquals(plan({ mappings: [moved, data] }).plan.mapping, [
-    { kind: "map-vdso", start: ASIDE },
+    { kind: "map-vdso", start: ASIDE, isCompat: false },
     { kind: "move", start: ASIDE, size: 2 * PAGE, to: DATA },
     { kind: "move", start: ASIDE + 2 * PAGE, size: PAGE, to: DATA + 2 * PAGE },
     { kind: "move", start: ASIDE + 3 * PAGE, size: PAGE, to: 0x5000_0000 },
   ]);
   assertEquals(plan({ mappings: [code] }).plan.mapping, [
-    { kind: "map-vdso", start: ASIDE },
+    { kind: "map-vdso", start: ASIDE, isCompat: false },
     { kind: "unmap", start: ASIDE, size: 2 * PAGE },
     { kind: "unmap", start: ASIDE + 2 * PAGE, size: PAGE },
     { kind: "move", start: ASIDE + 3 * PAGE, size: PAGE, to: CODE },
@@ -125,7 +127,7 @@ Deno.test("planVdso() redirects the functions of another kernel's", async (t) =>
     });
   });
   await t.step("which is mapped aside", () => {
-    assertEquals(mapping, [{ kind: "map-vdso", start: ASIDE }]);
+    assertEquals(mapping, [{ kind: "map-vdso", start: ASIDE, isCompat: false }]);
     assertEquals(expected.map(({ start, end, access, name }) => [start, end, access, name]), [
       [ASIDE, ASIDE + 2 * PAGE, "r--p", ""],
       [ASIDE + 2 * PAGE, own, "r--p", ""],
@@ -155,21 +157,43 @@ Deno.test("planVdso() redirects where code, or the way from it to its data, is a
   for (const [name, dumped] of rows) {
     await t.step(name, () => {
       const { plan: { mapping, patching }, problems } = plan(dumped);
-      assertEquals({ mapping, problems }, { mapping: [{ kind: "map-vdso", start: ASIDE }], problems: [] });
+      assertEquals({ mapping, problems }, {
+        mapping: [{ kind: "map-vdso", start: ASIDE, isCompat: false }],
+        problems: [],
+      });
       assertEqual(patching.length > 0, true);
     });
   }
 });
 
-Deno.test("planVdso() has nothing to say about that of 32 bits", () => {
-  const { plan: { mapping, patching }, problems } = plan({ bytes: new Uint8Array(PAGE), isCompat: true });
-  assertEquals({ mapping, patching, problems }, { mapping: [], patching: [], problems: [] });
+Deno.test("planVdso() maps the vdso of 32 bits for programs of 32 bits, and jumps without a register", () => {
+  const compat = [...FUNCTIONS, { name: "__kernel_vsyscall", offset: 0xa00, size: 20 }];
+  const vdso = { ...HOST, code: buildVdso(compat, { isCompat: true }) };
+  const { plan: inPlace } = plan({ vdso, bytes: vdso.code, isCompat: true });
+  assertEquals(inPlace.mapping, [{ kind: "map-vdso", start: DATA, isCompat: true }]);
+  const others = [{ name: "__kernel_vsyscall", offset: 0xb00, size: 20 }, { name: "gone", offset: 0xc00, size: 20 }];
+  const { plan: redirected, problems } = plan({
+    ...{ vdso, bytes: buildVdso(others, { isCompat: true }), isCompat: true },
+    // Whoever waits in a call goes on in the dumped code.
+    instructions: [CODE + 0xb10],
+  });
+  assertEquals([redirected.mapping, problems], [[{ kind: "map-vdso", start: ASIDE, isCompat: true }], []]);
+  const jumps = redirected.patching.filter((step) => step.kind === "write" && step.bytes.length === 5);
+  const reach = ASIDE + 3 * PAGE + 0xa00 - (CODE + 0xb00 + 5) | 0;
+  const jump = [0xe9, ...new Uint8Array(Int32Array.of(reach).buffer)];
+  assertEquals(jumps.map((step) => step.kind === "write" && [step.start, [...step.bytes]]), [[CODE + 0xb00, jump]]);
 });
 
 Deno.test("planVdso() tells what it cannot do", async (t) => {
   const small = FUNCTIONS.map((one) => one.name === "__vdso_time" ? { ...one, offset: 0xa00, size: 11 } : one);
   const rows: readonly (readonly [name: string, dumped: Dumped, problem: string])[] = [
     ["no vdso here", { vdso: undefined }, "this kernel does not map one"],
+    ["no room", { mappings: [data], aside: undefined }, "no addresses are free for this kernel's"],
+    [
+      "no room for another one",
+      { bytes: buildVdso(small), aside: undefined },
+      "no addresses are free for this kernel's",
+    ],
     ["no pages", { bytes: new Uint8Array(0) }, "the images do not have its pages"],
     ["no functions", { bytes: new Uint8Array(PAGE) }, "its functions cannot be found in its pages"],
     [

@@ -1,9 +1,16 @@
-/** Machine code of x86-64 that takes the place of functions of a vdso, and arrives where their callers want to. */
+/** Machine code that takes the place of functions of a vdso, and arrives where their callers want to. */
 
 /** `movabs rax, target; jmp rax`: rax is nobody's when a function begins. */
 export function jumpTo(target: number): Uint8Array<ArrayBuffer> {
   const code = Uint8Array.of(0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xe0);
   new DataView(code.buffer).setBigUint64(2, BigInt(target), true);
+  return code;
+}
+
+/** `jmp target`, at `address`: all of 32 bits is within its reach, and no register is changed. */
+export function compatJump(address: number, target: number): Uint8Array<ArrayBuffer> {
+  const code = Uint8Array.of(0xe9, 0, 0, 0, 0);
+  new DataView(code.buffer).setInt32(1, target - (address + code.length) | 0, true);
   return code;
 }
 
