@@ -33,7 +33,7 @@ const EXPECTED = [
   "the fixture needs more of the processor",
 ];
 
-/** Programs the tests use, and Debian's packages of them. */
+/** Programs and files the tests use, and Debian's packages of them. */
 const PROGRAMS = {
   "qemu-system-x86_64": "qemu-system-x86",
   cc: "gcc",
@@ -51,9 +51,12 @@ const PROGRAMS = {
   runc: "runc",
   sqlite3: "sqlite3",
   "/usr/lib/systemd/systemd": "systemd",
+  // For programs of 32 bits.
+  "/usr/lib32/libc.a": "gcc-multilib",
   tar: "tar",
   unshare: "util-linux",
 };
+const IS_THERE = 'case $0 in /*) [ -e "$0" ] ;; *) command -v "$0" ;; esac';
 const ALWAYS_WITH = ["ca-certificates", "libc6-dev"];
 /** Seconds: without KVM, and with other things to do, a slow machine takes more than half an hour. */
 const VM_TIMEOUT = 7200;
@@ -106,7 +109,7 @@ function skippedPart(name: string, reason: string): Counts {
 async function installPrograms(): Promise<string | undefined> {
   const missing = (await Promise.all(
     Object.entries(PROGRAMS).map(async ([program, name]) => {
-      const there = await run("sh", ["-c", 'command -v "$0"', program]).then(() => true, () => false);
+      const there = await run("sh", ["-c", IS_THERE, program]).then(() => true, () => false);
       return there ? [] : [name];
     }),
   )).flat();

@@ -89,7 +89,7 @@ for (const test of TESTS) {
   const name = `restore of "${program}" ${how}leaves nothing when a call fails`;
   Deno.test({
     name,
-    ...requires(name, "root", "cc", "criu", ...needs, ...isCompat ? ["compat"] as const : []),
+    ...requires(name, "root", "cc", "criu", ...needs, ...isCompat ? ["compat", "cc-compat"] as const : []),
     async fn(t) {
       await using _ = bridge === undefined ? undefined : await OwnBridge.create(bridge);
       using pids = providesPids ? provideOwnPids() : undefined;

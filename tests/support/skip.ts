@@ -6,6 +6,7 @@ export type Requirement =
   | "root"
   | "apparmor"
   | "cc"
+  | "cc-compat"
   | "compat"
   | "criu"
   | "iproute2"
@@ -82,6 +83,10 @@ const LACKS: Record<Requirement, () => string | undefined> = {
   },
   root: () => (Deno.uid() === 0 ? undefined : "not root"),
   cc: () => (runs("cc", ["--version"]) || hasPrograms() ? undefined : "no C compiler"),
+  "cc-compat": () => {
+    const found = runs("sh", ["-c", "case $(cc -m32 -print-file-name=libc.a) in /*) ;; *) exit 1 ;; esac"]);
+    return found ? undefined : "no C compiler and library for 32 bits";
+  },
   compat: () => (exists("/proc/sys/abi/vsyscall32") ? undefined : "no programs of 32 bits in this kernel"),
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
   iproute2: () => (runs("ip", ["-V"]) ? undefined : "no ip"),

@@ -81,7 +81,7 @@ export function testProgram(test: ProgramTest): void {
       "cc",
       "criu",
       ...test.needs ?? [],
-      ...test.isCompat ? ["compat"] as const : [],
+      ...test.isCompat ? ["compat", "cc-compat"] as const : [],
       ...test.hugePages === undefined ? [] : ["huge-pages"] as const,
     ),
     async fn(t) {

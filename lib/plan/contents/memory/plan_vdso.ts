@@ -5,7 +5,7 @@ import { parseVdso, type VdsoFunction } from "../../../model/parse_vdso.ts";
 import type { MemoryStep } from "../contents_plan.ts";
 import type { ExpectedMapping } from "../expected_mapping.ts";
 import { vdsoKey } from "./memory_questions.ts";
-import { compatJump, jumpTo, STUBS } from "./redirections.ts";
+import { COMPAT_STUBS, compatJump, jumpTo, STUBS } from "./redirections.ts";
 
 /** How a task gets the code that the kernel maps into every task (vdso(7)), and its data. */
 export interface VdsoPlan {
@@ -207,28 +207,28 @@ interface Patch extends VdsoFunction {
   readonly code: Uint8Array<ArrayBuffer>;
 }
 
-/**
- * Jumps to the kernel's functions, and system calls in place of those that the kernel does not have: code of 32 bits
- * makes them itself when it finds no data.
- */
+/** Jumps to the kernel's functions, and system calls in place of those that the kernel does not have. */
 function planPatches({ functions, dumped, own, isCompat }: Redirection, aside: number): Patch[] {
   const targets = new Map((own.functions ?? []).map(({ name, offset }) => [name, aside + own.code.offset + offset]));
   const patches = new Map<number, Patch>();
   for (const one of functions) {
     const target = targets.get(one.name);
-    const code = isCompat ? compatPatch(dumped.code.start + one.offset, target) : nativePatch(one.name, target);
+    const code = isCompat ? compatPatch(one, { target, base: dumped.code.start }) : nativePatch(one, target);
     // Functions have several names.
     if (code !== undefined && !patches.has(one.offset)) patches.set(one.offset, { ...one, code });
   }
   return [...patches.values()];
 }
 
-function nativePatch(name: string, target: number | undefined): Patch["code"] | undefined {
+function nativePatch({ name }: VdsoFunction, target: number | undefined): Patch["code"] | undefined {
   return target === undefined ? STUBS.get(name) : jumpTo(target);
 }
 
-function compatPatch(address: number, target: number | undefined): Patch["code"] | undefined {
-  return target === undefined ? undefined : compatJump(address, target);
+function compatPatch(
+  { name, offset }: VdsoFunction,
+  { target, base }: { readonly target: number | undefined; readonly base: number },
+): Patch["code"] | undefined {
+  return target === undefined ? COMPAT_STUBS.get(name) : compatJump(base + offset, target);
 }
 
 /** `VDSO_MARK_SIGNATURE_V3` and its version (criu/include/parasite-vdso.h). */

@@ -1,4 +1,5 @@
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
+import { assemble } from "../../../../tests/support/assemble.ts";
 import { aMapping, aRun, aSpace } from "../../../../tests/support/build_space.ts";
 import { buildVdso } from "../../../../tests/support/build_vdso.ts";
 import type { Problem } from "../../../errors.ts";
@@ -8,6 +9,7 @@ import type { VdsoFunction } from "../../../model/parse_vdso.ts";
 import type { MemoryStep } from "../contents_plan.ts";
 import { vdsoKey } from "./memory_questions.ts";
 import { KernelVdso, planVdso, type VdsoPlan } from "./plan_vdso.ts";
+import { COMPAT_STUBS, compatJump } from "./redirections.ts";
 
 const PID = 7;
 const ASIDE = 0x1_c000_0000;
@@ -171,17 +173,34 @@ Deno.test("planVdso() maps the vdso of 32 bits for programs of 32 bits, and jump
   const vdso = { ...HOST, code: buildVdso(compat, { isCompat: true }) };
   const { plan: inPlace } = plan({ vdso, bytes: vdso.code, isCompat: true });
   assertEquals(inPlace.mapping, [{ kind: "map-vdso", start: DATA, isCompat: true }]);
-  const others = [{ name: "__kernel_vsyscall", offset: 0xb00, size: 20 }, { name: "gone", offset: 0xc00, size: 20 }];
+  const others = [
+    { name: "__kernel_vsyscall", offset: 0xb00, size: 20 },
+    { name: "__vdso_getcpu", offset: 0xc00, size: 40 },
+    { name: "gone", offset: 0xd00, size: 20 },
+  ];
   const { plan: redirected, problems } = plan({
     ...{ vdso, bytes: buildVdso(others, { isCompat: true }), isCompat: true },
     // Whoever waits in a call goes on in the dumped code.
     instructions: [CODE + 0xb10],
   });
   assertEquals([redirected.mapping, problems], [[{ kind: "map-vdso", start: ASIDE, isCompat: true }], []]);
-  const jumps = redirected.patching.filter((step) => step.kind === "write" && step.bytes.length === 5);
   const reach = ASIDE + 3 * PAGE + 0xa00 - (CODE + 0xb00 + 5) | 0;
-  const jump = [0xe9, ...new Uint8Array(Int32Array.of(reach).buffer)];
-  assertEquals(jumps.map((step) => step.kind === "write" && [step.start, [...step.bytes]]), [[CODE + 0xb00, jump]]);
+  const patches = redirected.patching.flatMap((step) =>
+    step.kind === "write" ? [[step.start, step.bytes.toHex()]] : []
+  );
+  assertEquals(patches.slice(0, 2), [
+    [CODE + 0xb00, `e9${new Uint8Array(Int32Array.of(reach).buffer).toHex()}`],
+    [CODE + 0xc00, "538b5c24088b4c240c8b542410b83e010000cd805bc3"],
+  ]);
+  // The mark is no patch.
+  assertEqual(patches.length, 3);
+});
+
+Deno.test("what takes the place of functions of 32 bits is what it assembles to", async () => {
+  const call = ["push ebx", "mov ebx, [esp+8]", "mov ecx, [esp+12]", "mov edx, [esp+16]", "mov eax, 318", "int 0x80"];
+  const assembled = await assemble([...call, "pop ebx", "ret"], { bits: 32 });
+  assertEqual(COMPAT_STUBS.get("__vdso_getcpu")?.toHex(), assembled);
+  assertEqual(compatJump(0x1000, 0x2005).toHex(), "e900100000");
 });
 
 Deno.test("planVdso() tells what it cannot do", async (t) => {
