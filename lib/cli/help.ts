@@ -42,8 +42,7 @@ function renderOverview(): string[] {
     "Commands",
     ...COMMANDS.flatMap(({ name, summary }) => row(name, summary, 12)),
     "",
-    "Options",
-    ...OPTIONS.flatMap(renderOption),
+    ...renderOptions(OPTIONS),
     "",
     "Examples",
     ...COMMANDS.flatMap(({ name, examples }) => name === "help" || name === "version" ? [] : renderExamples(examples)),
@@ -62,8 +61,7 @@ function renderCommand(topic: CommandName): string[] {
     "",
     ...wrap(command.summary, 0),
     "",
-    "Options",
-    ...OPTIONS.filter((option) => option.commands.includes(topic)).flatMap(renderOption),
+    ...renderOptions(OPTIONS.filter((option) => option.commands.includes(topic))),
     "",
     "Examples",
     ...renderExamples(command.examples),
@@ -74,8 +72,17 @@ function renderExamples(examples: readonly (readonly [string, string])[]): strin
   return examples.flatMap(([line, meaning]) => [`  ${line}`, ...wrap(meaning, 6)]);
 }
 
-function renderOption(option: OptionSpec): string[] {
-  return row(writeOption(option), option.help, COLUMN);
+function renderOptions(options: readonly OptionSpec[]): string[] {
+  const idle = options.filter(({ help }) => help === undefined);
+  return [
+    "Options",
+    ...options.flatMap((option) => option.help === undefined ? [] : row(writeOption(option), option.help, COLUMN)),
+    ...idle.length === 0 ? [] : [
+      "",
+      "Accepted because CRIU does, and without effect",
+      ...wrap(idle.map((option) => writeOption(option).trim()).join("; "), 2),
+    ],
+  ];
 }
 
 /** The ways to write an option: `-D, --images DIR, --images-dir DIR`. */

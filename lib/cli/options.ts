@@ -1,6 +1,7 @@
 /**
  * The commands and options of the command line, as one table: the parser and the help text both follow it.
  */
+import { WITHOUT_EFFECT } from "./criu_options.ts";
 
 /** Commands in the order of the help text; the first is the default. */
 export const COMMANDS = [
@@ -68,16 +69,14 @@ export interface OptionSpec {
   /** How the help writes the long name, where it is not `--NAME`. */
   readonly shownAs?: string;
   readonly commands: readonly CommandName[];
-  readonly help: string;
+  /** Absent: it has no effect. */
+  readonly help?: string;
 }
 
 const ALL = COMMANDS.map((command) => command.name);
 const READING: readonly CommandName[] = ["restore", "plan", "show"];
 const PLANNING: readonly CommandName[] = ["restore", "plan"];
 const RESTORING: readonly CommandName[] = ["restore"];
-
-/** Flags that change nothing here. */
-export const OF_DUMPS = ["link-remap", "enable-external-sharing", "enable-external-masters"] as const;
 
 /** Options in the order of the help text. */
 export const OPTIONS: readonly OptionSpec[] = [
@@ -129,6 +128,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   },
   {
     name: "restore-sibling",
+    short: "S",
     kind: "flag",
     commands: PLANNING,
     help: "Make the root task a child of the caller instead of cgrestore",
@@ -155,18 +155,6 @@ export const OPTIONS: readonly OptionSpec[] = [
     kind: "flag",
     commands: RESTORING,
     help: "Accepted because callers of CRIU pass it: locks of files are restored when the checkpoint has them",
-  },
-  ...OF_DUMPS.map((name) => ({
-    ...{ name, kind: "flag", commands: RESTORING } as const,
-    help: "Accepted because LXC passes it to CRIU: it is for dumping",
-  })),
-  {
-    name: "enable-fs",
-    kind: "value",
-    value: "TYPE",
-    repeatable: true,
-    commands: RESTORING,
-    help: "Accepted because LXC passes it to CRIU: it is for dumping",
   },
   {
     name: "shell-job",
@@ -241,6 +229,20 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "net",
     commands: PLANNING,
     help: "Make the net namespace of the tasks and leave it as it is, for action scripts to set up",
+  },
+  {
+    name: "weak-sysctls",
+    kind: "flag",
+    commands: PLANNING,
+    help: "Leave out the settings of the tasks' net namespace that this kernel does not have",
+  },
+  {
+    name: "cpu-cap",
+    kind: "value",
+    value: "fpu|none",
+    commands: PLANNING,
+    help: "Accepted because callers of CRIU pass it: the state that tasks have in the processor is all that decides " +
+      "whether this one will do",
   },
   {
     name: "file-validation",
@@ -364,6 +366,12 @@ export const OPTIONS: readonly OptionSpec[] = [
     commands: READING,
     help: "Accepted because callers of CRIU pass it: there are no configuration files",
   },
+  ...WITHOUT_EFFECT.map((option) => ({
+    ...option,
+    kind: option.value === undefined ? "flag" as const : "value" as const,
+    repeatable: true,
+    commands: RESTORING,
+  })),
   { name: "help", short: "h", kind: "flag", commands: ALL, help: "Show this help" },
   { name: "version", short: "V", kind: "flag", commands: ALL, help: "Show the version" },
 ];

@@ -2,7 +2,8 @@ import { UsageError } from "../errors.ts";
 import { MANAGE_MODES, type PlanOptions } from "../plan/plan.ts";
 import type { Invocation } from "./invocation.ts";
 import { nearest } from "./nearest.ts";
-import { type CommandName, COMMANDS, findCommand, OF_DUMPS, OPTIONS, type OptionSpec } from "./options.ts";
+import { REFUSED, WITHOUT_EFFECT } from "./criu_options.ts";
+import { type CommandName, COMMANDS, findCommand, OPTIONS, type OptionSpec } from "./options.ts";
 import { optional, OptionReader, perhaps } from "./option_reader.ts";
 import { readPlanOptions } from "./read_plan_options.ts";
 import { tokenizeArgs, type Tokens, withDashes } from "./tokenize_args.ts";
@@ -37,8 +38,11 @@ function buildInvocation(command: CommandName, reader: OptionReader): Invocation
   const reading = readingOptions(reader);
   if (command === "show") return { command, ...reading };
   const planOptions = readPlanOptions(reader);
-  for (const name of ["file-locks", ...OF_DUMPS]) reader.flag(name);
-  reader.values("enable-fs");
+  reader.flag("file-locks");
+  for (const { name, value } of WITHOUT_EFFECT) {
+    if (value === undefined) reader.flag(name);
+    else reader.values(name);
+  }
   const restore = {
     workDir: reader.value("work-dir") ?? reading.images,
     ...optional("logFile", reader.value("log-file")),
@@ -113,9 +117,10 @@ function spacedMode(tokens: Tokens, text: string): string | undefined {
 
 function unknownOptions(tokens: Tokens): string[] {
   const known = OPTIONS.flatMap((option) => [option.name, ...option.aliases ?? []]).map(withDashes);
-  return tokens.unknown.map((shown) =>
-    `Cannot use "${shown}": there is no such option${perhaps(nearest(shown, known))}`
-  );
+  return tokens.unknown.map((shown) => {
+    const why = REFUSED.get(shown.slice(2)) ?? `there is no such option${perhaps(nearest(shown, known))}`;
+    return `Cannot use "${shown}": ${why}`;
+  });
 }
 
 function misplacedOptions(tokens: Tokens, command: CommandName): string[] {

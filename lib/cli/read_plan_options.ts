@@ -16,6 +16,8 @@ import { optional, type OptionReader } from "./option_reader.ts";
 
 const ON_MISSING = ["fail", "skip"] as const;
 const EMPTY_NAMESPACES = ["net"] as const;
+/** What CRIU may be told to compare of the processor, as far as that is compared here anyway. */
+const COMPARED = ["fpu", "none"] as const;
 /** How values of `--external` begin that are about devices, and not about mounts. */
 const VETH = "veth[";
 const MACVLAN = "macvlan[";
@@ -24,6 +26,7 @@ const NO_CONSOLE = "console:";
 
 /** The choices as far as planning goes. */
 export function readPlanOptions(reader: OptionReader): PlanOptions {
+  reader.choice("cpu-cap", COMPARED);
   return {
     mode: reader.choice("manage-cgroups", MANAGE_MODES) ?? "soft",
     roots: readRoots(reader),
@@ -41,6 +44,7 @@ export function readPlanOptions(reader: OptionReader): PlanOptions {
     joins: readJoins(reader),
     meaninglessExternals: reader.values("external").filter((text) => !isKey(text)),
     leavesNetEmpty: reader.choice("empty-ns", EMPTY_NAMESPACES) !== undefined,
+    mayLackSettings: reader.flag("weak-sysctls") ?? false,
     externalUnixSockets: reader.has("ext-unix-sk"),
     ...readProfile(reader),
     connections: readConnections(reader),

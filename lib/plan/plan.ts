@@ -251,6 +251,8 @@ export interface PlanOptions {
   readonly meaninglessExternals: readonly string[];
   /** `--empty-ns net`: a net namespace of the tasks is made, and left to others. */
   readonly leavesNetEmpty: boolean;
+  /** `--weak-sysctls`: settings of a net namespace of the tasks that this kernel does not have are left out. */
+  readonly mayLackSettings: boolean;
   /** `--ext-unix-sk`: connect to unix sockets that are outside of the checkpoint. */
   readonly externalUnixSockets: boolean;
   /**

@@ -185,6 +185,7 @@ export const DEFAULT_OPTIONS: PlanOptions = {
   restoreSibling: false,
   meaninglessExternals: [],
   leavesNetEmpty: false,
+  mayLackSettings: false,
   externalUnixSockets: false,
   connections: "refuse",
   placeholders: true,

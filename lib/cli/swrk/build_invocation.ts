@@ -2,6 +2,7 @@ import { UsageError } from "../../errors.ts";
 import type { CriuOpts } from "../../gen/rpc.ts";
 import { CLONE_NEWNET } from "../../sys/constants.ts";
 import type { RestoreInvocation } from "../invocation.ts";
+import { REFUSED } from "../criu_options.ts";
 import { OPTIONS } from "../options.ts";
 import { parseArgs } from "../parse_args.ts";
 import type { ConfigLine } from "./parse_config.ts";
@@ -35,7 +36,7 @@ export function buildInvocation(options: CriuOpts, { caller, config }: Origin): 
   return givesMasters ? { ...invocation, givesMasters } : invocation;
 }
 
-/** What there is no such option for here is about dumps, or changes nothing. */
+/** What there is no such option for here, and is not refused either, is about dumps, or changes nothing. */
 function withConfig(args: readonly string[], config: readonly ConfigLine[]): string[] {
   const known = config.flatMap((line) => {
     const option = OPTIONS.find(({ name, aliases = [] }) => [name, ...aliases].includes(line.name));
@@ -45,6 +46,7 @@ function withConfig(args: readonly string[], config: readonly ConfigLine[]): str
   return [
     ...args.filter((arg) => !replaced.has(/^--([^=]*)/.exec(arg)?.[1] ?? "")),
     ...known.map(({ option, value }) => value === undefined ? `--${option.name}` : `--${option.name}=${value}`),
+    ...config.filter(({ name }) => REFUSED.has(name)).map(({ name }) => `--${name}`),
   ];
 }
 

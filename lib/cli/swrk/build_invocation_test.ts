@@ -114,6 +114,8 @@ Deno.test("buildInvocation() lets a configuration file go before the request", (
   const config = [
     { name: "tcp-established" },
     { name: "network-lock", value: "skip" },
+    { name: "ghost-limit", value: "5M" },
+    { name: "no-such-option" },
     { name: "log-file", value: "own.log" },
     { name: "external", value: "mnt[b]:/2" },
     { name: "images-dir", value: "/own" },
@@ -127,4 +129,16 @@ Deno.test("buildInvocation() lets a configuration file go before the request", (
       ...["--external=mnt[a]:/1", "--external=mnt[b]:/2"],
     ]),
   );
+});
+
+Deno.test("buildInvocation() refuses what a configuration file asks for and is not done here", () => {
+  const config = [{ name: "lazy-pages" }, { name: "cpu-cap", value: "all" }];
+  throws(() => buildInvocation({ ...NOTHING, ...IMAGES }, { caller: 42, config }), (error) => {
+    deepEqual(error instanceof UsageError && error.message.split("\n  "), [
+      "Cannot understand the command line: 2 mistakes",
+      'Cannot use "--lazy-pages": pages cannot be fetched later',
+      'Cannot use "--cpu-cap=all": the values are fpu, none',
+    ]);
+    return true;
+  });
 });

@@ -56,7 +56,10 @@ export interface ContentsQuestions {
   readonly tasks: readonly ExpectedTask[];
   readonly options:
     & Omit<FilePlannerOptions, "tasks" | "places">
-    & Pick<PlanOptions, "leavesNetEmpty" | "mounts" | "outerEnds" | "parents" | "profile" | "joins">;
+    & Pick<
+      PlanOptions,
+      "leavesNetEmpty" | "mayLackSettings" | "mounts" | "outerEnds" | "parents" | "profile" | "joins"
+    >;
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
   /** Whether the tasks are made in a new pid namespace. */
@@ -153,6 +156,7 @@ function planOwnNamespaces(draft: Draft, notes: string[]): ContentsPlan["namespa
     contents: draft.net === undefined ? contents.namespaces : { ...contents.namespaces, net: draft.net },
     inherited: (key) => files.inherited(key),
     ...{ outerEnds: options.outerEnds, parents: options.parents, joins: options.joins },
+    mayLackSettings: options.mayLackSettings,
     scratch: draft.free.kept,
   });
 }

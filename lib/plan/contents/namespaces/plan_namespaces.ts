@@ -57,6 +57,8 @@ export interface NamespaceQuestions {
   readonly outerEnds: PlanOptions["outerEnds"];
   readonly parents: PlanOptions["parents"];
   readonly joins: PlanOptions["joins"];
+  /** Whether settings of the net namespace are left out that this kernel does not have. */
+  readonly mayLackSettings: PlanOptions["mayLackSettings"];
   /** Behind this address, the root task can attach segments for a while: it has nothing there yet. */
   readonly scratch: number;
   readonly problems: Problem[];

@@ -41,7 +41,7 @@ function plan(setting: Setting) {
     checkpoint: { namespaces: new Set(namespaces), strangers },
     contents,
     host: buildHost({ files: new Map(files.map((path) => [path, FILE])), ...host }),
-    ...{ outerEnds: [], parents: [], joins },
+    ...{ outerEnds: [], parents: [], joins, mayLackSettings: false },
     rootIsSibling: rootIsSibling ?? false,
     held: { tasks: new Map(), threads: new Map(), files: new Map(), segments: new Map() },
     ...{ newPidNamespace: true, programs: [], handle: () => 0, sharesDescriptors: false, outerState: [] },

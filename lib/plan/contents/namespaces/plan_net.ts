@@ -121,14 +121,18 @@ function describeRule({ header, attributes }: RouteMessage): string {
 
 const PLAIN_RULE: ReadonlySet<number> = new Set([FRA_PRIORITY, FRA_TABLE, FRA_SUPPRESS_PREFIXLEN, FRA_PROTOCOL]);
 
-function planSettings({ sysctls, devices }: NetContents, { host, problems, notes }: NamespaceQuestions): Sysctl[] {
-  const missing = [...new Set([...sysctls.keys()].map(fileOf))].filter((path) => !host.files.has(path));
+function planSettings(net: NetContents, { host, mayLackSettings, problems, notes }: NamespaceQuestions): Sysctl[] {
+  const missing = settingFiles(net).filter((path) => !host.files.has(path));
   if (missing.length > 0) {
-    problems.push({ where: WHERE, what: `this kernel does not have the settings ${missing.map(nameOf).join(", ")}` });
+    const what = `this kernel does not have the settings ${missing.map(nameOf).join(", ")}`;
+    if (mayLackSettings) notes.push(`Of the net namespace, ${what}: they are lost`);
+    else problems.push({ where: WHERE, what: `${what}; --weak-sysctls goes on without them` });
   }
+  const { sysctls, devices } = net;
   const lost = new Map(devices.flatMap((device) => lostSetting(device, sysctls)));
   notes.push(...lost.values());
-  return [...sysctls].filter(([path]) => !lost.has(path)).map(([path, value]) => ({ path, value }));
+  return [...sysctls].filter(([path]) => !lost.has(path) && !missing.includes(fileOf(path)))
+    .map(([path, value]) => ({ path, value }));
 }
 
 /** When a device gets connected, it takes the packets of IPv6 that it takes of all (`addrconf_notify`). */

@@ -22,9 +22,10 @@ interface Setting {
   /** Descriptor 30: what its link says. */
   readonly link?: string;
   readonly keys?: Readonly<Record<string, number>>;
+  readonly mayLackSettings?: boolean;
 }
 
-function plan(net: NetNamespace, { files = [], link, keys = {} }: Setting = {}) {
+function plan(net: NetNamespace, { files = [], link, keys = {}, mayLackSettings = false }: Setting = {}) {
   const problems: { where: string; what: string }[] = [];
   const notes: string[] = [];
   const inherited = new Map(link === undefined ? [] : [[30, { name: link } as HostDescriptor]]);
@@ -32,7 +33,7 @@ function plan(net: NetNamespace, { files = [], link, keys = {} }: Setting = {}) 
     checkpoint: { namespaces: new Set(["net"]), strangers: new Map() },
     contents: { net },
     host: buildHost({ files: new Map(files.map((path) => [path, FILE])), inherited }),
-    ...{ outerEnds: [], parents: [], joins: [] },
+    ...{ outerEnds: [], parents: [], joins: [], mayLackSettings },
     rootIsSibling: false,
     held: { tasks: new Map(), threads: new Map(), files: new Map(), segments: new Map() },
     ...{ newPidNamespace: true, programs: [], handle: () => 0, sharesDescriptors: false, outerState: [] },
@@ -219,7 +220,8 @@ Deno.test("planNet() refuses what cannot be restored", async (t) => {
       name: "settings",
       net: aNet({ sysctls: new Map([["net/ipv6/conf/lo/a", "1"], ["net/ipv6/conf/all/a", "1"], ["net/unix/b", "2"]]) }),
       want: [
-        'this kernel does not have the settings "/proc/sys/net/ipv6/conf/default/a", "/proc/sys/net/unix/b"',
+        'this kernel does not have the settings "/proc/sys/net/ipv6/conf/default/a", "/proc/sys/net/unix/b"; ' +
+        "--weak-sysctls goes on without them",
       ],
     },
     {
@@ -247,6 +249,18 @@ Deno.test("planNet() tells what is not restored, and does not matter", () => {
     'The packets of IPv6 of the bridge device "br0" have up to 1500 bytes, not 1400',
   ]);
   assert.deepEqual(planned?.kind === "fill" && planned.sysctls, []);
+});
+
+Deno.test("planNet() leaves settings out that this kernel lacks, when it may", () => {
+  const sysctls = new Map([["net/ipv4/conf/lo/a", "1"], ["net/ipv4/conf/lo/b", "2"]]);
+  const { planned, problems, notes } = plan(aNet({ sysctls }), {
+    ...{ files: ["/proc/sys/net/ipv4/conf/default/b"], mayLackSettings: true },
+  });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(notes, [
+    'Of the net namespace, this kernel does not have the settings "/proc/sys/net/ipv4/conf/default/a": they are lost',
+  ]);
+  assert.deepEqual(planned?.kind === "fill" && planned.sysctls, [{ path: "net/ipv4/conf/lo/b", value: "2" }]);
 });
 
 Deno.test("planNet() gives other devices their addresses and routes", async (t) => {

@@ -55,7 +55,7 @@ function ask(
     ...mounts === undefined ? {} : { places: new MountPlaces(mounts, options) },
     ...{ programs: [], handle: () => 0 },
     ...{ newPidNamespace: true, sharesDescriptors: false, rootIsSibling: false, outerState: [] },
-    ...{ outerEnds: [], parents: [], joins: [], scratch: 0, problems: [], notes: [] },
+    ...{ outerEnds: [], parents: [], joins: [], mayLackSettings: false, scratch: 0, problems: [], notes: [] },
     inherited: () => undefined,
     ...questions,
   };
