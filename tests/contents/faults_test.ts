@@ -23,6 +23,8 @@ interface FaultTest {
   readonly isSibling?: boolean;
   /** Of so many remote calls one fails: most of them are alike. */
   readonly stride?: number;
+  /** Only such remote calls fail: the others are as elsewhere. */
+  readonly remoteName?: Faults["remoteName"];
   readonly needs?: readonly Requirement[];
   /** A bridge that is made for it on this host. */
   readonly bridge?: string;
@@ -78,11 +80,18 @@ const TESTS: readonly FaultTest[] = [
     stride: 211,
     needs: ["iproute2", "nftables"],
   },
+  {
+    program: "net_unanswered_end",
+    dump: ["--tcp-established", "--network-lock", "skip"],
+    restore: ["--tcp-established"],
+    remoteName: "setsockopt",
+    needs: ["iproute2", "nftables"],
+  },
 ];
 
 for (const test of TESTS) {
   const { program, isCompat = false, dump = [], restore = [], isSibling = false, providesPids = false } = test;
-  const { bridge, stride = 1, needs = [] } = test;
+  const { bridge, stride = 1, remoteName, needs = [] } = test;
   const how = `${isCompat ? "with 32 bits " : ""}${isSibling ? "as a sibling " : ""}${
     providesPids ? "in a pid namespace that is there " : ""
   }`;
@@ -98,7 +107,8 @@ for (const test of TESTS) {
       const tasks = tree.listTasks();
       const options = [...restore, ...pids?.restore ?? [], ...isSibling ? ["--restore-sibling"] : []];
       const images = await tree.dump([...dump, ...pids?.dump ?? []]);
-      await failEachCall(t, { tree, tasks, images, options, stride, restorer: child ?? restoreHere });
+      const counting = remoteName === undefined ? {} : { remoteName };
+      await failEachCall(t, { tree, tasks, images, options, stride, counting, restorer: child ?? restoreHere });
     },
   });
 }
@@ -134,12 +144,13 @@ interface Dumped {
   /** Of the restore. */
   readonly options: readonly string[];
   readonly stride: number;
+  readonly counting: Pick<Faults, "remoteName">;
   readonly restorer: Restorer;
 }
 
 async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> {
-  const { tree } = dumped;
-  const whole = await restoreWith({}, dumped);
+  const { tree, counting } = dumped;
+  const whole = await restoreWith(counting, dumped);
   assertEqual(whole.output, "");
   assertEqual(whole.status, 0);
   assertEqual(await tree.finish(), "ok");
@@ -156,7 +167,9 @@ async function failEachCall(t: Deno.TestContext, dumped: Dumped): Promise<void> 
       }
     });
   await step(`each of ${calls.length - first + 1} calls`, calls.length, (n) => ({ failCall: n }), { first });
-  await step(`each of ${remoteCalls} remote calls`, remoteCalls, (n) => ({ failRemoteCall: n }), {
+  const { remoteName = "" } = counting;
+  const failRemote = (n: number) => ({ ...counting, failRemoteCall: n });
+  await step(`each of ${remoteCalls} remote calls ${remoteName}`.trimEnd(), remoteCalls, failRemote, {
     stride: dumped.stride,
   });
   await step("a signal before every third call", lastBeforeCommit(calls), (n) => ({ signalAt: n }), {

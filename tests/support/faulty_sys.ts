@@ -1,6 +1,7 @@
 import { SysError } from "../../lib/errors.ts";
 import type { SharedMemory, Sys } from "../../lib/sys/sys.ts";
 import { PROGRAM_BASE } from "../../lib/tracee/elf.ts";
+import { SYSCALLS_X86_64 } from "../../lib/tracee/syscalls_x86_64.ts";
 import {
   CLONE3_SLOT_ARGUMENT,
   ENTRY_ARGUMENTS,
@@ -31,6 +32,8 @@ export interface Faults {
   readonly failCall?: number;
   /** The remote system call that fails, counted from 1 in the order in which tables are started. */
   readonly failRemoteCall?: number;
+  /** The name of the remote system calls that are counted; absent: all are. */
+  readonly remoteName?: keyof typeof SYSCALLS_X86_64;
   /** Before which call a signal is caught. */
   readonly signalAt?: number;
 }
@@ -39,7 +42,7 @@ export interface Faults {
 export class FaultySys {
   /** Names of the calls made. */
   readonly calls: string[] = [];
-  /** How many remote system calls there were. */
+  /** How many remote system calls were counted. */
   remoteCalls = 0;
   readonly sys: Sys & Disposable;
   readonly #real: Sys & Disposable;
@@ -102,12 +105,13 @@ export class FaultySys {
     const entry = Number(registers[ENTRY_REGISTER]) - this.#base;
     const slot = isNew ? at(entry + ENTRY_ARGUMENTS + 8 * CLONE3_SLOT_ARGUMENT) - this.#base : address - this.#base;
     const [start, end] = [at(slot + SLOT_START), at(slot + SLOT_COUNT)];
-    const failing = (this.#faults.failRemoteCall ?? 0) - this.remoteCalls - 1;
-    if (failing >= 0 && failing < end - start) {
-      const table = at(slot + SLOT_TABLE) - this.#base;
-      view.setBigInt64(table + (start + failing) * ENTRY_SIZE + ENTRY_NUMBER, BigInt(NO_CALL), true);
+    const { failRemoteCall, remoteName } = this.#faults;
+    const table = at(slot + SLOT_TABLE) - this.#base;
+    for (let index = start; index < end; index++) {
+      const number = table + index * ENTRY_SIZE + ENTRY_NUMBER;
+      if (remoteName !== undefined && at(number) !== SYSCALLS_X86_64[remoteName]) continue;
+      if (++this.remoteCalls === failRemoteCall) view.setBigInt64(number, BigInt(NO_CALL), true);
     }
-    if (end > start) this.remoteCalls += end - start;
   }
 }
 
