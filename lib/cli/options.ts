@@ -201,7 +201,9 @@ export const OPTIONS: readonly OptionSpec[] = [
     kind: "value",
     value: "fail|skip",
     commands: PLANNING,
-    help: "What to do where this host lacks a hierarchy of the checkpoint, or cgroup v2 a limit of v1; default: fail",
+    help:
+      "What to do where this host lacks a hierarchy of the checkpoint, cgroup v2 a limit of v1, or the images what " +
+      "was in a file that only a mount shows; default: fail",
   },
   {
     name: "inherit-fd",

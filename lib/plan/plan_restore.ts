@@ -23,8 +23,9 @@ export function planRestore(dumped: Checkpoint, host: Host, options: PlanOptions
   const { checkpoint, ...conversion } = convertCheckpoint(dumped, host.hierarchies, options);
   const parts = planParts(checkpoint, host, options);
   const { mapping, cgroups, pids, tasks, programs, contents } = parts;
+  const losses = [...conversion.losses, ...contents?.losses ?? []];
   throwProblems(PlanError, "Cannot restore this checkpoint here", [
-    ...options.onMissing === "fail" ? conversion.losses.map(refuseLoss) : [],
+    ...options.onMissing === "fail" ? losses.map(refuseLoss) : [],
     ...mapping.problems,
     ...cgroups.problems,
     ...pids.problems,
@@ -53,7 +54,7 @@ export function planRestore(dumped: Checkpoint, host: Host, options: PlanOptions
     counts: tasks.counts,
     notes: [
       ...conversion.notes,
-      ...conversion.losses.map(({ where, what }) => `${where}: ${what}`),
+      ...losses.map(({ where, what }) => `${where}: ${what}`),
       ...notesOf(checkpoint, parts, options),
     ],
   };

@@ -64,6 +64,7 @@ const TESTS: readonly FaultTest[] = [
   { program: "mounts_several" },
   { program: "mounts_several", isSibling: true },
   { program: "mounts_removed" },
+  { program: "mounts_removed_files", restore: ["--on-missing=skip"] },
   { program: "nested_mounts", dump: ["--link-remap"], stride: 3 },
   {
     program: "net_several",

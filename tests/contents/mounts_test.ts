@@ -43,6 +43,13 @@ testProgram({
   criuFails: "it makes them where the mount is read-only already",
   restore: ROOT,
 });
+testProgram({
+  program: "mounts_removed_files",
+  what: "mounts of files that were removed, which are empty then",
+  criuFails: "it makes a file anew for each mount of it",
+  restore: ROOT,
+  cgrestore: ["--on-missing=skip"],
+});
 testProgram({ program: "mounts_shared", what: "mounts that share with each other", restore: ROOT });
 for (
   const [program, what] of [
@@ -94,6 +101,12 @@ const REFUSED: readonly (readonly [what: string, at: RegExp, edit: (entry: mnt_e
 for (const [what, at, edit, refused] of REFUSED) {
   testEdited({ program: "mounts_several", what: `a mount ${what} is refused`, edit: editMounts(at, edit), refused });
 }
+testEdited({
+  program: "mounts_removed_files",
+  what: "what was in files that were removed is not lost without a word",
+  edit: () => {},
+  refused: /mount ".*\/one": the file that it shows was removed, .*--on-missing=skip goes on without it/,
+});
 testEdited({
   program: "mounts_several",
   what: "a mount that leads back is refused",

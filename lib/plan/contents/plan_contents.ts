@@ -23,7 +23,7 @@ import { withOwnNetwork } from "./namespaces/own_network.ts";
 import { notesOnOptions } from "./namespaces/plan_devices.ts";
 import { delayReadOnly } from "./namespaces/delay_read_only.ts";
 import { notesOnMounts } from "./namespaces/plan_mounts.ts";
-import { planNamespaces } from "./namespaces/plan_namespaces.ts";
+import { type NamespaceQuestions, planNamespaces } from "./namespaces/plan_namespaces.ts";
 import { type OuterState, outerState, withUserNamespace } from "./namespaces/user_host.ts";
 import { findFreeAddresses, findLowAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
 import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
@@ -76,6 +76,8 @@ const CHOSEN_TIMER_IDS = [6, 16] as const;
 export interface PlannedContents {
   readonly plan: ContentsPlan;
   readonly problems: readonly Problem[];
+  /** What is not as it was, and what only the user can put up with. */
+  readonly losses: readonly Problem[];
   /** What the user should know. */
   readonly notes: readonly string[];
 }
@@ -88,7 +90,8 @@ export function planContents(outside: ContentsQuestions): PlannedContents {
   const { files, problems, free, choosesTimerIds } = draft;
   const networkUnlock = planNetworkUnlock(contents, checkpoint.namespaces);
   const notes: string[] = [];
-  const namespaces = planOwnNamespaces(draft, notes);
+  const losses: Problem[] = [];
+  const namespaces = planOwnNamespaces(draft, { notes, losses });
   const taskPlans = planTasks(draft);
   const terminals = planTerminals(files);
   return {
@@ -105,6 +108,7 @@ export function planContents(outside: ContentsQuestions): PlannedContents {
       ...taskPlans,
     },
     problems,
+    losses,
     notes: [
       ...notes,
       ...files.notes,
@@ -144,12 +148,14 @@ function beginDraft(questions: ContentsQuestions, own: OwnState): Draft {
   };
 }
 
-/** @param notes gets what the user should know */
-function planOwnNamespaces(draft: Draft, notes: string[]): ContentsPlan["namespaces"] {
+function planOwnNamespaces(
+  draft: Draft,
+  { notes, losses }: Pick<NamespaceQuestions, "notes" | "losses">,
+): ContentsPlan["namespaces"] {
   const { questions, files, problems, outerState } = draft;
   const { checkpoint, contents, host, programs, rootIsSibling, newPidNamespace, namespaceRoot, options } = questions;
   return planNamespaces({
-    ...{ checkpoint, host, places: files.options.places, rootIsSibling, namespaceRoot, problems, notes },
+    ...{ checkpoint, host, places: files.options.places, rootIsSibling, namespaceRoot, problems, losses, notes },
     ...{ held: contents, newPidNamespace, outerState, programs },
     handle: (key) => files.handle(key).handle,
     sharesDescriptors: new Set([...contents.tasks.values()].map(({ table }) => table)).size < contents.tasks.size,

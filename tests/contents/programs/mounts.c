@@ -219,6 +219,47 @@ PROGRAM(mounts_removed)
 	CHECK(umount(path_of("other")) == 0);
 }
 
+static void mount_file(const char *what, const char *where, const char *text)
+{
+	close(MUST(open(path_of(where), O_WRONLY | O_CREAT, 0600)));
+	if (access(path_of(what), F_OK) == -1)
+		make_owned(path_of(what), text);
+	MUST(mount(path_of(what), path_of(where), NULL, MS_BIND, NULL));
+}
+
+/* What was in the file is lost. */
+static bool is_empty_file(const char *path)
+{
+	struct stat state = {0};
+	return stat(path_of(path), &state) == 0 && S_ISREG(state.st_mode) && state.st_nlink == 0 && state.st_size == 0;
+}
+
+/* Files that nothing but mounts shows any more, with directories above them that are gone as well. */
+PROGRAM(mounts_removed_files)
+{
+	if (!is_inside()) {
+		leave_mounts(MS_PRIVATE);
+		mount_file("gone", "one", "text");
+		mount_file("gone", "again", "text");
+		MUST(unlink(path_of("gone")));
+		make_directory(path_of("t"));
+		MUST(mount("t", path_of("t"), "tmpfs", 0, NULL));
+		make_directory(path_of("t/sub"));
+		mount_directory("t/sub/gone", "directory");
+		mount_file("t/sub/gone/file", "other", "");
+		MUST(unlink(path_of("t/sub/gone/file")));
+		MUST(rmdir(path_of("t/sub/gone")));
+		run_inside(own_executable(), "mounts_removed_files");
+	}
+	ready_and_wait();
+	CHECK(is_empty_file("one") && is_empty_file("other") && is_removed("directory"));
+	CHECK(access(path_of("gone"), F_OK) == -1 && access(path_of("t/sub/gone"), F_OK) == -1);
+	int fd = open(path_of("one"), O_WRONLY);
+	CHECK(write(fd, "new", 3) == 3 && has_text(path_of("again"), "new") && close(fd) == 0);
+	MUST(chdir("/"));
+	CHECK(umount(path_of("one")) == 0);
+}
+
 bool is_mounted(const char *path)
 {
 	struct stat here, above;

@@ -4,7 +4,7 @@ import type {
   MountsPlan,
   MountStep,
   NewFileSystem,
-  RemovedDirectory,
+  RemovedName,
   SharingStep,
 } from "../../../plan/contents/namespaces/mounts_plan.ts";
 import {
@@ -16,6 +16,7 @@ import {
   O_DIRECTORY,
   O_PATH,
   O_RDONLY,
+  S_IFREG,
 } from "../../../sys/constants.ts";
 import { cString } from "../../../text.ts";
 import { nameMount } from "../../../model/mounts.ts";
@@ -56,8 +57,9 @@ const ATTR_STRICTATIME = 0x20;
 const ATTR_ATIME = 0x70;
 const ALL_ATTRIBUTES = ATTRIBUTES.reduce((all, [, attribute]) => all | attribute, ATTR_ATIME);
 
-/** No image has that of a directory which was removed. */
-const REMOVED_MODE = 0o755;
+/** No image has those of what was removed. */
+const REMOVED_DIRECTORY_MODE = 0o755;
+const REMOVED_FILE_MODE = S_IFREG | 0o644;
 const REMOVED_HINTS = {
   EEXIST: "what was removed is there again since the plan was made",
   EROFS: "its file system is read-only",
@@ -175,12 +177,12 @@ type PlacedPart = readonly [part: number, source: PartSource];
 type RemovedSource = PartSource & Required<Pick<PartSource, "removed">>;
 
 /** Needed for the mount with that index, and others perhaps. */
-type MadeDirectory = RemovedDirectory & { readonly part: number };
+type MadeName = RemovedName & { readonly part: number };
 
-/** Directories that are there for a moment, outermost first, and a descriptor by which they can be removed. */
+/** What is there for a moment, directories before what is in them, and a descriptor by which it can be removed. */
 interface Writable {
   readonly fd: number;
-  readonly directories: readonly MadeDirectory[];
+  readonly names: readonly MadeName[];
 }
 
 function isOfRemoved(source: MountSource): source is RemovedSource {
@@ -316,39 +318,56 @@ class MountMaker {
     return this.#openTree(index, { fd: this.#fd(of), path });
   }
 
-  /** Makes directories for mounts that show them: nothing that is removed can be mounted. */
+  /** Makes directories and files for mounts that show them: nothing that is removed can be mounted. */
   #makeRemoved(index: number, parts: readonly PlacedPart[]): RemoteCall[] {
     const removed = parts.flatMap(([part, source]) => isOfRemoved(source) ? [[part, source] as const] : []);
     if (removed.length === 0) return [];
-    const all = removed.flatMap(([part, { removed }]) => removed.map((directory) => ({ part, ...directory })));
-    const directories = [...new Map(all.map((directory) => [directory.path, directory])).values()];
-    directories.sort((a, b) => a.path.length - b.path.length);
+    const all = removed.flatMap(([part, { removed }]) => removed.map((name) => ({ part, ...name })));
+    const names = [...new Map(all.map((name) => [name.path, name])).values()];
+    names.sort((a, b) => a.path.length - b.path.length);
     // The mount that they are in may become read-only.
     const fd = this.#context.lowest.take();
-    this.#writable.push({ fd, directories });
+    this.#writable.push({ fd, names });
     const args = [this.#fd(index), cString(""), OPEN_TREE_CLONE | AT_EMPTY_PATH];
     return [
       remoteCall(this.#context, "open_tree", args, { ...purposeOf(this.#step(index)), expected: fd }),
-      ...directories.map((directory) => {
-        const purpose = this.#purposeOfRemoved(directory, "makes-directory");
-        return remoteCall(this.#context, "mkdirat", [fd, cString(directory.path), REMOVED_MODE], purpose);
-      }),
+      ...names.map((name) => this.#makeName(fd, name)),
       ...removed.map(([part, source]) => this.#takePart(part, source)),
     ];
   }
 
-  /** Removes them when they are mounted. */
-  #remove({ fd, directories }: Writable): RemoteCall[] {
+  #makeName(fd: number, name: MadeName): RemoteCall {
+    const path = cString(name.path);
+    return name.isDirectory
+      ? remoteCall(
+        this.#context,
+        "mkdirat",
+        [fd, path, REMOVED_DIRECTORY_MODE],
+        this.#purposeOfRemoved(name, "makes-directory"),
+      )
+      : remoteCall(
+        this.#context,
+        "mknodat",
+        [fd, path, REMOVED_FILE_MODE, 0],
+        this.#purposeOfRemoved(name, "makes-file"),
+      );
+  }
+
+  /** Removes what is mounted. */
+  #remove({ fd, names }: Writable): RemoteCall[] {
     return [
-      ...directories.toReversed().map((directory) => {
-        const purpose = this.#purposeOfRemoved(directory, "removes");
-        return remoteCall(this.#context, "unlinkat", [fd, cString(directory.path), AT_REMOVEDIR], purpose);
+      ...names.toReversed().map((name) => {
+        const args = [fd, cString(name.path), name.isDirectory ? AT_REMOVEDIR : 0];
+        return remoteCall(this.#context, "unlinkat", args, this.#purposeOfRemoved(name, "removes"));
       }),
       this.#close(fd, undefined),
     ];
   }
 
-  #purposeOfRemoved({ part, hostPath }: MadeDirectory, kind: "makes-directory" | "removes"): Purpose {
+  #purposeOfRemoved(
+    { part, hostPath }: MadeName,
+    kind: "makes-directory" | "makes-file" | "removes",
+  ): Purpose {
     const purpose = { ...purposeOf(this.#step(part)), hints: { ...HINTS, ...REMOVED_HINTS } };
     return hostPath === undefined ? purpose : { ...purpose, effect: { kind, path: hostPath, mountNamespace: "host" } };
   }

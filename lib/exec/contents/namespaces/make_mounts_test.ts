@@ -72,13 +72,14 @@ Deno.test("makeMounts() makes each mount apart, and puts it where it belongs", (
   assert.equal(context.lowest.peek(), 0);
 });
 
-Deno.test("makeMounts() makes directories that were removed until they are mounted, once each", () => {
+Deno.test("makeMounts() makes what was removed until it is mounted, once each", () => {
   const context = filesContext();
   const [root] = PLAN.steps;
   assert.ok(root);
   const place = { namespace: 0, on: 0, flags: 0, followsHost: false } as const;
-  const above = { path: "x", hostPath: "/srv/x" };
-  const one = { kind: "part", of: 0, path: "x/y", removed: [above, { path: "x/y", hostPath: "/srv/x/y" }] } as const;
+  const above = { path: "x", hostPath: "/srv/x", isDirectory: true };
+  const below = { path: "x/y", hostPath: "/srv/x/y", isDirectory: false };
+  const one = { kind: "part", of: 0, path: "x/y", removed: [above, below] } as const;
   const other = { kind: "part", of: 0, path: "x", removed: [above] } as const;
   const steps = [
     root,
@@ -92,16 +93,16 @@ Deno.test("makeMounts() makes directories that were removed until they are mount
     // Before that may become read-only.
     'open_tree 0 "" 4097 = 1',
     `mkdirat 1 "x" ${0o755}`,
-    `mkdirat 1 "x/y" ${0o755}`,
+    `mknodat 1 "x/y" ${0o100644} 0`,
     'open_tree 0 "x/y" 1 = 2',
     'open_tree 0 "x" 1 = 3',
   ]);
   const put = rendered.indexOf('move_mount 3 "" 0 "b" 4');
   const closing = ["close 1", "close 0", "close 2", "close 3"];
-  assert.deepEqual(rendered.slice(put + 1), ['unlinkat 1 "x/y" 512', 'unlinkat 1 "x" 512', ...closing]);
+  assert.deepEqual(rendered.slice(put + 1), ['unlinkat 1 "x/y" 0', 'unlinkat 1 "x" 512', ...closing]);
   const effects = calls.flatMap(({ effect }) => effect === undefined ? [] : [`${effect.kind} ${effect.path}`]);
   assert.deepEqual(effects, [
-    ...["makes-directory /srv/x", "makes-directory /srv/x/y"],
+    ...["makes-directory /srv/x", "makes-file /srv/x/y"],
     ...["removes /srv/x/y", "removes /srv/x"],
   ]);
   assert.equal(context.lowest.peek(), 0);

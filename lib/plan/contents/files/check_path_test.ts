@@ -1,6 +1,6 @@
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
 import { aMount, ROOT_MOUNT } from "../../../../tests/support/mounts.ts";
-import { pathFile, plannerOf, problemsOf, REGULAR } from "../../../../tests/support/plan_files.ts";
+import { ghostFile, pathFile, plannerOf, problemsOf, REGULAR } from "../../../../tests/support/plan_files.ts";
 import type { HostFile } from "../../../host/host.ts";
 import type { PathFile } from "../../../model/files/path_file.ts";
 import type { Mount } from "../../../model/mounts.ts";
@@ -42,6 +42,13 @@ const ROWS: readonly Row[] = [
     found: {},
     options: { places: placesOf({ isDeleted: true }) },
     what: 'what the mount "/dir" shows was removed',
+  },
+  {
+    name: "a file without a name that a mount shows",
+    file: { mount: 1, remap: { kind: "ghost", ghost: ghostFile() } },
+    found: {},
+    options: { places: placesOf({ isDeleted: true, device: 1, root: "/dir/file", mountPoint: "/point" }) },
+    what: 'what the mount "/point" shows was removed',
   },
   {
     name: "another size",

@@ -97,9 +97,13 @@ export class MountPlaces extends MountTree {
     return files;
   }
 
-  /** The mount by which a file was opened, if what that shows was removed. */
-  removedMount({ mount }: Pick<PathFile, "mount">): Mount | undefined {
-    return this.mounts.find((other) => other.id === mount && isRemoved(other));
+  /** The mount by which a file was opened, or another one that shows it, if what that shows was removed. */
+  removedMount({ path, mount, remap }: Pick<PathFile, "path" | "mount" | "remap">): Mount | undefined {
+    const opened = this.mounts.find(({ id }) => id === mount);
+    if (opened === undefined || isRemoved(opened)) return opened;
+    if (remap?.kind !== "ghost") return undefined;
+    const inside = joined(opened.root, pathBelow(opened.mountPoint, path));
+    return this.mounts.find((other) => isRemoved(other) && other.device === opened.device && other.root === inside);
   }
 
   /** Of the mounts of a device that can be reached, those that show more before the others. */

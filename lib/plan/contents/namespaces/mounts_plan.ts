@@ -61,15 +61,16 @@ export type MountSource =
     readonly path: string;
     /** The number of the pseudoterminal that it shows, whose file is there as long as its master is open. */
     readonly pty?: number;
-    /** It was removed: it is an empty directory, which is there only for a moment, with those above it that are missing. */
-    readonly removed?: readonly RemovedDirectory[];
+    /** It was removed: it is empty, and there only for a moment, with the directories above it that are missing. */
+    readonly removed?: readonly RemovedName[];
   }
   | NewFileSystem;
 
-/** A directory that is made, mounted, and removed. */
-export interface RemovedDirectory {
+/** What is made, mounted, and removed. */
+export interface RemovedName {
   /** In the mount that it is a part of. */
   readonly path: string;
+  readonly isDirectory: boolean;
   /** Where this host has it meanwhile; absent where its file system is made. */
   readonly hostPath?: string;
 }

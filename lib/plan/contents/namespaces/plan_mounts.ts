@@ -8,7 +8,7 @@ import type { MountOptions } from "../../plan.ts";
 import { isAtLeast } from "../kernel_version.ts";
 import { MS_RDONLY } from "./delay_read_only.ts";
 import { isRemoved, type MountPlaces, whereOf } from "./mount_places.ts";
-import type { MountOption, MountSource, MountsPlan, MountStep, RemovedDirectory } from "./mounts_plan.ts";
+import type { MountOption, MountSource, MountsPlan, MountStep, RemovedName } from "./mounts_plan.ts";
 import { planMountSharing } from "./plan_mount_sharing.ts";
 
 /** What planning mounts has to know. */
@@ -18,6 +18,8 @@ export interface MountQuestions {
   /** Where the tasks' own cgroup namespace begins; where cgrestore is in hierarchies that it lacks. */
   readonly namespaceRoot?: ReadonlyMap<HierarchyName, string> | undefined;
   readonly problems: Problem[];
+  /** Gets what is not as it was, and what only the user can put up with. */
+  readonly losses: Problem[];
 }
 
 /** First kernel in which mount_setattr(2) sets flags of a mount that is nowhere yet. */
@@ -26,6 +28,8 @@ const SETTABLE = [5, 12] as const;
 const MADE = new Set(["proc", "sysfs", "tmpfs", "devpts", "mqueue"]);
 /** What is mounted of these with other options than before changes them for everybody: so they are copied. */
 const CGROUPS = new Set(["cgroup", "cgroup2"]);
+
+const LOST_FILE = "the file that it shows was removed, and becomes an empty one: no image has what was in it";
 
 /** Superblock flags by the names of their options (linux/mount.h). */
 const SUPER_OPTIONS: readonly (readonly [number, string])[] = [[0x10, "sync"], [0x80, "dirsync"], [0x40, "mand"]];
@@ -40,8 +44,8 @@ export function hostPathsOf(places: MountPlaces): Map<string, string> {
     if (place?.kind === "here") paths.set(sourceKey(mount), place.path);
     const point = places.pointOf(mount);
     if (point !== undefined) paths.set(pointKey(mount), point);
-    for (const { hostPath } of removedDirectories(mount, places)) {
-      if (hostPath !== undefined) paths.set(directoryKey(hostPath), hostPath);
+    for (const { hostPath } of removedNames(mount, places)) {
+      if (hostPath !== undefined) paths.set(removedKey(hostPath), hostPath);
     }
   }
   return paths;
@@ -55,8 +59,8 @@ function pointKey({ id }: Mount): string {
   return `point of mount ${id}`;
 }
 
-function directoryKey(path: string): string {
-  return `directory ${path}`;
+function removedKey(path: string): string {
+  return `removed ${path}`;
 }
 
 /** Whether a mount is known to show a directory. */
@@ -66,13 +70,16 @@ export function showsDirectory(mount: Mount, { files }: Pick<Host, "files">): bo
 
 /** Plans the mount namespaces; what cannot be made again is told. */
 export function planMounts(questions: MountQuestions): MountsPlan {
-  const { places, host, problems } = questions;
+  const { places, host, problems, losses } = questions;
   if (!isAtLeast(host.kernel, SETTABLE)) {
     problems.push({ where: "mnt namespace", what: "Linux 5.12 or newer is needed for mounts of the tasks' own" });
   }
   for (const mount of places.mounts) {
     const what = mountProblem(mount, questions);
     if (what !== undefined) problems.push({ where: whereOf(mount), what });
+    else if (isRemoved(mount) && kindOfPoint(mount, questions) === "file") {
+      losses.push({ where: whereOf(mount), what: LOST_FILE });
+    }
   }
   const ordered = orderMounts(questions);
   const indices = new Map(ordered.map((mount, index) => [mount.id, index]));
@@ -137,27 +144,34 @@ function madeProblem(mount: Mount, questions: MountQuestions): string | undefine
 
 /**
  * Why what was removed cannot be made for a moment. As CRIU, we take it for a directory when it is mounted on one: nothing
- * can be in such a directory, while files have a content, which no image has.
+ * can be in such a directory. Files had a content, or were of some other type, and no image tells of that.
  */
 function removedProblem(mount: Mount, questions: MountQuestions): string | undefined {
   const { places, host: { files } } = questions;
   const base = places.baseOf(mount);
   if (base === undefined) return "no other mount shows where it was";
   if (places.mounts.some(({ parent }) => parent === mount.id)) return "there is a mount on it";
-  if (!isOnDirectory(mount, questions)) return "was no directory: no image has what it was";
+  const kind = kindOfPoint(mount, questions);
+  if (kind === undefined) return "nothing tells whether it was a directory";
+  const hasNamesake = places.mounts.some((other) => (
+    isRemoved(other) && other.device === mount.device && isAtOrBelow(other.root, mount.root) &&
+    (other.root !== mount.root || kindOfPoint(other, questions) !== kind)
+  ));
+  if (kind === "file" && hasNamesake) return "so was a directory of the same name";
   if (isRemoved(base)) return undefined;
-  if (places.placeOf(base)?.kind === "made" && (base.superFlags & MS_RDONLY) !== 0) {
-    return "its file system is read-only";
+  if (places.placeOf(base)?.kind === "made") {
+    if ((base.superFlags & MS_RDONLY) !== 0) return "its file system is read-only";
+    if (places.treeOf(base) === undefined) return "nothing can be made in its file system";
   }
-  const directories = removedDirectories(mount, places);
-  const found = directories.map((directory) => findMode(directory, { base, files }));
-  if (found.at(-1) !== undefined) return `something else is ${JSON.stringify(nameOf(directories.at(-1)))}`;
+  const names = removedNames(mount, places);
+  const found = names.map((name) => findMode(name, { base, files }));
+  if (found.at(-1) !== undefined) return `something else is ${JSON.stringify(shownName(names.at(-1)))}`;
   const blocking = found.findIndex((mode) => mode !== undefined && (mode & S_IFMT) !== S_IFDIR);
-  return blocking === -1 ? undefined : `${JSON.stringify(nameOf(directories[blocking]))} is no directory`;
+  return blocking === -1 ? undefined : `${JSON.stringify(shownName(names[blocking]))} is no directory`;
 }
 
-/** What was removed, and the directories above it in the mount that it was a part of; outermost first. */
-function removedDirectories(mount: Mount, places: MountPlaces): RemovedDirectory[] {
+/** The names of what was removed, and of the directories above it in the mount that it was a part of; outermost first. */
+function removedNames(mount: Mount, places: MountPlaces): Omit<RemovedName, "isDirectory">[] {
   const base = places.baseOf(mount);
   if (!isRemoved(mount) || base === undefined || isRemoved(base)) return [];
   const place = places.placeOf(base);
@@ -168,26 +182,27 @@ function removedDirectories(mount: Mount, places: MountPlaces): RemovedDirectory
   });
 }
 
-function nameOf(directory: RemovedDirectory | undefined): string {
-  return directory?.hostPath ?? directory?.path ?? "";
+function shownName(name: Pick<RemovedName, "path" | "hostPath"> | undefined): string {
+  return name?.hostPath ?? name?.path ?? "";
 }
 
-/** The mode of what has the name of a directory; `undefined` where there is nothing. */
+/** The mode of what has such a name; `undefined` where there is nothing. */
 function findMode(
-  { path, hostPath }: RemovedDirectory,
+  { path, hostPath }: Pick<RemovedName, "path" | "hostPath">,
   { base, files }: { readonly base: Mount; readonly files: Host["files"] },
 ): number | undefined {
-  if (hostPath !== undefined) return files.get(directoryKey(hostPath))?.mode;
+  if (hostPath !== undefined) return files.get(removedKey(hostPath))?.mode;
   return base.tree?.find((file) => `/${file.path}` === `${pathBelow("/", base.root)}/${path}`)?.mode;
 }
 
-function isOnDirectory(mount: Mount, { places, host: { files } }: MountQuestions): boolean {
+/** What a mount is on, and so what it shows; `undefined` where planning cannot know, or there is nothing. */
+function kindOfPoint(mount: Mount, { places, host: { files } }: MountQuestions): "directory" | "file" | undefined {
   const parent = places.parentOf(mount);
-  if (parent === undefined) return false;
-  if (places.pointOf(mount) !== undefined) return isDirectory(files.get(pointKey(mount)));
+  if (parent === undefined) return undefined;
+  const kindOf = (found: Pick<HostFile, "mode"> | undefined) => found && (isDirectory(found) ? "directory" : "file");
+  if (places.pointOf(mount) !== undefined) return kindOf(files.get(pointKey(mount)));
   const name = (parent.root === "/" ? "" : parent.root) + pathBelow(parent.mountPoint, mount.mountPoint);
-  const found = places.treeOf(parent)?.find(({ path }) => `/${path}` === name);
-  return name === "" || found !== undefined && isDirectory(found);
+  return name === "" ? "directory" : kindOf(places.treeOf(parent)?.find(({ path }) => `/${path}` === name));
 }
 
 /** Made when all others are there and share what they are to share, it is one by itself. */
@@ -335,9 +350,14 @@ function planSource(mount: Mount, { questions, indices }: StepContext): MountSou
 /** What is made for it. */
 function planRemoved(
   mount: Mount,
-  { base, questions: { places, host: { files } } }: { readonly base: Mount; readonly questions: MountQuestions },
-): RemovedDirectory[] {
-  return removedDirectories(mount, places).filter((directory) => findMode(directory, { base, files }) === undefined);
+  { base, questions }: { readonly base: Mount; readonly questions: MountQuestions },
+): RemovedName[] {
+  const { places, host: { files } } = questions;
+  const names = removedNames(mount, places);
+  return names.filter((name) => findMode(name, { base, files }) === undefined).map((name) => ({
+    ...name,
+    isDirectory: name !== names.at(-1) || kindOfPoint(mount, questions) === "directory",
+  }));
 }
 
 const READ_ONLY: readonly MountOption[] = [{ name: "ro" }];

@@ -4,7 +4,7 @@ import { DIRECTORY, REGULAR } from "../../../../tests/support/plan_files.ts";
 import { buildHierarchy, buildHost } from "../../../../tests/support/plan_inputs.ts";
 import type { Mount } from "../../../model/mounts.ts";
 import { MountPlaces } from "./mount_places.ts";
-import type { MountsPlan, MountStep, RemovedDirectory, SharingStep } from "./mounts_plan.ts";
+import type { MountsPlan, MountStep, RemovedName, SharingStep } from "./mounts_plan.ts";
 import { hostPathsOf, notesOnMounts, planMounts } from "./plan_mounts.ts";
 
 interface Setting {
@@ -33,8 +33,10 @@ function plan({ mounts, kernel = [6, 1], lacks = [], regular = [], namespaceRoot
     hierarchies: [buildHierarchy("cpu,cpuacct"), buildHierarchy("")],
     kernel,
   });
-  const planned = planMounts({ places, host, namespaceRoot, problems });
-  return { planned, problems: problems.map(({ where, what }) => `${where}: ${what}`) };
+  const losses: { where: string; what: string }[] = [];
+  const planned = planMounts({ places, host, namespaceRoot, problems, losses });
+  const [refused, lost] = [problems, losses].map((list) => list.map(({ where, what }) => `${where}: ${what}`));
+  return { planned, problems: refused ?? [], losses: lost ?? [] };
 }
 
 function stepsOf({ steps }: MountsPlan): string[] {
@@ -58,12 +60,16 @@ function describeSource({ source }: MountStep, steps: readonly MountStep[]): str
   return [source.type, ...options.map(({ name, value }) => value === undefined ? name : `${name}=${value}`)].join(" ");
 }
 
-function describeRemoved(removed: readonly RemovedDirectory[] | undefined): string {
+function describeRemoved(removed: readonly RemovedName[] | undefined): string {
   if (removed === undefined) return "";
-  return `, removed${removed.map(({ path, hostPath }) => ` ${hostPath ?? path}`).join("")}`;
+  return `, removed${
+    removed.map(({ path, hostPath, isDirectory }) => (
+      ` ${hostPath ?? path}${isDirectory ? "" : " (a file)"}`
+    )).join("")
+  }`;
 }
 
-/** A mount of a directory that was removed. */
+/** A mount of what was removed, on a directory unless something else is said. */
 function ofRemoved(part: Partial<Mount> = {}): Mount {
   return aMount({ ...{ id: 3, mountPoint: "/a", type: "", device: 1, root: "/x/y", isDeleted: true }, ...part });
 }
@@ -193,6 +199,36 @@ Deno.test("planMounts() plans what is mounted, and in which order", async (t) =>
       assert.deepEqual(stepsOf(planned), want);
     });
   }
+});
+
+Deno.test("planMounts() tells which files that were removed become empty ones", () => {
+  const file = { ...DIRECTORY_U, path: "point", mode: 0o100644 };
+  const { planned, problems, losses } = plan({
+    mounts: [
+      ofRemoved(),
+      ofRemoved({ id: 4, mountPoint: "/b" }),
+      ofRemoved({ id: 5, mountPoint: "/c", root: "/x/z" }),
+      aMount({ id: 6, mountPoint: "/t", tree: [DIRECTORY_U, file] }),
+      ofRemoved({ id: 7, mountPoint: "/t/point", parent: 6, type: "tmpfs", device: 106, root: "/u/v" }),
+    ],
+    lacks: ["/x", "/x/y", "/x/z"],
+    regular: ["/a", "/b"],
+  });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(stepsOf(planned), [
+    "/: /",
+    "a on /: x/y of /, removed /x /x/y (a file)",
+    "b on /: all of /a",
+    "c on /: x/z of /, removed /x /x/z",
+    "t on /: tmpfs",
+    "point on /t: u/v of /t, removed u/v (a file)",
+  ]);
+  assert.deepEqual(losses, [
+    'mount "/a": the file that it shows was removed, and becomes an empty one: no image has what was in it',
+    'mount "/b": the file that it shows was removed, and becomes an empty one: no image has what was in it',
+    'mount "/t/point" of type tmpfs: the file that it shows was removed, and becomes an empty one: no image has what ' +
+    "was in it",
+  ]);
 });
 
 Deno.test("planMounts() plans who shares with whom", async (t) => {
@@ -357,11 +393,32 @@ Deno.test("planMounts() refuses what cannot be made again", async (t) => {
       want: 'mount "/a": what it shows was removed, and "/x" is no directory',
     },
     {
-      name: "one of a file that was removed",
-      mounts: [ofRemoved()],
+      name: "one of a file that was removed, and of a directory with its name",
+      mounts: [ofRemoved(), ofRemoved({ id: 4, mountPoint: "/b" })],
       lacks: ["/x/y"],
       regular: ["/a"],
-      want: 'mount "/a": what it shows was removed, and was no directory: no image has what it was',
+      want: 'mount "/a": what it shows was removed, and so was a directory of the same name',
+    },
+    {
+      name: "one of a file that was removed, and of what was below a directory with its name",
+      mounts: [ofRemoved(), ofRemoved({ id: 4, mountPoint: "/b", root: "/x/y/z" })],
+      lacks: ["/x/y", "/x/y/z"],
+      regular: ["/a", "/b"],
+      want: 'mount "/a": what it shows was removed, and so was a directory of the same name',
+    },
+    {
+      name: "one of what was removed, in the place of which is nothing",
+      mounts: [ofRemoved()],
+      lacks: ["/a", "/x/y"],
+      want: 'mount "/a": what it shows was removed, and nothing tells whether it was a directory',
+    },
+    {
+      name: "one of what was removed, where nothing can be made",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/proc", type: "proc" }),
+        ofRemoved({ type: "proc", device: 102, root: "/77/stat" }),
+      ],
+      want: 'mount "/a" of type proc: what it shows was removed, and nothing can be made in its file system',
     },
     {
       name: "one of what was removed, which nothing else shows",

@@ -62,6 +62,8 @@ export interface NamespaceQuestions {
   /** Behind this address, the root task can attach segments for a while: it has nothing there yet. */
   readonly scratch: number;
   readonly problems: Problem[];
+  /** Gets what is not as it was, and what only the user can put up with. */
+  readonly losses: Problem[];
   readonly notes: string[];
 }
 
@@ -95,8 +97,9 @@ export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
 }
 
 function planAllMounts(places: MountPlaces, questions: NamespaceQuestions, user: UserPlan | undefined): MountsPlan {
-  const { contents: { mountNamespaces: homes }, held, host, namespaceRoot, programs, handle, problems } = questions;
-  const plan = planMounts({ places, host, namespaceRoot, problems });
+  const { contents: { mountNamespaces: homes }, held, host, namespaceRoot, programs, handle, problems, losses } =
+    questions;
+  const plan = planMounts({ places, host, namespaceRoot, problems, losses });
   if (homes === undefined || homes.size === 0) return plan;
   const entersLate = user?.entersLate === true;
   return { ...plan, nested: planNestedMounts(homes, { held, programs, entersLate, handle, problems }) };

@@ -47,7 +47,7 @@ function plan(setting: Setting) {
     ...{ newPidNamespace: true, programs: [], handle: () => 0, sharesDescriptors: false, outerState: [] },
     inherited: (key) => inherited?.[key],
     scratch: 0x10000,
-    ...{ problems, notes },
+    ...{ problems, losses: [], notes },
   });
   return { planned, problems: problems.map(({ where, what }) => `${where}: ${what}`), notes };
 }

@@ -39,7 +39,7 @@ function plan(net: NetNamespace, { files = [], link, keys = {}, mayLackSettings 
     ...{ newPidNamespace: true, programs: [], handle: () => 0, sharesDescriptors: false, outerState: [] },
     inherited: (key) => keys[key],
     scratch: 0,
-    ...{ problems, notes },
+    ...{ problems, losses: [], notes },
   });
   return { planned, problems: problems.map(({ where, what }) => `${where}: ${what}`), notes };
 }

@@ -55,7 +55,16 @@ function ask(
     ...mounts === undefined ? {} : { places: new MountPlaces(mounts, options) },
     ...{ programs: [], handle: () => 0 },
     ...{ newPidNamespace: true, sharesDescriptors: false, rootIsSibling: false, outerState: [] },
-    ...{ outerEnds: [], parents: [], joins: [], mayLackSettings: false, scratch: 0, problems: [], notes: [] },
+    ...{
+      outerEnds: [],
+      parents: [],
+      joins: [],
+      mayLackSettings: false,
+      scratch: 0,
+      problems: [],
+      losses: [],
+      notes: [],
+    },
     inherited: () => undefined,
     ...questions,
   };
