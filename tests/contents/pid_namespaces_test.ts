@@ -120,6 +120,27 @@ testExternal("sessions", "nothing is left in the namespace when a call fails", a
   }
 });
 
+const USERS = "user_mounts in a pid namespace of others: a user namespace, and a proc that somebody else has to make";
+Deno.test({
+  name: USERS,
+  ...requires(USERS, ...NEEDS),
+  async fn() {
+    await using pids = await ExternalPids.create();
+    await pids.start("user_mounts", { seesProc: true });
+    const before = await pids.describe();
+    const images = await pids.dump(["--external", "mnt[/proc]:proc"]);
+    const missing = await pids.restore(images);
+    assertMatch(missing.err, /mount "\/proc" of type proc: .* --external mnt\[proc\]:PATH says by what/);
+    const { code, err } = await pids.restore(images, [...INHERIT, "--external", `mnt[proc]:${await pids.mountProc()}`]);
+    assertEqual(code, 0, err);
+    assertEqual(pids.linkOf(pids.root), pids.link);
+    const differences = [...compareTrees(before, await pids.describe()).keys()];
+    // The dump has written over a page of code.
+    assertEquals(differences.filter((key) => !key.includes(" map ")), []);
+    assertEqual(await pids.finish(), "ok");
+  },
+});
+
 /** Dumps a program of a pid namespace that is external to the dump. */
 function testExternal(program: string, what: string, check: (dumped: Dumped) => Promise<void>): void {
   const name = `${program} in a pid namespace of others: ${what}`;

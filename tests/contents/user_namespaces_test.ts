@@ -55,6 +55,12 @@ testEdited({
   refused: /user namespace: it has no user 0, or no group 0/,
 });
 testEdited({
+  program: "user_mounts",
+  what: "a proc that nobody in the user namespace may make is refused",
+  edit: () => {},
+  refused: /mount "\/proc" of type proc: the tasks have no pid namespace of their own, .*external one/,
+});
+testEdited({
   program: "user_alone",
   what: "maps that cannot be ones are damaged",
   edit: editMaps((entry) => entry.uidMap.push(...entry.uidMap)),

@@ -51,6 +51,14 @@ static void move_to_directory(const char *program)
 	MUST(execl(path_of("holder"), "holder", program, directory, NULL));
 }
 
+/* Our pid as /proc shows it, which may be that of another pid namespace. */
+static pid_t own_pid_in_proc(void)
+{
+	char pid[16] = "";
+	MUST(readlink("/proc/self", pid, sizeof(pid) - 1));
+	return atoi(pid);
+}
+
 static void write_maps(pid_t pid)
 {
 	char path[64];
@@ -76,7 +84,7 @@ static void become_root(void)
 static void enter_user_namespace(int others)
 {
 	int made[2];
-	pid_t self = getpid();
+	pid_t self = own_pid_in_proc();
 	char byte;
 	MUST(pipe(made));
 	pid_t writer = MUST(fork());
@@ -140,7 +148,7 @@ PROGRAM(user_alone)
 	int entered[2], ready[2];
 	char byte;
 	move_to_directory("user_alone");
-	pid_t self = getpid();
+	pid_t self = own_pid_in_proc();
 	MUST(pipe(entered));
 	MUST(pipe(ready));
 	pid_t child = fork_as(1);
@@ -253,6 +261,21 @@ PROGRAM(user_several)
 	CHECK(can_connect(&port));
 	CHECK(strcmp(shared, "shared") == 0 && shmctl(segment, IPC_STAT, &state) == 0 && state.shm_perm.uid == USER);
 	set_loopback_up();
+}
+
+/* With mounts of its own, of which the proc is of a pid namespace that others have. */
+PROGRAM(user_mounts)
+{
+	if (!is_inside()) {
+		move_to_directory("user_mounts");
+		leave_mounts(MS_PRIVATE);
+		enter_user_namespace(CLONE_NEWNS);
+		run_inside(own_executable(), "user_mounts");
+	}
+	ready_and_wait();
+	CHECK(has_ids(0, 0) && is_mapped() && own_pid_in_proc() == getpid());
+	CHECK(mount("t", path_of(""), "tmpfs", 0, NULL) == 0 && umount(path_of("")) == 0);
+	CHECK(mount("proc", path_of(""), "proc", 0, NULL) == -1 && errno == EPERM);
 }
 
 /* Runs a command in a child, which goes on when the program says so. */

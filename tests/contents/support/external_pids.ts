@@ -29,6 +29,7 @@ export class ExternalPids implements AsyncDisposable {
   readonly #first: number;
   /** Pids of the namespace that there are without the tree. */
   readonly #own: readonly string[];
+  readonly #unmounting = new AsyncDisposableStack();
 
   private constructor(keeper: Deno.ChildProcess, directory: string) {
     this.#keeper = keeper;
@@ -42,6 +43,8 @@ export class ExternalPids implements AsyncDisposable {
     const args = ["--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", "echo ready; cat; true"];
     const keeper = new Deno.Command("unshare", { args, stdin: "piped", stdout: "piped" }).spawn();
     const directory = await Deno.makeTempDir({ prefix: "cgr-pids-" });
+    // Users of a user namespace have to get into what is below.
+    await Deno.chmod(directory, 0o755);
     await Deno.mkdir(`${directory}/tree`);
     sys.setChildSubreaper(true);
     for await (const _ of keeper.stdout.values({ preventCancel: true })) break;
@@ -64,20 +67,32 @@ export class ExternalPids implements AsyncDisposable {
     return `${this.#directory}/${name}`;
   }
 
-  /** Starts a program of `programs` as the root task, and waits until it is ready. */
-  async start(program: string): Promise<void> {
+  /** Starts a program of `programs` as the root task, and waits until it is ready; it may see the proc of the namespace. */
+  async start(program: string, { seesProc = false } = {}): Promise<void> {
     const command = [await compileHolder(), "spawn", String(ROOT), program, this.file("tree")];
-    await succeed(["nsenter", `--pid=${this.path}`, "--no-fork", ...command]);
+    const mounts = seesProc ? [`--mount=/proc/${this.#first}/ns/mnt`] : [];
+    await succeed(["nsenter", `--pid=${this.path}`, ...mounts, "--no-fork", ...command]);
     await waitUntil(() => this.#has("ready"), "the program is not ready");
   }
 
+  /** Mounts the proc of the namespace here; it is unmounted with this. */
+  async mountProc(): Promise<string> {
+    const point = this.file("proc");
+    await Deno.mkdir(point);
+    await succeed(["nsenter", `--pid=${this.path}`, "mount", "-t", "proc", "proc", point]);
+    this.#unmounting.defer(async () => {
+      await succeed(["umount", point]);
+    });
+    return point;
+  }
+
   /** Dumps the tasks, which are gone then; returns the directory of the images. */
-  async dump(): Promise<string> {
+  async dump(options: readonly string[] = []): Promise<string> {
     const images = this.file("images");
     await Deno.mkdir(images);
     const external = `${this.link.replace(":", "")}:${KEY}`;
     const args = ["dump", "-t", String(this.root), "-D", images, "-o", "dump.log", "--external", external];
-    await succeed([criuPath(), ...args]);
+    await succeed([criuPath(), ...args, ...options]);
     await this.awaitEnd();
     await runProgram(["cp", "-a", this.file("tree"), this.file("saved")]);
     return images;
@@ -176,6 +191,7 @@ export class ExternalPids implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
+    await this.#unmounting.disposeAsync();
     await this.#keeper.stdin.close();
     await this.#keeper.stdout.cancel();
     await this.#keeper.status;

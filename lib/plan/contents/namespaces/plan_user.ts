@@ -101,15 +101,22 @@ function checkOthers(net: NetPlan | undefined, questions: NamespaceQuestions): s
   ];
 }
 
-function checkMounts(net: NetPlan | undefined, { places, problems }: NamespaceQuestions): void {
+function checkMounts(net: NetPlan | undefined, { places, newPidNamespace, problems }: NamespaceQuestions): void {
   for (const mount of places?.mounts ?? []) {
     const refuse = (what: string) => problems.push({ where: whereOf(mount), what });
     if (places !== undefined && isRemoved(mount) && places.placeOf(mount)?.kind === "here") {
       refuse("what it shows was removed, and nobody in the user namespace may be able to make it again");
     }
     if (places?.placeOf(mount)?.kind !== "made" || places.baseOf(mount) !== undefined) continue;
-    if (mount.type === "sysfs" && net === undefined) {
-      refuse("the tasks have no net namespace of their own, so that nobody in their user namespace may make it");
+    const lacks = mount.type === "sysfs" && net === undefined
+      ? "net"
+      : mount.type === "proc" && !newPidNamespace
+      ? "pid"
+      : undefined;
+    if (lacks !== undefined) {
+      const who =
+        `the tasks have no ${lacks} namespace of their own, so that nobody in their user namespace may make it`;
+      refuse(`${who}: it had to be dumped as an external one`);
     }
     const device = mount.tree?.find(({ mode }) => DEVICES.includes(mode & S_IFMT));
     if (device !== undefined) {

@@ -136,8 +136,15 @@ Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
       "user namespace: it has network devices that use some of this host's, which nobody in it may make",
     ]],
     ["a sysfs of this host", { mounts: [ROOT_MOUNT, aMount({ id: 2, mountPoint: "/sys", type: "sysfs" })] }, [
-      'mount "/sys" of type sysfs: the tasks have no net namespace of their own, so that nobody in their user namespace may make it',
+      'mount "/sys" of type sysfs: the tasks have no net namespace of their own, so that nobody in their user namespace may make it: it had to be dumped as an external one',
     ]],
+    ["a proc of others", {
+      questions: { newPidNamespace: false },
+      mounts: [ROOT_MOUNT, aMount({ id: 2, mountPoint: "/proc", type: "proc" })],
+    }, [
+      'mount "/proc" of type proc: the tasks have no pid namespace of their own, so that nobody in their user namespace may make it: it had to be dumped as an external one',
+    ]],
+    ["a proc of its own", { mounts: [ROOT_MOUNT, aMount({ id: 2, mountPoint: "/proc", type: "proc" })] }, []],
     ["a sysfs of its own", {
       net: { kind: "leave" },
       mounts: [ROOT_MOUNT, aMount({ id: 2, mountPoint: "/sys", type: "sysfs" })],
