@@ -143,6 +143,9 @@ function reapEnded(): void {
   }
 }
 
+/** Files that are mounts of /dev/null: `NULLS` of the program. */
+const NULLS = Array.from({ length: 120 }, (_, index) => `/dev/null${index || ""}`);
+
 /** A program that starts itself as a container does, with a user namespace. */
 class UserContainer implements AsyncDisposable {
   readonly #directory: string;
@@ -172,7 +175,8 @@ class UserContainer implements AsyncDisposable {
 
   async dump(): Promise<void> {
     const args = ["dump", "-t", `${this.#root}`, "-D", this.#images, "-o", "dump.log", "--network-lock", "skip"];
-    const external = [`mnt[${this.#directory}]:own`, "mnt[/dev/null]:null"].flatMap((key) => ["--external", key]);
+    const nulls = NULLS.map((path) => `mnt[${path}]:${path}`);
+    const external = [`mnt[${this.#directory}]:own`, ...nulls].flatMap((key) => ["--external", key]);
     const { code } = await runProgram([criuPath(), ...args, ...external]);
     assertEqual(code, 0, "criu dump");
     await this.#launcher?.status;
@@ -192,7 +196,8 @@ class UserContainer implements AsyncDisposable {
 
   /** What those who restore it have to be told. */
   options(): string[] {
-    const external = [`mnt[own]:${this.#directory}`, "mnt[null]:/dev/null"].flatMap((key) => ["--external", key]);
+    const nulls = NULLS.map((path) => `mnt[${path}]:/dev/null`);
+    const external = [`mnt[own]:${this.#directory}`, ...nulls].flatMap((key) => ["--external", key]);
     return ["-D", this.#images, "--root", this.#file("root"), ...external];
   }
 

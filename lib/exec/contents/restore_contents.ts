@@ -17,6 +17,7 @@ import { Departure } from "./departure.ts";
 import { type ContentsContext, descriptorOf, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
+import { descriptorsForMounts } from "./namespaces/make_mounts.ts";
 import { NamespacesRun } from "./namespaces/namespaces_run.ts";
 import { compileLastLimits, compileLimits, compileOwnLimits } from "./state/limits.ts";
 import { PageComparison } from "./page_comparison.ts";
@@ -67,7 +68,9 @@ export class ContentsRun {
     this.#tables = new TableRunner({ ...options, rootOf: (namespace) => this.namespaces.rootOf(namespace) });
     this.#outsideFiles = outsideSteps(plan);
     this.#toCompile = plan.tasks.values().filter(hasMemoryInItsTable);
-    const spare = SPARE_DESCRIPTORS + descriptorsForMasters(plan.terminals.masters);
+    const { mounts } = plan.namespaces;
+    const spare = SPARE_DESCRIPTORS + descriptorsForMasters(plan.terminals.masters) +
+      (mounts === undefined ? 0 : descriptorsForMounts(mounts));
     const base = Math.max(plan.firstDescriptor, ...options.taken.map((fd) => fd + 1)) + spare;
     const { architecture } = options.context;
     this.#context = {

@@ -22,6 +22,8 @@
 #define USER_MAP "0 100000 1000\n5000 205000 10\n"
 #define GROUP_MAP "0 100000 1000\n5000 305000 10\n"
 #define ROOT_OUTSIDE 100000
+/* How many mounts of /dev/null a container has: more than there are descriptors kept free for other things. */
+#define NULLS 120
 #define USER 5001
 #define GROUP 5002
 
@@ -338,8 +340,11 @@ static void enter_root(void)
 	MUST(mount("mqueue", path_of("root/dev/mqueue"), "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
 	make_directory(path_of("root/dev/pts"));
 	MUST(mount("devpts", path_of("root/dev/pts"), "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,mode=620,gid=5"));
-	put_text(path_of("root/dev/null"), "");
-	MUST(mount("/dev/null", path_of("root/dev/null"), NULL, MS_BIND, NULL));
+	for (int index = 0; index < NULLS; index++) {
+		snprintf(path, sizeof(path), "%s/dev/null%.*d", path_of("root"), index > 0, index);
+		put_text(path, "");
+		MUST(mount("/dev/null", path, NULL, MS_BIND, NULL));
+	}
 	MUST(chdir(path_of("root")));
 	MUST(syscall(SYS_pivot_root, ".", "."));
 	MUST(umount2(".", MNT_DETACH));

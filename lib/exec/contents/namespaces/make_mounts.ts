@@ -126,6 +126,12 @@ export function enterMounts(context: Pick<NamespacesContext, "numbers" | "lowest
   ];
 }
 
+/** How many descriptors `makeMounts` takes for a while, and `openMounts` before that. */
+export function descriptorsForMounts({ steps, nested }: MountsPlan): number {
+  const writable = steps.filter(({ source }) => isOfRemoved(source)).length;
+  return steps.length + writable + 2 * (nested?.namespaces.length ?? 0);
+}
+
 /** Descriptors of mount namespaces and of their root directories, by number. */
 export type KeptNamespaces = readonly { readonly namespace: number; readonly root: number }[];
 
