@@ -231,7 +231,7 @@ static void mount_file(const char *what, const char *where, const char *text)
 static bool is_empty_file(const char *path)
 {
 	struct stat state = {0};
-	return stat(path_of(path), &state) == 0 && S_ISREG(state.st_mode) && state.st_nlink == 0 && state.st_size == 0;
+	return stat(path, &state) == 0 && S_ISREG(state.st_mode) && state.st_nlink == 0 && state.st_size == 0;
 }
 
 /* Files that nothing but mounts shows any more, with directories above them that are gone as well. */
@@ -249,10 +249,15 @@ PROGRAM(mounts_removed_files)
 		mount_file("t/sub/gone/file", "other", "");
 		MUST(unlink(path_of("t/sub/gone/file")));
 		MUST(rmdir(path_of("t/sub/gone")));
+		/* As systemd-nspawn hides what is in there. */
+		make_owned(path_of("t/hiding"), "0.00 0.00\n");
+		MUST(mount(path_of("t/hiding"), "/proc/uptime", NULL, MS_BIND, NULL));
+		MUST(unlink(path_of("t/hiding")));
 		run_inside(own_executable(), "mounts_removed_files");
 	}
 	ready_and_wait();
-	CHECK(is_empty_file("one") && is_empty_file("other") && is_removed("directory"));
+	CHECK(is_empty_file(path_of("one")) && is_empty_file(path_of("other")) && is_removed("directory"));
+	CHECK(is_empty_file("/proc/uptime"));
 	CHECK(access(path_of("gone"), F_OK) == -1 && access(path_of("t/sub/gone"), F_OK) == -1);
 	int fd = open(path_of("one"), O_WRONLY);
 	CHECK(write(fd, "new", 3) == 3 && has_text(path_of("again"), "new") && close(fd) == 0);

@@ -12,6 +12,8 @@ export type MountPlace =
 
 /** Where every host has a file system of which there is only one. */
 const WELL_KNOWN: ReadonlyMap<string, string> = new Map([["devtmpfs", "/dev"]]);
+/** Where every host has such a file system of its own. */
+const OWN_OF_KERNEL: ReadonlyMap<string, string> = new Map([["proc", "/proc"], ["sysfs", "/sys"]]);
 const MADE: MountPlace = { kind: "made" };
 
 const S_IFDIR = 0o040000;
@@ -79,6 +81,14 @@ export class MountPlaces extends MountTree {
     const place = parent && this.placeOf(parent);
     if (parent === undefined || place?.kind !== "here") return undefined;
     return joined(place.path, pathBelow(parent.mountPoint, mount.mountPoint));
+  }
+
+  /** The same, or where this host has its like: the kernel gives its own file systems the same names everywhere. */
+  pointLike(mount: Mount): string | undefined {
+    const parent = this.parentOf(mount);
+    const own = parent && OWN_OF_KERNEL.get(parent.type);
+    if (parent === undefined || own === undefined || !this.#isMade(parent)) return this.pointOf(mount);
+    return joined(own, pathBelow("/", parent.root) + pathBelow(parent.mountPoint, mount.mountPoint));
   }
 
   /** What is there as soon as mounts are made, as planning knows it. */

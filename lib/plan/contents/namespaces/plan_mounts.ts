@@ -44,6 +44,8 @@ export function hostPathsOf(places: MountPlaces): Map<string, string> {
     if (place?.kind === "here") paths.set(sourceKey(mount), place.path);
     const point = places.pointOf(mount);
     if (point !== undefined) paths.set(pointKey(mount), point);
+    const like = isRemoved(mount) ? places.pointLike(mount) : undefined;
+    if (like !== undefined) paths.set(likeKey(mount), like);
     for (const { hostPath } of removedNames(mount, places)) {
       if (hostPath !== undefined) paths.set(removedKey(hostPath), hostPath);
     }
@@ -57,6 +59,10 @@ function sourceKey({ id }: Mount): string {
 
 function pointKey({ id }: Mount): string {
   return `point of mount ${id}`;
+}
+
+function likeKey({ id }: Mount): string {
+  return `like of the point of mount ${id}`;
 }
 
 function removedKey(path: string): string {
@@ -200,7 +206,7 @@ function kindOfPoint(mount: Mount, { places, host: { files } }: MountQuestions):
   const parent = places.parentOf(mount);
   if (parent === undefined) return undefined;
   const kindOf = (found: Pick<HostFile, "mode"> | undefined) => found && (isDirectory(found) ? "directory" : "file");
-  if (places.pointOf(mount) !== undefined) return kindOf(files.get(pointKey(mount)));
+  if (places.pointLike(mount) !== undefined) return kindOf(files.get(likeKey(mount)));
   const name = (parent.root === "/" ? "" : parent.root) + pathBelow(parent.mountPoint, mount.mountPoint);
   return name === "" ? "directory" : kindOf(places.treeOf(parent)?.find(({ path }) => `/${path}` === name));
 }

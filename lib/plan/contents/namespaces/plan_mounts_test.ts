@@ -210,9 +210,12 @@ Deno.test("planMounts() tells which files that were removed become empty ones", 
       ofRemoved({ id: 5, mountPoint: "/c", root: "/x/z" }),
       aMount({ id: 6, mountPoint: "/t", tree: [DIRECTORY_U, file] }),
       ofRemoved({ id: 7, mountPoint: "/t/point", parent: 6, type: "tmpfs", device: 106, root: "/u/v" }),
+      aMount({ id: 8, mountPoint: "/p", type: "proc" }),
+      aMount({ id: 9, mountPoint: "/p/sys", parent: 8, type: "proc", device: 108, root: "/sys" }),
+      ofRemoved({ id: 10, mountPoint: "/p/sys/name", parent: 9, type: "tmpfs", device: 106, root: "/w" }),
     ],
     lacks: ["/x", "/x/y", "/x/z"],
-    regular: ["/a", "/b"],
+    regular: ["/a", "/b", "/proc/sys/name"],
   });
   assert.deepEqual(problems, []);
   assert.deepEqual(stepsOf(planned), [
@@ -222,12 +225,17 @@ Deno.test("planMounts() tells which files that were removed become empty ones", 
     "c on /: x/z of /, removed /x /x/z",
     "t on /: tmpfs",
     "point on /t: u/v of /t, removed u/v (a file)",
+    "p on /: proc",
+    "sys on /p: sys of /p",
+    "name on /p/sys: w of /t, removed w (a file)",
   ]);
   assert.deepEqual(losses, [
     'mount "/a": the file that it shows was removed, and becomes an empty one: no image has what was in it',
     'mount "/b": the file that it shows was removed, and becomes an empty one: no image has what was in it',
     'mount "/t/point" of type tmpfs: the file that it shows was removed, and becomes an empty one: no image has what ' +
     "was in it",
+    'mount "/p/sys/name" of type tmpfs: the file that it shows was removed, and becomes an empty one: no image has ' +
+    "what was in it",
   ]);
 });
 
