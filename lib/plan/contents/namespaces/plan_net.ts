@@ -109,13 +109,13 @@ const RULE_FLAGS = 8;
 
 /** The action 1 is to look into a table. */
 function describeRule({ header, attributes }: RouteMessage): string {
-  const [, toSize, fromSize, tos, , , , action] = header;
+  const [, toSize, fromSize, tos, lowTable, , , action] = header;
   const priority = numberAt(attributes.get(FRA_PRIORITY)) ?? 0;
   const others = [...attributes.keys()].filter((type) => !PLAIN_RULE.has(type));
   const isPlain = numberAt(header, RULE_FLAGS) === 0 && toSize === 0 && fromSize === 0 && tos === 0 && action === 1 &&
     others.length === 0 &&
     numberAt(attributes.get(FRA_SUPPRESS_PREFIXLEN)) === 0xffff_ffff;
-  const table = numberAt(attributes.get(FRA_TABLE));
+  const table = numberAt(attributes.get(FRA_TABLE)) ?? lowTable;
   return isPlain ? `${priority} to ${table}` : `${priority} with conditions`;
 }
 

@@ -212,6 +212,13 @@ Deno.test("planNet() refuses what cannot be restored", async (t) => {
       ],
     },
     {
+      name: "a rule that tells its table in the header only",
+      net: aNet({
+        rules: [...RULES, aRule({ header: [2, 0, 0, 0, 7, 0, 0, 1, 0, 0, 0, 0], attributes: { 15: [] } })],
+      }),
+      want: ["the rule for routes 0 to 7 cannot be restored"],
+    },
+    {
       name: "other namespaces",
       net: aNet({ peers: [3] }),
       want: ["its id 3 for another net namespace cannot be restored"],
