@@ -9,7 +9,7 @@ import { describeUnified, type Engine, type EngineContainer } from "./engine.ts"
 import { tryCriu } from "./try_criu.ts";
 
 /** Counts from 0 on, a line for each number. */
-const COUNT = "i=0; while :; do echo $i; i=$((i + 1)); sleep 0.1; done";
+export const COUNT = "i=0; while :; do echo $i; i=$((i + 1)); sleep 0.1; done";
 /** Lines to see that it counts. */
 const SOME = 3;
 
