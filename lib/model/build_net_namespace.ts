@@ -3,7 +3,7 @@ import type { NetDeviceEntry } from "../gen/net.ts";
 import type { TunLinkEntry } from "../gen/tun.ts";
 import type { ForeignNetImage, NetImages } from "../image/content_images.ts";
 import { decodeText } from "../text.ts";
-import type { NetDevice, NetDeviceKind, NetNamespace, TunDevice } from "./namespaces.ts";
+import type { NetContents, NetDevice, NetDeviceKind, NetNamespace, TunDevice } from "./namespaces.ts";
 import { CONNECTED_KINDS, isDeviceName, nameDevice } from "./net_device.ts";
 import {
   IPV4_SETTINGS,
@@ -15,6 +15,7 @@ import {
 } from "./net_settings.ts";
 import type { NetworkLock } from "./network_lock.ts";
 import { readIptables, readNftables } from "./packet_filters.ts";
+import { areDefault, DEFAULT_RULES } from "./route_rule.ts";
 import {
   CTNETLINK_NEW,
   numberAt,
@@ -69,12 +70,17 @@ export function buildNetNamespace(images: NetImages, context: NetContext): NetNa
     devices: buildDevices(images, context.problems),
     addresses: saved("ifaddr"),
     routes: [...saved("route"), ...saved("route6")],
-    rules: saved("rule"),
+    ...buildRules(foreign.has("rule") ? saved("rule") : DEFAULT_RULES),
     filters: buildFilters(foreign, context.lock),
     tracked: readTracked(images, context.problems),
     expectsConnections: foreign.has("netns-exp"),
     peers: netns?.nsids.map(({ netnsidValue }) => netnsidValue) ?? [],
   };
+}
+
+/** Old kernels, and old versions of ip(8), tell nothing of rules. */
+function buildRules(rules: readonly RouteMessage[]): Pick<NetContents, "rules"> {
+  return areDefault(rules) ? {} : { rules };
 }
 
 function listSettings({ netns, devices }: NetImages): SettingsList[] {

@@ -4,6 +4,8 @@ import {
   aNetDeviceEntry,
   aNetnsEntry,
   aRoute,
+  aRule,
+  DEFAULT_RULES_TOLD,
   LOCAL_ADDRESS,
   LOOPBACK_DEVICE,
   saved,
@@ -11,9 +13,12 @@ import {
 import type { Problem } from "../errors.ts";
 import type { ForeignNetImage, NetImages } from "../image/content_images.ts";
 import { buildNetNamespace } from "./build_net_namespace.ts";
+import type { NetContents } from "./namespaces.ts";
+import type { RouteMessage } from "./route_message.ts";
 
 const IFADDR = 0x47361222;
 const ROUTE = 0x45311224;
+const RULE = 0x71706986;
 const CTL_STR = 5;
 const CTL_32 = 6;
 
@@ -69,6 +74,22 @@ Deno.test("buildNetNamespace() builds what it has", () => {
       peers: [0],
     }),
   );
+});
+
+Deno.test("buildNetNamespace() has rules for routes that are others than those of a new namespace", async (t) => {
+  const rows: readonly (readonly [string, readonly RouteMessage[] | undefined, NetContents["rules"]])[] = [
+    ["nothing is told", undefined, undefined],
+    ["the same", DEFAULT_RULES_TOLD, undefined],
+    ["none", [], []],
+    ["others", [aRule({})], [aRule({})]],
+  ];
+  for (const [name, rules, want] of rows) {
+    await t.step(name, () => {
+      const { net, problems } = build({ foreign: rules === undefined ? {} : { rule: saved(RULE, rules) } });
+      assert.deepEqual(problems, []);
+      assert.deepEqual(net.kind === "own" && net.rules, want);
+    });
+  }
 });
 
 Deno.test("buildNetNamespace() names settings, and leaves out those that the kernel did not have", () => {

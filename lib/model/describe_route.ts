@@ -95,7 +95,8 @@ export function describeRoute(message: RouteMessage): string {
   return `${nameRoute(message)} ${header} ${describeAttributes(message, [RTA_CACHEINFO])}${time}`;
 }
 
-function describeAttributes({ attributes }: RouteMessage, without: readonly number[]): string {
+/** Attributes but some, by type. */
+export function describeAttributes({ attributes }: RouteMessage, without: readonly number[] = []): string {
   return [...attributes].filter(([type]) => !without.includes(type)).sort(([a], [b]) => a - b)
     .map(([type, value]) => `${type}:${value.toHex()}`).join(" ");
 }

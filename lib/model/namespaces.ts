@@ -119,8 +119,8 @@ export interface NetContents {
   readonly addresses: readonly RouteMessage[];
   /** RTM_NEWROUTE, of the main table */
   readonly routes: readonly RouteMessage[];
-  /** RTM_NEWRULE, of IPv4 */
-  readonly rules: readonly RouteMessage[];
+  /** RTM_NEWRULE, of IPv4, in the order in which they are tried; absent when they are those of a new namespace. */
+  readonly rules?: readonly RouteMessage[];
   /** Rules for packets, in the order in which they are loaded. */
   readonly filters: readonly PacketFilters[];
   /** Connections that the kernel tracks, as ctnetlink takes them: `struct nfgenmsg` and CTA_*. */

@@ -14,7 +14,7 @@ import type { FilterTool } from "../model/packet_filters.ts";
 import { IFF_UP } from "../model/net_device.ts";
 import type { MountsPlan, MountStep } from "../plan/contents/namespaces/mounts_plan.ts";
 import type { NamespacesPlan } from "../plan/contents/namespaces/namespaces_plan.ts";
-import type { NetPlan } from "../plan/contents/namespaces/net_plan.ts";
+import type { FillNet, NetPlan } from "../plan/contents/namespaces/net_plan.ts";
 import type { OuterEnd } from "../plan/plan.ts";
 import { count, printable } from "./printable.ts";
 
@@ -78,9 +78,10 @@ function describeOuterEnd({ name, bridge }: OuterEnd): string {
 }
 
 function describeRoutes(
-  { addresses, routes }: Record<keyof Pick<NetContents, "addresses" | "routes">, readonly unknown[]>,
-) {
-  return `${count(addresses.length, "address", "addresses")}, ${count(routes.length, "route")}`;
+  { addresses, routes, rules }: Pick<NetContents | FillNet, "addresses" | "routes" | "rules">,
+): string {
+  const more = rules === undefined ? "" : `, ${count(rules.length, "rule for routes", "rules for routes")}`;
+  return `${count(addresses.length, "address", "addresses")}, ${count(routes.length, "route")}${more}`;
 }
 
 function describeMadeNet(net: NetPlan): string {

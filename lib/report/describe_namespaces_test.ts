@@ -101,6 +101,7 @@ Deno.test("describeNamespaces() tells what a net namespace has", async (t) => {
     [{ kind: "empty" }, "left to others to set up"],
     [{ kind: "external", key: "outer" }, 'external, "outer"'],
     [aNet({ routes: [aRoute([10, 0, 0, 0], 8)] }), 'loopback device "lo" up, 2 addresses, 1 route'],
+    [aNet({ rules: [] }), 'loopback device "lo" up, 2 addresses, 0 routes, 0 rules for routes'],
     [
       aNet({
         devices: [LOOPBACK_DEVICE, veth],
@@ -132,12 +133,14 @@ Deno.test("describeMadeNamespaces() tells what becomes of a net namespace", asyn
           tracked: [],
           addresses: [],
           routes: ["10.0.0.0/8"],
+          rules: ["7 table 254"],
         },
         devices: [LOOPBACK_DEVICE, { ...LOOPBACK_DEVICE, flags: 0, name: "a" }, { ...LOOPBACK_DEVICE, name: "b" }],
         outerEnds: [{ inner: "a", name: "c" }, { inner: "b", name: "d", bridge: "br0" }],
       },
       'loopback device "lo" up, loopback device "a" down, its other end "c" here, ' +
-      'loopback device "b" up, its other end "d" here in bridge "br0", 0 addresses, 1 route, rules for packets of nft',
+      'loopback device "b" up, its other end "d" here in bridge "br0", 0 addresses, 1 route, ' +
+      "1 rule for routes, rules for packets of nft",
     ],
   ];
   for (const [net, want] of rows) {

@@ -1,7 +1,13 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type NetDeviceEntry, type NetnsEntry, readNetDeviceEntry, readNetnsEntry } from "../../lib/gen/net.ts";
 import type { NetContents, NetDevice } from "../../lib/model/namespaces.ts";
-import { encodeRouteBody, type RouteMessage, RTM_NEWADDR, RTM_NEWROUTE } from "../../lib/model/route_message.ts";
+import {
+  encodeRouteBody,
+  type RouteMessage,
+  RTM_NEWADDR,
+  RTM_NEWROUTE,
+  RTM_NEWRULE,
+} from "../../lib/model/route_message.ts";
 import { MessageReader } from "../../lib/wire/message_reader.ts";
 import { net_device_entrySchema, netns_entrySchema } from "../gen/net_pb.ts";
 
@@ -21,7 +27,6 @@ export function aNet(parts: Partial<NetContents> = {}): NetContents {
     devices: [LOOPBACK_DEVICE],
     addresses: [LOCAL_ADDRESS, LOCAL_ADDRESS_6],
     routes: [],
-    rules: [],
     filters: [],
     tracked: [],
     expectsConnections: false,
@@ -53,6 +58,26 @@ export function aRoute(
     attributes: new Map([[1, Uint8Array.from(destination)], ...own]),
   };
 }
+
+/** A rule for routes of IPv4: what is told of its header and its attributes, else to the main table for all packets. */
+export function aRule(
+  parts: { readonly header?: readonly number[]; readonly attributes?: Readonly<Record<number, readonly number[]>> },
+): RouteMessage {
+  const { header = [2, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0], attributes = {} } = parts;
+  const all = { 14: [255, 255, 255, 255], 15: [254, 0, 0, 0], 21: [2], ...attributes };
+  return {
+    type: RTM_NEWRULE,
+    header: Uint8Array.from(header),
+    attributes: new Map(Object.entries(all).map(([type, value]) => [Number(type), Uint8Array.from(value)])),
+  };
+}
+
+/** The rules of a new namespace, as the kernel tells them. */
+export const DEFAULT_RULES_TOLD = [
+  aRule({ header: [2, 0, 0, 0, 255, 0, 0, 1, 0, 0, 0, 0], attributes: { 15: [255, 0, 0, 0] } }),
+  aRule({ attributes: { 6: [0xfe, 0x7f, 0, 0] } }),
+  aRule({ header: [2, 0, 0, 0, 253, 0, 0, 1, 0, 0, 0, 0], attributes: { 6: [0xff, 0x7f, 0, 0], 15: [253, 0, 0, 0] } }),
+];
 
 /** What ip(8) saves. */
 export function saved(magic: number, messages: readonly RouteMessage[]): Uint8Array {

@@ -26,7 +26,7 @@ export interface ObservedNamespaces {
   readonly semaphores: readonly SemaphoreSet[];
 }
 
-export type ObservedNet = Pick<FillNet, "devices" | "addresses" | "routes">;
+export type ObservedNet = Pick<FillNet, "devices" | "addresses" | "routes" | "rules">;
 
 export type ObservedSegment = IpcObject & Pick<IpcSegment, "size" | "isLocked">;
 
@@ -146,7 +146,10 @@ export function compareNamespaces({ uts, ipc, net }: NamespacesPlan, observed: O
 }
 
 /** Some kernels give each namespace further devices. */
-function compareNetContents({ devices, addresses, routes }: FillNet, observed: ObservedNet | undefined): string[] {
+function compareNetContents(
+  { devices, addresses, routes, rules }: FillNet,
+  observed: ObservedNet | undefined,
+): string[] {
   const found = new Map(observed?.devices.map((device) => [device.name, describeDevice(device)]));
   return [
     ...devices.flatMap((device) => (
@@ -154,6 +157,7 @@ function compareNetContents({ devices, addresses, routes }: FillNet, observed: O
     )),
     ...compareLists("address", addresses, observed?.addresses ?? []),
     ...compareLists("route", routes, observed?.routes ?? []),
+    ...difference("the list of rules for routes", rules?.join(", "), observed?.rules?.join(", ")),
   ];
 }
 

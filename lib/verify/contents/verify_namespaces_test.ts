@@ -91,11 +91,12 @@ const FILL: FillNet = {
   devices: [LOOPBACK_DEVICE, VETH_DEVICE],
   addresses: ["127.0.0.1/8", "::1/128"],
   routes: ["10.0.0.0/8"],
+  rules: ["0 table 255", "7 table 254"],
 };
 
 Deno.test("compareNamespaces() finds what differs in a net namespace", async (t) => {
-  const { devices, addresses, routes } = FILL;
-  const net = { devices, addresses, routes };
+  const { devices, addresses, routes, rules } = FILL;
+  const net = { devices, addresses, routes, ...rules === undefined ? {} : { rules } };
   const rows: { name: string; found: Partial<ObservedNamespaces>; want: string[] }[] = [
     { name: "nothing", found: {}, want: [] },
     {
@@ -131,6 +132,13 @@ Deno.test("compareNamespaces() finds what differs in a net namespace", async (t)
       name: "addresses and routes",
       found: { net: { ...net, addresses: ["127.0.0.1/8"], routes: ["10.0.0.0/8", "0.0.0.0/0"] } },
       want: ['the address "::1/128" is missing', 'the route "0.0.0.0/0" is there, and should not be'],
+    },
+    {
+      name: "the order of rules for routes",
+      found: { net: { ...net, rules: ["7 table 254", "0 table 255"] } },
+      want: [
+        'the list of rules for routes is "7 table 254, 0 table 255", and should be "0 table 255, 7 table 254"',
+      ],
     },
   ];
   const asPlanned = {

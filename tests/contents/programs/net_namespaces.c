@@ -326,6 +326,45 @@ PROGRAM(net_addresses)
 	CHECK(sendto(udp, "datagram", 8, 0, &address.any, size_of(&address)) == 8 && receives(udp, "datagram"));
 }
 
+/* What comes of sending a datagram to one of our own addresses: 0, or why it could not be sent. */
+static int error_of_sending(const char *address, int port)
+{
+	union address target = address_of(address, port);
+	int fd = MUST(socket(AF_INET, SOCK_DGRAM, 0));
+	int error = sendto(fd, "datagram", 8, 0, &target.any, size_of(&target)) == 8 ? 0 : errno;
+	close(fd);
+	return error;
+}
+
+/* Rules for routes with all kinds of conditions and actions, and one of the usual three missing. */
+PROGRAM(net_rules)
+{
+	enter_network();
+	run("ip link set lo up && ip addr add 10.9.8.7/24 dev lo && ip route add 10.78.0.0/16 via 10.9.8.1 &&"
+	    "ip rule add from 10.0.0.0/8 table 7 && ip rule del pref 32767 &&"
+	    "ip rule add pref 50 table main suppress_prefixlength 0 && ip rule add pref 50 iif lo fwmark 0x10/0xff table 5000 &&"
+	    "ip rule add pref 100 not from 10.1.0.0/16 to 10.2.0.0/16 tos 0x10 blackhole && ip rule add pref 200 goto 300 &&"
+	    "ip rule add pref 210 goto 999 && ip rule add pref 300 nop protocol static &&"
+	    "ip rule add pref 400 oif later0 iif later1 unreachable && ip rule add pref 500 uidrange 1000-1999 prohibit &&"
+	    "ip rule del pref 0 && ip rule add pref 0 ipproto udp dport 7-9 prohibit && ip rule add pref 0 table local");
+
+	ready_with_network();
+
+	CHECK(error_of_sending("10.9.8.7", 8) == EACCES && error_of_sending("10.9.8.7", 10) == 0);
+	/* One that does not exist yet is found when it is there. */
+	run("ip link add later0 type veth peer name later1");
+	CHECK(system("ip rule | grep detached") != 0);
+}
+
+/* No rule for routes at all. */
+PROGRAM(net_without_rules)
+{
+	enter_network();
+	run("ip link set lo up && ip rule flush && ip rule del pref 0");
+	ready_with_network();
+	CHECK(error_of_sending("127.0.0.1", 8) == ENETUNREACH);
+}
+
 static int open_tun(void)
 {
 	return MUST(open("/dev/net/tun", O_RDWR));
@@ -600,6 +639,7 @@ PROGRAM(net_macvlan_within)
 PROGRAM(net_several)
 {
 	enter_network_with_veth("ip addr add 10.9.8.7/24 dev lo && ip route add 10.77.0.0/16 dev lo &&"
+	                        "ip rule add to 10.77.0.0/16 table main &&"
 	                        "ip link set eth0 up && ip addr add 10.4.0.2/24 dev eth0");
 	int tcp = bound(SOCK_STREAM, "10.9.8.7", TCP_PORT);
 	int tap = attached_tun("tap7", IFF_TAP | IFF_NO_PI);
@@ -621,6 +661,6 @@ PROGRAM(net_foreign)
 {
 	enter_network();
 	run("ip link set lo up && ip link add br7 type bridge && ip link add mac7 link br7 type macvlan mode passthru &&"
-	    "ip route add 10.5.0.0/16 nexthop via 127.0.0.5 nexthop via 127.0.0.6 && ip rule add from 10.0.0.0/8 table 7");
+	    "ip route add 10.5.0.0/16 nexthop via 127.0.0.5 nexthop via 127.0.0.6");
 	ready_and_wait();
 }

@@ -17,6 +17,7 @@ import {
   RTM_GETLINK,
   RTM_NEWROUTE,
 } from "../../../model/route_message.ts";
+import { describeRule } from "../../../model/route_rule.ts";
 import { decodeText } from "../../../text.ts";
 import type { FillNet } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { ObservedNet } from "../../../verify/contents/verify_namespaces.ts";
@@ -28,9 +29,12 @@ import { writeSysctl } from "./write_sysctl.ts";
 /** RTM_GET* (linux/rtnetlink.h), and attributes of what they list. */
 const RTM_GETADDR = 22;
 const RTM_GETROUTE = 26;
+const RTM_GETRULE = 34;
 const RTA_TABLE = 15;
+const AF_INET = 2;
+const AF_INET6 = 10;
 /** Families of addresses: routes of others are for multicast. */
-const FAMILIES: readonly number[] = [2, 10];
+const FAMILIES: readonly number[] = [AF_INET, AF_INET6];
 
 /** Most bytes of what is listed: the kernel makes up to five further routes for each address. */
 const LINK_SIZE = 4096;
@@ -39,6 +43,9 @@ const OTHER_DEVICES = 8;
 const ADDRESS_SIZE = 128;
 const ROUTE_SIZE = 256;
 const LOCAL_ROUTES_SIZE = 5 * ROUTE_SIZE;
+const RULE_SIZE = 256;
+/** Those of other families, which each namespace has. */
+const OTHER_RULES = 8;
 
 /**
  * Gives the net namespace that the caller is in what it had, in steps: the next one needs what the one before has made.
@@ -58,19 +65,23 @@ export function fillNet(context: RouteContext, net: FillNet): Observation<void>[
 /** Looks at what the net namespace has that the caller is in. */
 export function observeNet(
   context: NamespacesContext,
-  { devices, addresses, routes }: FillNet,
+  { devices, addresses, routes, rules }: FillNet,
 ): Observation<ObservedNet> {
   const count = addresses.length;
   const list = (type: number, what: string, size: number) => listRoutes(context, { type, what, size });
   const links = list(RTM_GETLINK, "devices", (devices.length + OTHER_DEVICES) * LINK_SIZE);
   const listed = list(RTM_GETADDR, "addresses", count * ADDRESS_SIZE);
   const routed = list(RTM_GETROUTE, "routes", routes.length * ROUTE_SIZE + count * LOCAL_ROUTES_SIZE);
+  const ruled = rules === undefined
+    ? undefined
+    : list(RTM_GETRULE, "rules for routes", (rules.length + OTHER_RULES) * RULE_SIZE);
   return {
-    calls: [...links.calls, ...listed.calls, ...routed.calls],
+    calls: [...links.calls, ...listed.calls, ...routed.calls, ...ruled?.calls ?? []],
     read: () => ({
       devices: links.read().map(buildDevice),
       addresses: listed.read().map(describeAddress).sort(),
       routes: routed.read().filter(isOfMainTable).map(describeRoute).sort(),
+      ...ruled === undefined ? {} : { rules: ruled.read().filter(isOfIpv4).map(describeRule) },
     }),
   };
 }
@@ -106,6 +117,10 @@ function kindOf(info: Uint8Array | undefined): NetDeviceKind {
 
 function textOf(bytes: Uint8Array | undefined): string {
   return decodeText(bytes ?? new Uint8Array()).replace(/\0$/, "");
+}
+
+function isOfIpv4({ header }: RouteMessage): boolean {
+  return header[0] === AF_INET;
 }
 
 function isOfMainTable({ type, header, attributes }: RouteMessage): boolean {

@@ -3,6 +3,8 @@ import { filesContext, renderCall } from "../../../../tests/support/compiled_cal
 import {
   anAddress,
   aRoute,
+  aRule,
+  DEFAULT_RULES_TOLD,
   LOCAL_ADDRESS,
   LOOPBACK_DEVICE,
   saved,
@@ -10,6 +12,7 @@ import {
 } from "../../../../tests/support/net_contents.ts";
 import { SysError } from "../../../errors.ts";
 import { describeAddress, describeRoute } from "../../../model/describe_route.ts";
+import { describeRule } from "../../../model/route_rule.ts";
 import {
   encodeAttributes,
   encodeRouteBody,
@@ -164,6 +167,18 @@ Deno.test("observeNet() looks at devices, addresses, and routes of the main tabl
     addresses: [anAddress([10, 0, 0, 1], 8), LOCAL_ADDRESS].map(describeAddress).sort(),
     routes: [describeRoute(main)],
   });
+});
+
+Deno.test("observeNet() looks at rules for routes of IPv4 where these are not the usual ones", () => {
+  const { calls, read } = observeNet(filesContext(), { ...FILL, rules: [] });
+  const parts = calls.map(renderCall).filter((call) => call.startsWith("recvfrom")).length;
+  const [local, main] = DEFAULT_RULES_TOLD;
+  const rules = [main, aRule({ header: [10, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0] }), local].filter((rule) =>
+    rule !== undefined
+  );
+  for (const at of [0, parts - 7, parts - 5]) list(outputOf(calls, at), []);
+  list(outputOf(calls, parts - 3), rules);
+  assert.deepEqual(read().rules, [main, local].map((rule) => rule && describeRule(rule)));
 });
 
 Deno.test("observeNet() tells of a list that does not end", () => {

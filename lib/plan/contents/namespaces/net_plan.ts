@@ -40,6 +40,8 @@ export interface FillNet {
   /** All of them, as `describeAddress` and `describeRoute` tell it; sorted. */
   readonly addresses: readonly string[];
   readonly routes: readonly string[];
+  /** The same of rules for routes (`describeRule`), in their order; absent for those that it is born with. */
+  readonly rules?: readonly string[];
 }
 
 /** A device of the namespace, and its end in cgrestore's own. */

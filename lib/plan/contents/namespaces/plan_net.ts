@@ -1,7 +1,8 @@
 import type { NetContents, NetDevice, NetNamespace } from "../../../model/namespaces.ts";
 import { describeAddress, describeRoute } from "../../../model/describe_route.ts";
 import { IFF_UP, nameDevice } from "../../../model/net_device.ts";
-import { CTNETLINK_NEW, NLM_F_CREATE, numberAt, type RouteMessage } from "../../../model/route_message.ts";
+import { describeRule } from "../../../model/route_rule.ts";
+import { CTNETLINK_NEW, NLM_F_CREATE } from "../../../model/route_message.ts";
 import type { Sysctl } from "./namespaces_plan.ts";
 import type { FillNet, JoinNet, NetPlan, RouteRequest } from "./net_plan.ts";
 import { addAddresses, findAddressObstacles } from "./plan_addresses.ts";
@@ -17,16 +18,10 @@ import {
 } from "./plan_devices.ts";
 import { planFilters } from "./plan_filters.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
+import { findRuleObstacles, notesOnRules, replaceRules } from "./plan_rules.ts";
 
 /** Where problems of net namespaces are. */
 const WHERE = "net namespace";
-
-/** The rules that every namespace has of IPv4 (`fib_default_rules_init`): for all packets, to a table, by their priority. */
-const DEFAULT_RULES: readonly string[] = ["0 to 255", "32766 to 254", "32767 to 253"];
-const FRA_PRIORITY = 6;
-const FRA_TABLE = 15;
-const FRA_SUPPRESS_PREFIXLEN = 14;
-const FRA_PROTOCOL = 21;
 
 /** Plans what becomes of a net namespace. */
 export function planNet(net: NetNamespace, questions: NamespaceQuestions): NetPlan | undefined {
@@ -52,18 +47,19 @@ function planJoin(key: string, { inherited, host, problems }: NamespaceQuestions
 
 function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
   const { outerEnds, parents, contents: { user }, host: { network, programs }, problems, notes } = questions;
-  const { devices, addresses, routes } = net;
+  const { devices, addresses, routes, rules } = net;
   const outside = { outerEnds, parents, network, hasUsers: user !== undefined };
   const refuse = (what: string) => problems.push({ where: WHERE, what });
   findObstacles(net, outside).forEach(refuse);
   if (net.expectsConnections) notes.push("The kernel forgets which connections of the net namespace it expected");
-  notes.push(...notesOnDevices(devices));
+  notes.push(...notesOnDevices(devices), ...notesOnRules(net));
   return {
     kind: "fill",
     setUp: makeDevices(devices, outside),
     pairs: pairsOf(devices, outerEnds),
     sysctls: planSettings(net, questions),
-    requests: addAddresses(net),
+    // Routes first: whether a gateway can be reached is looked up by rules.
+    requests: [...addAddresses(net), ...replaceRules(net)],
     filters: planFilters(net.filters, { programs, refuse }),
     tracked: net.tracked.map(trackConnection),
     connections: connectDevices(devices),
@@ -71,6 +67,7 @@ function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
     devices: devices.length === 0 ? [LOOPBACK] : devices,
     addresses: addresses.map(describeAddress).sort(),
     routes: routes.map(describeRoute).sort(),
+    ...rules === undefined ? {} : { rules: rules.map(describeRule) },
   };
 }
 
@@ -82,44 +79,14 @@ function trackConnection(body: Uint8Array): RouteRequest {
 
 /** Why a namespace cannot be restored: everything in it that cannot be is named. */
 function findObstacles(net: NetContents, questions: DeviceQuestions): string[] {
-  const { devices, rules, peers } = net;
+  const { devices, peers } = net;
   return [
     ...findDeviceObstacles(devices, questions),
     ...findAddressObstacles(net),
-    ...ruleObstacles(rules),
+    ...findRuleObstacles(net, questions.hasUsers),
     ...peers.map((id) => `its id ${id} for another net namespace cannot be restored`),
   ];
 }
-
-/** Old kernels and old dumps tell nothing of rules. */
-function ruleObstacles(rules: readonly RouteMessage[]): string[] {
-  if (rules.length === 0) return [];
-  const found = rules.map(describeRule);
-  const missing = DEFAULT_RULES.filter((rule) => !found.includes(rule));
-  return [
-    ...found.filter((rule) => !DEFAULT_RULES.includes(rule)).map((rule) =>
-      `the rule for routes ${rule} cannot be restored`
-    ),
-    ...missing.map((rule) => `the rule for routes ${rule} is missing, which every new namespace has`),
-  ];
-}
-
-/** Place in `struct fib_rule_hdr`. */
-const RULE_FLAGS = 8;
-
-/** The action 1 is to look into a table. */
-function describeRule({ header, attributes }: RouteMessage): string {
-  const [, toSize, fromSize, tos, lowTable, , , action] = header;
-  const priority = numberAt(attributes.get(FRA_PRIORITY)) ?? 0;
-  const others = [...attributes.keys()].filter((type) => !PLAIN_RULE.has(type));
-  const isPlain = numberAt(header, RULE_FLAGS) === 0 && toSize === 0 && fromSize === 0 && tos === 0 && action === 1 &&
-    others.length === 0 &&
-    numberAt(attributes.get(FRA_SUPPRESS_PREFIXLEN)) === 0xffff_ffff;
-  const table = numberAt(attributes.get(FRA_TABLE)) ?? lowTable;
-  return isPlain ? `${priority} to ${table}` : `${priority} with conditions`;
-}
-
-const PLAIN_RULE: ReadonlySet<number> = new Set([FRA_PRIORITY, FRA_TABLE, FRA_SUPPRESS_PREFIXLEN, FRA_PROTOCOL]);
 
 function planSettings(net: NetContents, { host, mayLackSettings, problems, notes }: NamespaceQuestions): Sysctl[] {
   const missing = settingFiles(net).filter((path) => !host.files.has(path));

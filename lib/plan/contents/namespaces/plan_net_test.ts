@@ -3,6 +3,7 @@ import {
   anAddress,
   aNet,
   aRoute,
+  aRule,
   LOCAL_ADDRESS,
   LOCAL_ADDRESS_6,
   LOOPBACK_DEVICE,
@@ -11,7 +12,7 @@ import {
 import { buildHost } from "../../../../tests/support/plan_inputs.ts";
 import type { HostDescriptor } from "../../../host/host.ts";
 import type { NetContents, NetNamespace } from "../../../model/namespaces.ts";
-import { type RouteMessage, RTM_NEWRULE } from "../../../model/route_message.ts";
+import { describeRule } from "../../../model/route_rule.ts";
 import { planNet } from "./plan_net.ts";
 
 const FILE = { mode: 0o644, size: 0, device: 1 };
@@ -52,24 +53,6 @@ function requestsOf(net: NetNamespace): string[] {
   return planned.requests.map(({ attempt, tolerated }) => [attempt, ...tolerated].join(" "));
 }
 
-function aRule(
-  parts: { readonly header?: readonly number[]; readonly attributes?: Record<number, readonly number[]> },
-) {
-  const { header = [2, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0], attributes = {} } = parts;
-  const all = { 14: [255, 255, 255, 255], 15: [254, 0, 0, 0], 21: [2], ...attributes };
-  return {
-    type: RTM_NEWRULE,
-    header: Uint8Array.from(header),
-    attributes: new Map(Object.entries(all).map(([type, value]) => [Number(type), Uint8Array.from(value)])),
-  } satisfies RouteMessage;
-}
-
-const RULES = [
-  aRule({ attributes: { 15: [255, 0, 0, 0] } }),
-  aRule({ attributes: { 6: [0xfe, 0x7f, 0, 0] } }),
-  aRule({ attributes: { 6: [0xff, 0x7f, 0, 0], 15: [253, 0, 0, 0] } }),
-];
-
 const SIX = anAddress([0xfd, ...new Array(14).fill(0), 7], 60);
 
 const FAILS_WITHOUT_IPV6 = "EADDRNOTAVAIL ENODEV EOPNOTSUPP";
@@ -82,7 +65,7 @@ Deno.test("planNet() asks for addresses and routes", async (t) => {
     { name: "nothing for a device that is down", net: aNet({ devices: [down], addresses: [] }), want: [] },
     {
       name: "addresses that are there already",
-      net: aNet({ rules: RULES }),
+      net: aNet(),
       want: [
         "Cannot add the address 127.0.0.1/8 EEXIST",
         "Cannot add the address ::1/128 EEXIST",
@@ -129,6 +112,25 @@ Deno.test("planNet() asks for addresses and routes", async (t) => {
     },
   ];
   for (const { name, net, want } of rows) await t.step(name, () => assert.deepEqual(requestsOf(net), want));
+});
+
+Deno.test("planNet() has rules for routes after these, in their order", () => {
+  const rules = [
+    aRule({ attributes: { 6: [2, 0, 0, 0] } }),
+    aRule({ attributes: { 6: [2, 0, 0, 0], 15: [7, 0, 0, 0] } }),
+  ];
+  const { planned, notes } = plan(aNet({ routes: [aRoute([10, 0, 0, 0], 8)], rules }));
+  assert.ok(planned?.kind === "fill");
+  assert.deepEqual(planned.requests.slice(-6).map(({ attempt }) => attempt), [
+    "Cannot add the route 10.0.0.0/8",
+    "Cannot remove the rule for routes 0 table 255",
+    "Cannot remove the rule for routes 32766 table 254",
+    "Cannot remove the rule for routes 32767 table 253",
+    "Cannot add the rule for routes 2 table 254",
+    "Cannot add the rule for routes 2 table 7",
+  ]);
+  assert.deepEqual(planned.rules, rules.map(describeRule));
+  assert.deepEqual(notes, ["Rules for routes lead to table 7, of which images have no routes"]);
 });
 
 Deno.test("planNet() gives the kernel back only what it takes", () => {
@@ -200,23 +202,8 @@ Deno.test("planNet() refuses what cannot be restored", async (t) => {
     },
     {
       name: "rules",
-      net: aNet({
-        rules: [
-          ...RULES.slice(0, 2),
-          aRule({ header: [2, 0, 8, 0, 7, 0, 0, 1, 0, 0, 0, 0], attributes: { 6: [7, 0, 0, 0] } }),
-        ],
-      }),
-      want: [
-        "the rule for routes 7 with conditions cannot be restored",
-        "the rule for routes 32767 to 253 is missing, which every new namespace has",
-      ],
-    },
-    {
-      name: "a rule that tells its table in the header only",
-      net: aNet({
-        rules: [...RULES, aRule({ header: [2, 0, 0, 0, 7, 0, 0, 1, 0, 0, 0, 0], attributes: { 15: [] } })],
-      }),
-      want: ["the rule for routes 0 to 7 cannot be restored"],
+      net: aNet({ rules: [aRule({ header: [10, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0] })] }),
+      want: ["the rule for routes 0 table 254 cannot be restored: it is of family 10"],
     },
     {
       name: "other namespaces",
