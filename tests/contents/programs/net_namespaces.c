@@ -309,7 +309,7 @@ PROGRAM(net_addresses)
 {
 	enter_network();
 	run("ip link set lo up && ip addr add 10.9.8.7/24 dev lo label lo:one && ip addr add 10.9.8.8/24 dev lo &&"
-	    "ip addr add 172.16.0.1 peer 172.16.0.2 dev lo && ip -6 addr add fd00::7/64 dev lo &&"
+	    "ip addr add 172.16.0.1 peer 172.16.0.2 dev lo && ip -6 addr add fd00::7/64 dev lo && ip -6 addr add fd00::8/64 dev lo &&"
 	    "ip route add 10.77.0.0/16 dev lo src 10.9.8.7 metric 7 &&"
 	    "ip route add 10.78.0.0/16 via 10.77.0.9 mtu 1000 && ip route add blackhole 10.79.0.0/16 &&"
 	    "ip route add default dev lo && ip -6 route add fd77::/32 dev lo metric 77 &&"

@@ -110,11 +110,17 @@ export function addAddresses(net: NetContents): RouteRequest[] {
   const { devices, addresses, routes } = net;
   return [
     ...isUp(devices, LOOPBACK.index) ? AUTOMATIC.flatMap((address) => removeUnless(addresses, address)) : [],
-    ...addresses.flatMap(addAddress),
+    ...orderAddresses(addresses).flatMap(addAddress),
     ...restoreAddressModes(net),
     ...addresses.flatMap((address) => removeRouteUnless(routes, address)),
     ...orderRoutes(routes).map(addRoute),
   ];
+}
+
+/** Of IPv6, the newest comes first (`ipv6_link_dev_addr`), and packets come from that one where others would do. */
+function orderAddresses(addresses: readonly RouteMessage[]): RouteMessage[] {
+  const isSix = ({ header }: RouteMessage) => header[0] === AF_INET6;
+  return [...addresses.filter((address) => !isSix(address)), ...addresses.filter(isSix).reverse()];
 }
 
 function isUp(devices: readonly NetDevice[], index: number): boolean {

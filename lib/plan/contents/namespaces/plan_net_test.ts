@@ -114,6 +114,22 @@ Deno.test("planNet() asks for addresses and routes", async (t) => {
   for (const { name, net, want } of rows) await t.step(name, () => assert.deepEqual(requestsOf(net), want));
 });
 
+Deno.test("planNet() adds the newest address of IPv6 last", () => {
+  const addresses = [
+    anAddress([0xfd, ...new Array(14).fill(0), 2], 64),
+    anAddress([10, 0, 0, 2], 24),
+    anAddress([0xfd, ...new Array(14).fill(0), 1], 64),
+    anAddress([10, 0, 0, 1], 24),
+  ];
+  const asked = requestsOf(aNet({ devices: [{ ...LOOPBACK_DEVICE, flags: 8 }], addresses }));
+  assert.deepEqual(asked.filter((line) => line.includes("add the address")), [
+    "Cannot add the address 10.0.0.2/24",
+    "Cannot add the address 10.0.0.1/24",
+    "Cannot add the address fd00::1/64",
+    "Cannot add the address fd00::2/64",
+  ]);
+});
+
 Deno.test("planNet() has rules for routes after these, in their order", () => {
   const rules = [
     aRule({ attributes: { 6: [2, 0, 0, 0] } }),
