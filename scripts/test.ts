@@ -24,6 +24,7 @@ const EXPECTED = [
   "no CAP_SYS_RESOURCE",
   "no memory controller in cgroup v2",
   "no programs of 32 bits in this kernel",
+  "no sit devices in this kernel",
   "no soft-dirty bits in this kernel",
   "no sysctl vm.memfd_noexec in this kernel",
   "no tun devices in this kernel",
@@ -96,6 +97,7 @@ const FIRST_VM_TESTS = [
   "tests/contents/podman_test.ts",
   "tests/contents/profiles_test.ts",
   "tests/contents/runc_profile_test.ts",
+  "tests/contents/sit_devices_test.ts",
   "tests/contents/users_test.ts",
 ];
 

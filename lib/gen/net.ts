@@ -8,6 +8,8 @@ import type { MessageReader } from "../wire/message_reader.ts";
 import { missingField } from "../wire/message_reader.ts";
 import type { TunLinkEntry } from "./tun.ts";
 import { readTunLinkEntry } from "./tun.ts";
+import type { SitEntry } from "./sit.ts";
+import { readSitEntry } from "./sit.ts";
 
 /**
  * @generated from message cgrestore.images.netns_entry
@@ -276,6 +278,10 @@ export interface NetDeviceEntry {
    * @generated from field: optional uint32 master = 14;
    */
   readonly master: number | undefined;
+  /**
+   * @generated from field: optional cgrestore.images.sit_entry sit = 15;
+   */
+  readonly sit: SitEntry | undefined;
 }
 
 /** Reads a `net_device_entry`. */
@@ -296,6 +302,7 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
   let peerIfindex: number | undefined;
   let peerNsid: number | undefined;
   let master: number | undefined;
+  let sit: SitEntry | undefined;
   for (let tag = reader.nextTag(); tag !== 0; tag = reader.nextTag()) {
     switch (tag) {
       case 8:
@@ -343,6 +350,9 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
       case 112:
         master = reader.uint32();
         break;
+      case 122:
+        sit = reader.message(readSitEntry);
+        break;
       default:
         reader.skipField(tag);
     }
@@ -367,6 +377,7 @@ export function readNetDeviceEntry(reader: MessageReader): NetDeviceEntry {
     peerIfindex,
     peerNsid,
     master,
+    sit,
   };
 }
 

@@ -25,6 +25,7 @@ import {
   RTM_NEWROUTE,
   RTM_NEWRULE,
 } from "./route_message.ts";
+import { buildSit, hasWholeAddresses } from "./sit_tunnel.ts";
 import { withoutWindows } from "./tracked_connection.ts";
 
 /**
@@ -117,8 +118,9 @@ function buildDevices({ number, devices }: NetImages, problems: Problem[]): NetD
   const built = devices.map((device) => buildDevice(device, number));
   const complain = (what: string) => problems.push({ where: `netdev-${number}.img`, what });
   for (const device of built) {
-    const { kind, name, index, peer } = device;
+    const { kind, name, index, peer, sit } = device;
     if (!isDeviceName(name)) complain(`no device can have the name ${JSON.stringify(name.slice(0, 80))}`);
+    if (sit !== undefined && !hasWholeAddresses(sit)) complain(`${nameDevice(device)} has an address that is none`);
     const isTwin = built.some((other) => other !== device && (other.name === name || other.index === index));
     if (isTwin) complain(`another device has the name or the number of ${nameDevice(device)}`);
     const isPeer = (other: NetDevice) => other.index === peer && (kind === "macvlan" || other.peer === index);
@@ -130,7 +132,7 @@ function buildDevices({ number, devices }: NetImages, problems: Problem[]): NetD
 
 /** The namespace itself has the number of its image as the one of the other end. */
 function buildDevice(entry: NetDeviceEntry, namespace: number): NetDevice {
-  const { type, name, ifindex, mtu, flags, address, master, macvlan, peerIfindex, peerNsid, tun } = entry;
+  const { type, name, ifindex, mtu, flags, address, master, macvlan, peerIfindex, peerNsid, tun, sit } = entry;
   const kind = DEVICE_KINDS.get(type) ?? "other";
   const hasPeer = CONNECTED_KINDS.includes(kind) && peerNsid === namespace && peerIfindex !== undefined;
   return {
@@ -140,6 +142,7 @@ function buildDevice(entry: NetDeviceEntry, namespace: number): NetDevice {
     ...hasPeer ? { peer: peerIfindex } : {},
     ...macvlan === undefined ? {} : { macvlan: { mode: macvlan.mode, flags: macvlan.flags ?? 0 } },
     ...tun === undefined ? {} : { tun: buildTun(tun) },
+    ...sit === undefined ? {} : { sit: buildSit(sit) },
   };
 }
 

@@ -125,6 +125,7 @@ Deno.test("buildNetNamespace() tells of a device whether its other end is within
       aNetDeviceEntry({ ...veth, type: 7, ifindex: 6, name: "e", peerIfindex: 5, peerNsid: 9, macvlan: { mode: 4 } }),
       aNetDeviceEntry({ type: 6, mtu: 1500, flags: 1, ifindex: 5, name: "d", peerIfindex: 5, peerNsid: 9 }),
       aNetDeviceEntry({ type: 3, mtu: 1500, flags: 1, ifindex: 7, name: "f", tun }),
+      aNetDeviceEntry({ type: 8, mtu: 1480, flags: 1, ifindex: 8, name: "g", sit: { pmtudisc: true } }),
     ],
   });
   assert.deepEqual(problems, []);
@@ -139,6 +140,7 @@ Deno.test("buildNetNamespace() tells of a device whether its other end is within
       ...{ kind: "tun", mtu: 1500, flags: 1, index: 7, name: "f" },
       tun: { flags: 0x1001, owner: -1, group: 5, headerSize: 10, sendBuffer: 99 },
     },
+    { kind: "sit", mtu: 1480, flags: 1, index: 8, name: "g", sit: new Map([[10, Uint8Array.of(1)]]) },
   ]);
 });
 
@@ -166,6 +168,11 @@ Deno.test("buildNetNamespace() finds what cannot be", async (t) => {
       name: "a device with a name that leads elsewhere",
       given: { devices: [aNetDeviceEntry({ name: "../x" })] },
       want: 'netdev-9.img: no device can have the name "../x"',
+    },
+    {
+      name: "a tunnel with an address that is none",
+      given: { devices: [aNetDeviceEntry({ type: 8, name: "a", ifindex: 2, sit: { remote: [1, 2] } })] },
+      want: 'netdev-9.img: the sit device "a" has an address that is none',
     },
     {
       name: "an end of which there is no other",

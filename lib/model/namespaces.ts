@@ -2,6 +2,7 @@ import type { PageRun } from "./address_space.ts";
 import type { Mount } from "./mounts.ts";
 import type { PacketFilters } from "./packet_filters.ts";
 import type { RouteMessage } from "./route_message.ts";
+import type { SitTunnel } from "./sit_tunnel.ts";
 
 /** What the root task's namespaces had, of those kinds that the dumping CRIU did not share with it. */
 export interface NamespaceContents {
@@ -146,6 +147,7 @@ export interface NetDevice {
   readonly peer?: number;
   readonly macvlan?: Macvlan;
   readonly tun?: TunDevice;
+  readonly sit?: SitTunnel;
 }
 
 /** A device whose packets go to programs, which have /dev/net/tun open (Documentation/networking/tuntap.rst). */

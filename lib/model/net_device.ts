@@ -1,13 +1,15 @@
 import type { NetDevice, NetDeviceKind } from "./namespaces.ts";
+import { describeSit } from "./sit_tunnel.ts";
 
 /** Flags of a device that can be set (`__dev_change_flags`): the others follow from its kind, and from its surroundings. */
 export const CHANGEABLE_FLAGS = 0xf3a5;
-/** IFF_UP and IFF_LOWER_UP (linux/if.h). */
+/** IFF_UP, IFF_POINTOPOINT and IFF_LOWER_UP (linux/if.h). */
 export const IFF_UP = 1;
+export const IFF_POINTOPOINT = 0x10;
 export const IFF_LOWER_UP = 0x1_0000;
 
 /** Kinds that can be made again, which the kernel calls the same; masters before what becomes a part of them. */
-export const MADE_KINDS: readonly NetDeviceKind[] = ["bridge", "veth", "macvlan", "tun"];
+export const MADE_KINDS: readonly NetDeviceKind[] = ["bridge", "veth", "macvlan", "tun", "sit"];
 
 /** A tun device stays without users (linux/if_tun.h). */
 export const IFF_PERSIST = 0x800;
@@ -28,11 +30,12 @@ export function nameDevice({ kind, name }: Pick<NetDevice, "kind" | "name">): st
 }
 
 /** All that matters of a device, for comparing. */
-export function describeDevice({ kind, index, mtu, flags, address, master, peer }: NetDevice): string {
+export function describeDevice({ kind, index, mtu, flags, address, master, peer, sit }: NetDevice): string {
   return [
     `${kind}, number ${index}, mtu ${mtu}, flags 0x${(flags & CHANGEABLE_FLAGS).toString(16)}`,
     ...address === undefined ? [] : [`address ${address.toHex()}`],
     ...master === undefined ? [] : [`part of device ${master}`],
     ...peer === undefined ? [] : [`connected to device ${peer}`],
+    ...sit === undefined ? [] : [`tunnel ${describeSit(sit)}`],
   ].join(", ");
 }

@@ -31,8 +31,9 @@ export const IFLA_LINK = 5;
 export const IFLA_MASTER = 10;
 export const IFLA_LINKINFO = 18;
 export const IFLA_LINK_NETNSID = 37;
-/** The kind of a device, in its IFLA_LINKINFO. */
+/** The kind of a device, and what is of that kind, in its IFLA_LINKINFO. */
 export const IFLA_INFO_KIND = 1;
+export const IFLA_INFO_DATA = 2;
 /** Ask for a device to be described or set up (linux/rtnetlink.h). */
 export const RTM_GETLINK = 18;
 export const RTM_SETLINK = 19;

@@ -34,6 +34,7 @@ export type Requirement =
   | "pid-namespaces"
   | "memfd-noexec"
   | "huge-pages"
+  | "sit"
   | "tun"
   | "resources";
 
@@ -120,6 +121,12 @@ const LACKS: Record<Requirement, () => string | undefined> = {
     runs(criuPath(), ["check", "--feature", "mem_dirty_track"]) ? undefined : "no soft-dirty bits in this kernel"
   ),
   "huge-pages": () => (exists("/proc/sys/vm/nr_hugepages") ? undefined : "no huge pages in this kernel"),
+  sit: () => (
+    // Busybox has an ip of its own.
+    runs("unshare", ["-n", "/usr/bin/ip", "link", "add", "cgrsit", "type", "sit", "local", "127.0.0.1"])
+      ? undefined
+      : "no sit devices in this kernel"
+  ),
   tun: () => (exists("/dev/net/tun") ? undefined : "no tun devices in this kernel"),
   "user-namespaces": () => (runs("unshare", ["-U", "true"]) ? undefined : "no user namespaces"),
 };

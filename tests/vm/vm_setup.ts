@@ -20,7 +20,7 @@ const MODULES = [
   ...["raw_diag", "af_packet_diag", "netlink_diag", "veth", "nfnetlink", "nf_tables", "nft_compat", "nf_conntrack"],
   ...["nf_conntrack_netlink", "ip_tables", "ip6_tables", "iptable_filter", "ip6table_filter", "xt_mark", "macvlan"],
   ...["bridge", "overlay", "nft_chain_nat", "xt_MASQUERADE", "xt_addrtype", "xt_comment", "xt_conntrack", "xt_nat"],
-  "xt_tcpudp",
+  ...["xt_tcpudp", "sit"],
 ];
 
 /** Directory of everything the VM needs; `CGRESTORE_VM_CACHE` moves it. */

@@ -44,11 +44,11 @@ static void output_of(const char *command, struct text *text)
  * Without the numbers that the kernel gives to other ends and to ports of bridges, without what goes on by itself, and
  * without what nobody can set of an address.
  */
-static const char *const NETWORK =
-	"ip -details link | sed -E 's/@if[0-9]+/@if/; s/(_timer|port_id|port_no|designated_port) +[^ ]+/\\1/g';"
-	"ip addr | sed -E 's/@if[0-9]+/@if/; s/_lft [0-9]+/_lft/g; s/ stable-privacy//';"
-	"ip route show table all | sed 's/expires [0-9]*/expires/' | sort; ip rule;"
-	"cd /proc/sys/net && grep '' ipv[46]/conf/*/* unix/* ipv4/ping_group_range 2>&1";
+#define NETWORK \
+	"ip -details link | sed -E 's/@if[0-9]+/@if/; s/(_timer|port_id|port_no|designated_port) +[^ ]+/\\1/g';" \
+	"ip addr | sed -E 's/@if[0-9]+/@if/; s/_lft [0-9]+/_lft/g; s/ stable-privacy//';" \
+	"ip route show table all | sed 's/expires [0-9]*/expires/' | sort; ip rule;" \
+	"cd /proc/sys/net && grep '' ipv[46]/conf/*/* unix/* ipv4/ping_group_range 2>&1"
 
 /* Its rules for packets, without what is counted; times are in comments. */
 static const char *const FILTERS =
@@ -609,6 +609,44 @@ PROGRAM(net_bridge)
 		"ip link set br0 up && ip link set in1 mtu 1300 && ip link set in1 up && ip addr add 10.4.0.2/24 dev br0 &&"
 		"ip addr add 10.4.0.9/24 dev in1 && ip link add br1 address 02:00:00:00:00:21 type bridge && ip route add default via 10.4.0.1 dev br0");
 	ready_with_network();
+}
+
+/* In a shell of busybox, ip is another program, which knows less. */
+#define WHOLE_IP "ip() { /usr/bin/ip \"$@\"; };"
+
+/* Whether a packet of IPv6 gets into one of IPv4 for one of our addresses; that one lives as long as it is told. */
+static bool sends_within(const char *to, const char *outer, int time_to_live)
+{
+	unsigned char packet[2048];
+	union address target = address_of(to, 9), end = address_of(outer, 0);
+	int raw = MUST(socket(AF_INET, SOCK_RAW, IPPROTO_IPV6)), udp = MUST(socket(AF_INET6, SOCK_DGRAM, 0));
+	MUST(bind(raw, &end.any, size_of(&end)));
+	wait_up_to(raw, 5);
+	bool is_sent = sendto(udp, "six", 3, 0, &target.any, size_of(&target)) == 3;
+	ssize_t size = is_sent ? recv(raw, packet, sizeof(packet), 0) : 0;
+	close(udp);
+	close(raw);
+	return size > 3 && memcmp(packet + size - 3, "six", 3) == 0 && packet[8] == time_to_live;
+}
+
+/* Tunnels: one with all that it can have, one over a device, those without another end and without any, and one that is down. */
+PROGRAM(net_sit)
+{
+	enter_network();
+	run(WHOLE_IP "ip link set lo up && ip addr add 10.7.0.1/32 dev lo && ip addr add 10.7.0.2/32 dev lo &&"
+	    "ip link add v0 index 21 type veth peer name v1 index 22 && ip link set v0 up && ip link set v1 up &&"
+	    "ip link add sit7 index 17 mtu 1400 type sit mode ip6ip local 10.7.0.1 remote 10.7.0.2 ttl 33 tos 0x10 &&"
+	    "ip link add over0 type sit mode any local 10.7.0.1 remote 10.7.0.3 ttl inherit nopmtudisc dev v0 &&"
+	    "ip link add open0 type sit local 10.7.0.1 && ip tunnel 6rd dev open0 6rd-prefix 2002:aaaa::/32 6rd-relay_prefix 10.0.0.0/8 &&"
+	    "ip link add any0 type sit mode ipip remote 10.7.0.7 &&"
+	    "ip link add down0 type sit local 10.7.0.1 remote 10.7.0.5 && ip link add bare0 type sit local 10.7.0.1 remote 10.7.0.6 &&"
+	    "ip link set bare0 addrgenmode none && for name in sit7 over0 open0 any0 bare0; do ip link set $name up || exit; done &&"
+	    "ip addr add fd77::1/64 dev sit7 && ip route add default via 10.7.0.9 dev v0 onlink &&"
+	    "while " IS_SETTLING "; do sleep 0.1; done");
+
+	ready_with(WHOLE_IP NETWORK);
+
+	CHECK(sends_within("fd77::9", "10.7.0.2", 33));
 }
 
 /* A device that uses another one outside, the bridge cgrvpar. */

@@ -4,6 +4,7 @@ import { CONNECTED_KINDS, MADE_KINDS } from "../../../model/net_device.ts";
 import {
   IFLA_ADDRESS,
   IFLA_IFNAME,
+  IFLA_INFO_DATA,
   IFLA_INFO_KIND,
   IFLA_LINK,
   IFLA_LINK_NETNSID,
@@ -94,7 +95,8 @@ const ARPHRD_LOOPBACK = 772;
 
 function buildDevice({ header, attributes }: RouteMessage): NetDevice {
   const isLoopback = (numberAt(header, 0) ?? 0) >>> 8 * TYPE === ARPHRD_LOOPBACK;
-  const kind = isLoopback ? "loopback" : kindOf(attributes.get(IFLA_LINKINFO));
+  const info = parseAttributes(attributes.get(IFLA_LINKINFO) ?? new Uint8Array(), 0);
+  const kind = isLoopback ? "loopback" : kindOf(info);
   const address = isLoopback ? undefined : attributes.get(IFLA_ADDRESS);
   const master = numberAt(attributes.get(IFLA_MASTER));
   const peer = attributes.has(IFLA_LINK_NETNSID) ? undefined : numberAt(attributes.get(IFLA_LINK));
@@ -107,11 +109,12 @@ function buildDevice({ header, attributes }: RouteMessage): NetDevice {
     ...address === undefined ? {} : { address },
     ...master === undefined ? {} : { master },
     ...!CONNECTED_KINDS.includes(kind) || peer === undefined ? {} : { peer },
+    ...kind === "sit" ? { sit: parseAttributes(info.get(IFLA_INFO_DATA) ?? new Uint8Array(), 0) } : {},
   };
 }
 
-function kindOf(info: Uint8Array | undefined): NetDeviceKind {
-  const text = textOf(parseAttributes(info ?? new Uint8Array(), 0).get(IFLA_INFO_KIND));
+function kindOf(info: RouteMessage["attributes"]): NetDeviceKind {
+  const text = textOf(info.get(IFLA_INFO_KIND));
   return MADE_KINDS.find((kind) => kind === text) ?? "other";
 }
 

@@ -118,7 +118,9 @@ function list(output: Uint8Array, messages: readonly RouteMessage[]): void {
   output.set(saved(0, [...messages, end]).subarray(4));
 }
 
-/** The loopback device, one whose other end is outside, and one of a kind that is not known. */
+const TUNNEL = new Map([[4, Uint8Array.of(64)]]);
+
+/** The loopback device, one whose other end is outside, and one of a kind that is not known, and a tunnel. */
 const LINKS: readonly RouteMessage[] = [
   { type: 16, header: linkOf(772, 1, 0x10049), attributes: new Map([[3, textValue("lo")], [4, numberValue(65536)]]) },
   {
@@ -138,14 +140,19 @@ const LINKS: readonly RouteMessage[] = [
     ]),
   },
   { type: 16, header: linkOf(1, 5, 0), attributes: new Map([[3, textValue("x")], [18, kindValue("new")]]) },
+  {
+    type: 16,
+    header: linkOf(776, 6, 0),
+    attributes: new Map([[3, textValue("s")], [18, kindValue("sit", encodeAttributes(TUNNEL))]]),
+  },
 ];
 
 function linkOf(type: number, index: number, flags: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(type << 16, index, flags, 0).buffer);
 }
 
-function kindValue(kind: string): Uint8Array {
-  return encodeAttributes(new Map([[1, textValue(kind)]]));
+function kindValue(kind: string, data?: Uint8Array): Uint8Array {
+  return encodeAttributes(new Map([[1, textValue(kind)], ...data === undefined ? [] : [[2, data] as const]]));
 }
 
 Deno.test("observeNet() looks at devices, addresses, and routes of the main table", () => {
@@ -163,6 +170,7 @@ Deno.test("observeNet() looks at devices, addresses, and routes of the main tabl
       VETH_DEVICE,
       { ...VETH_DEVICE, name: "in0", index: 3, flags: 0, master: 7, peer: 4 },
       { kind: "other", name: "x", index: 5, mtu: 0, flags: 0 },
+      { kind: "sit", name: "s", index: 6, mtu: 0, flags: 0, sit: TUNNEL },
     ],
     addresses: [anAddress([10, 0, 0, 1], 8), LOCAL_ADDRESS].map(describeAddress).sort(),
     routes: [describeRoute(main)],

@@ -13,7 +13,7 @@ import {
 } from "../../../model/describe_route.ts";
 import { maskAddress } from "../../../model/inet_address.ts";
 import type { NetContents, NetDevice } from "../../../model/namespaces.ts";
-import { IFF_UP } from "../../../model/net_device.ts";
+import { IFF_POINTOPOINT, IFF_UP } from "../../../model/net_device.ts";
 import {
   encodeRouteBody,
   NLM_F_CREATE,
@@ -24,6 +24,7 @@ import {
   RTM_NEWADDR,
   RTM_NEWROUTE,
 } from "../../../model/route_message.ts";
+import { sitAddress } from "../../../model/sit_tunnel.ts";
 import type { RouteRequest } from "./net_plan.ts";
 import { LOOPBACK, restoreAddressModes } from "./plan_devices.ts";
 
@@ -53,7 +54,7 @@ const ADDRESS_ATTRIBUTES: ReadonlySet<number> = new Set([1, 2, 3, 4, 6, 8, 9, 11
 const ROUTE_ATTRIBUTES: ReadonlySet<number> = new Set([1, 2, 4, 5, 6, 7, 8, RTA_CACHEINFO, 15, 20]);
 
 /** What the kernel gives the loopback device when it is set up. */
-const AUTOMATIC: readonly RouteMessage[] = [
+const OF_LOOPBACK: readonly RouteMessage[] = [
   {
     type: RTM_NEWADDR,
     header: Uint8Array.of(AF_INET, 8, 0, 254, 1, 0, 0, 0),
@@ -108,9 +109,11 @@ function deviceOf({ attributes }: RouteMessage): number {
 /** Gives devices that are set up their addresses and routes. */
 export function addAddresses(net: NetContents): RouteRequest[] {
   const { devices, addresses, routes } = net;
+  const automatic = devices.flatMap(automaticAddresses);
+  const isAutomatic = (address: RouteMessage) => automatic.some((other) => isSame(other, address));
   return [
-    ...isUp(devices, LOOPBACK.index) ? AUTOMATIC.flatMap((address) => removeUnless(addresses, address)) : [],
-    ...orderAddresses(addresses).flatMap(addAddress),
+    ...automatic.flatMap((address) => removeUnless(addresses, address)),
+    ...orderAddresses(addresses).flatMap((address) => addAddress(address, isAutomatic(address))),
     ...restoreAddressModes(net),
     ...addresses.flatMap((address) => removeRouteUnless(routes, address)),
     ...orderRoutes(routes).map(addRoute),
@@ -123,15 +126,29 @@ function orderAddresses(addresses: readonly RouteMessage[]): RouteMessage[] {
   return [...addresses.filter((address) => !isSix(address)), ...addresses.filter(isSix).reverse()];
 }
 
-function isUp(devices: readonly NetDevice[], index: number): boolean {
-  return devices.some((device) => device.index === index && (device.flags & IFF_UP) !== 0);
+/**
+ * What the kernel gives a device when it is set up, however that is to get its addresses: a tunnel without another end
+ * gets one that all of IPv4 is the network of (`add_v4_addrs`).
+ */
+function automaticAddresses(device: NetDevice): RouteMessage[] {
+  const { kind, index, flags, sit } = device;
+  if ((flags & IFF_UP) === 0) return [];
+  if (kind === "loopback") return [...OF_LOOPBACK];
+  const inner = sitAddress(sit);
+  if (inner === undefined || (flags & IFF_POINTOPOINT) !== 0) return [];
+  const header = Uint8Array.of(AF_INET6, 96, 0, RT_SCOPE_UNIVERSE, ...numberValue(index));
+  const address = Uint8Array.from([...new Uint8Array(12), ...inner]);
+  return [{ type: RTM_NEWADDR, header, attributes: new Map([[IFA_ADDRESS, address]]) }];
+}
+
+function isSame(one: RouteMessage, other: RouteMessage): boolean {
+  return addressDevice(one) === addressDevice(other) && nameAddress(one) === nameAddress(other);
 }
 
 /** A kernel without IPv6 has no address of it to remove. */
 function removeUnless(wanted: readonly RouteMessage[], automatic: RouteMessage): RouteRequest[] {
   const name = nameAddress(automatic);
-  const isOnLoopback = (address: RouteMessage) => addressDevice(address) === LOOPBACK.index;
-  if (wanted.some((address) => isOnLoopback(address) && nameAddress(address) === name)) return [];
+  if (wanted.some((address) => isSame(address, automatic))) return [];
   return [{
     attempt: `Cannot remove the address ${name}`,
     type: RTM_DELADDR,
@@ -145,25 +162,23 @@ function removeUnless(wanted: readonly RouteMessage[], automatic: RouteMessage):
  * An address of IPv6 can be used when nobody else has been found to have it, which takes a second, and a device that is
  * connected. Sockets need it at once, so it is made as one for which nobody is asked, and then becomes what it was.
  */
-function addAddress(address: RouteMessage): RouteRequest[] {
+function addAddress(address: RouteMessage, mayExist: boolean): RouteRequest[] {
   const flags = addressFlags(address);
   const isChecked = (flags & (IFA_F_NODAD | IFA_F_TENTATIVE | IFA_F_DADFAILED)) === 0;
   const isAsked = address.header[0] === AF_INET6 && addressDevice(address) !== LOOPBACK.index;
-  if (!isAsked || !isChecked) return [requestAddress(address)];
+  if (!isAsked || !isChecked) return [requestAddress(address, mayExist)];
   const unasked = new Map([...address.attributes, [IFA_FLAGS, numberValue(flags | IFA_F_NODAD)] as const]);
-  const request = requestAddress({ ...address, attributes: unasked });
-  return [request, { ...requestAddress(address), flags: NLM_F_REPLACE, tolerated: [] }];
+  const request = requestAddress({ ...address, attributes: unasked }, mayExist);
+  return [request, { ...requestAddress(address), flags: NLM_F_REPLACE }];
 }
 
-function requestAddress(address: RouteMessage): RouteRequest {
-  const name = nameAddress(address);
-  const isAutomatic = AUTOMATIC.some((other) => nameAddress(other) === name);
+function requestAddress(address: RouteMessage, mayExist = false): RouteRequest {
   return {
-    attempt: `Cannot add the address ${name}`,
+    attempt: `Cannot add the address ${nameAddress(address)}`,
     type: RTM_NEWADDR,
     flags: NLM_F_CREATE,
     body: encodeRouteBody(address),
-    tolerated: isAutomatic ? ["EEXIST"] : [],
+    tolerated: mayExist ? ["EEXIST"] : [],
   };
 }
 

@@ -7,6 +7,7 @@ import {
   encodeRouteBody,
   IFLA_ADDRESS,
   IFLA_IFNAME,
+  IFLA_INFO_DATA,
   IFLA_INFO_KIND,
   IFLA_LINK,
   IFLA_LINK_NETNSID,
@@ -21,13 +22,13 @@ import {
   RTM_SETLINK,
   textValue,
 } from "../../../model/route_message.ts";
+import { sitAddress } from "../../../model/sit_tunnel.ts";
 import type { OuterEnd, PlanOptions } from "../../plan.ts";
 import type { DevicePair, RouteRequest } from "./net_plan.ts";
 
 /** Facts of rtnetlink(7) (linux/netlink.h, linux/if_link.h, linux/veth.h, linux/net_namespace.h). */
 const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
-const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
 const IFLA_MACVLAN_MODE = 1;
 const IFLA_MACVLAN_FLAGS = 2;
@@ -132,7 +133,11 @@ export function notesOnOptions(net: NetNamespace | undefined, { outerEnds, paren
 
 /** What is lost of devices. */
 export function notesOnDevices(devices: readonly NetDevice[]): string[] {
-  const lost: Readonly<Partial<Record<NetDeviceKind, string>>> = { bridge: "settings", tun: "offloads" };
+  const lost: Readonly<Partial<Record<NetDeviceKind, string>>> = {
+    bridge: "settings",
+    tun: "offloads",
+    sit: "marks and ISATAP routers",
+  };
   return devices.filter(({ kind }) => lost[kind] !== undefined).map((device) => (
     `The ${lost[device.kind]} of ${nameDevice(device)} are those of a new one: images have none of it`
   ));
@@ -146,6 +151,7 @@ export function findDeviceObstacles(devices: readonly NetDevice[], questions: De
     ...outerEndsOf(devices, questions.outerEnds).flatMap((end) => outerEndObstacles(end, questions)),
     ...devices.filter(({ kind }) => kind === "macvlan").flatMap((device) => macvlanObstacles(device, questions)),
     ...devices.filter(({ kind }) => kind === "tun").flatMap((device) => tunObstacles(device, questions)),
+    ...devices.filter(({ kind, sit }) => kind === "sit" && sit === undefined).map(nothingOf),
   ];
 }
 
@@ -197,9 +203,7 @@ function macvlanObstacles(device: NetDevice, questions: DeviceQuestions): string
 
 function tunObstacles(device: NetDevice, { hasUsers }: DeviceQuestions): string[] {
   const { tun } = device;
-  if (tun === undefined) {
-    return [`${nameDevice(device)} cannot be restored: the images have nothing of what it is like`];
-  }
+  if (tun === undefined) return [nothingOf(device)];
   const { owner, group, headerSize, sendBuffer } = tun;
   const isPossible = headerSize >= SMALLEST_HEADER && headerSize <= LAST_INT && sendBuffer > 0 &&
     sendBuffer <= LAST_INT;
@@ -210,6 +214,10 @@ function tunObstacles(device: NetDevice, { hasUsers }: DeviceQuestions): string[
       ? [`${nameDevice(device)} cannot be restored: it has an owner, and the tasks have a user namespace`]
       : [],
   ];
+}
+
+function nothingOf(device: NetDevice): string {
+  return `${nameDevice(device)} cannot be restored: the images have nothing of what it is like`;
 }
 
 /** The index of the device outside that a macvlan device uses. */
@@ -255,18 +263,17 @@ export function makeDevices(devices: readonly NetDevice[], questions: DeviceQues
 
 /** The kernel makes link-local addresses again, unless it has made none before; comes when the addresses are there. */
 export function restoreAddressModes({ devices, addresses, sysctls }: NetContents): RouteRequest[] {
-  const isLinkLocal = (device: NetDevice) => {
-    const wanted = linkLocalOf(device);
-    return addresses.some((address) => (
-      addressDevice(address) === device.index && address.attributes.get(IFA_ADDRESS)?.toHex() === wanted
-    ));
-  };
+  const hasOwn = (device: NetDevice) => (
+    addresses.some((address) => (
+      addressDevice(address) === device.index && isMadeByKernel(device, address.attributes.get(IFA_ADDRESS))
+    ))
+  );
   const restored = devices.filter((device) => {
     const isConnected = (device.flags & IFF_UP) !== 0 && (device.flags & IFF_LOWER_UP) !== 0;
     const settings = settingsOf(device);
     // With a secret, the kernel makes another address, and the setting has told it so.
     if (!isMade(device) || sysctls.has(`${settings}/stable_secret`)) return false;
-    return !isConnected || sysctls.get(`${settings}/disable_ipv6`) !== "0" || isLinkLocal(device);
+    return !isConnected || sysctls.get(`${settings}/disable_ipv6`) !== "0" || hasOwn(device);
   });
   const random = devices.filter((device) => (
     isMade(device) && device.address === undefined && sysctls.has(`${settingsOf(device)}/stable_secret`)
@@ -284,6 +291,14 @@ function settingsOf({ name }: NetDevice): string {
 
 function isMade({ kind }: NetDevice): boolean {
   return MADE_KINDS.includes(kind);
+}
+
+/** Whether the kernel makes an address of IPv6 by itself: of one of Ethernet, or of the one that a tunnel has of IPv4. */
+function isMadeByKernel(device: NetDevice, address: Uint8Array | undefined): boolean {
+  const { kind, sit } = device;
+  if (address === undefined) return false;
+  if (kind === "sit") return address.toHex().endsWith(sitAddress(sit)?.toHex() ?? "");
+  return address.toHex() === linkLocalOf(device);
 }
 
 /** The address of IPv6, as digits, that the kernel makes of one of Ethernet (`addrconf_ifid_eui48`). */
@@ -324,7 +339,8 @@ function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
 }
 
 /** What a device of its kind has besides. */
-function infoOf({ kind, macvlan, peer }: NetDevice, devices: readonly NetDevice[]): Uint8Array | undefined {
+function infoOf({ kind, macvlan, peer, sit }: NetDevice, devices: readonly NetDevice[]): Uint8Array | undefined {
+  if (sit !== undefined) return encodeAttributes(sit);
   if (kind === "macvlan") return macvlanInfo(MACVLAN_MODE_SOURCE, macvlan?.flags ?? 0);
   const other = kind === "veth" ? devices.find(({ index }) => index === peer) : undefined;
   return other === undefined ? undefined : otherEnd(other.index, describingAttributes(other));

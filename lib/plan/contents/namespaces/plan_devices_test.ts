@@ -23,6 +23,10 @@ const TUN: NetDevice = {
   ...{ kind: "tun", name: "tun0", index: 6, mtu: 1500, flags: 0x11091 },
   tun: { flags: 0x1001, owner: -1, group: -1, headerSize: 10, sendBuffer: 1000 },
 };
+const SIT: NetDevice = {
+  ...{ kind: "sit", name: "sit7", index: 7, mtu: 1480, flags: 0x1_00d1 },
+  sit: new Map([[2, Uint8Array.of(10, 0, 0, 1)], [10, Uint8Array.of(0)]]),
+};
 const OWNED = { flags: 0x1002, owner: -1, group: 5, headerSize: 10, sendBuffer: 1000 };
 const OUT = { inner: "eth0", name: "out" };
 
@@ -43,8 +47,8 @@ Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
       { name: "nothing", devices: [LOOPBACK_DEVICE, BRIDGE, ...PAIR], want: [] },
       {
         name: "kinds",
-        devices: [{ ...VETH_DEVICE, kind: "sit", name: "sit0" }, { ...VETH_DEVICE, kind: "other", name: "x" }],
-        want: ['the sit device "sit0" cannot be restored', 'the other device "x" cannot be restored'],
+        devices: [{ ...VETH_DEVICE, kind: "venet", name: "venet0" }, { ...VETH_DEVICE, kind: "other", name: "x" }],
+        want: ['the venet device "venet0" cannot be restored', 'the other device "x" cannot be restored'],
       },
       { name: "a tun device with an owner", devices: [{ ...TUN, tun: OWNED }], want: [] },
       {
@@ -60,6 +64,11 @@ Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
           'the tun device "eth0" cannot be restored: the images have nothing of what it is like',
           'the tun device "tun0" has headers of 9 bytes, or a buffer of 1000',
         ],
+      },
+      {
+        name: "tunnels",
+        devices: [SIT, { ...VETH_DEVICE, kind: "sit", name: "sit8" }],
+        want: ['the sit device "sit8" cannot be restored: the images have nothing of what it is like'],
       },
       {
         name: "a loopback device with another name",
@@ -228,6 +237,10 @@ Deno.test("makeDevices() encodes what the kernel takes", async (t) => {
     assert.equal(requests.some(({ endsWithHostNetwork }) => endsWithHostNetwork), false);
     assert.ok(requests.some(({ attempt, body }) => /"mv0"/.test(attempt) && body.toHex().includes("0800050004000000")));
   });
+  await t.step("a tunnel", () => {
+    const kind = "0800010073697400";
+    assert.ok(bodies([SIT])[1]?.endsWith(`20001200${kind}14000200${"080002000a000001"}${"05000a0000000000"}`));
+  });
   await t.step("a part of a bridge", () => {
     assert.equal(bodies(PAIR).at(-1), `00000000${"09000000"}01100000a5f30000${MTU_1500}08000a0004000000`);
   });
@@ -238,6 +251,8 @@ Deno.test("makeDevices() encodes what the kernel takes", async (t) => {
 
 Deno.test("restoreAddressModes() lets the kernel make an address if it has made one", async (t) => {
   const linkLocal = anAddress([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 2], 64, 2);
+  const ofTunnel = anAddress([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0x5e, 0xfe, 10, 0, 0, 1], 64, 7);
+  const onSit = new Map([["net/ipv6/conf/sit7/disable_ipv6", "0"]]);
   const on = ["net/ipv6/conf/eth0/disable_ipv6", "0"] as const;
   const rows: { name: string; net: Partial<NetContents>; want: boolean }[] = [
     { name: "it has", net: { addresses: [linkLocal] }, want: true },
@@ -251,6 +266,12 @@ Deno.test("restoreAddressModes() lets the kernel make an address if it has made 
       want: false,
     },
     { name: "the loopback device", net: { devices: [LOOPBACK_DEVICE] }, want: false },
+    { name: "of a tunnel", net: { devices: [SIT], addresses: [ofTunnel], sysctls: onSit }, want: true },
+    {
+      name: "of a tunnel that has another one",
+      net: { devices: [SIT], addresses: [anAddress([0xfe, ...new Array(15).fill(1)], 64, 7)], sysctls: onSit },
+      want: false,
+    },
     {
       name: "a secret that the kernel has chosen, for a device without an address",
       net: { devices: [TUN], sysctls: new Map([["net/ipv6/conf/tun0/stable_secret", "::1"]]) },

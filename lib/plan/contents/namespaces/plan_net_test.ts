@@ -55,12 +55,17 @@ function requestsOf(net: NetNamespace): string[] {
 
 const SIX = anAddress([0xfd, ...new Array(14).fill(0), 7], 60);
 
+const CHOICE = 'Cannot choose how the sit device "sit7" gets its addresses of IPv6 EAFNOSUPPORT';
 const FAILS_WITHOUT_IPV6 = "EADDRNOTAVAIL ENODEV EOPNOTSUPP";
 
 Deno.test("planNet() asks for addresses and routes", async (t) => {
   const down = { ...LOOPBACK_DEVICE, flags: 8 };
   const other = anAddress([10, 0, 0, 1], 24);
   const gateway = aRoute([10, 2, 0, 0], 16, { 5: [10, 1, 0, 1] });
+  const tunnel = {
+    ...{ kind: "sit", name: "sit7", index: 7, mtu: 1480, flags: 0x1_0081 } as const,
+    sit: new Map([[2, Uint8Array.of(10, 0, 0, 1)]]),
+  };
   const rows: { name: string; net: NetNamespace; want: string[] }[] = [
     { name: "nothing for a device that is down", net: aNet({ devices: [down], addresses: [] }), want: [] },
     {
@@ -70,6 +75,21 @@ Deno.test("planNet() asks for addresses and routes", async (t) => {
         "Cannot add the address 127.0.0.1/8 EEXIST",
         "Cannot add the address ::1/128 EEXIST",
         "Cannot remove the route ::1/128 ESRCH",
+      ],
+    },
+    {
+      name: "a tunnel that the whole internet of IPv4 is behind",
+      net: aNet({ devices: [down, tunnel], addresses: [] }),
+      want: [`Cannot remove the address ::a00:1/96 ${FAILS_WITHOUT_IPV6}`, CHOICE],
+    },
+    {
+      name: "the same with the address that the kernel makes",
+      net: aNet({ devices: [down, tunnel], addresses: [anAddress([...new Array(12).fill(0), 10, 0, 0, 1], 96, 7)] }),
+      want: [
+        "Cannot add the address ::a00:1/96 EEXIST",
+        "Cannot add the address ::a00:1/96",
+        CHOICE,
+        "Cannot remove the route ::/96 ESRCH",
       ],
     },
     {
