@@ -3,6 +3,7 @@ import type { NetDeviceEntry } from "../gen/net.ts";
 import type { TunLinkEntry } from "../gen/tun.ts";
 import type { ForeignNetImage, NetImages } from "../image/content_images.ts";
 import { decodeText } from "../text.ts";
+import { nextHopsOf } from "./describe_route.ts";
 import type { NetContents, NetDevice, NetDeviceKind, NetNamespace, TunDevice } from "./namespaces.ts";
 import { CONNECTED_KINDS, isDeviceName, nameDevice } from "./net_device.ts";
 import {
@@ -162,6 +163,7 @@ function readSaved({ number, foreign }: NetImages, type: keyof typeof SAVED, pro
   return orComplain(complain, () => {
     const messages = parseRouteMessages(magic === undefined ? bytes : bytes.subarray(4));
     const other = messages.find((message) => message.type !== expected);
+    if (expected === RTM_NEWROUTE) messages.forEach(nextHopsOf);
     return other === undefined ? messages : complain(`it has a message of type ${other.type}, not ${expected}`);
   });
 }

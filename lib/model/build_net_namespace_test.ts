@@ -195,6 +195,11 @@ Deno.test("buildNetNamespace() finds what cannot be", async (t) => {
       want: "route-9.img: it is damaged: Cannot read a message at offset 0: it has no end",
     },
     {
+      name: "half a way of a route",
+      given: { foreign: { route: saved(ROUTE, [aRoute([10, 0, 0, 0], 8, { 9: [8, 0] })]) } },
+      want: "route-9.img: it is damaged: Cannot read the ways of a route: the one at offset 0 has no end",
+    },
+    {
       name: "a connection that is damaged",
       given: { foreign: { "netns-ct": Uint8Array.of(18, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0) } },
       want: "netns-ct-9.img: it is damaged: Cannot read a connection: it is too short",

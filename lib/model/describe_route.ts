@@ -1,4 +1,5 @@
 import { renderAddress } from "./inet_address.ts";
+import { encodeNextHops, type NextHop, parseNextHops } from "./next_hops.ts";
 import { numberAt, type RouteMessage } from "./route_message.ts";
 
 /** Attributes of addresses (linux/if_addr.h). */
@@ -9,6 +10,7 @@ export const IFA_FLAGS = 8;
 const IFA_PROTO = 11;
 /** Attributes of routes (linux/rtnetlink.h). */
 export const RTA_DST = 1;
+export const RTA_MULTIPATH = 9;
 export const RTA_CACHEINFO = 12;
 
 /** RTN_* that are no way to anywhere (linux/rtnetlink.h). */
@@ -72,12 +74,23 @@ const FOREVER = 0xffff_ffff;
 const ROUTE_FLAGS = 8;
 const RTNH_F_ONLINK = 4;
 
-/** The header of a route without what the kernel derives, as whether its device is connected. */
-export function plainRouteHeader({ header }: Pick<RouteMessage, "header">): Uint8Array {
+/** A route without what the kernel derives, as whether its device is connected. */
+export function plainRoute({ type, header, attributes }: RouteMessage): RouteMessage {
   const plain = new Uint8Array(header);
   const flags = (numberAt(header, ROUTE_FLAGS) ?? 0) & RTNH_F_ONLINK;
   new DataView(plain.buffer).setUint32(ROUTE_FLAGS, flags, true);
-  return plain;
+  const hops = nextHopsOf({ attributes }).map((hop) => ({ ...hop, flags: hop.flags & RTNH_F_ONLINK }));
+  const ways = hops.length === 0 ? [] : [[RTA_MULTIPATH, encodeNextHops(hops)] as const];
+  return { type, header: plain, attributes: new Map([...attributes, ...ways]) };
+}
+
+/**
+ * The ways of a route that has several.
+ *
+ * @throws {RangeError} when they cannot be read
+ */
+export function nextHopsOf({ attributes }: Pick<RouteMessage, "attributes">): NextHop[] {
+  return parseNextHops(attributes.get(RTA_MULTIPATH) ?? new Uint8Array());
 }
 
 /** Place in `struct rta_cacheinfo`. */
@@ -90,9 +103,10 @@ export function routeTimeLeft({ attributes }: RouteMessage): number {
 
 /** All that matters of a route, for comparing; of one that ends, not when. */
 export function describeRoute(message: RouteMessage): string {
-  const header = plainRouteHeader(message).subarray(2).toHex();
+  const plain = plainRoute(message);
+  const header = plain.header.subarray(2).toHex();
   const time = routeTimeLeft(message) === 0 ? "" : " for a while";
-  return `${nameRoute(message)} ${header} ${describeAttributes(message, [RTA_CACHEINFO])}${time}`;
+  return `${nameRoute(message)} ${header} ${describeAttributes(plain, [RTA_CACHEINFO])}${time}`;
 }
 
 /** Attributes but some, by type. */

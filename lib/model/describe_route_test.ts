@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { anAddress, aRoute, LOCAL_ADDRESS_6 } from "../../tests/support/net_contents.ts";
-import { describeAddress, describeRoute, nameAddress, nameRoute } from "./describe_route.ts";
+import { describeAddress, describeRoute, nameAddress, nameRoute, nextHopsOf, plainRoute } from "./describe_route.ts";
 import type { RouteMessage } from "./route_message.ts";
 
 Deno.test("addresses and routes have names", () => {
@@ -44,6 +44,16 @@ Deno.test("describeRoute() tells what matters, whatever its order", () => {
   const other = aRoute([10, 0, 0, 0], 8);
   assert.equal(describeRoute(withAttributes(other, { 12: [1], 4: [1, 0, 0, 0] })), describeRoute(route));
   assert.notEqual(describeRoute(other), describeRoute(route));
+});
+
+Deno.test("plainRoute() has all ways of a route, without what the kernel finds out about them", () => {
+  const ways = (...flags: readonly number[]) => (
+    aRoute([10, 0, 0, 0], 8, { 9: flags.flatMap((flag) => [8, 0, flag, 1, 7, 0, 0, 0]) })
+  );
+  assert.deepEqual(nextHopsOf(plainRoute(ways(0x15, 0))), nextHopsOf(ways(4, 0)));
+  assert.equal(describeRoute(ways(0x11, 0)), describeRoute(ways(0, 0)));
+  assert.notEqual(describeRoute(ways(0)), describeRoute(ways(0, 0)));
+  assert.deepEqual(plainRoute(aRoute([10, 0, 0, 0], 8)).attributes, aRoute([10, 0, 0, 0], 8).attributes);
 });
 
 Deno.test("describeRoute() leaves out whether a device is connected, but not what a gateway is thought to be", () => {

@@ -56,6 +56,7 @@ testNet({
   what: "addresses and routes of both families",
   criuLoses: "it adds addresses of IPv6 the other way round",
 });
+testNet({ program: "net_routes", what: "routes with several ways, and of kinds of their own" });
 testNet({
   program: "net_rules",
   what: "rules for routes",
@@ -295,7 +296,7 @@ testEdited({
   refused: new RegExp(
     [
       'net namespace: the macvlan device "mac7" cannot be restored: its mode is 8',
-      "net namespace: the route 10.5.0.0/16 cannot be restored: it has attributes 9",
+      "net namespace: the route 10.5.0.0/16 cannot be restored: it has attributes 30",
       'net namespace: the rule "xt match \\\\"comment\\\\" drop" is one of iptables, which nft cannot load',
     ].join("[^]*"),
   ),

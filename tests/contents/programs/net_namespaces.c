@@ -326,6 +326,25 @@ PROGRAM(net_addresses)
 	CHECK(sendto(udp, "datagram", 8, 0, &address.any, size_of(&address)) == 8 && receives(udp, "datagram"));
 }
 
+/* Routes with several ways, with gateways of another family, in packets of others, for classes of packets, and with limits. */
+PROGRAM(net_routes)
+{
+	enter_network();
+	run("ip link set lo up && ip link add v0 type veth peer name v1 && ip link set v0 up && ip link set v1 up &&"
+	    "ip addr add 10.3.0.1/24 dev v0 && ip addr add fd03::1/64 dev v0 &&"
+	    "ip route add 10.20.0.0/16 nexthop via 10.3.0.2 weight 3 nexthop via 10.3.0.3 &&"
+	    "ip route add 10.21.0.0/16 via inet6 fd03::9 dev v0 && ip route add 10.22.0.0/16 dev v0 realm 7 &&"
+	    "ip route add 10.23.0.0/16 nexthop encap ip id 5 dst 10.3.0.9 dev v0 nexthop via inet6 fd03::9 dev v0 realm 8 onlink &&"
+	    "ip route add 10.24.0.0/16 dev v0 mtu lock 1200 hoplimit 5 initrwnd 9 quickack 1 features ecn rto_min 5ms congctl reno &&"
+	    "ip route add 10.25.0.0/16 encap ip id 5 dst 10.3.0.9 dev v0 && ip route add 10.26.0.0/16 tos 0x10 dev v0 &&"
+	    "ip route add local 10.27.0.0/16 dev lo table main && ip route add throw 10.28.0.0/16 &&"
+	    "ip -6 route add fd20::/64 nexthop via fd03::2 weight 2 nexthop via fd03::3 &&"
+	    "ip -6 route add fd21::/64 from fd03::/64 via fd03::2 && ip -6 route add fd22::/64 via fd03::5 pref high &&"
+	    "while " IS_SETTLING "; do sleep 0.1; done");
+	ready_with_network();
+	run("ip route get 10.25.0.1 from 10.3.0.1 && ip route get 10.20.0.1 | grep 'via 10.3.0.[23]' && ip route get 10.21.0.1 | grep fd03::9");
+}
+
 /* What comes of sending a datagram to one of our own addresses: 0, or why it could not be sent. */
 static int error_of_sending(const char *address, int port)
 {
@@ -699,6 +718,6 @@ PROGRAM(net_foreign)
 {
 	enter_network();
 	run("ip link set lo up && ip link add br7 type bridge && ip link add mac7 link br7 type macvlan mode passthru &&"
-	    "ip route add 10.5.0.0/16 nexthop via 127.0.0.5 nexthop via 127.0.0.6");
+	    "ip nexthop add id 7 dev lo && ip route add 10.5.0.0/16 nhid 7");
 	ready_and_wait();
 }

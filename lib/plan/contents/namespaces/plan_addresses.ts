@@ -5,53 +5,34 @@ import {
   IFA_FLAGS,
   IFA_LOCAL,
   nameAddress,
-  nameRoute,
-  plainRouteHeader,
-  routeTimeLeft,
-  RTA_CACHEINFO,
-  RTA_DST,
 } from "../../../model/describe_route.ts";
-import { maskAddress } from "../../../model/inet_address.ts";
 import type { NetContents, NetDevice } from "../../../model/namespaces.ts";
 import { IFF_POINTOPOINT, IFF_UP } from "../../../model/net_device.ts";
 import {
   encodeRouteBody,
   NLM_F_CREATE,
-  numberAt,
   numberValue,
   type RouteMessage,
-  RT_TABLE_MAIN,
   RTM_NEWADDR,
-  RTM_NEWROUTE,
 } from "../../../model/route_message.ts";
 import { sitAddress } from "../../../model/sit_tunnel.ts";
+import { attributeObstacle } from "./attribute_obstacle.ts";
 import type { RouteRequest } from "./net_plan.ts";
 import { LOOPBACK, restoreAddressModes } from "./plan_devices.ts";
 
 /** Facts of rtnetlink(7) (linux/rtnetlink.h, linux/netlink.h, linux/if_addr.h). */
 const RTM_DELADDR = 21;
-const RTM_DELROUTE = 25;
 const NLM_F_REPLACE = 0x100;
 const IFA_F_TEMPORARY = 0x1;
 const IFA_F_NODAD = 0x2;
 const IFA_F_DADFAILED = 0x8;
 const IFA_F_TENTATIVE = 0x40;
-const IFA_F_NOPREFIXROUTE = 0x200;
 const AF_INET = 2;
 const AF_INET6 = 10;
-const RTPROT_KERNEL = 2;
 const RT_SCOPE_UNIVERSE = 0;
-const RT_SCOPE_LINK = 253;
-const RTN_UNICAST = 1;
-const RTA_OIF = 4;
-const RTA_GATEWAY = 5;
-const RTA_EXPIRES = 23;
-/** In a second. */
-const TICKS = 100;
 
-/** Attributes that can be given back as they are: IFA_* of linux/if_addr.h, RTA_* of linux/rtnetlink.h. */
+/** Attributes that can be given back as they are (linux/if_addr.h). */
 const ADDRESS_ATTRIBUTES: ReadonlySet<number> = new Set([1, 2, 3, 4, 6, 8, 9, 11]);
-const ROUTE_ATTRIBUTES: ReadonlySet<number> = new Set([1, 2, 4, 5, 6, 7, 8, RTA_CACHEINFO, 15, 20]);
 
 /** What the kernel gives the loopback device when it is set up. */
 const OF_LOOPBACK: readonly RouteMessage[] = [
@@ -67,13 +48,9 @@ const OF_LOOPBACK: readonly RouteMessage[] = [
   },
 ];
 
-/** Why addresses and routes cannot be restored. */
-export function findAddressObstacles({ devices, addresses, routes }: NetContents): string[] {
-  const indices = new Set([LOOPBACK, ...devices].map(({ index }) => index));
-  return [
-    ...addresses.flatMap((address) => addressObstacle(address, indices)),
-    ...routes.flatMap((route) => routeObstacle(route, indices)),
-  ];
+/** Why addresses cannot be restored; `indices` are those of the devices that there are. */
+export function findAddressObstacles({ addresses }: NetContents, indices: ReadonlySet<number>): string[] {
+  return addresses.flatMap((address) => addressObstacle(address, indices));
 }
 
 function addressObstacle(address: RouteMessage, devices: ReadonlySet<number>): string[] {
@@ -86,37 +63,15 @@ function addressObstacle(address: RouteMessage, devices: ReadonlySet<number>): s
   return attributeObstacle(address, { what, known: ADDRESS_ATTRIBUTES });
 }
 
-function attributeObstacle(
-  { attributes }: RouteMessage,
-  { what, known }: { readonly what: string; readonly known: ReadonlySet<number> },
-): string[] {
-  const unknown = [...attributes.keys()].filter((type) => !known.has(type));
-  return unknown.length === 0 ? [] : [`${what} cannot be restored: it has attributes ${unknown.join(", ")}`];
-}
-
-function routeObstacle(route: RouteMessage, devices: ReadonlySet<number>): string[] {
-  const what = `the route ${nameRoute(route)}`;
-  const device = deviceOf(route);
-  if (!devices.has(device)) return [`${what} cannot be restored: it goes through device ${device}, which is not there`];
-  return attributeObstacle(route, { what, known: ROUTE_ATTRIBUTES });
-}
-
-/** Those to nowhere have none, or the loopback device. */
-function deviceOf({ attributes }: RouteMessage): number {
-  return numberAt(attributes.get(RTA_OIF)) ?? LOOPBACK.index;
-}
-
-/** Gives devices that are set up their addresses and routes. */
+/** Gives devices that are set up their addresses. */
 export function addAddresses(net: NetContents): RouteRequest[] {
-  const { devices, addresses, routes } = net;
+  const { devices, addresses } = net;
   const automatic = devices.flatMap(automaticAddresses);
   const isAutomatic = (address: RouteMessage) => automatic.some((other) => isSame(other, address));
   return [
     ...automatic.flatMap((address) => removeUnless(addresses, address)),
     ...orderAddresses(addresses).flatMap((address) => addAddress(address, isAutomatic(address))),
     ...restoreAddressModes(net),
-    ...addresses.flatMap((address) => removeRouteUnless(routes, address)),
-    ...orderRoutes(routes).map(addRoute),
   ];
 }
 
@@ -179,61 +134,5 @@ function requestAddress(address: RouteMessage, mayExist = false): RouteRequest {
     flags: NLM_F_CREATE,
     body: encodeRouteBody(address),
     tolerated: mayExist ? ["EEXIST"] : [],
-  };
-}
-
-/** The kernel makes a route for the network of each address unless it is told not to. */
-function removeRouteUnless(wanted: readonly RouteMessage[], address: RouteMessage): RouteRequest[] {
-  const { header, attributes } = address;
-  const [family = 0, prefix = 0] = header;
-  const device = addressDevice(address);
-  const hasNone = (addressFlags(address) & IFA_F_NOPREFIXROUTE) !== 0;
-  // Those of IPv4 on the loopback device are in the table of local ones.
-  if (hasNone || (family === AF_INET && device === LOOPBACK.index)) return [];
-  const network = maskAddress(attributes.get(IFA_ADDRESS) ?? attributes.get(IFA_LOCAL) ?? new Uint8Array(16), prefix);
-  const scope = family === AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-  const route = {
-    type: RTM_NEWROUTE,
-    header: Uint8Array.of(family, prefix, 0, 0, RT_TABLE_MAIN, RTPROT_KERNEL, scope, RTN_UNICAST, 0, 0, 0, 0),
-    attributes: new Map([[RTA_DST, network], [RTA_OIF, numberValue(device)]]),
-  };
-  const name = nameRoute(route);
-  if (wanted.some((other) => isOfKernel(other) && deviceOf(other) === device && nameRoute(other) === name)) return [];
-  return [{
-    attempt: `Cannot remove the route ${name}`,
-    type: RTM_DELROUTE,
-    flags: 0,
-    body: encodeRouteBody(route),
-    tolerated: ["ESRCH"],
-  }];
-}
-
-/** A gateway can be used when it can be reached. */
-function orderRoutes(routes: readonly RouteMessage[]): RouteMessage[] {
-  const hasGateway = ({ attributes }: RouteMessage) => attributes.has(RTA_GATEWAY);
-  return [...routes.filter((route) => !hasGateway(route)), ...routes.filter(hasGateway)];
-}
-
-/** Place in `struct rtmsg`. */
-const ROUTE_PROTOCOL = 5;
-
-function isOfKernel({ header }: RouteMessage): boolean {
-  return header[ROUTE_PROTOCOL] === RTPROT_KERNEL;
-}
-
-/** The time that is left is told in ticks (USER_HZ), and asked for in seconds. */
-function addRoute(route: RouteMessage): RouteRequest {
-  const left = routeTimeLeft(route);
-  const attributes = new Map([
-    ...[...route.attributes].filter(([type]) => type !== RTA_CACHEINFO),
-    ...left === 0 ? [] : [[RTA_EXPIRES, numberValue(Math.max(1, Math.floor(left / TICKS)))] as const],
-  ]);
-  return {
-    attempt: `Cannot add the route ${nameRoute(route)}`,
-    type: RTM_NEWROUTE,
-    flags: NLM_F_CREATE,
-    body: encodeRouteBody({ header: plainRouteHeader(route), attributes }),
-    // Those which the kernel makes for addresses are there already.
-    tolerated: isOfKernel(route) ? ["EEXIST"] : [],
   };
 }

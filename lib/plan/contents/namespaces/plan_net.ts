@@ -18,6 +18,7 @@ import {
 } from "./plan_devices.ts";
 import { planFilters } from "./plan_filters.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
+import { addRoutes, findRouteObstacles } from "./plan_routes.ts";
 import { findRuleObstacles, notesOnRules, replaceRules } from "./plan_rules.ts";
 
 /** Where problems of net namespaces are. */
@@ -59,7 +60,7 @@ function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
     pairs: pairsOf(devices, outerEnds),
     sysctls: planSettings(net, questions),
     // Routes first: whether a gateway can be reached is looked up by rules.
-    requests: [...addAddresses(net), ...replaceRules(net)],
+    requests: [...addAddresses(net), ...addRoutes(net), ...replaceRules(net)],
     filters: planFilters(net.filters, { programs, refuse }),
     tracked: net.tracked.map(trackConnection),
     connections: connectDevices(devices),
@@ -80,9 +81,11 @@ function trackConnection(body: Uint8Array): RouteRequest {
 /** Why a namespace cannot be restored: everything in it that cannot be is named. */
 function findObstacles(net: NetContents, questions: DeviceQuestions): string[] {
   const { devices, peers } = net;
+  const indices = new Set([LOOPBACK, ...devices].map(({ index }) => index));
   return [
     ...findDeviceObstacles(devices, questions),
-    ...findAddressObstacles(net),
+    ...findAddressObstacles(net, indices),
+    ...findRouteObstacles(net, indices),
     ...findRuleObstacles(net, questions.hasUsers),
     ...peers.map((id) => `its id ${id} for another net namespace cannot be restored`),
   ];

@@ -1,6 +1,7 @@
 import type { NetContents } from "../../../model/namespaces.ts";
 import { encodeRouteBody, NLM_F_CREATE, type RouteMessage, RTM_NEWRULE } from "../../../model/route_message.ts";
 import { DEFAULT_RULES, FRA_UID_RANGE, nameRule, plainRule, ruleTable } from "../../../model/route_rule.ts";
+import { attributeObstacle } from "./attribute_obstacle.ts";
 import type { RouteRequest } from "./net_plan.ts";
 
 /** Facts of rtnetlink(7) (linux/rtnetlink.h, linux/fib_rules.h). */
@@ -22,19 +23,17 @@ const USUAL_TABLES: ReadonlySet<number> = new Set([0, 253, 254, 255]);
  * @param hasUsers whether the tasks have a user namespace, in which ids have other numbers than images tell
  */
 export function findRuleObstacles({ rules = [] }: NetContents, hasUsers: boolean): string[] {
-  return rules.flatMap((rule) => {
-    const what = ruleObstacle(rule, hasUsers);
-    return what === undefined ? [] : [`the rule for routes ${nameRule(rule)} cannot be restored: ${what}`];
-  });
+  return rules.flatMap((rule) => ruleObstacles(rule, hasUsers));
 }
 
-function ruleObstacle({ header, attributes }: RouteMessage, hasUsers: boolean): string | undefined {
-  if (header[0] !== AF_INET) return `it is of family ${header[0]}`;
-  const unknown = [...attributes.keys()].filter((type) => !KNOWN_ATTRIBUTES.has(type));
-  if (unknown.length > 0) return `it has attributes ${unknown.join(", ")}`;
-  return attributes.has(FRA_UID_RANGE) && hasUsers
-    ? "it is for some users, and the tasks have a user namespace"
-    : undefined;
+function ruleObstacles(rule: RouteMessage, hasUsers: boolean): string[] {
+  const { header, attributes } = rule;
+  const what = `the rule for routes ${nameRule(rule)}`;
+  if (header[0] !== AF_INET) return [`${what} cannot be restored: it is of family ${header[0]}`];
+  if (attributes.has(FRA_UID_RANGE) && hasUsers) {
+    return [`${what} cannot be restored: it is for some users, and the tasks have a user namespace`];
+  }
+  return attributeObstacle(rule, { what, known: KNOWN_ATTRIBUTES });
 }
 
 /** What rules lead to, and images have nothing of. */
