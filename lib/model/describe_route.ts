@@ -48,16 +48,22 @@ export function addressDevice({ header }: RouteMessage): number {
   return numberAt(header, 4) ?? 0;
 }
 
+/** Whether the kernel has made an address of IPv6 for a while, so that others do not know whose it is (RFC 8981). */
+export function isTemporary(address: RouteMessage): boolean {
+  return address.header[0] === AF_INET6 && (addressFlags(address) & IFA_F_TEMPORARY) !== 0;
+}
+
 /**
  * All that matters of an address, for comparing: not when it was made, how long a limited time it has left, whether the
- * kernel has made it, which only new ones tell (Linux 5.18), and whether it has found out yet that nobody else has it.
+ * kernel has made it, which only new ones tell (Linux 5.18), whether it has found out yet that nobody else has it, and
+ * whether it is temporary, which nobody else can make.
  */
 export function describeAddress(message: RouteMessage): string {
   const lifetimes = message.attributes.get(IFA_CACHEINFO);
   const [preferred, valid] = [0, 4].map((offset) =>
     numberAt(lifetimes, offset) === FOREVER ? "forever" : "for a while"
   );
-  const ignored = message.header[0] === AF_INET6 ? DETECTED : 0;
+  const ignored = message.header[0] === AF_INET6 ? OF_KERNEL : 0;
   const flags = (addressFlags(message) & ~ignored).toString(16);
   const header = `0x${flags} ${message.header.subarray(3).toHex()}`;
   return `${nameAddress(message)} ${header} ${
@@ -66,8 +72,9 @@ export function describeAddress(message: RouteMessage): string {
 }
 
 const AF_INET6 = 10;
-/** IFA_F_DADFAILED, IFA_F_TENTATIVE and IFA_F_STABLE_PRIVACY (linux/if_addr.h). */
-const DETECTED = 0x848;
+const IFA_F_TEMPORARY = 0x1;
+/** That, IFA_F_DADFAILED, IFA_F_TENTATIVE and IFA_F_STABLE_PRIVACY (linux/if_addr.h). */
+const OF_KERNEL = 0x848 | IFA_F_TEMPORARY;
 const FOREVER = 0xffff_ffff;
 
 /** Place in `struct rtmsg`, and RTNH_F_ONLINK: of its flags, only that one can be chosen. */

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { anAddress, aRoute, LOCAL_ADDRESS_6 } from "../../tests/support/net_contents.ts";
-import { describeAddress, describeRoute, nameAddress, nameRoute, nextHopsOf, plainRoute } from "./describe_route.ts";
+import {
+  describeAddress,
+  describeRoute,
+  isTemporary,
+  nameAddress,
+  nameRoute,
+  nextHopsOf,
+  plainRoute,
+} from "./describe_route.ts";
 import type { RouteMessage } from "./route_message.ts";
 
 Deno.test("addresses and routes have names", () => {
@@ -33,10 +41,17 @@ Deno.test("describeAddress() leaves out what the kernel finds out about an addre
     flags(LOCAL_ADDRESS_6, 0x80),
     "::1/128 0x80 fe01000000 1:00000000000000000000000000000001 for a while for a while",
   );
-  assert.equal(flags(LOCAL_ADDRESS_6, 0xc8), flags(LOCAL_ADDRESS_6, 0x80));
+  assert.equal(flags(LOCAL_ADDRESS_6, 0xc9), flags(LOCAL_ADDRESS_6, 0x80));
   assert.notEqual(flags(LOCAL_ADDRESS_6, 0x82), flags(LOCAL_ADDRESS_6, 0x80));
   const four = anAddress([10, 0, 0, 1], 8);
   assert.notEqual(flags(four, 0xc8), flags(four, 0x80));
+});
+
+Deno.test("isTemporary() tells temporary addresses of IPv6 from further ones of IPv4", () => {
+  const flags = { 8: [0x81, 0, 0, 0] };
+  assert.equal(isTemporary(withAttributes(LOCAL_ADDRESS_6, flags)), true);
+  assert.equal(isTemporary(LOCAL_ADDRESS_6), false);
+  assert.equal(isTemporary(withAttributes(anAddress([10, 0, 0, 1], 8), flags)), false);
 });
 
 Deno.test("describeRoute() tells what matters, whatever its order", () => {

@@ -56,6 +56,12 @@ testNet({
   what: "addresses and routes of both families",
   criuLoses: "it adds addresses of IPv6 the other way round",
 });
+testNet({
+  program: "net_temporary",
+  what: "an address for a while",
+  // The kernel makes another one.
+  mayDifferInImages: /^net$/,
+});
 testNet({ program: "net_routes", what: "routes with several ways, and of kinds of their own" });
 testNet({
   program: "net_rules",

@@ -326,6 +326,27 @@ PROGRAM(net_addresses)
 	CHECK(sendto(udp, "datagram", 8, 0, &address.any, size_of(&address)) == 8 && receives(udp, "datagram"));
 }
 
+/* An address that the kernel has made for a while. */
+PROGRAM(net_temporary)
+{
+	static struct text text;
+	enter_network();
+	run("ip link set lo up && ip link add v0 type veth peer name v1 && ip link set v0 up && ip link set v1 up &&"
+	    "echo 2 >/proc/sys/net/ipv6/conf/v0/use_tempaddr &&"
+	    "ip addr add fd09::5/64 dev v0 mngtmpaddr valid_lft 2000 preferred_lft 1000 && while " IS_SETTLING "; do sleep 0.1; done");
+	output_of("ip -6 addr show dev v0 temporary | sed -nE 's/.*inet6 (.*)\\/64 .*/\\1/p' | tr -d '\n'", &text);
+	CHECK(strncmp(text.bytes, "fd09:", 5) == 0);
+	int udp = bound(SOCK_DGRAM, text.bytes, UDP_PORT);
+
+	ready_and_wait();
+
+	CHECK(system("for try in $(seq 100); do ip -6 addr show dev v0 temporary | grep -q fd09: && exit; sleep 0.1; done; exit 1") == 0);
+	run("while " IS_SETTLING "; do sleep 0.1; done");
+	union address address = local_of(udp);
+	CHECK(sendto(udp, "datagram", 8, 0, &address.any, size_of(&address)) == 8 && receives(udp, "datagram"));
+	CHECK(system("ip route get fd09::9 | grep -q ' src fd09::5 '") != 0);
+}
+
 /* Routes with several ways, with gateways of another family, in packets of others, for classes of packets, and with limits. */
 PROGRAM(net_routes)
 {

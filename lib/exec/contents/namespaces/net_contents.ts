@@ -1,4 +1,4 @@
-import { describeAddress, describeRoute } from "../../../model/describe_route.ts";
+import { describeAddress, describeRoute, isTemporary } from "../../../model/describe_route.ts";
 import type { NetDevice, NetDeviceKind } from "../../../model/namespaces.ts";
 import { CONNECTED_KINDS, MADE_KINDS } from "../../../model/net_device.ts";
 import {
@@ -80,7 +80,8 @@ export function observeNet(
     calls: [...links.calls, ...listed.calls, ...routed.calls, ...ruled?.calls ?? []],
     read: () => ({
       devices: links.read().map(buildDevice),
-      addresses: listed.read().map(describeAddress).sort(),
+      // The kernel makes temporary ones by itself.
+      addresses: listed.read().filter((address) => !isTemporary(address)).map(describeAddress).sort(),
       routes: routed.read().filter(isOfMainTable).map(describeRoute).sort(),
       ...ruled === undefined ? {} : { rules: ruled.read().filter(isOfIpv4).map(describeRule) },
     }),

@@ -6,6 +6,7 @@ import {
   aRule,
   DEFAULT_RULES_TOLD,
   LOCAL_ADDRESS,
+  LOCAL_ADDRESS_6,
   LOOPBACK_DEVICE,
   saved,
   VETH_DEVICE,
@@ -162,7 +163,8 @@ Deno.test("observeNet() looks at devices, addresses, and routes of the main tabl
   const multicast = { ...main, header: Uint8Array.of(128, ...main.header.subarray(1)) };
   list(outputOf(calls, 0), LINKS);
   // Addresses and routes come in up to two parts each.
-  list(outputOf(calls, parts - 4), [anAddress([10, 0, 0, 1], 8), LOCAL_ADDRESS]);
+  const temporary = { ...LOCAL_ADDRESS_6, header: Uint8Array.of(10, 128, 1, 0, 1, 0, 0, 0) };
+  list(outputOf(calls, parts - 4), [anAddress([10, 0, 0, 1], 8), temporary, LOCAL_ADDRESS]);
   list(outputOf(calls, parts - 2), [aRoute([127, 0, 0, 0], 8, { 15: [255, 0, 0, 0] }), main, multicast]);
   assert.deepEqual(read(), {
     devices: [

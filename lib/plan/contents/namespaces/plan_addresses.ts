@@ -4,6 +4,7 @@ import {
   IFA_ADDRESS,
   IFA_FLAGS,
   IFA_LOCAL,
+  isTemporary,
   nameAddress,
 } from "../../../model/describe_route.ts";
 import type { NetContents, NetDevice } from "../../../model/namespaces.ts";
@@ -23,7 +24,6 @@ import { LOOPBACK, restoreAddressModes } from "./plan_devices.ts";
 /** Facts of rtnetlink(7) (linux/rtnetlink.h, linux/netlink.h, linux/if_addr.h). */
 const RTM_DELADDR = 21;
 const NLM_F_REPLACE = 0x100;
-const IFA_F_TEMPORARY = 0x1;
 const IFA_F_NODAD = 0x2;
 const IFA_F_DADFAILED = 0x8;
 const IFA_F_TENTATIVE = 0x40;
@@ -57,10 +57,14 @@ function addressObstacle(address: RouteMessage, devices: ReadonlySet<number>): s
   const what = `the address ${nameAddress(address)}`;
   const device = addressDevice(address);
   if (!devices.has(device)) return [`${what} cannot be restored: it is one of device ${device}, which is not there`];
-  if (address.header[0] === AF_INET6 && (addressFlags(address) & IFA_F_TEMPORARY) !== 0) {
-    return [`${what} cannot be restored: it is temporary, and only the kernel makes such`];
-  }
   return attributeObstacle(address, { what, known: ADDRESS_ATTRIBUTES });
+}
+
+/** What addresses become others. */
+export function notesOnAddresses({ addresses }: NetContents): string[] {
+  return addresses.filter(isTemporary).map((address) => (
+    `The address ${nameAddress(address)} is none of the temporary ones any more: packets come from others that are made`
+  ));
 }
 
 /** Gives devices that are set up their addresses. */

@@ -5,7 +5,7 @@ import { describeRule } from "../../../model/route_rule.ts";
 import { CTNETLINK_NEW, NLM_F_CREATE } from "../../../model/route_message.ts";
 import type { Sysctl } from "./namespaces_plan.ts";
 import type { FillNet, JoinNet, NetPlan, RouteRequest } from "./net_plan.ts";
-import { addAddresses, findAddressObstacles } from "./plan_addresses.ts";
+import { addAddresses, findAddressObstacles, notesOnAddresses } from "./plan_addresses.ts";
 import {
   connectDevices,
   type DeviceQuestions,
@@ -53,7 +53,7 @@ function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
   const refuse = (what: string) => problems.push({ where: WHERE, what });
   findObstacles(net, outside).forEach(refuse);
   if (net.expectsConnections) notes.push("The kernel forgets which connections of the net namespace it expected");
-  notes.push(...notesOnDevices(devices), ...notesOnRules(net));
+  notes.push(...notesOnDevices(devices), ...notesOnAddresses(net), ...notesOnRules(net));
   return {
     kind: "fill",
     setUp: makeDevices(devices, outside),
