@@ -359,10 +359,12 @@ PROGRAM(net_routes)
 	    "ip route add 10.24.0.0/16 dev v0 mtu lock 1200 hoplimit 5 initrwnd 9 quickack 1 features ecn rto_min 5ms congctl reno &&"
 	    "ip route add 10.25.0.0/16 encap ip id 5 dst 10.3.0.9 dev v0 && ip route add 10.26.0.0/16 tos 0x10 dev v0 &&"
 	    "ip route add local 10.27.0.0/16 dev lo table main && ip route add throw 10.28.0.0/16 &&"
+	    "ip addr add 10.33.0.1/24 dev v0 && ip addr add 10.33.0.2/24 dev v1 && ip route append default via 10.3.0.9 &&"
+	    "ip addr add fd33::1/64 dev v0 && ip addr add fd33::2/64 dev v1 && ip route append default dev v1 &&"
 	    "ip -6 route add fd20::/64 nexthop via fd03::2 weight 2 nexthop via fd03::3 &&"
 	    "ip -6 route add fd21::/64 from fd03::/64 via fd03::2 && ip -6 route add fd22::/64 via fd03::5 pref high &&"
 	    "while " IS_SETTLING "; do sleep 0.1; done");
-	ready_with_network();
+	ready_with("ip route; ip -6 route | grep -v ^fe80;" NETWORK);
 	run("ip route get 10.25.0.1 from 10.3.0.1 && ip route get 10.20.0.1 | grep 'via 10.3.0.[23]' && ip route get 10.21.0.1 | grep fd03::9");
 }
 

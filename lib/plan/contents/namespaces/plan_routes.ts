@@ -26,7 +26,7 @@ import { attributeObstacle } from "./attribute_obstacle.ts";
 import type { RouteRequest } from "./net_plan.ts";
 import { LOOPBACK } from "./plan_devices.ts";
 
-/** Facts of rtnetlink(7) (linux/rtnetlink.h, linux/if_addr.h). */
+/** Facts of rtnetlink(7) (linux/rtnetlink.h, linux/netlink.h, linux/if_addr.h). */
 const RTM_DELROUTE = 25;
 const IFA_F_NOPREFIXROUTE = 0x200;
 const AF_INET = 2;
@@ -34,8 +34,11 @@ const RTPROT_KERNEL = 2;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 const RTN_UNICAST = 1;
+const NLM_F_APPEND = 0x800;
+const RTA_SRC = 2;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
+const RTA_PRIORITY = 6;
 const RTA_VIA = 18;
 const RTA_EXPIRES = 23;
 /** In a second. */
@@ -43,7 +46,8 @@ const TICKS = 100;
 
 /** Attributes that can be given back as they are, of routes and of each of several ways. */
 const ROUTE_ATTRIBUTES: ReadonlySet<number> = new Set([
-  ...[1, 2, RTA_OIF, RTA_GATEWAY, 6, 7, 8, RTA_MULTIPATH, 11, RTA_CACHEINFO, 15, RTA_VIA, 20, 21, 22],
+  ...[RTA_DST, RTA_SRC, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, 7, 8, RTA_MULTIPATH],
+  ...[11, RTA_CACHEINFO, 15, RTA_VIA, 20, 21, 22],
 ]);
 const WAY_ATTRIBUTES: ReadonlySet<number> = new Set([RTA_GATEWAY, 11, RTA_VIA, 21, 22]);
 /** Those that packets go to another host by. */
@@ -75,6 +79,7 @@ export function addRoutes({ addresses, routes }: NetContents): RouteRequest[] {
   return [
     ...addresses.flatMap((address) => removeRouteUnless(routes, address)),
     ...orderRoutes(routes).map(addRoute),
+    ...restoreOrder(routes),
   ];
 }
 
@@ -108,6 +113,30 @@ function removeRouteUnless(wanted: readonly RouteMessage[], address: RouteMessag
 function orderRoutes(routes: readonly RouteMessage[]): RouteMessage[] {
   const hasGateway = ({ attributes }: RouteMessage) => WITH_GATEWAY.some((type) => attributes.has(type));
   return [...routes.filter((route) => !hasGateway(route)), ...routes.filter(hasGateway)];
+}
+
+/** Of routes to the same network, the kernel takes the first one, if its device is connected: so these are added again. */
+function restoreOrder(routes: readonly RouteMessage[]): RouteRequest[] {
+  const same = [...Map.groupBy(routes.filter((route) => !isLinkLocal(route)), networkKey).values()];
+  return same.filter(({ length }) => length > 1).flat().flatMap((route) => {
+    const request = addRoute(route);
+    const attempt = `Cannot remove the route ${nameRoute(route)}`;
+    return [
+      { ...request, attempt, type: RTM_DELROUTE, flags: 0, tolerated: [] },
+      { ...request, flags: NLM_F_CREATE | NLM_F_APPEND, tolerated: [] },
+    ];
+  });
+}
+
+/** Who uses addresses that are the same everywhere names the device. */
+function isLinkLocal({ attributes }: RouteMessage): boolean {
+  return attributes.get(RTA_DST)?.toHex().startsWith("fe80") === true;
+}
+
+/** Family, length of the prefix and type of service, and what else tells networks of routes apart. */
+function networkKey({ header, attributes }: RouteMessage): string {
+  const values = [RTA_DST, RTA_SRC, RTA_PRIORITY].map((type) => attributes.get(type)?.toHex() ?? "");
+  return [header[0], header[1], header[3], ...values].join(" ");
 }
 
 /** Place in `struct rtmsg`. */

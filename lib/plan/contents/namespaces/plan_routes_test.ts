@@ -40,3 +40,27 @@ Deno.test("addRoutes() has what is behind gateways last, whatever those are", ()
   ]);
   assert.ok(requests[1]?.body.toHex().endsWith("14000900" + "10000000" + "01000000" + "08000500" + "0a000001"));
 });
+
+Deno.test("addRoutes() adds routes to the same network again, in their order", async (t) => {
+  const through = (device: number, changes: Readonly<Record<number, readonly number[]>> = {}) => (
+    aRoute([10, 9, 0, 0], 16, { 4: [device, 0, 0, 0], ...changes })
+  );
+  const local = { ...aRoute([], 64, { 1: [0xfe, 0x80, ...new Array(14).fill(0)] }) };
+  const rows: readonly (readonly [string, readonly RouteMessage[], readonly number[]])[] = [
+    ["others", [through(1), aRoute([10, 8, 0, 0], 16), through(2, { 6: [1, 0, 0, 0] })], []],
+    ["the same", [through(2), aRoute([10, 8, 0, 0], 16), through(1)], [2, 2, 1, 1]],
+    ["those of devices alone", [local, local], []],
+  ];
+  for (const [name, routes, want] of rows) {
+    await t.step(name, () => {
+      const requests = addRoutes(aNet({ addresses: [], routes })).slice(routes.length);
+      assert.deepEqual(
+        requests.map(({ type, flags }) => [type, flags]),
+        want.map((_, index) => (
+          index % 2 === 0 ? [25, 0] : [24, 0xc00]
+        )),
+      );
+      assert.deepEqual(requests.map(({ body }) => body.at(-4)), want);
+    });
+  }
+});
