@@ -75,7 +75,7 @@ export function buildNetNamespace(images: NetImages, context: NetContext): NetNa
     ...buildRules(foreign.has("rule") ? saved("rule") : DEFAULT_RULES),
     filters: buildFilters(foreign, context.lock),
     tracked: readTracked(images, context.problems),
-    expectsConnections: foreign.has("netns-exp"),
+    expectsConnections: findsExpected(images, context.problems),
     peers: netns?.nsids.map(({ netnsidValue }) => netnsidValue) ?? [],
   };
 }
@@ -175,6 +175,16 @@ function readTracked(images: NetImages, problems: Problem[]): Uint8Array[] {
     return [];
   };
   return orComplain(complain, () => messages.map(({ header }) => withoutWindows(header)));
+}
+
+/** CRIU 4.2 has there once more what it has of connections that are tracked (`dump_nf_ct`): nothing is expected then. */
+function findsExpected({ number, foreign }: NetImages, problems: Problem[]): boolean {
+  const complain = (what: string) => {
+    problems.push({ where: `netns-exp-${number}.img`, what });
+    return false;
+  };
+  const bytes = foreign.get("netns-exp") ?? new Uint8Array();
+  return orComplain(complain, () => parseRouteMessages(bytes).some(({ type }) => type !== CTNETLINK_NEW));
 }
 
 function orComplain<T>(complain: (what: string) => T, read: () => T): T {

@@ -92,6 +92,22 @@ Deno.test("buildNetNamespace() has rules for routes that are others than those o
   }
 });
 
+Deno.test("buildNetNamespace() tells connections that were expected from those that are tracked", async (t) => {
+  const message = (type: number) => Uint8Array.of(20, 0, 0, 0, 0, type, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0);
+  const rows: readonly (readonly [string, Partial<Record<ForeignNetImage, Uint8Array>>, boolean])[] = [
+    ["no image", {}, false],
+    ["those that are tracked", { "netns-exp": message(1) }, false],
+    ["expected", { "netns-exp": message(2) }, true],
+  ];
+  for (const [name, foreign, want] of rows) {
+    await t.step(name, () => {
+      const { net, problems } = build({ foreign });
+      assert.deepEqual(problems, []);
+      assert.equal(net.kind === "own" && net.expectsConnections, want);
+    });
+  }
+});
+
 Deno.test("buildNetNamespace() names settings, and leaves out those that the kernel did not have", () => {
   const number = (iarg?: number) => ({ type: CTL_32, ...iarg === undefined ? {} : { iarg } });
   const { net } = build({
@@ -203,6 +219,11 @@ Deno.test("buildNetNamespace() finds what cannot be", async (t) => {
       name: "a connection that is damaged",
       given: { foreign: { "netns-ct": Uint8Array.of(18, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0) } },
       want: "netns-ct-9.img: it is damaged: Cannot read a connection: it is too short",
+    },
+    {
+      name: "half a connection that is expected",
+      given: { foreign: { "netns-exp": Uint8Array.of(18, 0, 0, 0, 0, 1, 2, 0) } },
+      want: "netns-exp-9.img: it is damaged: Cannot read a message at offset 0: it has no end",
     },
     {
       name: "what is no connection",
