@@ -27,6 +27,7 @@ const NAMES = [
   "server",
   "unix_connections",
   "server_in_net",
+  "pipes_in_routed_net",
   "path_files_in_mnt",
   "compat_threads",
   "compat_signal_actions",

@@ -44,6 +44,18 @@ const IN_NAMESPACES: ReadonlyMap<string, Omit<FixtureSetting, "isCompat">> = new
     dump: ["--network-lock", "skip"],
     restore: [],
   }],
+  ["pipes_in_routed_net", {
+    program: "pipes",
+    namespaces: ["--net"],
+    setup: "ip link set lo up && ip link add v0 type veth peer name v1 && ip link set v0 up && ip link set v1 up && " +
+      "ip addr add 10.3.0.1/24 dev v0 && ip addr add 10.3.0.2/24 dev v1 && ip addr add fd03::1/64 dev v0 nodad && " +
+      "ip addr add fd03::2/64 dev v0 nodad && ip route add 10.20.0.0/16 nexthop via 10.3.0.8 weight 3 nexthop via 10.3.0.9 && " +
+      "ip route add 10.21.0.0/16 via inet6 fd03::9 dev v0 && ip rule del pref 32767 && ip rule add pref 300 nop && " +
+      "ip rule add pref 100 not from 10.1.0.0/16 iif later0 tos 0x10 fwmark 0x10/0xff blackhole && " +
+      "ip rule add pref 200 goto 300 && ip rule add from 10.0.0.0/8 ipproto udp dport 7-9 table 7",
+    dump: ["--network-lock", "skip"],
+    restore: [],
+  }],
   ["path_files_in_mnt", {
     program: "path_files",
     namespaces: ["--mount", "--propagation", "private"],
