@@ -74,6 +74,7 @@ const TESTS: readonly FaultTest[] = [
     stride: 43,
     needs: ["iproute2", "tun"],
   },
+  { program: "net_rules", dump: ["--network-lock", "skip"], stride: 97, needs: ["iproute2"] },
   {
     program: "net_filters",
     dump: ["--tcp-established", "--network-lock", "skip"],
