@@ -129,6 +129,7 @@ Deno.test("describeMadeNamespaces() tells what becomes of a net namespace", asyn
           connections: [],
           sysctls: [],
           requests: [],
+          ruleRequests: [],
           filters: [{ tool: "nft", enter: "/bin/nsenter", command: ["/sbin/nft"], text: "" }],
           tracked: [],
           addresses: [],

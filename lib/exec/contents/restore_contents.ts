@@ -212,7 +212,7 @@ export class ContentsRun {
     );
     this.#breakLeases();
     this.#makeFiles(this.#plan.lastFiles, []);
-    this.namespaces.network.filterPackets();
+    this.namespaces.network.addRules();
     this.namespaces.removeSegments();
     this.#suspendSeccomp();
     this.#tables.runAll(tasks.filter((task) => !this.#isOneTable(task)).flatMap((task) => this.#compileThreads(task)));

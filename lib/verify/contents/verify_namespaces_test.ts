@@ -84,6 +84,7 @@ const FILL: FillNet = {
   pairs: [],
   sysctls: [{ path: "net/unix/max_dgram_qlen", value: "10" }],
   requests: [],
+  ruleRequests: [],
   filters: [],
   tracked: [],
   connections: [],

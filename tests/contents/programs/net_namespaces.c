@@ -382,7 +382,12 @@ static int error_of_sending(const char *address, int port)
 PROGRAM(net_rules)
 {
 	enter_network();
-	run("ip link set lo up && ip addr add 10.9.8.7/24 dev lo && ip route add 10.78.0.0/16 via 10.9.8.1 &&"
+	run("ip link set lo up && ip addr add 10.9.8.7/24 dev lo");
+	/* A rule keeps others from connecting there. */
+	union address address = address_of("10.9.8.7", 8);
+	int udp = MUST(socket(AF_INET, SOCK_DGRAM, 0));
+	MUST(connect(udp, &address.any, size_of(&address)));
+	run("ip route add 10.78.0.0/16 via 10.9.8.1 &&"
 	    "ip rule add from 10.0.0.0/8 table 7 && ip rule del pref 32767 &&"
 	    "ip rule add pref 50 table main suppress_prefixlength 0 && ip rule add pref 50 iif lo fwmark 0x10/0xff table 5000 &&"
 	    "ip rule add pref 100 not from 10.1.0.0/16 to 10.2.0.0/16 tos 0x10 blackhole && ip rule add pref 200 goto 300 &&"
@@ -392,6 +397,8 @@ PROGRAM(net_rules)
 
 	ready_with_network();
 
+	socklen_t size = sizeof(address);
+	CHECK(getpeername(udp, &address.any, &size) == 0 && send(udp, "datagram", 8, 0) == -1 && errno == EACCES);
 	CHECK(error_of_sending("10.9.8.7", 8) == EACCES && error_of_sending("10.9.8.7", 10) == 0);
 	/* One that does not exist yet is found when it is there. */
 	run("ip link add later0 type veth peer name later1");

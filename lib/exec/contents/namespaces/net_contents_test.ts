@@ -37,6 +37,7 @@ const FILL: FillNet = {
   sysctls: [{ path: "net/unix/a", value: "7" }],
   requests: [aRequest({ tolerated: ["EEXIST"] })],
   ...{
+    ruleRequests: [],
     filters: [],
     tracked: [],
     connections: [],

@@ -38,12 +38,13 @@ export class NetworkRun {
   }
 
   /**
-   * When connections have been told that their other sides have ended: that takes packets, which come from the wrong
-   * device, and which the rules may keep away. No others are under way before they are loaded.
+   * When sockets have been connected, and connections been told that their other sides have ended: that takes routes, and
+   * packets, which come from the wrong device, and rules may keep away both. No others are under way before they are there.
    */
-  filterPackets(): void {
+  addRules(): void {
     if (this.#net === undefined) return;
-    const { filters, tracked } = this.#net;
+    const { ruleRequests, filters, tracked } = this.#net;
+    if (ruleRequests.length > 0) this.#observe(askForRoutes(this.#routeContext(), ruleRequests));
     loadFilters(this.#options.context.sys, filters, this.#options.coordinator().pid);
     if (tracked.length > 0) this.#observe(askForRoutes(this.#routeContext(), tracked, NETLINK_NETFILTER));
   }

@@ -28,6 +28,8 @@ export interface FillNet {
   readonly setUp: readonly RouteRequest[];
   readonly sysctls: readonly Sysctl[];
   readonly requests: readonly RouteRequest[];
+  /** Replace its rules for routes, when there are sockets. */
+  readonly ruleRequests: readonly RouteRequest[];
   readonly filters: readonly FilterLoad[];
   /** For ctnetlink instead of rtnetlink: has the kernel track connections. */
   readonly tracked: readonly RouteRequest[];

@@ -59,8 +59,8 @@ function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
     setUp: makeDevices(devices, outside),
     pairs: pairsOf(devices, outerEnds),
     sysctls: planSettings(net, questions),
-    // Routes first: whether a gateway can be reached is looked up by rules.
-    requests: [...addAddresses(net), ...addRoutes(net), ...replaceRules(net)],
+    requests: [...addAddresses(net), ...addRoutes(net)],
+    ruleRequests: replaceRules(net),
     filters: planFilters(net.filters, { programs, refuse }),
     tracked: net.tracked.map(trackConnection),
     connections: connectDevices(devices),
