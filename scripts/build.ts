@@ -115,8 +115,13 @@ async function runDeno(args: string[], options: { env?: Record<string, string>; 
   return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
+/**
+ * Makes one module of the program, all of it in a function: there, variables cost less than those of a module. No `await`
+ * can be at its top level.
+ */
 async function bundle(entry: string, output: string): Promise<void> {
-  const args = ["bundle", "--minify", "--no-check", "--platform", "deno", "--output", output, entry];
+  const form = ["--minify", "--format", "iife", "--platform", "deno"];
+  const args = ["bundle", ...form, "--no-check", "--output", output, entry];
   const result = await runDeno(args);
   if (!result.success) throw new Error(`Cannot bundle "${entry}": ${result.output}`);
 }

@@ -1,4 +1,4 @@
-/** What the build tests put into an executable: does what its first argument says. */
+/** What the build tests put into an executable: does what its first argument says, without await at the top level. */
 
 const [command, ...rest] = Deno.args;
 switch (command) {
@@ -6,7 +6,7 @@ switch (command) {
     console.log(JSON.stringify(rest));
     break;
   case "copy":
-    await Deno.stdin.readable.pipeTo(Deno.stdout.writable);
+    Deno.stdin.readable.pipeTo(Deno.stdout.writable);
     break;
   case "environment":
     console.log(JSON.stringify(Deno.env.toObject()));
@@ -16,7 +16,7 @@ switch (command) {
     break;
   case "kill":
     Deno.kill(Deno.pid, "SIGTERM");
-    await new Promise(() => {});
+    setTimeout(() => {}, 60_000);
     break;
   case "throw":
     throw new Error("Cannot go on: told so");
