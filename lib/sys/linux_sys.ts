@@ -2,11 +2,20 @@
 
 import { SysError } from "../errors.ts";
 import { cString, decodeText, encodeText, encodeTextInto } from "../text.ts";
-import { BATCH_DECLARATION, BATCH_LISTING, BatchReader, OPENAT, READLINKAT } from "./batch.ts";
+import {
+  AWAIT_DECLARATION,
+  AWAIT_LISTING,
+  BatchReader,
+  OPENAT,
+  READLINKAT,
+  START_DECLARATION,
+  START_LISTING,
+} from "./batch.ts";
 import * as k from "./constants.ts";
 import { EACCES, EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
 import { failure } from "./failure.ts";
 import { readText } from "./files.ts";
+import { TextsAhead } from "./texts_ahead.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { bytesOf, CPUID_DECLARATION, CPUID_LISTING, type Listing } from "./machine_code.ts";
 import { addressOf, bytes, mapCode, mapMemory, memoryAt, pointerTo, setTime, unshared, words } from "./memory.ts";
@@ -33,8 +42,8 @@ const MESSAGE_CONTROL = 72;
 const MESSAGE_DATA = 96;
 /** `sizeof(struct open_how)`: flags, mode, resolve. */
 const OPEN_HOW_SIZE = 24n;
-/** Fewer files are read one by one. */
-const FEWEST_IN_BATCH = 8;
+/** Fewer files are read one by one: a thread takes as long as some of them. */
+const FEWEST_AHEAD = 24;
 /** `struct user_regs_struct` of x86-64, in words. */
 const REGISTER_WORDS = 27;
 /** Opens the kernel for the calling thread; the caller releases it, and uses it on this thread only. */
@@ -168,29 +177,40 @@ export class LinuxSys implements Sys, Disposable {
     return decodeText(this.#transfer.subarray(0, length));
   }
 
+  readAhead(directory: string, names: readonly string[]): Ahead {
+    return this.#readAhead(directory, OPENAT, names);
+  }
+
+  readLinksAhead(directory: string, names: readonly string[]): Ahead {
+    return this.#readAhead(directory, READLINKAT, names);
+  }
+
   readAll(directory: string, names: readonly string[]): string[] {
-    const found = this.#readBatch(directory, OPENAT, names);
-    return names.map((name, index) => found[index] ?? readText(this, `${directory}/${name}`));
+    using ahead = new TextsAhead(names, this.readAhead(directory, names));
+    return names.map((name) => ahead.take(name) ?? readText(this, `${directory}/${name}`));
   }
 
   readLinks(directory: string, names: readonly string[]): string[] {
-    const found = this.#readBatch(directory, READLINKAT, names);
-    return names.map((name, index) => found[index] ?? this.readLink(`${directory}/${name}`));
+    using ahead = new TextsAhead(names, this.readLinksAhead(directory, names));
+    return names.map((name) => ahead.take(name) ?? this.readLink(`${directory}/${name}`));
   }
 
-  /** What could not be read, or not for sure as a whole, is not there. */
-  #readBatch(directory: string, call: number, names: readonly string[]): readonly (string | undefined)[] {
-    if (names.length < FEWEST_IN_BATCH || Deno.build.arch !== "x86_64") return [];
-    if (this.#batches === undefined) {
-      const read = this.#functionOf(BATCH_LISTING, BATCH_DECLARATION);
-      this.#batches = new BatchReader((...args) => read.call(...args));
-    }
-    const fd = this.open(directory, k.O_RDONLY | k.O_DIRECTORY);
+  *#readAhead(directory: string, call: number, names: readonly string[]): Ahead {
+    if (names.length < FEWEST_AHEAD || Deno.build.arch !== "x86_64") return;
+    this.#batches ??= this.#makeBatchReader();
+    const fd = this.#c.open(this.#encode("open", directory), k.O_RDONLY | k.O_DIRECTORY | k.O_CLOEXEC, 0);
+    if (fd < 0) return;
     try {
-      return this.#batches.read(fd, call, names);
+      yield* this.#batches.read({ directory: fd, call, names });
     } finally {
       this.close(fd);
     }
+  }
+
+  #makeBatchReader(): BatchReader {
+    const start = this.#functionOf(START_LISTING, START_DECLARATION);
+    const wait = this.#functionOf(AWAIT_LISTING, AWAIT_DECLARATION);
+    return new BatchReader({ start: (...args) => start.call(...args), await: (running) => wait.call(running) });
   }
 
   /** By statx(2), whose layout is the same on every architecture. */
@@ -739,6 +759,8 @@ export class LinuxSys implements Sys, Disposable {
     throw failure("waitpid", found, `Cannot wait for ${pid === -1 ? "any task" : `task ${pid}`}`);
   }
 }
+
+type Ahead = ReturnType<Sys["readAhead"]>;
 
 type CpuidFunction = Deno.UnsafeFnPointer<typeof CPUID_DECLARATION>;
 

@@ -1,6 +1,6 @@
 import { equal as assertEqual } from "node:assert/strict";
 import { assemble } from "../../tests/support/assemble.ts";
-import { BATCH_LISTING } from "./batch.ts";
+import { AWAIT_LISTING, START_LISTING } from "./batch.ts";
 import { listCall } from "./call_library.ts";
 import { bytesOf, CPUID_LISTING, type Listing } from "./machine_code.ts";
 import { SPAWN_LISTING } from "./spawn_sibling.ts";
@@ -8,7 +8,8 @@ import { SPAWN_LISTING } from "./spawn_sibling.ts";
 const LISTINGS: Readonly<Record<string, Listing>> = {
   "spawn a sibling": SPAWN_LISTING,
   "ask the processor": CPUID_LISTING,
-  "read a batch of files": BATCH_LISTING,
+  "start a thread that reads files": START_LISTING,
+  "await it": AWAIT_LISTING,
   "call what fails with -1": listCall("call", "x86_64"),
   "call what fails with NULL": listCall("call_pointer", "x86_64"),
 };

@@ -20,9 +20,15 @@ export interface Sys {
   readDirectory(fd: number): DirectoryEntry[];
   readLink(path: string): string;
   /**
-   * The texts of small files of /proc in one directory, by their names there: `"status"`, `"77/status"`. The kernel has to
-   * make each in one go (`single_open`), and the directory to be there.
+   * Reads small files of /proc ahead, by their names in a directory: `"status"`, `"77/status"`. The kernel has to make each
+   * in one go (`single_open`). Yields what is in each file, good until the next; `undefined` for what is to be read by
+   * itself: it is large or empty, or cannot be read. Ends early where there is no reading ahead; who ends before has to
+   * return it.
    */
+  readAhead(directory: string, names: readonly string[]): Generator<Uint8Array | undefined, void>;
+  /** The same for links. */
+  readLinksAhead(directory: string, names: readonly string[]): Generator<Uint8Array | undefined, void>;
+  /** The texts of such files. */
   readAll(directory: string, names: readonly string[]): string[];
   /** The same for links. */
   readLinks(directory: string, names: readonly string[]): string[];

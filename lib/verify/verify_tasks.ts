@@ -4,6 +4,7 @@ import { describeHierarchy } from "../model/hierarchy.ts";
 import type { ExpectedTerminal } from "../plan/contents/terminals_plan.ts";
 import type { ExpectedTask, Place, Plan } from "../plan/plan.ts";
 import { readText } from "../sys/files.ts";
+import { TextsAhead } from "../sys/texts_ahead.ts";
 import type { Sys } from "../sys/sys.ts";
 import { parseStat, type TaskStatus } from "./parse_stat.ts";
 
@@ -15,6 +16,8 @@ export interface TaskObserver {
 }
 
 interface TreeObserver extends TaskObserver {
+  /** The text of a file of /proc, by its name there. */
+  readonly read: (name: string) => string;
   /** Pid of the root task's parent. */
   readonly rootParent: number;
   /** Of tasks that hold what they held at the dump. */
@@ -25,13 +28,29 @@ interface TreeObserver extends TaskObserver {
 export function verifyTasks(observer: TaskObserver, plan: Plan): Problem[] {
   const places = new PlaceComparison(plan.places);
   const rootParent = plan.rootIsSibling ? observer.sys.getppid() : observer.sys.getpid();
-  const treeObserver = { ...observer, rootParent, terminals: plan.contents?.terminals.expected };
+  const names = plan.expectedTasks.flatMap((task) => namesOf(observer, task));
+  using ahead = new TextsAhead(names, observer.sys.readAhead("/proc", names));
+  const read = (name: string) => ahead.take(name) ?? readText(observer.sys, `/proc/${name}`);
+  const treeObserver = { ...observer, read, rootParent, terminals: plan.contents?.terminals.expected };
   return [
     ...verifyPidNamespace(observer, plan),
     ...plan.expectedTasks.flatMap((task) => [
       ...verifyTask(treeObserver, task, places),
-      ...verifyThreads(observer, task, places),
+      ...verifyThreads(treeObserver, task, places),
     ]),
+  ];
+}
+
+/** The files of /proc that tell of a task and its threads, in the order in which they are looked at. */
+function namesOf({ hostPid }: TaskObserver, { pid, place, threads }: ExpectedTask): string[] {
+  const directory = String(hostPid(pid));
+  return [
+    `${directory}/stat`,
+    ...place === undefined ? [] : [`${directory}/cgroup`],
+    ...threads.flatMap(({ tid }) => {
+      const thread = `${directory}/task/${hostPid(tid)}`;
+      return [`${thread}/stat`, `${thread}/cgroup`];
+    }),
   ];
 }
 
@@ -47,32 +66,25 @@ function verifyPidNamespace({ sys, hostPid }: TaskObserver, { joinedPidNamespace
 function verifyTask(observer: TreeObserver, task: ExpectedTask, places: PlaceComparison): Problem[] {
   const where = `task ${task.pid} "${task.comm}"`;
   return reading(where, () => {
-    const directory = `/proc/${observer.hostPid(task.pid)}`;
-    const status = parseStat(readText(observer.sys, `${directory}/stat`));
-    const found = compareStatus(observer, task, status);
-    if (task.place !== undefined) {
-      found.push(...places.compare(task.place, readText(observer.sys, `${directory}/cgroup`)));
-    }
+    const directory = observer.hostPid(task.pid);
+    const found = compareStatus(observer, task, parseStat(observer.read(`${directory}/stat`)));
+    if (task.place !== undefined) found.push(...places.compare(task.place, observer.read(`${directory}/cgroup`)));
     return found;
   });
 }
 
-function verifyThreads({ sys, hostPid }: TaskObserver, task: ExpectedTask, places: PlaceComparison): Problem[] {
+function verifyThreads({ read, hostPid }: TreeObserver, task: ExpectedTask, places: PlaceComparison): Problem[] {
   const { pid, threads } = task;
-  if (threads.length === 0) return [];
-  return readingAll(`the threads of task ${pid}`, () => {
-    const directory = `/proc/${hostPid(pid)}/task`;
-    const tids = threads.map(({ tid }) => hostPid(tid));
-    const stats = sys.readAll(directory, tids.map((tid) => `${tid}/stat`));
-    const cgroups = sys.readAll(directory, tids.map((tid) => `${tid}/cgroup`));
-    return threads.flatMap(({ tid, comm, place }, index) => {
+  return readingAll(`the threads of task ${pid}`, () => (
+    threads.flatMap(({ tid, comm, place }) => {
+      const directory = `${hostPid(pid)}/task/${hostPid(tid)}`;
       const found = [
-        ...difference("its name", comm, parseStat(stats[index] ?? "").comm),
-        ...places.compare(place, cgroups[index] ?? ""),
+        ...difference("its name", comm, parseStat(read(`${directory}/stat`)).comm),
+        ...places.compare(place, read(`${directory}/cgroup`)),
       ];
       return found.map((what) => ({ where: `thread ${tid} of task ${pid}`, what }));
-    });
-  });
+    })
+  ));
 }
 
 /** Collects differences; a task that cannot be read is one. */

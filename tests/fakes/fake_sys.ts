@@ -141,6 +141,10 @@ export class FakeSys implements Sys {
     });
   }
 
+  *readAhead(): ReturnType<Sys["readAhead"]> {}
+
+  *readLinksAhead(): ReturnType<Sys["readAhead"]> {}
+
   readAll(directory: string, names: readonly string[]): string[] {
     return names.map((name) => readText(this, `${directory}/${name}`));
   }

@@ -232,7 +232,7 @@ test("reads links", (sys, directory) => {
 });
 
 test("reads many small files and links of a directory", (sys, directory) => {
-  const sizes = [0, 1, 127, 128, 2007, 2008, 2009, 5000, ...Array.from({ length: 150 }, (_, index) => index)];
+  const sizes = [0, 1, 127, 128, 8127, 8128, 8129, 20_000, ...Array.from({ length: 300 }, (_, index) => index)];
   const names = sizes.map((size, index) =>
     index % 40 === 7 ? `${size}.${"n".repeat(30 + index % 3)}` : `${index}.${size}`
   );
@@ -246,12 +246,20 @@ test("reads many small files and links of a directory", (sys, directory) => {
   for (const some of [names, one]) {
     assert.deepEqual(sys.readAll(directory, some), some.map((name) => Deno.readTextFileSync(`${directory}/${name}`)));
   }
+  const open = () => [...Deno.readDirSync("/proc/self/fd")].length;
+  const before = open();
+  for (const content of sys.readAhead(directory, names.slice(1))) {
+    // The others are being read.
+    assert.equal(new TextDecoder().decode(content), "x");
+    break;
+  }
+  assert.equal(open(), before);
   for (const some of [links, one.map(() => "l0")]) {
     assert.deepEqual(sys.readLinks(directory, some), some.map((name) => Deno.readLinkSync(`${directory}/${name}`)));
   }
   fails(() => sys.readAll(directory, [...names, "none"]), "ENOENT", /^Cannot open ".*\/none"/);
   fails(() => sys.readLinks(directory, [...links, names[0] ?? ""]), "EINVAL", /^Cannot read the link ".*\/0\.0"/);
-  fails(() => sys.readAll(`${directory}/none`, names), "ENOENT", /^Cannot open ".*\/none"/);
+  fails(() => sys.readAll(`${directory}/none`, names), "ENOENT", /^Cannot open ".*\/none\/0\.0"/);
 });
 
 test("tells and sets owner, mode and size", (sys, directory) => {

@@ -2,6 +2,7 @@ import type { Problem } from "../../errors.ts";
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { UserNamespace } from "../../model/namespaces.ts";
 import { readText } from "../../sys/files.ts";
+import { TextsAhead } from "../../sys/texts_ahead.ts";
 import { reading, readingAll, type TaskObserver } from "../verify_tasks.ts";
 import { DescriptorComparison } from "./verify_descriptors.ts";
 import { MappingComparison } from "./verify_mappings.ts";
@@ -9,27 +10,51 @@ import { compareProfile, compareThread, withOutsideIds } from "./verify_thread.t
 
 /** Reads what the tasks hold again, and tells what differs from the plan. The tasks must not run meanwhile. */
 export function verifyContents(observer: TaskObserver, plan: ContentsPlan): Problem[] {
-  const comparisons = { descriptors: new DescriptorComparison(observer.sys, plan), mappings: new MappingComparison() };
+  const { sys } = observer;
+  const comparisons = { descriptors: new DescriptorComparison(sys, plan), mappings: new MappingComparison() };
+  const names = plan.tasks.flatMap((task) => namesOf(observer, task));
+  const links = plan.tasks.flatMap((task) => linksOf(observer, task));
+  using texts = new TextsAhead(names, sys.readAhead("/proc", names));
+  using targets = new TextsAhead(links, sys.readLinksAhead("/proc", links));
+  const reader: Reader = {
+    ...observer,
+    read: (name) => texts.take(name) ?? readText(sys, `/proc/${name}`),
+    readLink: (name) => targets.take(name) ?? sys.readLink(`/proc/${name}`),
+  };
   return plan.tasks.flatMap((task) => [
-    ...verifyTask(observer, task, comparisons),
-    ...verifyThreads(observer, task, plan.namespaces.user),
+    ...verifyTask(reader, task, comparisons),
+    ...verifyThreads(reader, task, plan.namespaces.user),
   ]);
 }
 
-function verifyThreads({ sys, hostPid }: TaskObserver, task: TaskContents, user: UserNamespace | undefined): Problem[] {
-  return readingAll(`the threads of task ${task.pid}`, () => {
-    const directory = `/proc/${hostPid(task.pid)}/task`;
-    const tids = task.threads.map(({ tid }) => hostPid(tid));
-    const texts = sys.readAll(directory, tids.map((tid) => `${tid}/status`));
-    return task.threads.flatMap((thread, index) => {
+/** Reads what is in /proc, by its name there. */
+interface Reader extends TaskObserver {
+  readonly read: (name: string) => string;
+  readonly readLink: (name: string) => string;
+}
+
+/** The files that tell of a task, in the order in which they are looked at. */
+function namesOf({ hostPid }: TaskObserver, { pid, threads }: TaskContents): string[] {
+  const directory = hostPid(pid);
+  return [`${directory}/maps`, ...threads.map(({ tid }) => `${directory}/task/${hostPid(tid)}/status`)];
+}
+
+function linksOf({ hostPid }: TaskObserver, { pid, links }: TaskContents): string[] {
+  return LINKS.flatMap(([name]) => links[name] === undefined ? [] : [`${hostPid(pid)}/${name}`]);
+}
+
+function verifyThreads({ sys, hostPid, read }: Reader, task: TaskContents, user: UserNamespace | undefined): Problem[] {
+  return readingAll(`the threads of task ${task.pid}`, () => (
+    task.threads.flatMap((thread) => {
+      const directory = `${hostPid(task.pid)}/task/${hostPid(thread.tid)}`;
       const found = [
-        ...compareThread(task, withOutsideIds(thread, user), texts[index] ?? ""),
-        ...compareProfile(thread, () => readText(sys, `${directory}/${tids[index]}/attr/apparmor/current`)),
+        ...compareThread(task, withOutsideIds(thread, user), read(`${directory}/status`)),
+        ...compareProfile(thread, () => readText(sys, `/proc/${directory}/attr/apparmor/current`)),
       ];
       const where = thread.tid === task.pid ? `task ${task.pid}` : `thread ${thread.tid} of task ${task.pid}`;
       return found.map((what) => ({ where, what }));
-    });
-  });
+    })
+  ));
 }
 
 interface Comparisons {
@@ -38,16 +63,17 @@ interface Comparisons {
 }
 
 function verifyTask(
-  { sys, hostPid }: TaskObserver,
+  { hostPid, read, readLink }: Reader,
   task: TaskContents,
   { descriptors, mappings }: Comparisons,
 ): Problem[] {
-  const directory = `/proc/${hostPid(task.pid)}`;
+  const name = hostPid(task.pid);
+  const directory = `/proc/${name}`;
   return reading(`task ${task.pid}`, () => [
-    ...mappings.compare(task.expectedMappings, readText(sys, `${directory}/maps`)),
+    ...mappings.compare(task.expectedMappings, read(`${name}/maps`)),
     ...task.descriptors === undefined ? [] : descriptors.compare(directory, task.descriptors),
     ...descriptors.compareLocks(directory, task.expectedLocks),
-    ...LINKS.flatMap(([name, what]) => compareLink(what, task.links[name], () => sys.readLink(`${directory}/${name}`))),
+    ...LINKS.flatMap(([link, what]) => compareLink(what, task.links[link], () => readLink(`${name}/${link}`))),
   ]);
 }
 
