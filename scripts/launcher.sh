@@ -66,9 +66,20 @@ remove_unused() {
   done
 }
 
+# The first start compiles the program and writes that to a database, as SQLite does it: to a log beside it, which every
+# start would read as a whole, until it is moved. All of it is only for speed.
+prepare() {
+  "$cache/$key/deno" $flags "$cache/$key/cgrestore.js" version
+  DENO_DIR="$cache/$key/new" "$cache/$key/deno" eval --no-config --no-lock '
+    import { DatabaseSync } from "node:sqlite";
+    for (const path of Deno.args) new DatabaseSync(path).exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  ' "$cache/$key/"*_cache_v2
+  rm -rf "$cache/$key/new"
+} </dev/null >/dev/null 2>&1
+
 find_cache
 refuse_unless_private "$cache"
-[ -x "$cache/$key/deno" ] || unpack || exit
+[ -x "$cache/$key/deno" ] || { unpack && is_new=yes; } || exit
 # Programs that cgrestore starts get the caller's variables: CGRESTORE_SET names ours, CGRESTORE_CALLERS_… are theirs.
 export CGRESTORE_SET="CGRESTORE_CALLED_AS DENO_DIR DENO_NO_UPDATE_CHECK GLIBC_TUNABLES" CGRESTORE_CALLED_AS="$0"
 [ -z "${DENO_DIR+set}" ] || export CGRESTORE_CALLERS_DENO_DIR="$DENO_DIR"
@@ -77,5 +88,7 @@ export CGRESTORE_SET="CGRESTORE_CALLED_AS DENO_DIR DENO_NO_UPDATE_CHECK GLIBC_TU
 # Big pieces of memory come from the heap, in huge pages: what a start costs most is touching pages for the first time.
 : "${GLIBC_TUNABLES=@GLIBC_TUNABLES@}"
 export DENO_DIR="$cache/$key" DENO_NO_UPDATE_CHECK=1 GLIBC_TUNABLES
-exec "$cache/$key/deno" run -A --v8-flags=@V8_FLAGS@ --no-config --no-lock --no-remote --no-npm --no-check --cached-only "$cache/$key/cgrestore.js" "$@"
+flags="run -A --v8-flags=@V8_FLAGS@ --no-config --no-lock --no-remote --no-npm --no-check --cached-only"
+[ -z "${is_new-}" ] || prepare
+exec "$cache/$key/deno" $flags "$cache/$key/cgrestore.js" "$@"
 exit 70
