@@ -339,7 +339,7 @@ export class TaskTree {
     const calls: RemoteCall[] = [];
     const births: (number | undefined)[] = [];
     const entersLate = this.#contents?.namespaces.entersLate === true;
-    const entry = id === COORDINATOR ? [] : this.#contents?.namespaces.compileMountsEntry(id) ?? [];
+    const entry = id === COORDINATOR ? [] : this.#contents?.namespaces.compileNestedEntry(id) ?? [];
     if (!entersLate) calls.push(...entry);
     for (const step of steps) {
       if (step.kind === "restore-memory") calls.push(...this.#contents?.compileMemory(id) ?? []);

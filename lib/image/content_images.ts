@@ -56,10 +56,11 @@ export interface NamespaceImages {
   readonly user?: UsernsEntry;
   readonly uts?: UtsnsEntry;
   readonly ipc?: IpcImages;
-  readonly net?: NetImages;
+  /** Those of the tasks that are in another one than the root come behind the root's. */
+  readonly net?: readonly NetImages[];
   /** The clocks at the dump: those of the host where there was no time namespace. */
   readonly time?: TimensEntry;
-  /** Those of the tasks that are in another one than the root come behind the root's. */
+  /** In the same order. */
   readonly mnt?: readonly MountImages[];
 }
 

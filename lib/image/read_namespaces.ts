@@ -35,24 +35,25 @@ const HOST = 0;
 const VALUE_SIZE = 2;
 
 type Tree = Pick<Images, "inventory" | "pstree" | "ids">;
+type NamespaceField = keyof TaskKobjIdsEntry & `${string}NsId`;
 
-/** Reads the images of the root task's namespaces, as far as the dumping CRIU was in others; problems go to `source`. */
+/** Reads the images of the tasks' namespaces, as far as the dumping CRIU was in others; problems go to `source`. */
 export function readNamespaces(source: ImageSource, tree: Tree): NamespaceImages {
   const ofUser = numberOf(tree, "userNsId");
   const user = ofUser === undefined ? undefined : source.single(readUsernsEntry, image("userns", ofUser));
   const number = numberOf(tree, "utsNsId");
   const uts = number === undefined ? undefined : source.single(readUtsnsEntry, image("utsns", number));
   const ipc = numberOf(tree, "ipcNsId");
-  const net = numberOf(tree, "netNsId");
   const time = readClocks(source, numberOf(tree, "timeNsId"));
-  const mnt = readMountNamespaces(source, tree);
+  const net = numbersOf(tree, "netNsId").map((number) => readNet(source, number));
+  const mnt = readMountNamespaces(source, numbersOf(tree, "mntNsId"));
   return {
     ...user === undefined ? {} : { user },
     ...uts === undefined ? {} : { uts },
     ...ipc === undefined ? {} : { ipc: readIpc(source, ipc) },
-    ...net === undefined ? {} : { net: readNet(source, net) },
+    ...net.length === 0 ? {} : { net },
     ...time === undefined ? {} : { time },
-    ...mnt === undefined ? {} : { mnt },
+    ...mnt.length === 0 ? {} : { mnt },
   };
 }
 
@@ -64,20 +65,9 @@ function readClocks(source: ImageSource, number: number | undefined): TimensEntr
   return source.optionalSingle(readTimensEntry, image("timens", HOST));
 }
 
-/** Of all mount namespaces of the tasks, when the root has one of its own: CRIU dumps others only then. */
-function readMountNamespaces(source: ImageSource, tree: Tree): MountImages[] | undefined {
-  const root = numberOf(tree, "mntNsId");
-  if (root === undefined) return undefined;
+function readMountNamespaces(source: ImageSource, numbers: readonly number[]): MountImages[] {
   const trees = new Map<number, readonly ArchivedFile[]>();
-  return [root, ...nestedMountNamespaces(tree)].map((number) => readMounts(source, number, trees));
-}
-
-/** Before `ns_per_id`, images had no names for them. */
-function nestedMountNamespaces({ inventory, pstree, ids }: Tree): number[] {
-  if (inventory.nsPerId !== true) return [];
-  const [root = 0, ...others] = pstree.map(({ pid }) => ids.get(pid)?.mntNsId ?? 0);
-  const known = new Set([0, root, inventory.rootIds?.mntNsId]);
-  return [...new Set(others)].filter((number) => !known.has(number));
+  return numbers.map((number) => readMounts(source, number, trees));
 }
 
 /**
@@ -105,10 +95,24 @@ function image<T extends string>(type: T, number: number): { readonly type: T; r
   return { type, file: `${type}-${number}.img` };
 }
 
+/**
+ * Of all namespaces of a kind that the tasks are in, the root's first, when that has one of its own: CRIU dumps others
+ * only then. Before `ns_per_id`, images had no names for them.
+ */
+function numbersOf(tree: Tree, field: NamespaceField): number[] {
+  const root = numberOf(tree, field);
+  if (root === undefined) return [];
+  const { inventory, pstree, ids } = tree;
+  if (inventory.nsPerId !== true) return [root];
+  const known = new Set([0, root, inventory.rootIds?.[field]]);
+  const all = pstree.map(({ pid }) => ids.get(pid)?.[field] ?? 0);
+  return [root, ...new Set(all.filter((number) => !known.has(number)))];
+}
+
 /** The number in the name of a namespace's images; `undefined` when CRIU was in the same, or nothing is said of that. */
 function numberOf(
   { inventory, pstree, ids }: Tree,
-  field: keyof TaskKobjIdsEntry & `${string}NsId`,
+  field: NamespaceField,
 ): number | undefined {
   const pid = pstree[0]?.pid ?? 0;
   const own = ids.get(pid)?.[field] ?? 0;

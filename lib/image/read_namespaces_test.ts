@@ -110,15 +110,20 @@ Deno.test("readNamespaces() reads net namespaces", async (t) => {
       "nftables-33.img": new Uint8Array(),
     }, { ids });
     assert.deepEqual(problems, []);
-    assert.equal(found.net?.netns?.extKey, "a");
-    assert.deepEqual(found.net?.devices.map(({ name }) => name), ["lo", "lo"]);
-    assert.deepEqual(found.net?.foreign, new Map([["ifaddr", Uint8Array.of(1, 2)]]));
+    assert.equal(found.net?.[0]?.netns?.extKey, "a");
+    assert.deepEqual(found.net?.[0]?.devices.map(({ name }) => name), ["lo", "lo"]);
+    assert.deepEqual(found.net?.[0]?.foreign, new Map([["ifaddr", Uint8Array.of(1, 2)]]));
   });
   await t.step("that are left to others", () => {
     assert.deepEqual(read({}, { ids }), {
-      found: { net: { number: 33, devices: [], foreign: new Map() } },
+      found: { net: [{ number: 33, devices: [], foreign: new Map() }] },
       problems: [],
     });
+  });
+  await t.step("of all tasks, that of the root first", () => {
+    const { found, problems } = read({}, { ids, others: [{ net: 35 }, { net: 33 }, { net: 34 }, { net: 35 }] });
+    assert.deepEqual(found.net?.map(({ number }) => number), [33, 35, 34]);
+    assert.deepEqual(problems, []);
   });
 });
 

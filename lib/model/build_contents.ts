@@ -29,7 +29,7 @@ export function buildContents(context: ContentsContext): Contents {
   const { images: { contents }, problems } = context;
   const files = buildOpenFiles({
     images: contents,
-    network: rootNetwork(context),
+    networks: netIdsOfTasks(context),
     namespaceIds: namespaceIds(context),
     problems,
   });
@@ -40,7 +40,8 @@ export function buildContents(context: ContentsContext): Contents {
   const result: Contents = {
     namespaces: buildNamespaceContents(contents.namespaces, {
       lock: networkLock,
-      mountIds: mountIds(context),
+      mountIds: idsOf(context, "mntNsId"),
+      netIds: idsOf(context, "netNsId"),
       problems,
     }),
     ids: buildIds(context.tasks),
@@ -82,15 +83,16 @@ function namespaceIds({ images: { ids, inventory }, tasks }: ContentsContext): N
   return { tasks: new Map(known), dumper: inventory.rootIds };
 }
 
-/** By pid, of the tasks of which it is said. */
-function mountIds({ images: { ids }, tasks }: ContentsContext): Map<number, number> {
-  return new Map(tasks.map(({ pid }) => [pid, ids.get(pid)?.mntNsId ?? 0]));
+/** By pid; 0 says nothing. */
+function idsOf({ images: { ids }, tasks }: ContentsContext, field: "mntNsId" | "netNsId"): Map<number, number> {
+  return new Map(tasks.map(({ pid }) => [pid, ids.get(pid)?.[field] ?? 0]));
 }
 
-/** Id of the root task's net namespace; 0, like an absent one, says nothing. */
-function rootNetwork({ images: { ids }, tasks }: ContentsContext): number | undefined {
-  const id = tasks[0] === undefined ? undefined : ids.get(tasks[0].pid)?.netNsId;
-  return id === 0 ? undefined : id;
+/** Ids of the net namespaces that tasks are in, by their numbers: those that the images have, and the root task's. */
+function netIdsOfTasks(context: ContentsContext): number[] {
+  const [root = 0] = idsOf(context, "netNsId").values();
+  const [, ...nested] = context.images.contents.namespaces.net ?? [];
+  return root === 0 ? [] : [root, ...nested.map(({ number }) => number)];
 }
 
 function buildTasksAndThreads({ images, tasks, problems }: ContentsContext): Pick<Contents, "tasks" | "threads"> {

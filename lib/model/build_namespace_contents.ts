@@ -1,6 +1,6 @@
 import type { Timespec } from "../gen/namespaces.ts";
 import type { Problem } from "../errors.ts";
-import type { MountImages, NamespaceImages } from "../image/content_images.ts";
+import type { NamespaceImages } from "../image/content_images.ts";
 import { buildMounts } from "./build_mounts.ts";
 import { byteLength } from "./check_names.ts";
 import { buildIpcNamespace } from "./build_ipc_namespace.ts";
@@ -17,10 +17,14 @@ const SECOND = 1_000_000_000n;
  * What the namespaces had.
  *
  * @param mountIds the id of the mount namespace of each task, by pid
+ * @param netIds the same of net namespaces
  */
 export function buildNamespaceContents(
   { user, uts, ipc, net, time, mnt }: NamespaceImages,
-  { mountIds, ...context }: NetContext & { readonly mountIds: ReadonlyMap<number, number> },
+  { mountIds, netIds, ...context }: NetContext & {
+    readonly mountIds: ReadonlyMap<number, number>;
+    readonly netIds: ReadonlyMap<number, number>;
+  },
 ): NamespaceContents {
   const { problems } = context;
   const clocks = time === undefined
@@ -31,20 +35,32 @@ export function buildNamespaceContents(
     ...user === undefined ? {} : { user: buildUserNamespace(user, problems) },
     ...uts === undefined ? {} : { uts: buildUts(uts, problems) },
     ...ipcNamespace === undefined ? {} : { ipc: ipcNamespace },
-    ...net === undefined ? {} : { net: buildNetNamespace(net, context) },
+    ...net === undefined ? {} : buildNets(net, netIds, context),
     ...clocks === undefined ? {} : { clocks },
-    ...mnt === undefined ? {} : { mounts: buildMounts(mnt, problems), ...numberNamespaces(mnt, mountIds) },
+    ...mnt === undefined ? {} : { mounts: buildMounts(mnt, problems) },
+    ...mnt === undefined || mnt.length === 1 ? {} : { mountNamespaces: numberNamespaces(mnt, mountIds) },
   };
 }
 
-/** The number in the names of a namespace's images is its id. */
-function numberNamespaces(
-  images: readonly MountImages[],
+function buildNets(
+  images: NonNullable<NamespaceImages["net"]>,
   ids: ReadonlyMap<number, number>,
-): Pick<NamespaceContents, "mountNamespaces"> {
-  if (images.length === 1) return {};
+  context: NetContext,
+): Pick<NamespaceContents, "net" | "nestedNets" | "netNamespaces"> {
+  const [net, ...nestedNets] = images.map((own) => buildNetNamespace(own, context));
+  return {
+    ...net === undefined ? {} : { net },
+    ...nestedNets.length === 0 ? {} : { nestedNets, netNamespaces: numberNamespaces(images, ids) },
+  };
+}
+
+/** Of the tasks that are not in the first; the number in the names of a namespace's images is its id. */
+function numberNamespaces(
+  images: readonly { readonly number: number }[],
+  ids: ReadonlyMap<number, number>,
+): Map<number, number> {
   const numbers = [...ids].map(([pid, id]) => [pid, images.findIndex(({ number }) => number === id)] as const);
-  return { mountNamespaces: new Map(numbers.filter(([, number]) => number > 0)) };
+  return new Map(numbers.filter(([, number]) => number > 0));
 }
 
 function buildUts({ nodename, domainname }: NonNullable<NamespaceImages["uts"]>, problems: Problem[]): UtsNamespace {

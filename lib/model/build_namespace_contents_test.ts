@@ -2,6 +2,7 @@ import { create, type DescMessage, type MessageInitShape, type MessageShape, toB
 import assert from "node:assert/strict";
 import type { Problem } from "../errors.ts";
 import { readIpcMsg, readIpcMsgEntry, readIpcSemEntry, readIpcShmEntry, readIpcVarEntry } from "../gen/ipc.ts";
+import { readNetnsEntry } from "../gen/net.ts";
 import type { IpcImages, NamespaceImages, QueueOrMessage, WithBytes } from "../image/content_images.ts";
 import { MessageReader, type ReadMessage } from "../wire/message_reader.ts";
 import {
@@ -11,6 +12,7 @@ import {
   ipc_shm_entrySchema,
   ipc_var_entrySchema,
 } from "../../tests/gen/ipc_pb.ts";
+import { netns_entrySchema } from "../../tests/gen/net_pb.ts";
 import { buildNamespaceContents } from "./build_namespace_contents.ts";
 import type { NamespaceContents } from "./namespaces.ts";
 
@@ -65,11 +67,29 @@ function anIpc(images: Partial<IpcImages>): NamespaceImages {
   return { ipc: { number: 9, variables: variables(), segmentsFile: "/ipcns-shm-9.img", ...nothing, ...images } };
 }
 
-function build(images: NamespaceImages): { readonly contents: NamespaceContents; readonly problems: string[] } {
+function build(
+  images: NamespaceImages,
+  ids: Readonly<Record<number, number>> = {},
+): { readonly contents: NamespaceContents; readonly problems: string[] } {
   const problems: Problem[] = [];
-  const contents = buildNamespaceContents(images, { lock: undefined, mountIds: new Map(), problems });
+  const byPid = new Map(Object.entries(ids).map(([pid, id]) => [Number(pid), id]));
+  const contents = buildNamespaceContents(images, { lock: undefined, mountIds: byPid, netIds: byPid, problems });
   return { contents, problems: problems.map(({ where, what }) => `${where}: ${what}`) };
 }
+
+Deno.test("buildNamespaceContents() numbers net namespaces, that of the root task first", () => {
+  const net = (number: number, name: string) => (
+    { number, netns: message(netns_entrySchema, readNetnsEntry, { extKey: name }), devices: [], foreign: new Map() }
+  );
+  const [first, second, third] = ["a", "b", "c"].map((key) => ({ kind: "external", key }) as const);
+  const { contents } = build({ net: [net(8, "a"), net(9, "b"), net(7, "c")] }, { 1: 8, 2: 7, 3: 9, 4: 0 });
+  assert.deepEqual(contents, {
+    net: first,
+    nestedNets: [second, third],
+    netNamespaces: new Map([[2, 2], [3, 1]]),
+  });
+  assert.deepEqual(build({ net: [net(8, "a")] }, { 1: 8 }).contents, { net: first });
+});
 
 Deno.test("buildNamespaceContents() builds names and clocks", () => {
   const { contents, problems } = build({

@@ -16,6 +16,7 @@ import { buildFifoFile, buildPipeFile } from "./files/build_pipe_file.ts";
 import type { PathFile } from "./files/path_file.ts";
 import { buildTerminalFile } from "./files/build_terminal_file.ts";
 import { buildUnixSocket } from "./files/build_unix_socket.ts";
+import { netNumber } from "./net_numbers.ts";
 import type { OpenFile, SignalOwner } from "./open_file.ts";
 
 /** `fd_types` of images/fdinfo.proto that there is no message for here. */
@@ -29,8 +30,8 @@ const O_ASYNC = 0o20000;
 /** What the building of open files has to know. */
 export interface FilesContext {
   readonly images: ContentImages;
-  /** Id of the net namespace of the root task; `undefined` when the images do not tell. */
-  readonly network: number | undefined;
+  /** Ids of the net namespaces that tasks are in, by their numbers; none when the images do not tell. */
+  readonly networks: readonly number[];
   readonly problems: Problem[];
 }
 
@@ -60,9 +61,9 @@ export function buildOpenFiles(context: OpenFilesContext): Map<number, OpenFile>
 }
 
 /** By its name, CRIU writes an open /dev/net/tun as a regular file, and then what it is attached to (criu/tun.c). */
-function addTun(file: PathFile, { netdev, detached, nsId }: TunfileEntry, context: FilesContext): PathFile {
+function addTun(file: PathFile, { netdev, detached, nsId }: TunfileEntry, { networks }: FilesContext): PathFile {
   if (netdev === undefined) return file;
-  const tun = { device: netdev, isDetached: detached === true, isInOtherNetwork: isInOtherNetwork(nsId, context) };
+  const tun = { device: netdev, isDetached: detached === true, network: netNumber(nsId, networks) };
   return { ...file, tun };
 }
 
@@ -97,11 +98,6 @@ function buildOpenFile(entry: FileEntry, where: string, context: OpenFilesContex
   if (entry.usk !== undefined) return buildUnixSocket(id, entry.usk, { ...context, where });
   if (entry.tunf !== undefined) return { kind: "unknown", id, what: "a tun device without a name" };
   return { kind: "unknown", id, what: UNKNOWN.get(entry.type) ?? `a file of type ${entry.type}` };
-}
-
-/** Whether a socket with this `ns_id` is in another net namespace than the root task. */
-export function isInOtherNetwork(id: number | undefined, { network }: Pick<FilesContext, "network">): boolean {
-  return id !== undefined && network !== undefined && id !== network;
 }
 
 /**

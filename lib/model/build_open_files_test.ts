@@ -15,7 +15,7 @@ function build(entries: readonly Partial<FileEntry>[]) {
   const files = entries.map((entry) => ({ id: 5, ...entry })) as FileEntry[];
   const images = { files, remaps: [], ghosts: new Map() } as unknown as ContentImages;
   const namespaceIds = { tasks: new Map(), dumper: undefined };
-  const built = buildOpenFiles({ images, network: undefined, problems, namespaceIds });
+  const built = buildOpenFiles({ images, networks: [], problems, namespaceIds });
   const said = { kinds: [...built.values()].map(({ kind }) => kind), problems: problems.map(({ what }) => what) };
   return { said, file: built.get(5) };
 }
@@ -29,7 +29,7 @@ Deno.test("buildOpenFiles() takes what a file is attached to from a second entry
   const { said, file } = build([PATH, TUNF]);
   assertEquals(said, { kinds: ["path"], problems: [] });
   const tun = file?.kind === "path" ? file.tun : undefined;
-  assertEquals(tun, { device: "tun0", isDetached: true, isInOtherNetwork: false });
+  assertEquals(tun, { device: "tun0", isDetached: true, network: 0 });
 });
 
 Deno.test("buildOpenFiles() takes a tun device that was not chosen for a file", () => {

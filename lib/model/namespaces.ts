@@ -11,6 +11,10 @@ export interface NamespaceContents {
   readonly uts?: UtsNamespace;
   readonly ipc?: IpcNamespace;
   readonly net?: NetNamespace;
+  /** Those that other tasks are in: from number 1 on. */
+  readonly nestedNets?: readonly NetNamespace[];
+  /** Numbers of the net namespaces of tasks that are in another one than the root, by pid. */
+  readonly netNamespaces?: ReadonlyMap<number, number>;
   /** Of one namespace after the other, the root task's first; in each, parents before the mounts on them. */
   readonly mounts?: readonly Mount[];
   /** Numbers of the mount namespaces of tasks that are in another one than the root, by pid. */

@@ -18,7 +18,7 @@ export function checkPrivileges(
     [plan.newPidNamespace, ["CAP_SYS_ADMIN"], "to make a pid namespace"],
     [plan.joinedPidNamespace !== undefined, ["CAP_SYS_ADMIN"], "to enter a pid namespace"],
     [(plan.contents?.namespaces.kinds.length ?? 0) > 0, ["CAP_SYS_ADMIN"], "to make namespaces"],
-    [plan.contents?.namespaces.net?.kind === "fill", ["CAP_NET_ADMIN"], "to set up a net namespace"],
+    [fillsNets(plan), ["CAP_NET_ADMIN"], "to set up a net namespace"],
     [plan.contents?.namespaces.clockOffsets !== undefined, ["CAP_SYS_TIME"], "to set the clocks of a time namespace"],
     [changesOwners(plan), ["CAP_CHOWN"], "to set the owners of cgroups"],
   ];
@@ -26,6 +26,10 @@ export function checkPrivileges(
     if (!isNeeded || oneOf.some((name) => capabilities.has(name))) return [];
     return [{ where: "privileges", what: `${oneOf.join(" or ")} is missing, ${why}: run cgrestore as root` }];
   });
+}
+
+function fillsNets({ contents }: Plan): boolean {
+  return contents?.namespaces.net?.kind === "fill" || contents?.namespaces.nestedNets !== undefined;
 }
 
 function changesOwners({ cgroups, properties }: Plan): boolean {

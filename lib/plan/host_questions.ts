@@ -1,6 +1,7 @@
 import type { Hierarchy, HostQuestions } from "../host/host.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { isPid } from "../model/build_tasks.ts";
+import { netsOf } from "../model/net_numbers.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { deadTasksOf, fileQuestions, watchTargets } from "./contents/file_questions.ts";
 import { memoryQuestions } from "./contents/memory/memory_questions.ts";
@@ -46,7 +47,7 @@ export function hostQuestions(
     terminal: options.shellJob && hasTerminals(checkpoint),
     clocks: checkpoint.contents?.namespaces.clocks !== undefined,
     appArmor: checkpoint.contents?.securityModule === "apparmor",
-    programs: programsOf(checkpoint.contents?.namespaces.net),
+    programs: programsOf(netsOf(checkpoint.contents?.namespaces ?? {})),
     user: checkpoint.contents?.namespaces.user !== undefined,
   };
 }

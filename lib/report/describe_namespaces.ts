@@ -28,13 +28,14 @@ interface DescribedNamespaces {
 
 /** What namespaces have, a line for each. */
 export function describeNamespaces(
-  { net, mounts, mountNamespaces, ...others }:
+  { net, nestedNets = [], netNamespaces, mounts, mountNamespaces, ...others }:
     & DescribedNamespaces
-    & Pick<NamespaceContents, "net" | "mounts" | "mountNamespaces">,
+    & Pick<NamespaceContents, "net" | "nestedNets" | "netNamespaces" | "mounts" | "mountNamespaces">,
 ): string[] {
   return [
     ...describeSame(others),
     ...net === undefined ? [] : [`net: ${describeNet(net)}`],
+    ...describeNested(nestedNets, { homes: netNamespaces, describe: describeNet }),
     ...mounts === undefined ? [] : describeMounts(mounts, { homes: mountNamespaces, describe: describeMount }),
   ];
 }
@@ -98,7 +99,7 @@ function describeMadeNet(net: NetPlan): string {
 
 /** What namespaces are made, a line for each. */
 export function describeMadeNamespaces(
-  { joins = [], user, uts, ipc, net, clockOffsets, mounts }: NamespacesPlan,
+  { joins = [], user, uts, ipc, net, nestedNets, clockOffsets, mounts }: NamespacesPlan,
 ): string[] {
   return [
     ...joins.map(({ kind, path }) => `${kind}: that of ${quote(path)}`),
@@ -108,6 +109,10 @@ export function describeMadeNamespaces(
       ...ipc === undefined ? {} : { ipc },
     }),
     ...net === undefined ? [] : [`net: ${describeMadeNet(net)}`],
+    ...describeNested(nestedNets?.namespaces.flatMap((nested) => nested.net ?? []) ?? [], {
+      homes: nestedNets?.homes,
+      describe: describeMadeNet,
+    }),
     ...clockOffsets === undefined ? [] : [`time: ${describeOffsets(clockOffsets)}`],
     ...mounts === undefined ? [] : describeMounts(mounts.steps, {
       homes: mounts.nested?.homes,
@@ -128,6 +133,17 @@ function describeMounts<T extends Pick<Mount, "namespace">>(
     `mnt${namespace === 0 ? "" : ` ${namespace + 1}`}: ${count(own.length, "mount")}${describeHomes(homes, namespace)}`,
     ...own.map((mount) => `  ${describe(mount)}`),
   ]);
+}
+
+/** Net namespaces that are not the root task's, from number 1 on. */
+function describeNested<T>(
+  nets: readonly T[],
+  { homes = new Map(), describe }: {
+    readonly homes: ReadonlyMap<number, number> | undefined;
+    readonly describe: (net: T) => string;
+  },
+): string[] {
+  return nets.map((net, index) => `net ${index + 2}${describeHomes(homes, index + 1)}: ${describe(net)}`);
 }
 
 /** `", of tasks 34, 35"` */

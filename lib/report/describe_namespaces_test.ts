@@ -114,6 +114,14 @@ Deno.test("describeNamespaces() tells what a net namespace has", async (t) => {
   for (const [net, want] of rows) {
     await t.step(want, () => assert.deepEqual(describeNamespaces({ net }), [`net: ${want}`]));
   }
+  await t.step("and which tasks are in others", () => {
+    const netNamespaces = new Map([[9, 1], [8, 1], [7, 2]]);
+    assert.deepEqual(describeNamespaces({ net: aNet(), nestedNets: [aNet(), { kind: "empty" }], netNamespaces }), [
+      'net: loopback device "lo" up, 2 addresses, 0 routes',
+      'net 2, of tasks 8, 9: loopback device "lo" up, 2 addresses, 0 routes',
+      "net 3, of task 7: left to others to set up",
+    ]);
+  });
 });
 
 Deno.test("describeMadeNamespaces() tells what becomes of a net namespace", async (t) => {

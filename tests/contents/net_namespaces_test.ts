@@ -84,6 +84,20 @@ testNet({
   what: "a loopback device without its own addresses, and one without a route",
   criuLoses: "it leaves the addresses and the route that the kernel makes",
 });
+testNet({ program: "net_nested", what: "tasks in several net namespaces" });
+testNet({
+  program: "net_two",
+  what: "a child in another one than the root, which joins",
+  cgrestore: ["--restore-sibling"],
+});
+testNet({
+  program: "net_nested_filters",
+  what: "rules for packets of a child, and a connection that they let through",
+  dump: [...UNLOCKED, "--tcp-established"],
+  restore: ["--tcp-established"],
+  needs: [...NEEDS, "nftables"],
+  criuLoses: "it loads no rules of nftables",
+});
 testNet({ program: "net_settings", what: "settings of a net namespace" });
 testNet({ program: "net_without_ipv6", what: "a net namespace without IPv6" });
 testNet({
@@ -252,7 +266,7 @@ testNet({
   mayDifferInImages: /^net$/,
 });
 
-externalTest("a net namespace that the user provides", UNLOCKED, async (external) => {
+externalTest("a net namespace that the user provides", { dump: UNLOCKED }, async (external) => {
   const { tree, images, provide } = external;
   const expectFrom = async (name: string, run: () => Promise<Run>) => {
     const { code, err } = await run();
@@ -270,7 +284,7 @@ externalTest("a net namespace that the user provides", UNLOCKED, async (external
 
 externalTest(
   "a net namespace that the dump has locked is opened",
-  NFTABLES,
+  { dump: NFTABLES },
   async ({ tree, images, provide, options }) => {
     const { code, err } = await tree.restoreThrough(provide, images, options);
     assertEqual(err, "");
@@ -279,7 +293,8 @@ externalTest(
   },
 );
 
-externalTest("a net namespace that is provided by a name, as ip-netns(8) gives it one", UNLOCKED, async (external) => {
+const BY_NAME = "a net namespace that is provided by a name, as ip-netns(8) gives it one";
+externalTest(BY_NAME, { dump: UNLOCKED }, async (external) => {
   const { tree, images, options } = external;
   const { code, err } = await tree.restoreThrough(external.provideByName(), images, options);
   assertEqual(err, "");
@@ -288,14 +303,28 @@ externalTest("a net namespace that is provided by a name, as ip-netns(8) gives i
   assertEqual(await tree.finish(), "ok");
 });
 
-externalTest("a net namespace has to be provided, and be one", UNLOCKED, async ({ tree, images, options }) => {
-  const missing = await tree.restore(images);
-  assertMatch(missing.err, /net namespace: the external namespace "outer" is needed: --inherit-fd "fd\[N\]:outer"/);
-  assertEqual(missing.code, 4);
-  const other = await tree.restoreThrough(providing("/"), images, options);
-  assertMatch(other.err, /net namespace: descriptor 30 for "outer" is "\/", and no net namespace/);
-  assertEqual(other.code, 4);
+const OF_CHILD = "a net namespace of a child, where the user provides that of the root";
+externalTest(OF_CHILD, { program: "net_two", dump: UNLOCKED }, async (external) => {
+  const { tree, images, options, provide } = external;
+  const { code, err } = await tree.restoreThrough(provide, images, options);
+  assertEqual(err, "");
+  assertEqual(code, 0);
+  assertEqual(networkOf(tree.root), external.link);
+  assertEqual(await tree.finish(), "ok");
 });
+
+externalTest(
+  "a net namespace has to be provided, and be one",
+  { dump: UNLOCKED },
+  async ({ tree, images, options }) => {
+    const missing = await tree.restore(images);
+    assertMatch(missing.err, /net namespace: the external namespace "outer" is needed: --inherit-fd "fd\[N\]:outer"/);
+    assertEqual(missing.code, 4);
+    const other = await tree.restoreThrough(providing("/"), images, options);
+    assertMatch(other.err, /net namespace: descriptor 30 for "outer" is "\/", and no net namespace/);
+    assertEqual(other.code, 4);
+  },
+);
 
 testEdited({
   program: "net_foreign",
@@ -334,15 +363,15 @@ function testNet(test: ProgramTest): void {
 
 function externalTest(
   what: string,
-  dump: readonly string[],
+  { program = "net_of_others", dump }: { readonly program?: string; readonly dump: readonly string[] },
   check: (external: ExternalNetwork) => Promise<void>,
 ): void {
-  const name = `net_of_others: ${what}`;
+  const name = `${program}: ${what}`;
   Deno.test({
     name,
     ...requires(name, ...NEEDS),
     async fn() {
-      await using external = await ExternalNetwork.dump("net_of_others", dump);
+      await using external = await ExternalNetwork.dump(program, dump);
       await check(external);
     },
   });

@@ -23,6 +23,13 @@ testProgram({
   criuFails,
 });
 testProgram({ program: "user_several", what: "namespaces that are owned by a user namespace", criuFails });
+testProgram({ program: "user_nested", what: "two net namespaces that are owned by a user namespace", criuFails });
+testProgram({
+  program: "user_nested",
+  what: "two net namespaces, of which a sibling enters one",
+  cgrestore: ["--restore-sibling"],
+  criuFails,
+});
 
 /** What is outside of a network of the tasks: a bridge, to which both the dumped device and the restored one belong. */
 const BRIDGED = {

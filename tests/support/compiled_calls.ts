@@ -18,6 +18,7 @@ export function filesContext(): FilesContext {
     choosesTimerIds: true,
     images: new Map(),
     mountNamespaces: [],
+    netNamespaces: [],
     isInUserNamespace: false,
     lowest: new LowestDescriptors([]),
     scratch: 0x1000_0000,

@@ -3,7 +3,7 @@ import type { HostNetwork } from "../../lib/host/host.ts";
 import type { InetSocket } from "../../lib/model/files/inet_socket.ts";
 import type { PacketSocket } from "../../lib/model/files/packet_socket.ts";
 import type { OpenFile } from "../../lib/model/open_file.ts";
-import { FilePlanner } from "../../lib/plan/contents/file_planner.ts";
+import { FilePlanner, type SeenNetwork } from "../../lib/plan/contents/file_planner.ts";
 import type { PlanOptions } from "../../lib/plan/plan.ts";
 import { buildHost } from "./plan_inputs.ts";
 import { PLANNER_OPTIONS, smallContents } from "./small_contents.ts";
@@ -43,7 +43,7 @@ export function anInetSocket(changes: Partial<InetSocket> & { readonly id: numbe
       keepAliveInterval: undefined,
     },
     connection: undefined,
-    isInOtherNetwork: false,
+    network: 0,
     ...changes,
   };
 }
@@ -70,7 +70,7 @@ export function aPacketSocket(changes: Partial<PacketSocket>): PacketSocket {
     receiveRing: undefined,
     sendRing: undefined,
     options: NEW_SOCKET_OPTIONS,
-    isInOtherNetwork: false,
+    network: 0,
     ...changes,
   };
 }
@@ -93,11 +93,12 @@ export const IDLE_NETWORK: HostNetwork = {
 /** A planner of files on a host where nothing is in the way, but for what `changes` say of the network. */
 export function aFilePlanner(
   files: readonly OpenFile[],
-  { network, connections = "refuse" }: {
+  { network, nestedNetworks = [], connections = "refuse" }: {
     readonly network?: Partial<HostNetwork>;
+    readonly nestedNetworks?: readonly SeenNetwork[];
     readonly connections?: PlanOptions["connections"];
   } = {},
 ): FilePlanner {
   const host = buildHost({ network: { ...IDLE_NETWORK, ...network } });
-  return new FilePlanner(smallContents({ files }), host, [], { ...PLANNER_OPTIONS, connections });
+  return new FilePlanner(smallContents({ files }), host, [], { ...PLANNER_OPTIONS, nestedNetworks, connections });
 }

@@ -55,7 +55,7 @@ export function aUnixSocket(inode: number, changes: Partial<UnixSocket> = {}): U
     options: NEW_SOCKET_OPTIONS,
     packets: [],
     role: "ordinary",
-    isInOtherNetwork: false,
+    network: 0,
     ...changes,
   };
 }
@@ -71,7 +71,14 @@ export function aPacket(text: string, rights: readonly number[] = []): UnixPacke
 }
 
 /** Who has which sockets, by pid; the first number of a pid's is its uid. */
-export type Holders = Readonly<Record<number, { readonly uid?: number; readonly inodes: readonly number[] }>>;
+export type Holders = Readonly<Record<number, Holder>>;
+
+interface Holder {
+  readonly uid?: number;
+  /** Number of its net namespace. */
+  readonly network?: number;
+  readonly inodes: readonly number[];
+}
 
 export interface UnixCase {
   readonly sockets: readonly UnixSocket[];
@@ -123,11 +130,16 @@ function contentsOf(files: readonly OpenFile[], holders: Holders): Contents {
     const credentials = { effectiveUid: uid, effectiveGid: uid, groups: [] };
     return [Number(pid), { credentials } as unknown as ThreadState] as const;
   });
-  return { ...contents, threads: new Map(threads) };
+  const netNamespaces = new Map(Object.entries(holders).map(([pid, { network = 0 }]) => [Number(pid), network]));
+  return { ...contents, namespaces: { ...contents.namespaces, netNamespaces }, threads: new Map(threads) };
 }
 
 /** Sockets are called by their inodes, and those of ours by a star and a number. */
-function renderStep({ action, performer }: UnixStep, planner: FilePlanner, sockets: readonly UnixSocket[]): string {
+function renderStep(
+  { action, performer, network }: UnixStep,
+  planner: FilePlanner,
+  sockets: readonly UnixSocket[],
+): string {
   const inodes = new Map(sockets.flatMap(({ id, inode }) => {
     const handle = planner.get(`file ${id}`);
     return handle === undefined ? [] : [[handle, String(inode)]];
@@ -135,7 +147,7 @@ function renderStep({ action, performer }: UnixStep, planner: FilePlanner, socke
   const of = (handle: Handle) => inodes.get(handle) ?? `*${handle - inodes.size}`;
   const who = performer?.identity === undefined ? "" : ` as ${performer.identity.as.uid}`;
   const by = performer === undefined ? "" : ` by ${performer.pid}${who}`;
-  return `${renderAction(action, of)}${by}`;
+  return `${renderAction(action, of)}${by}${network === undefined ? "" : ` in net ${network}`}`;
 }
 
 function renderAction(action: UnixAction, of: (handle: Handle) => string): string {

@@ -25,6 +25,8 @@ export interface ContentsContext {
   readonly images: ReadonlyMap<string, number>;
   /** The coordinator's descriptors of the tasks' mount namespaces, by number; none where they have but one. */
   readonly mountNamespaces: readonly number[];
+  /** The same of their net namespaces. */
+  readonly netNamespaces: readonly number[];
   /** Whether the caller is in a user namespace, where it may do less than root. */
   readonly isInUserNamespace: boolean;
 }

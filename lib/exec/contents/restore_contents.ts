@@ -84,6 +84,7 @@ export class ContentsRun {
       profiles: numberProfiles(plan, base + 1 + plan.openFiles),
       images: numberImages(plan, base + 1 + plan.openFiles),
       mountNamespaces: plan.namespaces.mounts?.nested?.namespaces.map(({ handle }) => base + 1 + handle) ?? [],
+      netNamespaces: plan.namespaces.nestedNets?.namespaces.map(({ handle }) => base + 1 + handle) ?? [],
       isInUserNamespace: plan.namespaces.user !== undefined,
     };
     this.namespaces = new NamespacesRun(plan, { ...options, tables: this.#tables, contents: this.#context });

@@ -1,6 +1,7 @@
 import type { InetSkEntry, IpOptsEntry, TcpOptsEntry } from "../../gen/sockets.ts";
 import type { TcpStreamEntry } from "../../gen/tcp_stream.ts";
-import { buildOwner, type FilesContext, isInOtherNetwork } from "../build_open_files.ts";
+import { buildOwner, type FilesContext } from "../build_open_files.ts";
+import { netNumber } from "../net_numbers.ts";
 import { canListen, isConnection, TCP_STATES } from "../inet_protocol.ts";
 import { buildSocketOptions } from "./build_socket_options.ts";
 import { buildTcpConnection } from "./build_tcp_connection.ts";
@@ -30,7 +31,7 @@ export function buildInetSocket(id: number, entry: InetSkEntry, context: Context
   const socket = {
     ...buildKnown(id, entry, kind),
     tcp: buildTcpOptions(entry.tcpOpts, stream),
-    isInOtherNetwork: isInOtherNetwork(entry.nsId, context),
+    network: netNumber(entry.nsId, context.networks),
   };
   if (state === "listening" && !canListen(socket)) complain(`a socket of protocol ${entry.proto} cannot listen`);
   const size = ADDRESS_SIZES[socket.family];
@@ -46,7 +47,7 @@ function buildKnown(
   id: number,
   entry: InetSkEntry,
   kind: Pick<InetSocket, "family" | "type" | "state">,
-): Omit<InetSocket, "tcp" | "isInOtherNetwork"> {
+): Omit<InetSocket, "tcp" | "network"> {
   const endpoint = (words: readonly number[], port: number): Endpoint => {
     // The first dumps had room for IPv6 everywhere (criu/sk-inet.c).
     const address = new Uint8Array(new Uint32Array(kind.family === "ipv4" ? words.slice(0, 1) : words).buffer);

@@ -60,7 +60,7 @@ function build(changes: Partial<InetSkEntry>, stream?: WithBytes<TcpStreamEntry>
   const images = { streams } as unknown as ContentImages;
   const socket = buildInetSocket(5, { ...ENTRY, ...changes }, {
     images,
-    network: undefined,
+    networks: [],
     problems,
     where: "files.img, entry 0",
   });

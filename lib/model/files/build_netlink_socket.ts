@@ -1,5 +1,6 @@
 import type { NetlinkSkEntry } from "../../gen/netlink.ts";
-import { buildOwner, type FilesContext, isInOtherNetwork } from "../build_open_files.ts";
+import { buildOwner, type FilesContext } from "../build_open_files.ts";
+import { netNumber } from "../net_numbers.ts";
 import { buildSocketOptions } from "./build_socket_options.ts";
 import type { NetlinkSocket } from "./netlink_socket.ts";
 
@@ -9,7 +10,7 @@ const CONNECTED = 1;
 export function buildNetlinkSocket(
   id: number,
   entry: NetlinkSkEntry,
-  context: Pick<FilesContext, "network">,
+  context: Pick<FilesContext, "networks">,
 ): NetlinkSocket {
   const { flags, fown, protocol, portid: port, groups, state, dstPortid, dstGroup, opts, nsId } = entry;
   return {
@@ -22,7 +23,7 @@ export function buildNetlinkSocket(
     groups: groups.flatMap((word, index) => bitsOf(word).map((bit) => 32 * index + bit + 1)),
     remote: state === CONNECTED ? { port: dstPortid, group: dstGroup } : undefined,
     options: buildSocketOptions(opts),
-    isInOtherNetwork: isInOtherNetwork(nsId, context),
+    network: netNumber(nsId, context.networks),
   };
 }
 

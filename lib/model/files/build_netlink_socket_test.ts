@@ -2,6 +2,7 @@ import { deepEqual as assertEquals } from "node:assert/strict";
 import type { NetlinkSkEntry } from "../../gen/netlink.ts";
 import { readSkOptsEntry } from "../../gen/sockets.ts";
 import { MessageReader } from "../../wire/message_reader.ts";
+import { ELSEWHERE } from "../net_numbers.ts";
 import { buildNetlinkSocket } from "./build_netlink_socket.ts";
 
 const ENTRY: NetlinkSkEntry = {
@@ -20,15 +21,15 @@ const ENTRY: NetlinkSkEntry = {
 };
 
 Deno.test("buildNetlinkSocket() numbers groups from 1 on, also beyond the first 32", () => {
-  assertEquals(buildNetlinkSocket(1, { ...ENTRY, groups: [0x8000_0005, 1] }, { network: 9 }).groups, [1, 3, 32, 33]);
+  assertEquals(buildNetlinkSocket(1, { ...ENTRY, groups: [0x8000_0005, 1] }, { networks: [9] }).groups, [1, 3, 32, 33]);
 });
 
 Deno.test("buildNetlinkSocket() knows a connection to the kernel from none", () => {
-  assertEquals(buildNetlinkSocket(1, ENTRY, { network: 9 }).remote, undefined);
-  assertEquals(buildNetlinkSocket(1, { ...ENTRY, state: 1 }, { network: 9 }).remote, { port: 0, group: 0 });
+  assertEquals(buildNetlinkSocket(1, ENTRY, { networks: [9] }).remote, undefined);
+  assertEquals(buildNetlinkSocket(1, { ...ENTRY, state: 1 }, { networks: [9] }).remote, { port: 0, group: 0 });
 });
 
-Deno.test("buildNetlinkSocket() knows sockets of other networks", () => {
-  assertEquals(buildNetlinkSocket(1, { ...ENTRY, nsId: 9 }, { network: 9 }).isInOtherNetwork, false);
-  assertEquals(buildNetlinkSocket(1, { ...ENTRY, nsId: 8 }, { network: 9 }).isInOtherNetwork, true);
+Deno.test("buildNetlinkSocket() knows in which network a socket is", () => {
+  assertEquals(buildNetlinkSocket(1, { ...ENTRY, nsId: 9 }, { networks: [9] }).network, 0);
+  assertEquals(buildNetlinkSocket(1, { ...ENTRY, nsId: 8 }, { networks: [9] }).network, ELSEWHERE);
 });

@@ -12,7 +12,7 @@ const GHOST = { entry: { dev: DISK, ino: 0x1_0000_0007n } } as GhostImage;
 
 function context(problems: Problem[] = []) {
   const images = { ghosts: new Map([[9, GHOST]]) } as unknown as ContentImages;
-  return { images, network: undefined, problems, where: "files.img, entry 0" };
+  return { images, networks: [], problems, where: "files.img, entry 0" };
 }
 
 function handleOf(changes: Partial<FhEntry> = {}): FhEntry {

@@ -1,5 +1,6 @@
 import type { PacketRing as PacketRingEntry, PacketSockEntry } from "../../gen/packet.ts";
-import { buildOwner, type FilesContext, isInOtherNetwork } from "../build_open_files.ts";
+import { buildOwner, type FilesContext } from "../build_open_files.ts";
+import { netNumber } from "../net_numbers.ts";
 import { buildSocketOptions } from "./build_socket_options.ts";
 import type { PacketRing, PacketSocket } from "./packet_socket.ts";
 
@@ -43,7 +44,7 @@ export function buildPacketSocket(
     receiveRing: entry.rxRing && buildRing(entry.rxRing),
     sendRing: entry.txRing && buildRing(entry.txRing),
     options: buildSocketOptions(entry.opts),
-    isInOtherNetwork: isInOtherNetwork(entry.nsId, context),
+    network: netNumber(entry.nsId, context.networks),
   };
 }
 

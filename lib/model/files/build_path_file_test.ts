@@ -27,7 +27,7 @@ function build(entry: RegFileEntry, { remap, files = [], ghosts = [] }: Build = 
   const file = buildPathFile(1, entry, {
     images: images as Partial<ContentImages> as ContentImages,
     problems,
-    network: undefined,
+    networks: [],
     where: "files.img, entry 0",
   });
   return [file, problems.map(({ where, what }) => `${where}: ${what}`)];

@@ -2,7 +2,8 @@ import type { UnixSkEntry } from "../../gen/sockets.ts";
 import type { SkPacketEntry } from "../../gen/sk_queue.ts";
 import type { WithBytes } from "../../image/content_images.ts";
 import { decodeText } from "../../text.ts";
-import { buildOwner, type FilesContext, isInOtherNetwork } from "../build_open_files.ts";
+import { buildOwner, type FilesContext } from "../build_open_files.ts";
+import { netNumber } from "../net_numbers.ts";
 import { buildSocketOptions } from "./build_socket_options.ts";
 import {
   RCV_SHUTDOWN,
@@ -53,7 +54,7 @@ export function buildUnixSocket(id: number, entry: UnixSkEntry, context: Context
     options: buildSocketOptions(opts),
     packets: context.images.packets.filter((packet) => packet.entry.idFor === id).map(buildPacket),
     role: role ?? "ordinary",
-    isInOtherNetwork: isInOtherNetwork(entry.nsId, context),
+    network: netNumber(entry.nsId, context.networks),
   };
 }
 

@@ -4,6 +4,7 @@ import type { SkOptsEntry, UnixSkEntry } from "../../gen/sockets.ts";
 import type { ContentImages } from "../../image/content_images.ts";
 import { encodeText } from "../../text.ts";
 import { buildUnixSocket } from "./build_unix_socket.ts";
+import { ELSEWHERE } from "../net_numbers.ts";
 import { checkUnixSockets } from "./check_unix_sockets.ts";
 import type { UnixName, UnixSocket } from "./unix_socket.ts";
 
@@ -26,11 +27,11 @@ function anEntry(changes: Partial<UnixSkEntry> = {}): UnixSkEntry {
 
 type Packets = ContentImages["packets"];
 
-function build(changes: Partial<UnixSkEntry>, { packets = [] as Packets, network = 8 } = {}) {
+function build(changes: Partial<UnixSkEntry>, { packets = [] as Packets, networks = [8] } = {}) {
   const problems: Problem[] = [];
   const images = { packets } as Partial<ContentImages> as ContentImages;
   const entry = anEntry(changes);
-  const socket = buildUnixSocket(entry.id, entry, { images, network, problems, where: "files.img, entry 3" });
+  const socket = buildUnixSocket(entry.id, entry, { images, networks, problems, where: "files.img, entry 3" });
   return { socket, problems };
 }
 
@@ -84,8 +85,8 @@ Deno.test("buildUnixSocket() keeps the backlog of sockets that listen: else it i
 Deno.test("buildUnixSocket() knows the roles and the network of sockets", () => {
   const roles = [0, 1, 2, 4].map((uflags) => build({ uflags }).socket.role);
   assertEquals(roles, ["ordinary", "external", "service", "plugin"]);
-  const networks = [undefined, 8, 9].map((nsId) => build({ nsId }).socket.isInOtherNetwork);
-  assertEquals(networks, [false, false, true]);
+  const networks = [undefined, 8, 9, 7].map((nsId) => build({ nsId }, { networks: [8, 9] }).socket.network);
+  assertEquals(networks, [0, 0, 1, ELSEWHERE]);
 });
 
 Deno.test("buildUnixSocket() takes the packets that are for a socket, in order", () => {

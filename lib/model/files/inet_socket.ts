@@ -25,8 +25,8 @@ export interface InetSocket extends FileBase {
   readonly tcp: TcpOptions;
   /** What belongs to a TCP socket that is or was connected; absent when the images do not have it. */
   readonly connection: TcpConnection | undefined;
-  /** Whether it is in another net namespace than the root task. */
-  readonly isInOtherNetwork: boolean;
+  /** The number of its net namespace; `ELSEWHERE` when none of the tasks is in it. */
+  readonly network: number;
 }
 
 /** As tcp(7) and RFC 9293 call them. */

@@ -13,6 +13,6 @@ export interface NetlinkSocket extends FileBase {
   /** Whom it is connected to: a port, 0 being the kernel's, and a group, 0 being none. */
   readonly remote: { readonly port: number; readonly group: number } | undefined;
   readonly options: SocketOptions;
-  /** Whether it is in another net namespace than the root task. */
-  readonly isInOtherNetwork: boolean;
+  /** The number of its net namespace; `ELSEWHERE` when none of the tasks is in it. */
+  readonly network: number;
 }

@@ -27,8 +27,8 @@ export interface PacketSocket extends FileBase {
   readonly receiveRing: PacketRing | undefined;
   readonly sendRing: PacketRing | undefined;
   readonly options: SocketOptions;
-  /** Whether it is in another net namespace than the root task. */
-  readonly isInOtherNetwork: boolean;
+  /** The number of its net namespace; `ELSEWHERE` when none of the tasks is in it. */
+  readonly network: number;
 }
 
 /** PACKET_ADD_MEMBERSHIP */

@@ -24,11 +24,12 @@ export interface PathFile extends FileBase {
 }
 
 export interface TunAttachment {
-  /** Its name in the net namespace of the root task, unless `isInOtherNetwork`. */
+  /** Its name in its net namespace. */
   readonly device: string;
   /** Whether no packets come that way for now (IFF_DETACH_QUEUE). */
   readonly isDetached: boolean;
-  readonly isInOtherNetwork: boolean;
+  /** The number of that; `ELSEWHERE` when none of the tasks is in it. */
+  readonly network: number;
 }
 
 export type Remap =

@@ -29,8 +29,8 @@ export interface UnixSocket extends FileBase {
   /** What has been sent to it and not been received yet. */
   readonly packets: readonly UnixPacket[];
   readonly role: UnixRole;
-  /** Whether it is in another net namespace than the root task. */
-  readonly isInOtherNetwork: boolean;
+  /** The number of its net namespace; `ELSEWHERE` when none of the tasks is in it. */
+  readonly network: number;
 }
 
 export type UnixState = "listening" | "connected" | "closed";

@@ -39,10 +39,14 @@ function objectOf(file: OpenFile): string {
     case "path":
       return file.remap?.kind === "ghost" ? ghostKey(file.remap.ghost.id) : `file ${file.id}`;
     case "inet":
-      return file.local.port === 0 ? `socket ${file.id}` : `port ${file.local.port} of ${file.type} ${file.protocol}`;
+      return file.local.port === 0 ? `socket ${file.id}` : portKey(file);
     default:
       return `file ${file.id}`;
   }
+}
+
+function portKey({ local, type, protocol, network }: FileOf<"inet">): string {
+  return `port ${local.port} of ${type} ${protocol} in net ${network}`;
 }
 
 function ghostKey(ghost: number): string {

@@ -19,6 +19,8 @@ export interface ExpectedFile {
    * anything: `"inotify wd:1 * mask:2 *"`.
    */
   readonly lines?: readonly string[];
+  /** Number of the net namespace that a socket is in; absent: that of the root task. */
+  readonly network?: number;
   /** What /proc/PID/net/unix must say. */
   readonly unix?: ExpectedUnixSocket;
   /** Of an internet socket that the kernel lists: absent for others. */

@@ -24,7 +24,12 @@ export interface FilePlannerOptions extends
   readonly tasks: readonly ExpectedTask[];
   /** Where the paths of the tasks lead to; absent where they are those of this host. */
   readonly places?: MountPlaces | undefined;
+  /** What sockets find in net namespaces that are not the root task's: from number 1 on. */
+  readonly nestedNetworks?: readonly SeenNetwork[];
 }
+
+/** What sockets find in a net namespace. */
+export type SeenNetwork = Pick<Host, "network" | "unix">;
 
 /** What comes of planning terminals. */
 export interface TerminalsDraft {
@@ -92,6 +97,11 @@ export class FilePlanner {
   seenFrom(mount: number | undefined): SeenFiles {
     const { places } = this.options;
     return new SeenFiles(this.host.files, places, places?.namespaceOf(mount) ?? 0);
+  }
+
+  /** What sockets find in the net namespace of the tasks that has this number. */
+  networkSeenIn(number: number): SeenNetwork {
+    return this.options.nestedNetworks?.[number - 1] ?? this.host;
   }
 
   /** How many handles there are. */

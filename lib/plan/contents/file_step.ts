@@ -79,4 +79,11 @@ export interface StepBase {
   readonly what: string;
   /** Number of the mount namespace that its paths are of; absent: that of the root task. */
   readonly mountNamespace?: number;
+  /** Number of the net namespace that it makes sockets in; absent: that of the root task. */
+  readonly network?: number;
+}
+
+/** Where sockets are made: what a step has for that. */
+export function inNetwork(network: number): Pick<StepBase, "network"> {
+  return network === 0 ? {} : { network };
 }

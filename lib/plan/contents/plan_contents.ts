@@ -5,6 +5,7 @@ import type { Checkpoint } from "../../model/checkpoint.ts";
 import type { Contents } from "../../model/contents.ts";
 import type { Descriptor } from "../../model/open_file.ts";
 import type { NetNamespace } from "../../model/namespaces.ts";
+import { netsOf } from "../../model/net_numbers.ts";
 import type { TaskState } from "../../model/task_state.ts";
 import type { ContentsPlan, DescriptorStep, ObsoleteName, TaskContents } from "./contents_plan.ts";
 import type { DescriptorAction } from "./descriptor_action.ts";
@@ -55,7 +56,7 @@ export interface ContentsQuestions {
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
   readonly options:
-    & Omit<FilePlannerOptions, "tasks" | "places">
+    & Omit<FilePlannerOptions, "tasks" | "places" | "nestedNetworks">
     & Pick<
       PlanOptions,
       "leavesNetEmpty" | "mayLackSettings" | "mounts" | "outerEnds" | "parents" | "profile" | "joins"
@@ -115,7 +116,7 @@ export function planContents(outside: ContentsQuestions): PlannedContents {
       ...notesOnInheritedFiles(files),
       ...notesOnKeys(contents, host),
       ...notesOnMounts(contents.namespaces.mounts ?? [], options.mounts),
-      ...notesOnOptions(draft.net, options),
+      ...notesOnOptions(draft.nets[0], options),
     ],
   };
 }
@@ -125,10 +126,11 @@ function beginDraft(questions: ContentsQuestions, own: OwnState): Draft {
   const { checkpoint, contents, host, programs, tasks, options } = questions;
   const problems = [...sharingProblems(programs, contents)];
   if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
-  const net = planNetContents(questions);
+  const nets = planNetContents(questions);
   const places = placesOf(contents, options.mounts);
-  const seen = withMadeFiles(net === undefined ? host : withOwnNetwork(host, net), places);
-  const files = new FilePlanner(contents, seen, problems, { ...options, tasks, places });
+  const [first = host, ...nestedNetworks] = nets.map((net) => withOwnNetwork(host, net));
+  const seen = withMadeFiles(first, places);
+  const files = new FilePlanner(contents, seen, problems, { ...options, tasks, places, nestedNetworks });
   checkInheritedFiles(files);
   // It has been planned with the tasks, and is no file that nothing needs.
   if (checkpoint.externalPidNamespace !== undefined) files.inherited(checkpoint.externalPidNamespace);
@@ -137,7 +139,7 @@ function beginDraft(questions: ContentsQuestions, own: OwnState): Draft {
   checkHugePages(contents, host.memory, problems);
   const vdsos = planVdsos(questions, { aside: free.kept, problems });
   return {
-    ...{ questions, files, problems, net, free, vdsos },
+    ...{ questions, files, problems, nets, free, vdsos },
     outerState: contents.namespaces.user === undefined ? [] : outerState(own, contents.tasks.values()),
     systemSegments: new Map(contents.namespaces.ipc?.segments.map((segment) => [segment.id, segment])),
     emptySegments: emptySegments(contents),
@@ -152,14 +154,18 @@ function planOwnNamespaces(
   draft: Draft,
   { notes, losses }: Pick<NamespaceQuestions, "notes" | "losses">,
 ): ContentsPlan["namespaces"] {
-  const { questions, files, problems, outerState } = draft;
+  const { questions, files, problems, outerState, nets: [net, ...nestedNets] } = draft;
   const { checkpoint, contents, host, programs, rootIsSibling, newPidNamespace, namespaceRoot, options } = questions;
   return planNamespaces({
     ...{ checkpoint, host, places: files.options.places, rootIsSibling, namespaceRoot, problems, losses, notes },
     ...{ held: contents, newPidNamespace, outerState, programs },
     handle: (key) => files.handle(key).handle,
     sharesDescriptors: new Set([...contents.tasks.values()].map(({ table }) => table)).size < contents.tasks.size,
-    contents: draft.net === undefined ? contents.namespaces : { ...contents.namespaces, net: draft.net },
+    contents: {
+      ...contents.namespaces,
+      ...net === undefined ? {} : { net },
+      ...nestedNets.length === 0 ? {} : { nestedNets },
+    },
     inherited: (key) => files.inherited(key),
     ...{ outerEnds: options.outerEnds, parents: options.parents, joins: options.joins },
     mayLackSettings: options.mayLackSettings,
@@ -217,9 +223,9 @@ function withMadeFiles(host: Host, places: MountPlaces | undefined): Host {
   return places === undefined ? host : { ...host, files: new Map([...host.files, ...places.madeFiles()]) };
 }
 
-/** What is to be in the net namespace: nothing where others set it up. */
-function planNetContents({ contents: { namespaces: { net } }, options }: ContentsQuestions): NetNamespace | undefined {
-  return net?.kind === "own" && options.leavesNetEmpty ? { kind: "empty" } : net;
+/** What is to be in the net namespaces, by their numbers: nothing where others set them up. */
+function planNetContents({ contents: { namespaces }, options }: ContentsQuestions): NetNamespace[] {
+  return netsOf(namespaces).map((net) => net.kind === "own" && options.leavesNetEmpty ? { kind: "empty" } : net);
 }
 
 /** Segments that the tasks fill. */
@@ -267,8 +273,8 @@ interface Draft {
   readonly questions: ContentsQuestions;
   readonly files: FilePlanner;
   readonly problems: Problem[];
-  /** What is to be in the net namespace. */
-  readonly net: NetNamespace | undefined;
+  /** What is to be in the net namespaces, by their numbers. */
+  readonly nets: readonly NetNamespace[];
   readonly free: FreeAddresses;
   /** What the tasks have to be born with in a user namespace. */
   readonly outerState: readonly OuterState[];

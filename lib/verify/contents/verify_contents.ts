@@ -11,7 +11,8 @@ import { compareProfile, compareThread, withOutsideIds } from "./verify_thread.t
 /** Reads what the tasks hold again, and tells what differs from the plan. The tasks must not run meanwhile. */
 export function verifyContents(observer: TaskObserver, plan: ContentsPlan): Problem[] {
   const { sys } = observer;
-  const comparisons = { descriptors: new DescriptorComparison(sys, plan), mappings: new MappingComparison() };
+  const descriptors = new DescriptorComparison(sys, plan, witnessesOf(observer, plan));
+  const comparisons = { descriptors, mappings: new MappingComparison() };
   const names = plan.tasks.flatMap((task) => namesOf(observer, task));
   const links = plan.tasks.flatMap((task) => linksOf(observer, task));
   using texts = new TextsAhead(names, sys.readAhead("/proc", names));
@@ -25,6 +26,11 @@ export function verifyContents(observer: TaskObserver, plan: ContentsPlan): Prob
     ...verifyTask(reader, task, comparisons),
     ...verifyThreads(reader, task, plan.namespaces.user),
   ]);
+}
+
+/** Directories of /proc of tasks in the net namespaces, where there are several; by their numbers. */
+function witnessesOf({ hostPid }: TaskObserver, { namespaces: { nestedNets } }: ContentsPlan): string[] {
+  return nestedNets?.namespaces.map(({ witness }) => `/proc/${hostPid(witness)}`) ?? [];
 }
 
 /** Reads what is in /proc, by its name there. */

@@ -25,12 +25,17 @@ export class DescriptorComparison {
   readonly #objects = new Map<string, string>();
   /** What the kernel's own mounts, which are of one kind each, have in them: sockets or pipes. By their ids. */
   readonly #kinds = new Map<string, string>();
-  /** By link, read when the first is needed. */
-  #unixSockets: Map<string, NetUnixSocket> | undefined;
+  /** By net namespace, and there by link, read when the first is needed. */
+  readonly #unixSockets = new Map<number, ReadonlyMap<string, NetUnixSocket>>();
 
   readonly #sockets: SocketComparison;
 
-  constructor(readonly sys: Sys, readonly plan: Pick<ContentsPlan, "expectedFiles">) {
+  /** @param witnesses directories of /proc of tasks in the net namespaces, by their numbers; none where all are in one */
+  constructor(
+    readonly sys: Sys,
+    readonly plan: Pick<ContentsPlan, "expectedFiles">,
+    readonly witnesses: readonly string[] = [],
+  ) {
     this.#sockets = new SocketComparison(sys);
   }
 
@@ -108,20 +113,25 @@ export class DescriptorComparison {
   #compareOne(directory: string, { fd, handle, closeOnExec, info, link }: FoundDescriptor): string[] {
     const expected = this.plan.expectedFiles.get(handle);
     if (expected === undefined) return [];
-    const { object, unix, socket } = expected;
+    const { object, network = 0, unix, socket } = expected;
+    const witness = this.witnesses[network] ?? directory;
     const differences = [...compareLink(expected, link), ...compareInfo(expected, info, closeOnExec)];
     if (object !== undefined) differences.push(...this.#compareObject(object, `${directory}/fd/${fd}`, link));
-    if (unix !== undefined) differences.push(...compareUnixSocket(unix, this.#findUnixSocket(directory, link)));
-    if (socket !== undefined) differences.push(...this.#sockets.compare(directory, link, socket));
+    if (unix !== undefined) {
+      differences.push(...compareUnixSocket(unix, this.#unixSocketsOf(network, witness).get(link)));
+    }
+    if (socket !== undefined) differences.push(...this.#sockets.compare(witness, link, socket));
     return differences;
   }
 
-  /** All tasks are in one net namespace. */
-  #findUnixSocket(directory: string, link: string): NetUnixSocket | undefined {
-    this.#unixSockets ??= new Map(
-      parseNetUnix(readText(this.sys, `${directory}/net/unix`)).map((socket) => [`socket:[${socket.inode}]`, socket]),
-    );
-    return this.#unixSockets.get(link);
+  /** @param directory of /proc, of a task in the net namespace with this number */
+  #unixSocketsOf(network: number, directory: string): ReadonlyMap<string, NetUnixSocket> {
+    const known = this.#unixSockets.get(network);
+    if (known !== undefined) return known;
+    const sockets = parseNetUnix(readText(this.sys, `${directory}/net/unix`));
+    const found = new Map(sockets.map((socket) => [`socket:[${socket.inode}]`, socket]));
+    this.#unixSockets.set(network, found);
+    return found;
   }
 
   /** Most links are no help: files without a name may have equal ones. */

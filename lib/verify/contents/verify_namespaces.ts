@@ -4,7 +4,8 @@ import { parseMounts } from "../../host/parse_mounts.ts";
 import { describeRanges, parseRanges } from "../../model/id_ranges.ts";
 import type { IpcObject, IpcSegment, MessageQueue, SemaphoreSet, UtsNamespace } from "../../model/namespaces.ts";
 import { describeDevice } from "../../model/net_device.ts";
-import type { MadeNamespace, NamespacesPlan } from "../../plan/contents/namespaces/namespaces_plan.ts";
+import { nameNetNamespace } from "../../model/net_numbers.ts";
+import type { MadeNamespace, NamespacesPlan, Sysctl } from "../../plan/contents/namespaces/namespaces_plan.ts";
 import type { FillNet, NetPlan } from "../../plan/contents/namespaces/net_plan.ts";
 import type { JoinedNamespace } from "../../plan/plan.ts";
 import { readText } from "../../sys/files.ts";
@@ -15,18 +16,23 @@ import { compareMounts } from "./compare_mounts.ts";
 export interface ObservedNamespaces {
   /** What /proc/PID/ns says of those that are in them. */
   readonly links: ReadonlyMap<MadeNamespace, string>;
-  /** The same of mount namespaces, by their numbers, where there are several. */
+  /** The same of mount namespaces, by their numbers, where there are several; and of net namespaces. */
   readonly mountLinks: readonly string[];
+  readonly netLinks: readonly string[];
   readonly uts?: UtsNamespace;
-  readonly net?: ObservedNet;
-  /** Values by path. */
+  /** By their numbers; without those of which the plan says nothing. */
+  readonly nets: readonly (ObservedNet | undefined)[];
+  /** Values by path, of the ipc namespace. */
   readonly sysctls: ReadonlyMap<string, string>;
   readonly segments: readonly ObservedSegment[];
   readonly queues: readonly ObservedQueue[];
   readonly semaphores: readonly SemaphoreSet[];
 }
 
-export type ObservedNet = Pick<FillNet, "devices" | "addresses" | "routes" | "rules">;
+export interface ObservedNet extends Pick<FillNet, "devices" | "addresses" | "routes" | "rules"> {
+  /** Values by path. */
+  readonly sysctls: ReadonlyMap<string, string>;
+}
 
 export type ObservedSegment = IpcObject & Pick<IpcSegment, "size" | "isLocked">;
 
@@ -50,7 +56,7 @@ export function verifyNamespaces(
     ...pids.flatMap((pid) => (
       reading(`task ${pid}`, () => (
         [...observed.links].flatMap(([kind, link]) => {
-          const wanted = kind === "mnt" ? mountLinkOf(pid, plan, observed) ?? link : link;
+          const wanted = nestedLinkOf(pid, kind, { plan, observed }) ?? link;
           return difference(`its ${kind} namespace`, wanted, sys.readLink(`/proc/${hostPid(pid)}/ns/${kind}`));
         })
       ))
@@ -86,8 +92,17 @@ export function compareMaps({ user }: NamespacesPlan, read: (map: "uid_map" | "g
   ));
 }
 
-function mountLinkOf(pid: number, { mounts }: NamespacesPlan, { mountLinks }: ObservedNamespaces): string | undefined {
-  return mountLinks[mounts?.nested?.homes.get(pid) ?? 0];
+/** Of a kind of which tasks are in several. */
+function nestedLinkOf(
+  pid: number,
+  kind: MadeNamespace,
+  { plan: { mounts, nestedNets }, observed: { mountLinks, netLinks } }: {
+    readonly plan: NamespacesPlan;
+    readonly observed: ObservedNamespaces;
+  },
+): string | undefined {
+  if (kind === "mnt") return mountLinks[mounts?.nested?.homes.get(pid) ?? 0];
+  return kind === "net" ? netLinks[nestedNets?.homes.get(pid) ?? 0] : undefined;
 }
 
 /** @param read what the kernel says of the mounts that a task sees */
@@ -117,15 +132,20 @@ function compareClocks({ clockOffsets }: NamespacesPlan, read: () => string): st
 }
 
 /** How namespaces differ from the plan. */
-export function compareNamespaces({ uts, ipc, net }: NamespacesPlan, observed: ObservedNamespaces): string[] {
-  const sysctls = [...ipc?.sysctls ?? [], ...net?.kind === "fill" ? net.sysctls : []];
+export function compareNamespaces(
+  { uts, ipc, net, nestedNets }: NamespacesPlan,
+  observed: ObservedNamespaces,
+): string[] {
+  const nets = [net, ...nestedNets?.namespaces.slice(1).map((nested) => nested.net) ?? []];
   return [
     ...difference("the host name", uts?.hostName, observed.uts?.hostName),
     ...difference("the domain name", uts?.domainName, observed.uts?.domainName),
-    ...sysctls.flatMap(({ path, value }) => (
-      difference(`the sysctl ${path.replaceAll("/", ".")}`, value, observed.sysctls.get(path))
+    ...compareSysctls(ipc?.sysctls ?? [], observed.sysctls),
+    ...nets.flatMap((plan, number) => (
+      plan?.kind !== "fill" ? [] : compareNetContents(plan, observed.nets[number]).map((what) => (
+        number === 0 ? what : `${nameNetNamespace(number)}: ${what}`
+      ))
     )),
-    ...net?.kind === "fill" ? compareNetContents(net, observed.net) : [],
     ...compareObjects("the shared memory", ipc?.segments.filter(({ isRemoved }) => !isRemoved) ?? [], {
       found: observed.segments,
       describe: ({ size, isLocked }) => `${size} bytes${isLocked ? ", locked" : ""}`,
@@ -145,13 +165,20 @@ export function compareNamespaces({ uts, ipc, net }: NamespacesPlan, observed: O
   ];
 }
 
+function compareSysctls(sysctls: readonly Sysctl[], observed: ReadonlyMap<string, string>): string[] {
+  return sysctls.flatMap(({ path, value }) => (
+    difference(`the sysctl ${path.replaceAll("/", ".")}`, value, observed.get(path))
+  ));
+}
+
 /** Some kernels give each namespace further devices. */
 function compareNetContents(
-  { devices, addresses, routes, rules }: FillNet,
+  { devices, addresses, routes, rules, sysctls }: FillNet,
   observed: ObservedNet | undefined,
 ): string[] {
   const found = new Map(observed?.devices.map((device) => [device.name, describeDevice(device)]));
   return [
+    ...compareSysctls(sysctls, observed?.sysctls ?? new Map()),
     ...devices.flatMap((device) => (
       difference(`the device "${device.name}"`, describeDevice(device), found.get(device.name))
     )),

@@ -9,6 +9,7 @@ import {
   compareNamespaces,
   compareNet,
   type ObservedNamespaces,
+  type ObservedNet,
 } from "./verify_namespaces.ts";
 
 const PLAN: NamespacesPlan = {
@@ -30,6 +31,8 @@ const PLAN: NamespacesPlan = {
 const AS_PLANNED: ObservedNamespaces = {
   links: new Map(),
   mountLinks: [],
+  netLinks: [],
+  nets: [],
   uts: { hostName: "a", domainName: "b" },
   sysctls: new Map([["kernel/sem", "1 2 3 4"]]),
   segments: [aSegment()],
@@ -97,8 +100,9 @@ const FILL: FillNet = {
 
 Deno.test("compareNamespaces() finds what differs in a net namespace", async (t) => {
   const { devices, addresses, routes, rules } = FILL;
-  const net = { devices, addresses, routes, ...rules === undefined ? {} : { rules } };
-  const rows: { name: string; found: Partial<ObservedNamespaces>; want: string[] }[] = [
+  const sysctls = new Map([["net/unix/max_dgram_qlen", "10"]]);
+  const net = { devices, addresses, routes, ...rules === undefined ? {} : { rules }, sysctls };
+  const rows: { name: string; found: Partial<ObservedNet>; want: string[] }[] = [
     { name: "nothing", found: {}, want: [] },
     {
       name: "a setting",
@@ -108,13 +112,10 @@ Deno.test("compareNamespaces() finds what differs in a net namespace", async (t)
     {
       name: "devices, but not whether they are connected, nor others",
       found: {
-        net: {
-          ...net,
-          devices: [{ ...LOOPBACK_DEVICE, mtu: 1400, flags: 8 }, { ...VETH_DEVICE, flags: 0x1003 }, {
-            ...VETH_DEVICE,
-            name: "other",
-          }],
-        },
+        devices: [{ ...LOOPBACK_DEVICE, mtu: 1400, flags: 8 }, { ...VETH_DEVICE, flags: 0x1003 }, {
+          ...VETH_DEVICE,
+          name: "other",
+        }],
       },
       want: [
         'the device "lo" is "loopback, number 1, mtu 1400, flags 0x0", ' +
@@ -123,7 +124,7 @@ Deno.test("compareNamespaces() finds what differs in a net namespace", async (t)
     },
     {
       name: "a device that is missing",
-      found: { net: { ...net, devices: [LOOPBACK_DEVICE] } },
+      found: { devices: [LOOPBACK_DEVICE] },
       want: [
         'the device "eth0" is missing, and should be ' +
         '"veth, number 2, mtu 1500, flags 0x1001, address 020000000002"',
@@ -131,26 +132,30 @@ Deno.test("compareNamespaces() finds what differs in a net namespace", async (t)
     },
     {
       name: "addresses and routes",
-      found: { net: { ...net, addresses: ["127.0.0.1/8"], routes: ["10.0.0.0/8", "0.0.0.0/0"] } },
+      found: { addresses: ["127.0.0.1/8"], routes: ["10.0.0.0/8", "0.0.0.0/0"] },
       want: ['the address "::1/128" is missing', 'the route "0.0.0.0/0" is there, and should not be'],
     },
     {
       name: "the order of rules for routes",
-      found: { net: { ...net, rules: ["7 table 254", "0 table 255"] } },
+      found: { rules: ["7 table 254", "0 table 255"] },
       want: [
         'the list of rules for routes is "7 table 254, 0 table 255", and should be "0 table 255, 7 table 254"',
       ],
     },
   ];
-  const asPlanned = {
-    ...AS_PLANNED,
-    ...{ net, sysctls: new Map([["net/unix/max_dgram_qlen", "10"]]), segments: [], queues: [], semaphores: [] },
-  };
   for (const { name, found, want } of rows) {
-    await t.step(name, () => (
-      assert.deepEqual(compareNamespaces({ kinds: ["net"], net: FILL }, { ...asPlanned, ...found }), want)
-    ));
+    await t.step(name, () => {
+      const observed = { ...AS_PLANNED, nets: [{ ...net, ...found }] };
+      assert.deepEqual(compareNamespaces({ kinds: ["net"], net: FILL }, observed), want);
+    });
   }
+  await t.step("in one that is not the root task's", () => {
+    const [homes, entries] = [new Map([[7, 1]]), new Map()];
+    const namespaces = [{ handle: 0, witness: 1 }, { handle: 1, net: FILL, witness: 7 }];
+    const plan: NamespacesPlan = { kinds: ["net"], net: FILL, nestedNets: { namespaces, homes, entries } };
+    const observed = { ...AS_PLANNED, nets: [net, { ...net, routes: [] }] };
+    assert.deepEqual(compareNamespaces(plan, observed), ['net namespace 2: the route "10.0.0.0/8" is missing']);
+  });
 });
 
 Deno.test("compareMaps() tells which ids there should be", () => {

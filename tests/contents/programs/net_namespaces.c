@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/un.h>
+#include <linux/sockios.h>
 
 /* Ports that something on the host may have: in a net namespace of one's own, they are free. */
 enum { TCP_PORT = 22, UDP_PORT = 53 };
@@ -58,22 +59,29 @@ static const char *const FILTERS =
 /* While the kernel finds out whether a device has been connected, and whether anybody else has its addresses. */
 #define IS_SETTLING "ip addr | grep -q -e tentative -e NO-CARRIER"
 
-/* Notes what a command says of the net namespace, waits, and tells the difference. */
-static void ready_with(const char *command)
+/* Checks whether a command says the same of the net namespace as before, or will soon. */
+static void check_same(const char *command, const struct text *before)
 {
-	static struct text before, after;
-	output_of(command, &before);
-	ready_and_wait();
+	static struct text after;
 	bool is_same = false;
 	/* Five seconds, and up to a minute for what the kernel has begun. */
 	for (int tries = 0; !is_same && (tries < 25 || (tries < 300 && system(IS_SETTLING) == 0)); tries++) {
 		sleep_ms(tries == 0 ? 0 : 200);
 		output_of(command, &after);
-		is_same = strcmp(before.bytes, after.bytes) == 0;
+		is_same = strcmp(before->bytes, after.bytes) == 0;
 	}
 	if (!is_same)
-		fprintf(stderr, "before:\n%s\nafter:\n%s\n", before.bytes, after.bytes);
+		fprintf(stderr, "before:\n%s\nafter:\n%s\n", before->bytes, after.bytes);
 	CHECK(is_same);
+}
+
+/* Notes what a command says of the net namespace, waits, and tells the difference. */
+static void ready_with(const char *command)
+{
+	static struct text before;
+	output_of(command, &before);
+	ready_and_wait();
+	check_same(command, &before);
 }
 
 static void ready_with_network(void)
@@ -210,10 +218,15 @@ PROGRAM(net_connection)
 	close_at_once(server);
 }
 
+/* A connection, somebody who is not connected yet, and where that can and cannot be. */
+struct filtered {
+	union address heard, unheard;
+	int client, server, late;
+};
+
 /* Rules for packets that let a connection through as long as the kernel knows that it was a new one of some port. */
-PROGRAM(net_filters)
+static struct filtered make_filtered(void)
 {
-	enter_network();
 	run("ip link set lo up");
 	run("nft -f - <<'RULES'\n"
 	    "table inet cgr {\n"
@@ -232,25 +245,37 @@ PROGRAM(net_filters)
 	int unheard = bound(SOCK_STREAM, "127.0.0.1", UDP_PORT);
 	MUST(listen(listener, 5));
 	MUST(listen(unheard, 5));
-	union address address = local_of(listener), other = local_of(unheard);
-	int client = MUST(socket(AF_INET, SOCK_STREAM, 0)), late = MUST(socket(AF_INET, SOCK_STREAM, 0));
-	MUST(connect(client, &address.any, size_of(&address)));
-	int server = MUST(accept(listener, NULL, NULL));
-	wait_up_to(client, 5);
-	wait_up_to(server, 5);
-	wait_up_to(late, 1);
+	struct filtered filtered = {.heard = local_of(listener), .unheard = local_of(unheard)};
+	filtered.client = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	filtered.late = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	MUST(connect(filtered.client, &filtered.heard.any, size_of(&filtered.heard)));
+	filtered.server = MUST(accept(listener, NULL, NULL));
+	wait_up_to(filtered.client, 5);
+	wait_up_to(filtered.server, 5);
+	wait_up_to(filtered.late, 1);
+	return filtered;
+}
 
-	ready_with(FILTERS);
-
+static void check_filtered(const struct filtered *filtered)
+{
 	char buffer[16];
+	int client = filtered->client, server = filtered->server;
 	CHECK(send(client, "there", 5, 0) == 5 && recv(server, buffer, sizeof(buffer), 0) == 5);
 	CHECK(send(server, "back", 4, 0) == 4 && recv(client, buffer, sizeof(buffer), 0) == 4);
-	CHECK(connect(late, &other.any, size_of(&other)) == -1);
-	close_at_once(late);
-	late = MUST(socket(AF_INET, SOCK_STREAM, 0));
-	CHECK(connect(late, &address.any, size_of(&address)) == 0);
+	CHECK(connect(filtered->late, &filtered->unheard.any, size_of(&filtered->unheard)) == -1);
+	close_at_once(filtered->late);
+	int late = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	CHECK(connect(late, &filtered->heard.any, size_of(&filtered->heard)) == 0);
 	for (int *fd = (int[]){client, server, late, -1}; *fd != -1; fd++)
 		close_at_once(*fd);
+}
+
+PROGRAM(net_filters)
+{
+	enter_network();
+	struct filtered filtered = make_filtered();
+	ready_with(FILTERS);
+	check_filtered(&filtered);
 }
 
 static void load_rules(const char *rules)
@@ -750,4 +775,248 @@ PROGRAM(net_foreign)
 	run("ip link set lo up && ip link add br7 type bridge && ip link add mac7 link br7 type macvlan mode passthru &&"
 	    "ip nexthop add id 7 dev lo && ip route add 10.5.0.0/16 nhid 7");
 	ready_and_wait();
+}
+
+/* For tasks in several net namespaces: who is ready, and whether all may end. */
+struct progress {
+	volatile int ready;
+	volatile bool may_end;
+};
+
+/* As many as are made before, and this one, are ready. */
+static void tell_ready(struct progress *progress, int number)
+{
+	while (progress->ready != number)
+		sleep_ms(5);
+	progress->ready++;
+}
+
+static void await_end(const struct progress *progress)
+{
+	while (!progress->may_end)
+		sleep_ms(5);
+}
+
+static ino_t network_of(int fd)
+{
+	struct stat state;
+	MUST(fstat(fd, &state));
+	close(fd);
+	return state.st_ino;
+}
+
+static ino_t network_of_task(pid_t pid)
+{
+	return network_of(open_namespace_of(pid, "net"));
+}
+
+static bool is_socket_of(int socket, pid_t pid)
+{
+	return network_of(MUST(ioctl(socket, SIOCGSKNS))) == network_of_task(pid);
+}
+
+/* Sockets with the same ports and names in each namespace, with one address of its own. */
+struct sockets {
+	int everywhere, tcp, udp, local, sender, listener, client, accepted, pair[2], netlink, packets;
+};
+
+static struct sockaddr_un nested_name(const char *text, socklen_t *size)
+{
+	*size = offsetof(struct sockaddr_un, sun_path) + 1 + strlen(text);
+	return abstract(text);
+}
+
+static struct sockets make_sockets(const char *own)
+{
+	struct sockets sockets;
+	sockets.everywhere = bound(SOCK_STREAM, "127.0.0.1", TCP_PORT);
+	sockets.tcp = bound(SOCK_STREAM, own, TCP_PORT);
+	MUST(listen(sockets.everywhere, 5));
+	MUST(listen(sockets.tcp, 5));
+	sockets.udp = bound(SOCK_DGRAM, own, UDP_PORT);
+	union address address = local_of(sockets.udp);
+	MUST(connect(sockets.udp, &address.any, size_of(&address)));
+	socklen_t size;
+	struct sockaddr_un name = nested_name("cgr-nested-datagrams", &size);
+	sockets.local = MUST(socket(AF_UNIX, SOCK_DGRAM, 0));
+	sockets.sender = MUST(socket(AF_UNIX, SOCK_DGRAM, 0));
+	MUST(bind(sockets.local, (struct sockaddr *)&name, size));
+	MUST(sendto(sockets.sender, own, strlen(own), 0, (struct sockaddr *)&name, size));
+	name = nested_name("cgr-nested-stream", &size);
+	sockets.listener = MUST(socket(AF_UNIX, SOCK_STREAM, 0));
+	sockets.client = MUST(socket(AF_UNIX, SOCK_STREAM, 0));
+	MUST(bind(sockets.listener, (struct sockaddr *)&name, size));
+	MUST(listen(sockets.listener, 5));
+	MUST(connect(sockets.client, (struct sockaddr *)&name, size));
+	sockets.accepted = MUST(accept(sockets.listener, NULL, NULL));
+	MUST(send(sockets.client, own, strlen(own), 0));
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.pair));
+	MUST(send(sockets.pair[0], own, strlen(own), 0));
+	struct sockaddr_nl port = {.nl_family = AF_NETLINK, .nl_pid = 1};
+	sockets.netlink = MUST(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
+	MUST(bind(sockets.netlink, (struct sockaddr *)&port, sizeof(port)));
+	sockets.packets = bound_packet_socket();
+	return sockets;
+}
+
+static void check_sockets(const struct sockets *sockets, const char *own)
+{
+	const int *all = &sockets->everywhere;
+	for (size_t index = 0; index < sizeof(*sockets) / sizeof(*all); index++)
+		CHECK(is_socket_of(all[index], getpid()));
+	CHECK(can_connect(sockets->everywhere) && can_connect(sockets->tcp));
+	CHECK(send(sockets->udp, "datagram", 8, 0) == 8 && receives(sockets->udp, "datagram"));
+	CHECK(receives(sockets->local, own) && receives(sockets->accepted, own) && receives(sockets->pair[1], own));
+	socklen_t size;
+	struct sockaddr_un name = nested_name("cgr-nested-stream", &size);
+	int client = MUST(socket(AF_UNIX, SOCK_STREAM, 0));
+	CHECK(connect(client, (struct sockaddr *)&name, size) == 0 && close(MUST(accept(sockets->listener, NULL, NULL))) == 0);
+	name = nested_name("cgr-nested-datagrams", &size);
+	CHECK(sendto(sockets->sender, "more", 4, 0, (struct sockaddr *)&name, size) == 4 && receives(sockets->local, "more"));
+	struct sockaddr_nl port;
+	socklen_t length = sizeof(port);
+	CHECK(getsockname(sockets->netlink, (struct sockaddr *)&port, &length) == 0 && port.nl_pid == 1);
+	CHECK(hears_packets(sockets->packets));
+}
+
+static void set_up_nested(int number)
+{
+	char commands[500];
+	snprintf(commands, sizeof(commands),
+		 "ip link set lo up && ip addr add 10.6.%d.1/24 dev lo && ip -6 addr add fd00:6:%d::1/64 dev lo &&"
+		 "ip route add 10.7.%d.0/24 via 10.6.%d.9 && echo 7%d > /proc/sys/net/ipv4/conf/lo/tag",
+		 number, number, number, number, number);
+	run(commands);
+}
+
+/* Is where its parent is, and holds what that had made in another one. */
+static void live_beside(struct progress *progress, int foreign, pid_t root)
+{
+	tell_ready(progress, 0);
+	await_end(progress);
+	CHECK(network_of_task(getpid()) == network_of_task(getppid()));
+	CHECK(is_socket_of(foreign, root));
+	end_child();
+}
+
+/* Is back in the namespace of the root task, with a socket of where its parent is. */
+static void live_back(struct progress *progress, pid_t root)
+{
+	int foreign = MUST(socket(AF_INET, SOCK_DGRAM, 0));
+	enter_namespace_of(root, "net");
+	tell_ready(progress, 1);
+	await_end(progress);
+	CHECK(network_of_task(getpid()) == network_of_task(root) && is_socket_of(foreign, getppid()));
+	end_child();
+}
+
+static void live_deeper(struct progress *progress)
+{
+	static struct text before;
+	enter_network();
+	set_up_nested(2);
+	struct sockets sockets = make_sockets("10.6.2.1");
+	output_of(NETWORK, &before);
+	tell_ready(progress, 2);
+	await_end(progress);
+	check_same(NETWORK, &before);
+	check_sockets(&sockets, "10.6.2.1");
+	CHECK(network_of_task(getpid()) != network_of_task(getppid()));
+	end_child();
+}
+
+static void live_nested(struct progress *progress, int foreign)
+{
+	static struct text before;
+	pid_t root = getppid();
+	enter_network();
+	set_up_nested(1);
+	pid_t beside = fork_as(2);
+	if (beside == 0)
+		live_beside(progress, foreign, root);
+	pid_t back = fork_as(3);
+	if (back == 0)
+		live_back(progress, root);
+	pid_t deeper = fork_as(4);
+	if (deeper == 0)
+		live_deeper(progress);
+	struct sockets sockets = make_sockets("10.6.1.1");
+	output_of(NETWORK, &before);
+	tell_ready(progress, 3);
+	await_end(progress);
+	check_same(NETWORK, &before);
+	check_sockets(&sockets, "10.6.1.1");
+	CHECK(network_of_task(getpid()) != network_of_task(root) && is_socket_of(foreign, root));
+	join_child(deeper);
+	join_child(back);
+	join_child(beside);
+	end_child();
+}
+
+/* Tasks in three of them. */
+PROGRAM(net_nested)
+{
+	struct progress *progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	enter_network();
+	set_up_nested(0);
+	struct sockets sockets = make_sockets("10.6.0.1");
+	pid_t child = fork_as(1);
+	if (child == 0)
+		live_nested(progress, sockets.tcp);
+	while (progress->ready != 4)
+		sleep_ms(5);
+	int nested = open_namespace_of(child, "net");
+	ready_with_network();
+	check_sockets(&sockets, "10.6.0.1");
+	CHECK(network_of(nested) == network_of_task(child));
+	progress->may_end = true;
+	join_child(child);
+}
+
+/* The least of that. */
+PROGRAM(net_two)
+{
+	struct progress *progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	enter_network();
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		enter_network();
+		run("ip link set lo up");
+		int listener = bound(SOCK_STREAM, "127.0.0.1", TCP_PORT);
+		MUST(listen(listener, 5));
+		tell_ready(progress, 0);
+		await_end(progress);
+		CHECK(can_connect(listener) && is_socket_of(listener, getpid()));
+		CHECK(network_of_task(getpid()) != network_of_task(getppid()));
+		end_child();
+	}
+	while (progress->ready != 1)
+		sleep_ms(5);
+	ready_and_wait();
+	progress->may_end = true;
+	join_child(child);
+}
+
+/* Rules for packets, and what they let through, of a child; and nothing of that where the root task is. */
+PROGRAM(net_nested_filters)
+{
+	struct progress *progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	enter_network();
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		static struct text before;
+		enter_network();
+		struct filtered filtered = make_filtered();
+		output_of(FILTERS, &before);
+		tell_ready(progress, 0);
+		await_end(progress);
+		check_same(FILTERS, &before);
+		check_filtered(&filtered);
+		end_child();
+	}
+	while (progress->ready != 1)
+		sleep_ms(5);
+	ready_with(FILTERS);
+	progress->may_end = true;
+	join_child(child);
 }

@@ -280,6 +280,55 @@ PROGRAM(user_mounts)
 	CHECK(mount("proc", path_of(""), "proc", 0, NULL) == -1 && errno == EPERM);
 }
 
+static ino_t network_of(const char *process)
+{
+	char path[64];
+	struct stat state;
+	snprintf(path, sizeof(path), "/proc/%s/ns/net", process);
+	MUST(stat(path, &state));
+	return state.st_ino;
+}
+
+/* A child in a net namespace of its own, which belongs to the same users. */
+PROGRAM(user_nested)
+{
+	struct sockaddr_in port = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	char parent[16], byte;
+	int entered[2], made[2];
+	move_to_directory("user_nested");
+	pid_t self = getpid();
+	snprintf(parent, sizeof(parent), "%d", self);
+	MUST(pipe(entered));
+	MUST(pipe(made));
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		close(entered[1]);
+		MUST(read(entered[0], &byte, 1));
+		enter_namespace_of(self, "user");
+		become_root();
+		MUST(prctl(PR_SET_DUMPABLE, 1));
+		MUST(unshare(CLONE_NEWNET));
+		set_loopback_up();
+		listen_at(&port);
+		MUST(write(made[1], "", 1));
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(has_ids(0, 0) && is_mapped() && can_connect(&port) && network_of("self") != network_of(parent));
+		set_loopback_up();
+		end_child();
+	}
+	enter_user_namespace(CLONE_NEWNET);
+	set_loopback_up();
+	listen_at(&port);
+	MUST(write(entered[1], "", 1));
+	MUST(read(made[0], &byte, 1));
+
+	ready_and_wait();
+
+	CHECK(has_ids(0, 0) && is_mapped() && can_connect(&port));
+	join_child(child);
+}
+
 /* Runs a command in a child, which goes on when the program says so. */
 static pid_t start_later(const char *command, int told)
 {

@@ -2,6 +2,7 @@ import type { FileStep } from "../../../plan/contents/file_step.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { compileFileStep } from "./compile_file_step.ts";
 import { enterMounts } from "../namespaces/make_mounts.ts";
+import { enterNet } from "../namespaces/nested_nets.ts";
 import type { FilesContext } from "./file_calls.ts";
 import { compilePerformance, groupSteps } from "./unix/perform.ts";
 
@@ -24,16 +25,20 @@ export function compileFileSteps(
 ): Turn[] {
   const turns: Turn[] = [];
   let calls: RemoteCall[] = [];
-  let namespace = 0;
-  const enter = (number: number) => {
-    if (number === namespace) return;
-    namespace = number;
-    calls.push(...enterMounts(context, context.mountNamespaces[number] ?? -1));
+  // The coordinator is in those of the root task.
+  let [mountNamespace, network] = [0, 0];
+  const enter = (step: Pick<FileStep, "mountNamespace" | "network">) => {
+    const before = [mountNamespace, network];
+    [mountNamespace, network] = [step.mountNamespace ?? 0, step.network ?? 0];
+    if (mountNamespace !== before[0]) {
+      calls.push(...enterMounts(context, context.mountNamespaces[mountNamespace] ?? -1));
+    }
+    if (network !== before[1]) calls.push(enterNet(context, context.netNamespaces[network] ?? -1));
   };
   for (const group of groupSteps(context, steps)) {
     const performance = compilePerformance(context, group, hostPid);
     if (performance === undefined) {
-      enter(group[0].mountNamespace ?? 0);
+      enter(group[0]);
       calls.push(...group.flatMap((step) => compileHere(context, step)));
       continue;
     }
@@ -44,7 +49,7 @@ export function compileFileSteps(
     turns.push({ calls }, { pid, calls: last });
     calls = [];
   }
-  enter(0);
+  enter({});
   return [...turns, { calls }];
 }
 

@@ -33,6 +33,37 @@ Deno.test("compileFileSteps() opens files in their mount namespaces, and ends in
   ]);
 });
 
+function makeUnix(handle: number, network?: number): FileStep {
+  const action = { kind: "make", handle, type: 1 } as const;
+  return { kind: "unix-socket", what: "a socket", action, ...network === undefined ? {} : { network } };
+}
+
+Deno.test("compileFileSteps() makes sockets in their net namespaces, and ends in the first", () => {
+  const [turn, ...others] = compileFileSteps(
+    { ...filesContext(), netNamespaces: [200, 201, 202] },
+    [makeUnix(0), makeUnix(1, 1), makeUnix(2, 1), makeUnix(3, 2), makeUnix(4), makeUnix(5, 2)],
+    (pid) => pid,
+  );
+  assertEquals(others, []);
+  const calls = turn?.calls.map(renderCall).filter((call) => /^(setns|dup3)/.test(call));
+  const [enter, made] = [
+    (fd: number) => `setns ${fd} ${0x4000_0000}`,
+    (handle: number) => `dup3 0 ${101 + handle} 0`,
+  ];
+  assertEquals(calls, [
+    made(0),
+    enter(201),
+    ...[made(1), made(2)],
+    enter(202),
+    made(3),
+    enter(200),
+    made(4),
+    enter(202),
+    made(5),
+    enter(200),
+  ]);
+});
+
 Deno.test("compileFileSteps() knows of which mount namespace names are", () => {
   const name = { path: "/gone", parents: ["/dir"] };
   const step: FileStep = {

@@ -136,7 +136,8 @@ export function becomeFirstRoot(context: Pick<ContentsContext, "numbers" | "ownC
   ];
 }
 
-function unshare(context: NamespacesContext, kinds: readonly MadeNamespace[]): RemoteCall {
+/** Puts the caller into new namespaces of these kinds. */
+export function unshare(context: NamespacesContext, kinds: readonly MadeNamespace[]): RemoteCall {
   return remoteCall(context, "unshare", [flagsOf(kinds)], {
     attempt: `Cannot make namespaces: ${kinds.join(", ")}`,
     hints: {

@@ -1,5 +1,7 @@
 import type { ContentsPlan } from "../../../plan/contents/contents_plan.ts";
+import type { NestedMounts } from "../../../plan/contents/namespaces/mounts_plan.ts";
 import type { UserPlan } from "../../../plan/contents/namespaces/namespaces_plan.ts";
+import type { NestedNets } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import type { Tracee, TraceeContext } from "../../../tracee/tracee.ts";
 import type { ObservedNamespaces } from "../../../verify/contents/verify_namespaces.ts";
@@ -27,6 +29,7 @@ import {
   type NamespacesContext,
   withoutUser,
 } from "./make_namespaces.ts";
+import { enterNet } from "./nested_nets.ts";
 import { NetworkRun } from "./network_run.ts";
 import { observeNamespaces } from "./observe_namespaces.ts";
 import { openImages, setState } from "./open_outside.ts";
@@ -50,7 +53,7 @@ export class NamespacesRun {
   #hostMounts: OpenedMounts = NO_MOUNTS;
 
   constructor(plan: ContentsPlan, options: NamespacesRunOptions) {
-    this.network = new NetworkRun(plan.namespaces.net, options);
+    this.network = new NetworkRun(plan.namespaces, options);
     this.#plan = plan;
     this.#options = options;
   }
@@ -155,14 +158,25 @@ export class NamespacesRun {
     return [...join, ...becomeRoot(contents)];
   }
 
-  /** What a task does to get into a mount namespace that is not the one that it is born in, or gets into before. */
-  compileMountsEntry(pid: number): RemoteCall[] {
-    const { nested } = this.#plan.namespaces.mounts ?? {};
+  /** What a task does to get into namespaces of its own, other ones than it is born in, or gets into before. */
+  compileNestedEntry(pid: number): RemoteCall[] {
+    const { mounts, nestedNets } = this.#plan.namespaces;
+    return [
+      ...this.#compileEntryInto(mounts?.nested, pid, enterMounts),
+      ...this.#compileEntryInto(nestedNets, pid, (context, fd) => [enterNet(context, fd)]),
+    ];
+  }
+
+  #compileEntryInto(
+    nested: NestedMounts | NestedNets | undefined,
+    pid: number,
+    enter: (context: NamespacesContext, fd: number) => RemoteCall[],
+  ): RemoteCall[] {
     const namespace = nested?.namespaces[nested.entries.get(pid) ?? -1];
     if (namespace === undefined) return [];
     const context = this.#with(this.#options.taken);
     const fd = context.lowest.take();
-    return [fetch(this.#options.contents, namespace.handle, fd), ...enterMounts(context, fd), close(context, fd)];
+    return [fetch(this.#options.contents, namespace.handle, fd), ...enter(context, fd), close(context, fd)];
   }
 
   /**
@@ -235,12 +249,13 @@ export class NamespacesRun {
   observe(): ObservedNamespaces {
     const { context: { sys }, contents, coordinator, tables } = this.#options;
     const { namespaces } = this.#plan;
-    const { calls, read } = observeNamespaces(this.#with([]), namespaces);
+    const { calls, read } = observeNamespaces({ ...contents, lowest: new LowestDescriptors([]) }, namespaces);
     tables.runInPieces(coordinator(), calls);
     const directory = `/proc/${coordinator().pid}`;
     const links = new Map(namespaces.kinds.map((kind) => [kind, sys.readLink(`${directory}/ns/${kind}`)]));
-    const mountLinks = contents.mountNamespaces.map((fd) => sys.readLink(`${directory}/fd/${fd}`));
-    return { links, mountLinks, ...read() };
+    const readLinks = (fds: readonly number[]) => fds.map((fd) => sys.readLink(`${directory}/fd/${fd}`));
+    const [mountLinks, netLinks] = [readLinks(contents.mountNamespaces), readLinks(contents.netNamespaces)];
+    return { links, mountLinks, netLinks, ...read() };
   }
 
   #with(taken: readonly number[]): NamespacesContext {

@@ -20,10 +20,14 @@ import {
 } from "../../../model/route_message.ts";
 import { describeRule } from "../../../model/route_rule.ts";
 import { decodeText } from "../../../text.ts";
-import type { FillNet } from "../../../plan/contents/namespaces/net_plan.ts";
+import type { NamespacesPlan } from "../../../plan/contents/namespaces/namespaces_plan.ts";
+import type { FillNet, NetPlan } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { ObservedNet } from "../../../verify/contents/verify_namespaces.ts";
+import type { ContentsContext } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
+import { enterNet } from "./nested_nets.ts";
 import type { Observation } from "./observation.ts";
+import { observeSysctl } from "./observe_sysctl.ts";
 import { askForRoutes, listRoutes, type RouteContext } from "./route_requests.ts";
 import { writeSysctl } from "./write_sysctl.ts";
 
@@ -48,6 +52,9 @@ const RULE_SIZE = 256;
 /** Those of other families, which each namespace has. */
 const OTHER_RULES = 8;
 
+/** What looking at several net namespaces has to know. */
+type NetsContext = NamespacesContext & Pick<ContentsContext, "netNamespaces">;
+
 /**
  * Gives the net namespace that the caller is in what it had, in steps: the next one needs what the one before has made.
  * `read` throws a `SysError` when something was refused.
@@ -63,10 +70,32 @@ export function fillNet(context: RouteContext, net: FillNet): Observation<void>[
   ];
 }
 
+/**
+ * Looks at what the net namespaces have, by their numbers, as far as the plan says something of them. The caller is in
+ * the first, and will be.
+ */
+export function observeNets(
+  context: NetsContext,
+  { net, nestedNets }: Pick<NamespacesPlan, "net" | "nestedNets">,
+): Observation<(ObservedNet | undefined)[]> {
+  const observe = (plan: NetPlan | undefined) => plan?.kind === "fill" ? observeNet(context, plan) : undefined;
+  const [, ...nested] = nestedNets?.namespaces ?? [];
+  const [first, ...others] = [net, ...nested.map((namespace) => namespace.net)].map(observe);
+  const enter = (number: number) => enterNet(context, context.netNamespaces[number] ?? -1);
+  return {
+    calls: [
+      ...first?.calls ?? [],
+      ...others.flatMap((other, index) => [enter(index + 1), ...other?.calls ?? []]),
+      ...others.length === 0 ? [] : [enter(0)],
+    ],
+    read: () => [first, ...others].map((observation) => observation?.read()),
+  };
+}
+
 /** Looks at what the net namespace has that the caller is in. */
 export function observeNet(
   context: NamespacesContext,
-  { devices, addresses, routes, rules }: FillNet,
+  { devices, addresses, routes, rules, sysctls }: FillNet,
 ): Observation<ObservedNet> {
   const count = addresses.length;
   const list = (type: number, what: string, size: number) => listRoutes(context, { type, what, size });
@@ -76,14 +105,16 @@ export function observeNet(
   const ruled = rules === undefined
     ? undefined
     : list(RTM_GETRULE, "rules for routes", (rules.length + OTHER_RULES) * RULE_SIZE);
+  const settings = sysctls.map((sysctl) => observeSysctl(context, sysctl));
   return {
-    calls: [...links.calls, ...listed.calls, ...routed.calls, ...ruled?.calls ?? []],
+    calls: [links, listed, routed, ruled, ...settings].flatMap((observation) => observation?.calls ?? []),
     read: () => ({
       devices: links.read().map(buildDevice),
       // The kernel makes temporary ones by itself.
       addresses: listed.read().filter((address) => !isTemporary(address)).map(describeAddress).sort(),
       routes: routed.read().filter(isOfMainTable).map(describeRoute).sort(),
       ...ruled === undefined ? {} : { rules: ruled.read().filter(isOfIpv4).map(describeRule) },
+      sysctls: new Map(settings.map(({ read }) => read())),
     }),
   };
 }

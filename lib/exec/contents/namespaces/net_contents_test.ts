@@ -23,7 +23,7 @@ import {
 } from "../../../model/route_message.ts";
 import type { FillNet, RouteRequest } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
-import { fillNet, observeNet } from "./net_contents.ts";
+import { fillNet, observeNet, observeNets } from "./net_contents.ts";
 import type { RouteContext } from "./route_requests.ts";
 
 function aRequest(parts: Partial<RouteRequest> = {}): RouteRequest {
@@ -177,6 +177,7 @@ Deno.test("observeNet() looks at devices, addresses, and routes of the main tabl
     ],
     addresses: [anAddress([10, 0, 0, 1], 8), LOCAL_ADDRESS].map(describeAddress).sort(),
     routes: [describeRoute(main)],
+    sysctls: new Map([["net/unix/a", ""]]),
   });
 });
 
@@ -197,4 +198,27 @@ Deno.test("observeNet() tells of a list that does not end", () => {
   const body = encodeRouteBody({ header: new Uint8Array(16), attributes: new Map() });
   outputOf(calls, 0).set([16 + body.length, 0, 0, 0, 16, 0]);
   assert.throws(read, /Cannot list the devices of the net namespace: EMSGSIZE/);
+});
+
+Deno.test("observeNets() looks at each namespace, and gets back into the first", () => {
+  const [homes, entries] = [new Map([[7, 1]]), new Map([[7, 1]])];
+  const namespaces = [{ handle: 0, witness: 1 }, { handle: 1, net: FILL, witness: 7 }];
+  const context = { ...filesContext(), netNamespaces: [200, 201] };
+  const enter = (fd: number) => `setns ${fd} ${0x4000_0000}`;
+  const look = 'openat -100 "/proc/sys/net/unix/a" 0 = 0';
+  const told = (plan: Parameters<typeof observeNets>[1]) => (
+    observeNets(context, plan).calls.map(renderCall).filter((call) => call.startsWith("setns") || call === look)
+  );
+  assert.deepEqual(told({ net: FILL }), [look]);
+  assert.deepEqual(told({ net: FILL, nestedNets: { namespaces, homes, entries } }), [
+    look,
+    enter(201),
+    look,
+    enter(200),
+  ]);
+  assert.deepEqual(told({ net: { kind: "leave" }, nestedNets: { namespaces, homes, entries } }), [
+    enter(201),
+    look,
+    enter(200),
+  ]);
 });

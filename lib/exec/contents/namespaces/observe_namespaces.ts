@@ -1,9 +1,7 @@
 import type { IpcObject, UtsNamespace } from "../../../model/namespaces.ts";
-import type { IpcPlan, NamespacesPlan, Sysctl } from "../../../plan/contents/namespaces/namespaces_plan.ts";
-import { O_RDONLY } from "../../../sys/constants.ts";
-import { cString, decodeText } from "../../../text.ts";
+import type { IpcPlan, NamespacesPlan } from "../../../plan/contents/namespaces/namespaces_plan.ts";
 import type { ObservedNamespaces } from "../../../verify/contents/verify_namespaces.ts";
-import { type Purpose, remoteCall } from "../remote.ts";
+import { type ContentsContext, type Purpose, remoteCall } from "../remote.ts";
 import {
   decodeObject,
   GETALL,
@@ -18,12 +16,10 @@ import {
   shmMode,
 } from "./ipc_structures.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
-import { observeNet } from "./net_contents.ts";
+import { observeNets } from "./net_contents.ts";
 import type { Observation } from "./observation.ts";
+import { observeSysctl, textOf } from "./observe_sysctl.ts";
 
-const AT_FDCWD = -100;
-/** More than the value of any sysctl takes. */
-const VALUE_SIZE = 128;
 /** `struct new_utsname` (linux/utsname.h): six names of 64 bytes with a NUL, of which these are the second and sixth. */
 const NAME_SIZE = 65;
 const NODE_NAME = 1;
@@ -32,23 +28,23 @@ const NAMES = 6;
 
 /** Looks at the namespaces that the caller is in, as far as the plan says something of them. */
 export function observeNamespaces(
-  context: NamespacesContext,
-  { uts, ipc, net }: NamespacesPlan,
-): Observation<Omit<ObservedNamespaces, "links" | "mountLinks">> {
+  context: NamespacesContext & Pick<ContentsContext, "netNamespaces">,
+  plan: NamespacesPlan,
+): Observation<Omit<ObservedNamespaces, "links" | "mountLinks" | "netLinks">> {
+  const { uts, ipc } = plan;
   const names = uts === undefined ? undefined : observeNames(context);
-  const netContents = net?.kind === "fill" ? observeNet(context, net) : undefined;
-  const settings = [...ipc?.sysctls ?? [], ...net?.kind === "fill" ? net.sysctls : []];
-  const sysctls = settings.map((sysctl) => observeSysctl(context, sysctl));
+  const nets = observeNets(context, plan);
+  const sysctls = ipc?.sysctls.map((sysctl) => observeSysctl(context, sysctl)) ?? [];
   const segments = ipc?.segments.filter(({ isRemoved }) => !isRemoved).map(({ id }) => observeSegment(context, id)) ??
     [];
   const queues = ipc?.queues.map(({ id }) => observeQueue(context, id)) ?? [];
   const semaphores = ipc?.semaphores.map((set) => observeSemaphores(context, set)) ?? [];
   return {
-    calls: [names, netContents, ...sysctls, ...segments, ...queues, ...semaphores]
+    calls: [names, nets, ...sysctls, ...segments, ...queues, ...semaphores]
       .flatMap((observation) => observation?.calls ?? []),
     read: () => ({
       ...names === undefined ? {} : { uts: names.read() },
-      ...netContents === undefined ? {} : { net: netContents.read() },
+      nets: nets.read(),
       sysctls: new Map(sysctls.map(({ read }) => read())),
       segments: segments.map(({ read }) => read()),
       queues: queues.map(({ read }) => read()),
@@ -63,25 +59,6 @@ function observeNames(context: NamespacesContext): Observation<UtsNamespace> {
   return {
     calls: [remoteCall(context, "uname", [{ output }], { attempt: "Cannot read the names of the host" })],
     read: () => ({ hostName: nameAt(NODE_NAME), domainName: nameAt(DOMAIN_NAME) }),
-  };
-}
-
-/** Values of several numbers are told with tabs between them. */
-function observeSysctl(context: NamespacesContext, { path }: Sysctl): Observation<readonly [string, string]> {
-  const output = new Uint8Array(VALUE_SIZE);
-  const fd = context.lowest.peek();
-  const file = `/proc/sys/${path}`;
-  const purpose = { attempt: `Cannot read "${file}"` };
-  return {
-    calls: [
-      remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(file)), O_RDONLY], {
-        ...purpose,
-        expected: fd,
-      }),
-      remoteCall(context, "read", [fd, { output }, output.length - 1], purpose),
-      remoteCall(context, "close", [fd], purpose),
-    ],
-    read: () => [path, textOf(output).trim().replaceAll("\t", " ")],
   };
 }
 
@@ -132,9 +109,4 @@ function observeSemaphores(
 
 function look(kind: string, id: IpcObject["id"]): Purpose {
   return { attempt: `Cannot look at the ${kind} ${id}` };
-}
-
-function textOf(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  return decodeText(end === -1 ? bytes : bytes.subarray(0, end));
 }

@@ -1,6 +1,7 @@
 import type { InetSocket } from "../../../model/files/inet_socket.ts";
 import { isConnection } from "../../../model/inet_protocol.ts";
 import type { ExpectedFile, ExpectedSocket } from "../expected_file.ts";
+import { inNetwork } from "../file_step.ts";
 
 const IPPROTO_TCP = 6;
 const IPPROTO_UDP = 17;
@@ -12,8 +13,8 @@ const LISTENING = 10;
 
 /** What /proc must say of an internet socket. */
 export function expectInetSocket(socket: InetSocket): ExpectedFile {
-  const { id, flags, local, remote, protocol } = socket;
-  const expected = { link: "socket:[", isPrefix: true, object: `socket ${id}`, flags };
+  const { id, flags, local, remote, protocol, network } = socket;
+  const expected = { link: "socket:[", isPrefix: true, object: `socket ${id}`, flags, ...inNetwork(network) };
   if (!isListed(socket)) return expected;
   const nobody = { address: new Uint8Array(local.address.length), port: 0 };
   return { ...expected, socket: { protocol, local, remote: remote ?? nobody, state: stateOf(socket) } };

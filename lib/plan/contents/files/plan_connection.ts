@@ -4,7 +4,7 @@ import { isUnspecified } from "../../../model/inet_address.ts";
 import { nameInetSocket } from "../../../model/inet_protocol.ts";
 import type { Handle } from "../contents_plan.ts";
 import type { FilePlanner } from "../file_planner.ts";
-import type { StepBase } from "../file_step.ts";
+import { inNetwork, type StepBase } from "../file_step.ts";
 import { expectInetSocket } from "./expect_inet_socket.ts";
 
 /** A TCP socket that is or was connected, with what its connection was like when it was dumped. */
@@ -106,9 +106,9 @@ const EVENTS: Readonly<Partial<Record<TcpState, readonly ClosingEvent[]>>> = {
 
 /** Plans a socket with its connection; it is known by its file's id afterwards. */
 export function planConnection(planner: FilePlanner, socket: ConnectedSocket): void {
-  const { id, state, connection, family, local, ip } = socket;
+  const { id, state, connection, family, local, ip, network } = socket;
   const handle = planner.fileHandle(id, expectInetSocket(socket));
-  const step = { handle, what: nameInetSocket(socket), socket };
+  const step = { handle, what: nameInetSocket(socket), socket, ...inNetwork(network) };
   const { received, written, unsent } = connection;
   const connects = state === "syn-sent";
   const sent = written.subarray(0, written.length - unsent);

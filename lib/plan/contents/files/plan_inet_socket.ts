@@ -1,10 +1,12 @@
+import type { HostNetwork, OwnState } from "../../../host/host.ts";
 import type { Endpoint, InetSocket } from "../../../model/files/inet_socket.ts";
 import type { SocketOptions } from "../../../model/files/socket_options.ts";
 import { isUnspecified, overlap } from "../../../model/inet_address.ts";
 import { isConnection, isKnownProtocol, nameInetSocket } from "../../../model/inet_protocol.ts";
+import { ELSEWHERE } from "../../../model/net_numbers.ts";
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
-import type { StepBase } from "../file_step.ts";
+import { inNetwork, type StepBase } from "../file_step.ts";
 import { type ConnectedSocket, planConnection } from "./plan_connection.ts";
 import { expectInetSocket } from "./expect_inet_socket.ts";
 import { inetAddressProblem } from "./inet_address_problem.ts";
@@ -50,7 +52,8 @@ export function planInetSocket(planner: FilePlanner, socket: InetSocket, holder:
   const group = planner.companions.of(socket).filter((file) => reasonAgainst(planner, file) === undefined);
   const plain = group.filter((member) => !isRestored(planner, member));
   const sockets = plain.map((member) => planMember(planner, member, plain));
-  if (sockets.length > 0) planner.late.push({ kind: "make-inet-sockets", what: nameInetSocket(socket), sockets });
+  const step = { what: nameInetSocket(socket), ...inNetwork(socket.network) };
+  if (sockets.length > 0) planner.late.push({ kind: "make-inet-sockets", ...step, sockets });
   // Those can be bound to a port that has others, but not the others to theirs.
   for (const member of group) if (isRestored(planner, member)) planConnection(planner, member);
   return planner.get(fileKey(socket.id));
@@ -62,27 +65,32 @@ function isRestored({ options: { connections } }: FilePlanner, socket: InetSocke
 }
 
 /** Why a socket cannot be restored; `undefined` when it can be. */
-function reasonAgainst({ options: { connections }, host }: FilePlanner, socket: InetSocket): string | undefined {
-  if (socket.isInOtherNetwork) return IN_OTHER_NETWORK;
+function reasonAgainst(planner: FilePlanner, socket: InetSocket): string | undefined {
+  const { options: { connections } } = planner;
+  if (socket.network === ELSEWHERE) return IN_OTHER_NETWORK;
   if (!isKnownProtocol(socket)) return `a socket of protocol ${socket.protocol} cannot be restored`;
   if (socket.ip.raw?.makesChecksums === true) return "the checksums that it makes (IPV6_CHECKSUM) cannot be restored";
   if (isConnection(socket) && connections === "close") return undefined;
   if (isConnection(socket) && connections === "refuse") return CHOOSE;
   if (isConnection(socket) && socket.connection === undefined) return NOT_DUMPED;
-  if (host.network === undefined) return undefined;
-  return pingProblem(socket, host) ?? inetAddressProblem(socket, host.network);
+  const { network } = planner.networkSeenIn(socket.network);
+  if (network === undefined) return undefined;
+  return pingProblem(socket, { own: planner.host.own, network }) ?? inetAddressProblem(socket, network);
 }
 
 /** Even who has all privileges must be in a group that may have sockets of ICMP messages. */
-function pingProblem({ type, protocol }: InetSocket, { own, network }: FilePlanner["host"]): string | undefined {
-  if (network === undefined || type !== "datagram" || !ICMP.includes(protocol)) return undefined;
-  const [first, last] = network.pingGroups;
+function pingProblem(
+  { type, protocol }: InetSocket,
+  { own, network: { pingGroups } }: { readonly own: OwnState; readonly network: HostNetwork },
+): string | undefined {
+  if (type !== "datagram" || !ICMP.includes(protocol)) return undefined;
+  const [first, last] = pingGroups;
   const isAllowed = [own.gids[1], ...own.groups].some((group) => group >= first && group <= last);
   return isAllowed ? undefined : "no group of cgrestore is in the sysctl net.ipv4.ping_group_range";
 }
 
 /** What all kinds of socket are refused with. */
-export const IN_OTHER_NETWORK = "it is in another net namespace than the root task";
+export const IN_OTHER_NETWORK = "it is in a net namespace that none of the tasks is in";
 
 const CHOOSE = 'it is connected: "--tcp-established" restores the connection, "--tcp-close" restores it closed';
 
@@ -129,10 +137,10 @@ function sharesListening(socket: InetSocket, group: readonly InetSocket[]): bool
 }
 
 /** The kernel cuts it without a word. */
-function noteBacklog({ host, notes }: FilePlanner, socket: InetSocket): void {
-  const largest = host.network?.largestBacklog ?? socket.backlog;
+function noteBacklog(planner: FilePlanner, socket: InetSocket): void {
+  const largest = planner.networkSeenIn(socket.network).network?.largestBacklog ?? socket.backlog;
   if (socket.state !== "listening" || socket.backlog <= largest) return;
-  notes.push(
+  planner.notes.push(
     `${nameInetSocket(socket)} keeps ${largest} connections waiting at most, not ${socket.backlog}: see the ` +
       "sysctl net.core.somaxconn",
   );

@@ -1,7 +1,8 @@
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
 import type { HostNetwork, HostSocket } from "../../../host/host.ts";
 import type { InetSocket } from "../../../model/files/inet_socket.ts";
-import { aFilePlanner, anInetSocket, IPPROTO, LOOPBACK } from "../../../../tests/support/sockets.ts";
+import { ELSEWHERE } from "../../../model/net_numbers.ts";
+import { aFilePlanner, anInetSocket, IDLE_NETWORK, IPPROTO, LOOPBACK } from "../../../../tests/support/sockets.ts";
 import { NEW_SOCKET_OPTIONS } from "../../../../tests/support/unix_sockets.ts";
 import type { PlanOptions } from "../../plan.ts";
 import { type InetSocketPlan, planInetSocket } from "./plan_inet_socket.ts";
@@ -67,6 +68,23 @@ Deno.test("planInetSocket() plans all sockets of a port together", () => {
   assertEquals(made.map(({ binding }) => binding?.reusesAddress), [true, true]);
 });
 
+Deno.test("planInetSocket() makes sockets with the same port apart when they are in different net namespaces", () => {
+  const planner = aFilePlanner([onPort(1, 80), onPort(2, 80, { network: 1 })]);
+  for (const file of planner.contents.files.values()) if (file.kind === "inet") planInetSocket(planner, file, HOLDER);
+  const steps = planner.late.flatMap((step) => step.kind === "make-inet-sockets" ? [step] : []);
+  assertEquals(steps.map(({ network, sockets }) => [network, sockets.length]), [[undefined, 1], [1, 1]]);
+});
+
+Deno.test("planInetSocket() looks at what there is in the net namespace of a socket", () => {
+  const local = { address: new Uint8Array([10, 0, 0, 1]), port: 80 };
+  const ownNetworks = [{ address: local.address, prefix: 32 }];
+  const planner = aFilePlanner([], { nestedNetworks: [{ network: { ...IDLE_NETWORK, ownNetworks } }] });
+  for (const [network, problems] of [[1, 0], [0, 1]] as const) {
+    planInetSocket(planner, anInetSocket({ id: 1, local, network }), HOLDER);
+    assertEqual(planner.problems.length, problems);
+  }
+});
+
 Deno.test("planInetSocket() lets sockets listen side by side, though one does not share its port any more", () => {
   const listening = { state: "listening", backlog: 5 } as const;
   const { made } = plan([onPort(1, 80, listening), onPort(2, 80, { ...listening, options: SHARING })]);
@@ -106,7 +124,7 @@ const REMOTE = { address: LOOPBACK, port: 9 };
 const UDP = { type: "datagram", protocol: IPPROTO.UDP } as const;
 const TAKEN = "another socket on this host has its address and port";
 const FOREIGN = "no network device of this host has its address";
-const ELSEWHERE = { address: new Uint8Array([192, 0, 2, 1]), port: 80 };
+const AWAY = { address: new Uint8Array([192, 0, 2, 1]), port: 80 };
 const RAW = { includesHeader: false, skipsDefragmentation: false, makesChecksums: true, icmpFilter: undefined };
 
 interface Refusal {
@@ -122,8 +140,8 @@ const REFUSALS: readonly Refusal[] = [
   { name: "nothing, with nobody there", socket: {} },
   {
     name: "another network",
-    socket: { isInOtherNetwork: true },
-    what: "it is in another net namespace than the root task",
+    socket: { network: ELSEWHERE },
+    what: "it is in a net namespace that none of the tasks is in",
   },
   { name: "an unknown protocol", socket: { protocol: 262 }, what: "a socket of protocol 262 cannot be restored" },
   {
@@ -149,10 +167,10 @@ const REFUSALS: readonly Refusal[] = [
     socket: { options: { ...NEW_SOCKET_OPTIONS, device: "lo1" } },
     what: 'this host has no network device "lo1"',
   },
-  { name: "an address of no device", socket: { local: ELSEWHERE }, what: FOREIGN },
+  { name: "an address of no device", socket: { local: AWAY }, what: FOREIGN },
   {
     name: "not an address of no device, where that is allowed",
-    socket: { local: ELSEWHERE },
+    socket: { local: AWAY },
     circumstances: { network: { bindsFreely: { ipv4: true, ipv6: false } } },
   },
   { name: "not a multicast address", socket: { ...UDP, local: { address: new Uint8Array([224, 0, 0, 1]), port: 80 } } },

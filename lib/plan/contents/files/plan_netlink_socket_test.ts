@@ -13,7 +13,7 @@ const SOCKET: NetlinkSocket = {
   groups: [],
   remote: undefined,
   options: NEW_SOCKET_OPTIONS,
-  isInOtherNetwork: false,
+  network: 0,
 };
 
 function plan(port: number, taken: readonly number[]) {

@@ -1,8 +1,9 @@
 import type { PacketSocket } from "../../../model/files/packet_socket.ts";
+import { ELSEWHERE } from "../../../model/net_numbers.ts";
 import type { Contents } from "../../../model/contents.ts";
 import type { Handle } from "../contents_plan.ts";
 import type { FilePlanner } from "../file_planner.ts";
-import type { StepBase } from "../file_step.ts";
+import { inNetwork, type StepBase } from "../file_step.ts";
 import { IN_OTHER_NETWORK } from "./plan_inet_socket.ts";
 
 /** Makes a packet socket. It is bound last: from then on, packets come in. */
@@ -19,10 +20,10 @@ const SOCK_PACKET = 10;
 
 /** The handle of a packet socket, for descriptors and for mapping it. */
 export function planPacketSocket(planner: FilePlanner, socket: PacketSocket, holder: string): Handle | undefined {
-  const { id, type, protocol, device, memberships, flags } = socket;
+  const { id, type, protocol, device, memberships, flags, network } = socket;
   const what = `packet socket of protocol ${protocol}`;
-  if (socket.isInOtherNetwork) return planner.refuse(`${holder}, ${what}`, IN_OTHER_NETWORK);
-  const devices = planner.host.network?.devices ?? new Map<number, string>();
+  if (network === ELSEWHERE) return planner.refuse(`${holder}, ${what}`, IN_OTHER_NETWORK);
+  const devices = planner.networkSeenIn(network).network?.devices ?? new Map<number, string>();
   const missing = [device, ...memberships.map((membership) => membership.device)].find((index) => (
     index !== 0 && devices.size > 0 && !devices.has(index)
   ));
@@ -36,7 +37,7 @@ export function planPacketSocket(planner: FilePlanner, socket: PacketSocket, hol
   }
   const handle = planner.fileHandle(id, { link: "socket:[", isPrefix: true, object: `socket ${id}`, flags });
   const steps = isMapped(planner.contents, id) ? planner.early : planner.late;
-  steps.push({ kind: "make-packet-socket", handle, what, socket, deviceName });
+  steps.push({ kind: "make-packet-socket", handle, what, socket, deviceName, ...inNetwork(network) });
   return handle;
 }
 

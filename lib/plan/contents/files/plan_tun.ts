@@ -1,5 +1,6 @@
 import type { PathFile, TunAttachment } from "../../../model/files/path_file.ts";
 import type { TunDevice } from "../../../model/namespaces.ts";
+import { ELSEWHERE } from "../../../model/net_numbers.ts";
 import type { Handle } from "../contents_plan.ts";
 import type { FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
@@ -19,11 +20,12 @@ export interface AttachTunStep extends StepBase {
 export function planTun(
   planner: FilePlanner,
   file: PathFile,
-  { device, isDetached, isInOtherNetwork }: TunAttachment,
+  { device, isDetached, network }: TunAttachment,
   holder: string,
 ): Handle | undefined {
   const what = `the tun device ${JSON.stringify(device)}`;
-  if (isInOtherNetwork) return planner.refuse(`${holder}, ${what}`, IN_OTHER_NETWORK);
+  if (network === ELSEWHERE) return planner.refuse(`${holder}, ${what}`, IN_OTHER_NETWORK);
+  if (network > 0) return planner.refuse(`${holder}, ${what}`, "it is in another net namespace than the root task");
   const tun = findTun(planner, device);
   if (tun === undefined) return planner.refuse(`${holder}, ${what}`, "the images do not have the device");
   const handle = planPath(planner, file, holder);

@@ -3,13 +3,14 @@ import { aNet, LOOPBACK_DEVICE } from "../../../../tests/support/net_contents.ts
 import { pathFile, plannerOf, problemsOf, REGULAR } from "../../../../tests/support/plan_files.ts";
 import type { TunAttachment } from "../../../model/files/path_file.ts";
 import type { TunDevice } from "../../../model/namespaces.ts";
+import { ELSEWHERE } from "../../../model/net_numbers.ts";
 import { planFile } from "../plan_file.ts";
 
 const TUN: TunDevice = { flags: 0x1001, owner: -1, group: -1, headerSize: 10, sendBuffer: 1000 };
 const DEVICE = { kind: "tun", name: "tun0", index: 2, mtu: 1500, flags: 1, tun: TUN } as const;
 
 function plan(attachment: Partial<TunAttachment> = {}) {
-  const tun = { device: "tun0", isDetached: false, isInOtherNetwork: false, ...attachment };
+  const tun = { device: "tun0", isDetached: false, network: 0, ...attachment };
   const namespaces = { net: aNet({ devices: [LOOPBACK_DEVICE, DEVICE] }) };
   const path = "/dev/net/tun";
   const planner = plannerOf([pathFile({ path, flags: 2, tun })], {
@@ -33,7 +34,10 @@ Deno.test("planTun() refuses devices that are not made", () => {
   assertEquals(problemsOf(plan({ device: "lo" }).planner), [
     'task 77, descriptor 5, the tun device "lo": the images do not have the device',
   ]);
-  assertEquals(problemsOf(plan({ isInOtherNetwork: true }).planner), [
+  assertEquals(problemsOf(plan({ network: 1 }).planner), [
     'task 77, descriptor 5, the tun device "tun0": it is in another net namespace than the root task',
+  ]);
+  assertEquals(problemsOf(plan({ network: ELSEWHERE }).planner), [
+    'task 77, descriptor 5, the tun device "tun0": it is in a net namespace that none of the tasks is in',
   ]);
 });

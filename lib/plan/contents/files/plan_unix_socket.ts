@@ -1,9 +1,12 @@
 import { renderUnixName } from "../../../model/files/unix_name.ts";
 import { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM, type UnixSocket } from "../../../model/files/unix_socket.ts";
+import { ELSEWHERE } from "../../../model/net_numbers.ts";
 import type { Handle } from "../contents_plan.ts";
 import type { ExpectedFile } from "../expected_file.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
+import { inNetwork } from "../file_step.ts";
 import { planInheritedFile } from "./plan_inherited_file.ts";
+import { IN_OTHER_NETWORK } from "./plan_inet_socket.ts";
 import { UnixDatagrams } from "./unix/plan_unix_datagrams.ts";
 import { UnixStreams } from "./unix/plan_unix_streams.ts";
 import { keyOf, nameOf, UnixDraft } from "./unix/unix_draft.ts";
@@ -81,22 +84,23 @@ function planEnd(draft: UnixDraft): void {
 const TYPES: ReadonlySet<number> = new Set([SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET]);
 
 function refuseStrange(draft: UnixDraft, socket: UnixSocket): void {
-  const { type, role, isInOtherNetwork, packets } = socket;
+  const { type, role, network, packets } = socket;
   if (!TYPES.has(type)) draft.refuse(socket, `its type ${type} is unknown`);
   if (role === "plugin") draft.refuse(socket, "only the plugin of CRIU that has dumped it can restore it");
-  if (isInOtherNetwork) draft.refuse(socket, "it is in another net namespace than the root task");
+  if (network === ELSEWHERE) draft.refuse(socket, IN_OTHER_NETWORK);
   for (const control of new Set(packets.flatMap(({ unknownControls }) => unknownControls))) {
     draft.refuse(socket, `control messages of type ${control} in its queue cannot be restored`);
   }
 }
 
-function expectSocket({ inode, type, state, role, flags, name, packets }: UnixSocket): ExpectedFile {
+function expectSocket({ inode, type, state, role, flags, name, network, packets }: UnixSocket): ExpectedFile {
   const filesInFlight = packets.reduce((sum, { rights }) => sum + rights.length, 0);
   return {
     link: "socket:[",
     isPrefix: true,
     object: `unix socket ${inode}`,
     flags,
+    ...inNetwork(network),
     // Of a socket that listens, those are counted that have been sent to sockets which it has not accepted.
     ...state === "listening" ? {} : { lines: [`scm_fds: ${filesInFlight}`] },
     unix: {

@@ -7,6 +7,7 @@ import {
   SOCK_STREAM,
   type UnixSocket,
 } from "../../../model/files/unix_socket.ts";
+import { ELSEWHERE } from "../../../model/net_numbers.ts";
 import {
   aName,
   aPacket,
@@ -85,6 +86,47 @@ const STREAMS: readonly (readonly [string, UnixCase, readonly string[]])[] = [
     "make 4",
     "connect 4 @web by 77",
   ]],
+  ["the same abstract name in two net namespaces", {
+    sockets: [
+      aListener(1, "@web"),
+      aListener(2, "@web", { network: 1 }),
+      aUnixSocket(3, { ...CONNECTED, peer: 4, network: 1 }),
+      aUnixSocket(4, { ...CONNECTED, peer: 3, network: 1, name: aName("@web") }),
+    ],
+    holders: { 77: { inodes: [1] }, 78: { network: 1, inodes: [2, 3, 4] } },
+  }, [
+    "make 1",
+    "bind 1 @web",
+    "make 2 in net 1",
+    "bind 2 @web",
+    "listen 1 5 by 77",
+    "listen 2 5 by 78",
+    "make 3 in net 1",
+    "connect 3 @web by 78",
+    "accept 4 from 2",
+  ]],
+  ["a connection from another net namespace: what is accepted is in that, too", {
+    sockets: [
+      aListener(1, "/run/web"),
+      aUnixSocket(3, { ...CONNECTED, peer: 4, network: 1 }),
+      aUnixSocket(4, { ...CONNECTED, peer: 3, network: 1, name: aName("/run/web") }),
+    ],
+    holders: { 77: { inodes: [1, 4] }, 78: { network: 1, inodes: [3] } },
+  }, [
+    "make 1",
+    "bind 1 /run/web, file *0, visible",
+    "listen 1 5 by 77",
+    "make 3 in net 1",
+    "connect 3 file *0 by 78",
+    "accept 4 from 1",
+  ]],
+  ["a pair in a net namespace: a task in it makes it", {
+    sockets: [
+      aUnixSocket(1, { ...CONNECTED, peer: 2, network: 1 }),
+      aUnixSocket(2, { ...CONNECTED, peer: 1, network: 1 }),
+    ],
+    holders: { 77: { inodes: [] }, 78: { network: 1, inodes: [1, 2] } },
+  }, ["pair 1 2 by 78 in net 1"]],
   ["one that was accepted by somebody who does not listen any more", {
     sockets: [
       aUnixSocket(5, { ...CONNECTED, peer: 4, name: aName("/run/web") }),
@@ -293,9 +335,12 @@ const REFUSALS: readonly (readonly [string, UnixCase, readonly string[]])[] = [
   ["a plugin's socket", { sockets: [aUnixSocket(1, { role: "plugin" })] }, [
     `${WHERE}: only the plugin of CRIU that has dumped it can restore it`,
   ]],
-  ["another net namespace", { sockets: [aUnixSocket(1, { isInOtherNetwork: true })] }, [
-    `${WHERE}: it is in another net namespace than the root task`,
+  ["another net namespace", { sockets: [aUnixSocket(1, { network: ELSEWHERE })] }, [
+    `${WHERE}: it is in a net namespace that none of the tasks is in`,
   ]],
+  ["a pair of another net namespace than the task's that has it", {
+    sockets: [aUnixSocket(1, { ...CONNECTED, shutdown: BOTH, network: 1 })],
+  }, [`${WHERE}: task 77, which would have to make it, is in another net namespace than it was`]],
   ["strange control messages", {
     sockets: [aUnixSocket(1, { ...CONNECTED, shutdown: BOTH, packets: [{ ...aPacket(""), unknownControls: [2, 2] }] })],
   }, [`${WHERE}: control messages of type 2 in its queue cannot be restored`]],

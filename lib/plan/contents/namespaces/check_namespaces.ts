@@ -4,8 +4,8 @@ import type { MadeNamespace } from "./namespaces_plan.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
 
 /**
- * Kinds of which all tasks must have the same namespace, but for mounts; of pid and cgroup that is known since the
- * images were read.
+ * Kinds of which all tasks must have the same namespace, but for mounts and nets; of pid and cgroup that is known since
+ * the images were read.
  */
 const SINGLE: readonly MadeNamespace[] = ["user", "uts", "ipc", "net", "time", "mnt"];
 
@@ -57,8 +57,9 @@ export function checkNamespaces(questions: NamespaceQuestions): void {
   }
 }
 
-/** Of mounts, the images have all namespaces; each task has to be in one of these. */
+/** Of mounts and nets, the images have all namespaces; each task has to be in one of these. */
 function isNested(kind: MadeNamespace, pid: number, { contents }: NamespaceQuestions): boolean {
+  if (kind === "net") return contents.netNamespaces?.has(pid) === true;
   return kind === "mnt" && contents.mountNamespaces?.has(pid) === true;
 }
 

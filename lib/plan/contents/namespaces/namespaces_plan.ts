@@ -11,7 +11,7 @@ import type {
 import type { JoinedNamespace } from "../../plan.ts";
 import type { FillStep } from "../contents_plan.ts";
 import type { MountsPlan } from "./mounts_plan.ts";
-import type { NetPlan } from "./net_plan.ts";
+import type { NestedNets, NetPlan } from "./net_plan.ts";
 
 /** Namespaces that are made before the root task, which is born in them, and what they have. */
 export interface NamespacesPlan {
@@ -23,6 +23,8 @@ export interface NamespacesPlan {
   readonly uts?: UtsNamespace;
   readonly ipc?: IpcPlan;
   readonly net?: NetPlan;
+  /** Absent where all tasks are in one net namespace. */
+  readonly nestedNets?: NestedNets;
   readonly mounts?: MountsPlan;
   /** What clocks say in the time namespace beyond what they say without one; nanoseconds. */
   readonly clockOffsets?: Clocks;

@@ -1,6 +1,7 @@
 import type { NetDevice } from "../../../model/namespaces.ts";
 import type { FilterTool } from "../../../model/packet_filters.ts";
 import type { OuterEnd } from "../../plan.ts";
+import type { Handle } from "../contents_plan.ts";
 import type { Sysctl } from "./namespaces_plan.ts";
 
 /** What becomes of a net namespace; `leave`: it is made, and others set it up. */
@@ -8,6 +9,25 @@ export type NetPlan =
   | { readonly kind: "leave" }
   | JoinNet
   | FillNet;
+
+/** What several net namespaces of one tree need. */
+export interface NestedNets {
+  /** By their numbers: 0 is that of the root task. */
+  readonly namespaces: readonly NestedNet[];
+  /** Numbers of those that tasks are in, by pid; that of the root task is left away. */
+  readonly homes: ReadonlyMap<number, number>;
+  /** Numbers of those that tasks have to enter, as they are born, or get, into other ones; by pid. */
+  readonly entries: ReadonlyMap<number, number>;
+}
+
+export interface NestedNet {
+  /** An open file of /proc/PID/ns. */
+  readonly handle: Handle;
+  /** What it gets; absent for that of the root task. */
+  readonly net?: FillNet;
+  /** A task in it. */
+  readonly witness: number;
+}
 
 /** The tasks get into one that the user provides. */
 export interface JoinNet {

@@ -65,6 +65,8 @@ export interface DeviceQuestions extends DeviceOptions {
   readonly network: HostNetwork | undefined;
   /** Whether the tasks have a user namespace, in which ids have other numbers than images tell. */
   readonly hasUsers: boolean;
+  /** Whether they are in another net namespace than the root task: what the user tells is of devices of that one. */
+  readonly isNested: boolean;
 }
 
 /** Devices with an end outside, from where they are made: nobody in a user namespace could. */
@@ -147,8 +149,10 @@ export function notesOnDevices(devices: readonly NetDevice[]): string[] {
 export function findDeviceObstacles(devices: readonly NetDevice[], questions: DeviceQuestions): string[] {
   return [
     ...devices.flatMap((device) => deviceObstacle(device, devices)),
-    ...devices.filter(isHalfOutside).flatMap((device) => outsideObstacle(device, questions)),
-    ...outerEndsOf(devices, questions.outerEnds).flatMap((end) => outerEndObstacles(end, questions)),
+    ...questions.isNested ? devices.filter(reachesOut).map(nestedObstacle) : [
+      ...devices.filter(isHalfOutside).flatMap((device) => outsideObstacle(device, questions)),
+      ...outerEndsOf(devices, questions.outerEnds).flatMap((end) => outerEndObstacles(end, questions)),
+    ],
     ...devices.filter(({ kind }) => kind === "macvlan").flatMap((device) => macvlanObstacles(device, questions)),
     ...devices.filter(({ kind }) => kind === "tun").flatMap((device) => tunObstacles(device, questions)),
     ...devices.filter(({ kind, sit }) => kind === "sit" && sit === undefined).map(nothingOf),
@@ -171,6 +175,14 @@ function deviceObstacle(device: NetDevice, devices: readonly NetDevice[]): strin
     : [`${what} cannot be restored: it is a part of device ${master}, which is no bridge in the images`];
 }
 
+function reachesOut(device: NetDevice): boolean {
+  return isHalfOutside(device) || hasOuterParent(device);
+}
+
+function nestedObstacle(device: NetDevice): string {
+  return `${nameDevice(device)} is connected to another net namespace, which only one of the root task's can be`;
+}
+
 function outsideObstacle({ name }: NetDevice, { outerEnds }: DeviceQuestions): string[] {
   if (outerEnds.some(({ inner }) => inner === name)) return [];
   return [
@@ -190,7 +202,7 @@ function macvlanObstacles(device: NetDevice, questions: DeviceQuestions): string
   if (macvlan === undefined || !MACVLAN_MODES.includes(macvlan.mode)) {
     return [`${nameDevice(device)} cannot be restored: its mode is ${macvlan?.mode ?? "not told"}`];
   }
-  if (!hasOuterParent(device)) return [];
+  if (!hasOuterParent(device) || questions.isNested) return [];
   if (parent === undefined) {
     return [
       `${nameDevice(device)} has its parent outside, which has to be named: --external "macvlan[${name}]:PARENT"`,

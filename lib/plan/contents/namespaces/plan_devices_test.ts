@@ -31,7 +31,7 @@ const OWNED = { flags: 0x1002, owner: -1, group: 5, headerSize: 10, sendBuffer: 
 const OUT = { inner: "eth0", name: "out" };
 
 function ask(questions: Partial<DeviceQuestions> = {}): DeviceQuestions {
-  return { outerEnds: [], parents: [], network: IDLE_NETWORK, hasUsers: false, ...questions };
+  return { outerEnds: [], parents: [], network: IDLE_NETWORK, hasUsers: false, isNested: false, ...questions };
 }
 
 Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
@@ -49,6 +49,15 @@ Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
         name: "kinds",
         devices: [{ ...VETH_DEVICE, kind: "venet", name: "venet0" }, { ...VETH_DEVICE, kind: "other", name: "x" }],
         want: ['the venet device "venet0" cannot be restored', 'the other device "x" cannot be restored'],
+      },
+      {
+        name: "connections to other net namespaces of tasks that are not in the root's",
+        devices: [LOOPBACK_DEVICE, BRIDGE, VETH_DEVICE, MACVLAN, ...PAIR],
+        questions: { isNested: true, outerEnds: [OUT] },
+        want: [
+          'the veth device "eth0" is connected to another net namespace, which only one of the root task\'s can be',
+          'the macvlan device "mv0" is connected to another net namespace, which only one of the root task\'s can be',
+        ],
       },
       { name: "a tun device with an owner", devices: [{ ...TUN, tun: OWNED }], want: [] },
       {

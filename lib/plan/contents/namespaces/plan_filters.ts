@@ -25,9 +25,10 @@ const ENTER = "nsenter";
 const FOREIGN_RULE = /\bxt (match|target) "/;
 
 /** Names of the programs that may be needed. */
-export function programsOf(net: NetNamespace | undefined): string[] {
-  if (net?.kind !== "own" || net.filters.length === 0) return [];
-  return [...new Set([ENTER, ...net.filters.flatMap(({ tool }) => LOADERS[tool].programs)])];
+export function programsOf(nets: readonly NetNamespace[]): string[] {
+  const filters = nets.flatMap((net) => net.kind === "own" ? net.filters : []);
+  if (filters.length === 0) return [];
+  return [...new Set([ENTER, ...filters.flatMap(({ tool }) => LOADERS[tool].programs)])];
 }
 
 /** What planning rules for packets has to know. */

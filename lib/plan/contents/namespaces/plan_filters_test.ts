@@ -73,6 +73,6 @@ Deno.test("planFilters() refuses what cannot be loaded", async (t) => {
 });
 
 Deno.test("programsOf() tells what may be needed", () => {
-  assert.deepEqual(programsOf({ kind: "empty" }), []);
-  assert.deepEqual(programsOf(undefined), []);
+  assert.deepEqual(programsOf([{ kind: "empty" }]), []);
+  assert.deepEqual(programsOf([]), []);
 });

@@ -3,13 +3,15 @@ import type { Host } from "../../../host/host.ts";
 import type { Checkpoint } from "../../../model/checkpoint.ts";
 import type { Contents } from "../../../model/contents.ts";
 import type { Clocks, NamespaceContents } from "../../../model/namespaces.ts";
+import { netsOf } from "../../../model/net_numbers.ts";
 import type { PlanOptions, TaskProgram } from "../../plan.ts";
 import type { Handle } from "../contents_plan.ts";
 import { canEnter, checkNamespaces, kernelFiles } from "./check_namespaces.ts";
-import type { MadeNamespace, NamespacesPlan, UserPlan } from "./namespaces_plan.ts";
+import type { MadeNamespace, NamespacesPlan } from "./namespaces_plan.ts";
 import type { MountPlaces } from "./mount_places.ts";
 import type { MountsPlan } from "./mounts_plan.ts";
 import { planNestedMounts } from "./plan_nested_mounts.ts";
+import { planNestedNets } from "./plan_nested_nets.ts";
 import { checkUser, planUser } from "./plan_user.ts";
 import type { OuterState } from "./user_host.ts";
 import { planNet, settingFiles } from "./plan_net.ts";
@@ -69,10 +71,11 @@ export interface NamespaceQuestions {
 
 /** Plans the namespaces of the tasks but those for pids and cgroups, which are part of how tasks are made. */
 export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
-  const { contents: { user, uts, ipc, net }, places, joins } = questions;
+  const { contents: { user, uts, ipc, net, nestedNets }, places, joins } = questions;
   checkNamespaces(questions);
   const userPlan = user === undefined ? undefined : planUser(user, questions);
   const clockOffsets = planClocks(questions);
+  const entersLate = userPlan?.entersLate === true;
   const netPlan = net === undefined ? undefined : planNet(net, questions);
   const kinds: MadeNamespace[] = [
     ...user === undefined ? [] : ["user" as const],
@@ -91,27 +94,29 @@ export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
     ...uts === undefined ? {} : { uts },
     ...ipc === undefined ? {} : { ipc: planIpc(ipc, questions) },
     ...netPlan === undefined ? {} : { net: netPlan },
+    ...nestedNets === undefined ? {} : { nestedNets: planNestedNets(nestedNets, { ...questions, entersLate }) },
     ...clockOffsets === undefined ? {} : { clockOffsets },
-    ...places === undefined ? {} : { mounts: planAllMounts(places, questions, userPlan) },
+    ...places === undefined ? {} : { mounts: planAllMounts(places, { ...questions, entersLate }) },
   };
 }
 
-function planAllMounts(places: MountPlaces, questions: NamespaceQuestions, user: UserPlan | undefined): MountsPlan {
-  const { contents: { mountNamespaces: homes }, held, host, namespaceRoot, programs, handle, problems, losses } =
-    questions;
+function planAllMounts(
+  places: MountPlaces,
+  questions: NamespaceQuestions & { readonly entersLate: boolean },
+): MountsPlan {
+  const { contents: { mountNamespaces: homes }, host, namespaceRoot, problems, losses } = questions;
   const plan = planMounts({ places, host, namespaceRoot, problems, losses });
   if (homes === undefined || homes.size === 0) return plan;
-  const entersLate = user?.entersLate === true;
-  return { ...plan, nested: planNestedMounts(homes, { held, programs, entersLate, handle, problems }) };
+  return { ...plan, nested: planNestedMounts(homes, questions) };
 }
 
 /** Files of this host that planning has to know of. */
 export function filesOfNamespaces(contents: NamespaceContents): string[] {
-  const { ipc, net } = contents;
+  const { ipc } = contents;
   return [
     ...kernelFiles(contents),
     ...ipc === undefined ? [] : sysctlFiles(ipc),
-    ...net?.kind === "own" ? settingFiles(net) : [],
+    ...netsOf(contents).flatMap((net) => net.kind === "own" ? settingFiles(net) : []),
   ];
 }
 

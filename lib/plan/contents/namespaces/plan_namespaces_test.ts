@@ -3,6 +3,7 @@ import type { Host } from "../../../host/host.ts";
 import type { Checkpoint, NamespaceKind } from "../../../model/checkpoint.ts";
 import type { NamespaceContents } from "../../../model/namespaces.ts";
 import { AN_OBJECT, anIpcNamespace, aSegment } from "../../../../tests/support/ipc_objects.ts";
+import { aNet } from "../../../../tests/support/net_contents.ts";
 import { buildHost } from "../../../../tests/support/plan_inputs.ts";
 import type { NamespacesPlan } from "./namespaces_plan.ts";
 import { filesOfNamespaces, planNamespaces } from "./plan_namespaces.ts";
@@ -90,6 +91,15 @@ Deno.test("planNamespaces() refuses what cannot be restored", async (t) => {
       name: "a task in another one",
       setting: { namespaces: ["uts"], strangers: new Map([["uts", [7]]]) },
       want: ["namespaces: task 7 was in another uts namespace than the root task, which cannot be restored"],
+    },
+    {
+      name: "a task in a net namespace of which the images have nothing",
+      setting: {
+        namespaces: ["net"],
+        strangers: new Map([["net", [7, 8]]]),
+        contents: { net: { kind: "empty" }, nestedNets: [aNet()], netNamespaces: new Map([[7, 1]]) },
+      },
+      want: ["namespaces: task 8 was in another net namespace than the root task, which cannot be restored"],
     },
     {
       name: "tasks in others",

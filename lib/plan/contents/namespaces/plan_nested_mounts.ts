@@ -1,17 +1,13 @@
 import type { Problem } from "../../../errors.ts";
 import type { Contents } from "../../../model/contents.ts";
 import { nameMountNamespace } from "../../../model/mounts.ts";
-import type { TaskProgram } from "../../plan.ts";
 import type { Handle } from "../contents_plan.ts";
 import type { NestedMounts, NestedNamespace } from "./mounts_plan.ts";
+import { type EntryQuestions, planEntries } from "./plan_entries.ts";
 
 /** What planning several mount namespaces has to know. */
-export interface NestedQuestions {
+export interface NestedQuestions extends EntryQuestions {
   readonly held: Pick<Contents, "tasks" | "files">;
-  /** Makers first, helpers included. */
-  readonly programs: readonly Pick<TaskProgram, "pid" | "maker">[];
-  /** Whether each task gets into the namespace of the root task when it has made others. */
-  readonly entersLate: boolean;
   readonly handle: (key: string) => Handle;
   readonly problems: Problem[];
 }
@@ -22,7 +18,7 @@ export interface NestedQuestions {
  * @param homes the numbers of the namespaces of tasks that are in another one than the root task, by pid
  */
 export function planNestedMounts(homes: ReadonlyMap<number, number>, questions: NestedQuestions): NestedMounts {
-  const { entersLate, handle } = questions;
+  const { handle } = questions;
   const count = 1 + Math.max(...homes.values());
   return {
     namespaces: Array.from({ length: count }, (_, number) => ({
@@ -31,24 +27,8 @@ export function planNestedMounts(homes: ReadonlyMap<number, number>, questions: 
       witness: findWitness(number, homes, questions),
     })),
     homes,
-    entries: entersLate ? homes : planEntries(homes, questions),
+    entries: planEntries(homes, questions),
   };
-}
-
-/** Who has no files, as helpers, is where its maker is. */
-function planEntries(
-  homes: ReadonlyMap<number, number>,
-  { held: { tasks }, programs }: NestedQuestions,
-): Map<number, number> {
-  const places = new Map<number, number>();
-  const entries = new Map<number, number>();
-  for (const { pid, maker } of programs) {
-    const born = places.get(maker) ?? 0;
-    const home = tasks.has(pid) ? homes.get(pid) ?? 0 : born;
-    places.set(pid, home);
-    if (home !== born) entries.set(pid, home);
-  }
-  return entries;
 }
 
 /** CRIU itself needs one, to read the mounts (`collect_mnt_namespaces`, criu/mount.c). */

@@ -1,6 +1,7 @@
 import type { NetContents, NetDevice, NetNamespace } from "../../../model/namespaces.ts";
 import { describeAddress, describeRoute } from "../../../model/describe_route.ts";
 import { IFF_UP, nameDevice } from "../../../model/net_device.ts";
+import { nameNetNamespace } from "../../../model/net_numbers.ts";
 import { describeRule } from "../../../model/route_rule.ts";
 import { CTNETLINK_NEW, NLM_F_CREATE } from "../../../model/route_message.ts";
 import type { Sysctl } from "./namespaces_plan.ts";
@@ -21,18 +22,34 @@ import type { NamespaceQuestions } from "./plan_namespaces.ts";
 import { addRoutes, findRouteObstacles } from "./plan_routes.ts";
 import { findRuleObstacles, notesOnRules, replaceRules } from "./plan_rules.ts";
 
-/** Where problems of net namespaces are. */
-const WHERE = "net namespace";
+/** What planning a net namespace has to know. */
+interface NetQuestions extends NamespaceQuestions {
+  /** 0 is that of the root task. */
+  readonly number: number;
+}
 
-/** Plans what becomes of a net namespace. */
+/** Plans what becomes of the net namespace of the root task. */
 export function planNet(net: NetNamespace, questions: NamespaceQuestions): NetPlan | undefined {
   if (net.kind === "empty") return { kind: "leave" };
-  return net.kind === "external" ? planJoin(net.key, questions) : planFill(net, questions);
+  return net.kind === "external" ? planJoin(net.key, questions) : planFill(net, { ...questions, number: 0 });
+}
+
+/** Plans one that is not the root task's: nobody is told of it, so that it could be provided or set up by others. */
+export function planNestedNet(net: NetNamespace, questions: NetQuestions): FillNet | undefined {
+  if (net.kind === "own") return planFill(net, questions);
+  const what = net.kind === "external"
+    ? `is the external one ${JSON.stringify(net.key)}`
+    : "is left to others to set up";
+  questions.problems.push({
+    where: nameNetNamespace(questions.number),
+    what: `it ${what}, which only that of the root task can be`,
+  });
+  return undefined;
 }
 
 function planJoin(key: string, { inherited, host, problems }: NamespaceQuestions): JoinNet | undefined {
   const refuse = (what: string) => {
-    problems.push({ where: WHERE, what });
+    problems.push({ where: nameNetNamespace(0), what });
     return undefined;
   };
   const fd = inherited(key);
@@ -46,11 +63,11 @@ function planJoin(key: string, { inherited, host, problems }: NamespaceQuestions
   return { kind: "join", fd, key, link };
 }
 
-function planFill(net: NetContents, questions: NamespaceQuestions): FillNet {
-  const { outerEnds, parents, contents: { user }, host: { network, programs }, problems, notes } = questions;
+function planFill(net: NetContents, questions: NetQuestions): FillNet {
+  const { number, outerEnds, parents, contents: { user }, host: { network, programs }, problems, notes } = questions;
   const { devices, addresses, routes, rules } = net;
-  const outside = { outerEnds, parents, network, hasUsers: user !== undefined };
-  const refuse = (what: string) => problems.push({ where: WHERE, what });
+  const outside = { outerEnds, parents, network, hasUsers: user !== undefined, isNested: number > 0 };
+  const refuse = (what: string) => problems.push({ where: nameNetNamespace(number), what });
   findObstacles(net, outside).forEach(refuse);
   if (net.expectsConnections) notes.push("The kernel forgets which connections of the net namespace it expected");
   notes.push(...notesOnDevices(devices), ...notesOnAddresses(net), ...notesOnRules(net));
@@ -91,12 +108,13 @@ function findObstacles(net: NetContents, questions: DeviceQuestions): string[] {
   ];
 }
 
-function planSettings(net: NetContents, { host, mayLackSettings, problems, notes }: NamespaceQuestions): Sysctl[] {
+function planSettings(net: NetContents, { number, host, mayLackSettings, problems, notes }: NetQuestions): Sysctl[] {
   const missing = settingFiles(net).filter((path) => !host.files.has(path));
   if (missing.length > 0) {
+    const where = nameNetNamespace(number);
     const what = `this kernel does not have the settings ${missing.map(nameOf).join(", ")}`;
-    if (mayLackSettings) notes.push(`Of the net namespace, ${what}: they are lost`);
-    else problems.push({ where: WHERE, what: `${what}; --weak-sysctls goes on without them` });
+    if (mayLackSettings) notes.push(`Of the ${where}, ${what}: they are lost`);
+    else problems.push({ where, what: `${what}; --weak-sysctls goes on without them` });
   }
   const { sysctls, devices } = net;
   const lost = new Map(devices.flatMap((device) => lostSetting(device, sysctls)));

@@ -21,15 +21,16 @@ export function findExternalPeer(draft: UnixDraft, socket: UnixSocket, peer: Uni
 
 function reasonAgainst(
   planner: FilePlanner,
-  { type }: UnixSocket,
+  { type, network }: UnixSocket,
   { name }: UnixSocket,
 ): string | undefined {
-  const { host, options } = planner;
   if (type !== SOCK_DGRAM) return "its peer is outside of the checkpoint, and the connection cannot be restored";
   if (name === undefined) return "its peer is outside of the checkpoint, and has no name";
   const who = `its peer ${JSON.stringify(renderUnixName(name))} is outside of the checkpoint`;
-  if (!options.externalUnixSockets) return `${who}: "--ext-unix-sk" connects it again`;
-  if (name.kind === "abstract") return isTaken(host, type, name) ? undefined : `${who}, and not here`;
+  if (!planner.options.externalUnixSockets) return `${who}: "--ext-unix-sk" connects it again`;
+  if (name.kind === "abstract") {
+    return isTaken(planner.networkSeenIn(network), type, name) ? undefined : `${who}, and not here`;
+  }
   const path = absolutePath(name);
   if (path === undefined) return `${who}, and where its relative name starts from is not known`;
   const file = planner.seenFrom(name.mount).get(path);

@@ -54,12 +54,14 @@ export class UnixDatagrams {
     const what = nameOf(socket);
     if (twin !== undefined) {
       const handles = [handle, this.#draft.handleOf(twin)] as const;
-      this.#draft.plan(what, { kind: "pair", handles, type }, performerOf(this.#draft.planner, [socket, twin]));
+      const performer = performerOf(this.#draft.planner, [socket, twin]);
+      this.#draft.planMaking(what, { kind: "pair", handles, type }, { socket, performer });
     } else if (socket.name === undefined && this.#needsStandIn(socket)) {
       const handles = [handle, this.#draft.standInFor(socket)] as const;
-      this.#draft.plan(what, { kind: "pair", handles, type }, nobody(this.#draft.planner, [socket]));
+      const performer = nobody(this.#draft.planner, [socket]);
+      this.#draft.planMaking(what, { kind: "pair", handles, type }, { socket, performer });
       if (!this.#isLeftBehind(socket)) this.#draft.plan(what, { kind: "connect", handle, to: { kind: "nobody" } });
-    } else this.#draft.plan(what, { kind: "make", handle, type });
+    } else this.#draft.planMaking(what, { kind: "make", handle, type }, { socket });
   }
 
   /** Whether its peer is gone; one with a name may just be one that somebody has been connected to. */
@@ -121,8 +123,8 @@ export class UnixDatagrams {
 
   /** Only the one that it is connected to may send more than a certain number of datagrams. */
   #checkLength(socket: UnixSocket): void {
-    const { length } = socket.packets;
-    const longest = this.#draft.planner.host.unix?.longestQueue ?? length;
+    const { network, packets: { length } } = socket;
+    const longest = this.#draft.planner.networkSeenIn(network).unix?.longestQueue ?? length;
     if (length <= longest || this.#isLeftBehind(socket)) return;
     const limits = "see the sysctl net.unix.max_dgram_qlen";
     this.#draft.refuse(socket, `${length} datagrams are in its queue, which takes ${longest} here: ${limits}`);
@@ -132,7 +134,7 @@ export class UnixDatagrams {
   #planStandIn(socket: UnixSocket, address: UnixAddress): { readonly handle: Handle; readonly to?: UnixAddress } {
     const handle = this.#draft.standInFor(socket);
     const what = `a sender to ${nameOf(socket)}`;
-    this.#draft.plan(what, { kind: "make", handle, type: socket.type });
+    this.#draft.planMaking(what, { kind: "make", handle, type: socket.type }, { socket });
     // That shows in the state of a socket, also when the sender is gone.
     if (socket.state !== "connected") return { handle, to: address };
     this.#draft.plan(what, { kind: "connect", handle, to: address });

@@ -25,7 +25,7 @@ const CHOSEN_NAME = /^@[0-9a-f]{5}$/;
 export class UnixStreams {
   readonly #draft: UnixDraft;
   readonly #names: UnixNames;
-  /** By type and name: those of the checkpoint, and those that listen for a while only. */
+  /** By type and name, as it is found: those of the checkpoint, and those that listen for a while only. */
   readonly #listeners = new Map<string, Listener>();
   readonly #temporary: Listener[] = [];
 
@@ -61,7 +61,7 @@ export class UnixStreams {
 
   #make(socket: UnixSocket): void {
     const handle = this.#draft.handleOf(socket);
-    this.#draft.plan(nameOf(socket), { kind: "make", handle, type: socket.type });
+    this.#draft.planMaking(nameOf(socket), { kind: "make", handle, type: socket.type }, { socket });
     this.#names.bind(socket);
   }
 
@@ -139,17 +139,17 @@ export class UnixStreams {
 
   /** Who listens at the name of a socket that was accepted; absent where the name is somebody else's now. */
   #listenerFor(accepted: UnixSocket): Listener | undefined {
-    const { type, name } = accepted;
+    const { type, name, network } = accepted;
     if (name === undefined) return undefined;
     const key = listenerKey(accepted, name);
     const known = this.#listeners.get(key);
     if (known !== undefined) return known;
-    if (name.kind === "abstract" && isTaken(this.#draft.planner.host, type, name)) {
+    if (name.kind === "abstract" && isTaken(this.#draft.planner.networkSeenIn(network), type, name)) {
       this.#draft.loseName(accepted);
       return undefined;
     }
     const { handle } = this.#draft.ownHandle(`listener ${key}`);
-    this.#draft.plan("a listening socket", { kind: "make", handle, type });
+    this.#draft.planMaking("a listening socket", { kind: "make", handle, type }, { socket: accepted });
     const listener = { handle, address: this.#names.bindHidden(handle, name) };
     this.#draft.plan("a listening socket", { kind: "listen", handle, backlog: 1 }, this.#performerOf(accepted));
     this.#listeners.set(key, listener);
@@ -160,8 +160,9 @@ export class UnixStreams {
   #planAccepting(listener: Listener, accepted: UnixSocket, client: UnixSocket | undefined): void {
     const what = nameOf(client ?? accepted);
     const handle = client === undefined ? this.#draft.standInFor(accepted) : this.#draft.handleOf(client);
-    if (client === undefined) this.#draft.plan(what, { kind: "make", handle, type: accepted.type });
-    else {
+    if (client === undefined) {
+      this.#draft.planMaking(what, { kind: "make", handle, type: accepted.type }, { socket: accepted });
+    } else {
       this.#make(client);
       this.#shutDownAlone(client, accepted);
     }
@@ -188,13 +189,15 @@ export class UnixStreams {
     const otherHandle = other === undefined ? this.#draft.standInFor(one) : this.#draft.handleOf(other);
     const { planner } = this.#draft;
     const performer = other === undefined ? nobody(planner, [one]) : performerOf(planner, [one, other]);
-    this.#draft.plan(nameOf(one), { kind: "pair", handles: [handle, otherHandle], type: one.type }, performer);
+    const pair = { kind: "pair", handles: [handle, otherHandle], type: one.type } as const;
+    this.#draft.planMaking(nameOf(one), pair, { socket: one, performer });
     for (const end of [one, other]) if (end !== undefined && !this.#draft.nameless.has(end)) this.#names.bind(end);
   }
 }
 
-function listenerKey({ type }: UnixSocket, name: UnixName): string {
-  return `${type} ${unixNameKey(name)}`;
+/** Paths are found from all net namespaces: an accepted socket is in that of who was connected. */
+function listenerKey({ type, network }: UnixSocket, name: UnixName): string {
+  return `${type} ${unixNameKey(name)}${name.kind === "abstract" ? ` in net ${network}` : ""}`;
 }
 
 /** Bits of a shutdown as the other end has them. */

@@ -1,12 +1,12 @@
-import type { Host } from "../../../../host/host.ts";
 import { abstractNameKey, renderUnixName } from "../../../../model/files/unix_name.ts";
 import type { AbstractName, UnixPacket, UnixSocket } from "../../../../model/files/unix_socket.ts";
 import type { Handle } from "../../contents_plan.ts";
-import { fileKey, type FilePlanner } from "../../file_planner.ts";
+import { fileKey, type FilePlanner, type SeenNetwork } from "../../file_planner.ts";
+import { inNetwork } from "../../file_step.ts";
 import { describeHolder } from "../../holder.ts";
 import type { SeenFiles } from "../../seen_files.ts";
 import { UnixGraph } from "./unix_graph.ts";
-import type { Performer, UnixAction, UnixAddress } from "./unix_step.ts";
+import type { MakeSocket, PairSockets, Performer, UnixAction, UnixAddress } from "./unix_step.ts";
 
 /** What planning the unix sockets of a checkpoint works with; they are planned all together. */
 export class UnixDraft {
@@ -49,6 +49,24 @@ export class UnixDraft {
     this.planner.late.push(performer === undefined ? step : { ...step, performer });
   }
 
+  /** Plans that a socket, or a pair, is made in the net namespace of `socket`; a task can make pairs in its own. */
+  planMaking(
+    what: string,
+    action: MakeSocket | PairSockets,
+    { socket, performer }: { readonly socket: UnixSocket; readonly performer?: Performer },
+  ): void {
+    const { netNamespaces } = this.planner.contents.namespaces;
+    const network = performer === undefined ? socket.network : netNamespaces?.get(performer.pid) ?? 0;
+    if (network !== socket.network) {
+      this.refuse(
+        socket,
+        `task ${performer?.pid}, which would have to make it, is in another net namespace than it was`,
+      );
+    }
+    const step = { kind: "unix-socket", what, action, ...inNetwork(network) } as const;
+    this.planner.late.push(performer === undefined ? step : { ...step, performer });
+  }
+
   /** Has the coordinator do something to a path of a mount namespace. */
   planIn({ step }: SeenFiles, what: string, action: UnixAction): void {
     this.planner.late.push({ kind: "unix-socket", what, action, ...step });
@@ -80,8 +98,8 @@ export class UnixDraft {
   }
 }
 
-/** Whether a socket on this host has an abstract name already. */
-export function isTaken({ unix }: Pick<Host, "unix">, type: number, name: AbstractName): boolean {
+/** Whether a socket has an abstract name already where another one is to get it. */
+export function isTaken({ unix }: SeenNetwork, type: number, name: AbstractName): boolean {
   return unix?.abstractNames.has(abstractNameKey(type, name)) === true;
 }
 

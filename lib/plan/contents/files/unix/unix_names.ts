@@ -30,13 +30,13 @@ export class UnixNames {
 
   /** Plans binding a socket of the checkpoint to its name, if it has one. */
   bind(socket: UnixSocket): void {
-    const { type, name } = socket;
+    const { type, name, network } = socket;
     if (name === undefined) return;
     const binding = { what: nameOf(socket), handle: this.#draft.handleOf(socket) };
     if (name.kind === "path") {
       const place = this.#placeOf(socket, name);
       if (place !== undefined) this.#addresses.set(socket, this.#bindPath(binding, name, place));
-    } else if (isTaken(this.#draft.planner.host, type, name)) {
+    } else if (isTaken(this.#draft.planner.networkSeenIn(network), type, name)) {
       this.#draft.refuse(socket, "another socket has its name here");
     } else this.#addresses.set(socket, this.#bindAbstract(binding, name));
   }
