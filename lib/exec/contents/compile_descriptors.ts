@@ -13,12 +13,19 @@ const FETCH_HINTS = {
   EMFILE: "the limit of open files is too low: raise it, ulimit -n",
 };
 
+type FetchContext = Pick<ContentsContext, "numbers" | "base">;
+
 /**
  * Gets an open file from the coordinator, as the lowest descriptor that is free. It is close-on-exec then
  * (pidfd_getfd(2)).
  */
-export function fetch(context: ContentsContext, handle: Handle, fd: number): RemoteCall {
-  return remoteCall(context, "pidfd_getfd", [context.base, descriptorOf(context, handle), 0], {
+export function fetch(context: FetchContext, handle: Handle, fd: number): RemoteCall {
+  return fetchDescriptor(context, descriptorOf(context, handle), fd);
+}
+
+/** The same of what the coordinator has at a descriptor. */
+export function fetchDescriptor(context: FetchContext, theirs: number, fd: number): RemoteCall {
+  return remoteCall(context, "pidfd_getfd", [context.base, theirs, 0], {
     attempt: "Cannot get an open file from the coordinator",
     hints: FETCH_HINTS,
     expected: fd,

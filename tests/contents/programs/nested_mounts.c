@@ -1,5 +1,6 @@
 /* Tasks in different mount namespaces. */
 #include "own_mounts.h"
+#include <net/if.h>
 #include <sched.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
@@ -248,4 +249,45 @@ PROGRAM(kept_mounts)
 	put_text(path_of("checked"), "");
 	join_child(one);
 	join_child(other);
+}
+
+static bool shows_device(const char *name)
+{
+	char path[100];
+	snprintf(path, sizeof(path), "sys/class/net/%s", name);
+	return access(path_of(path), F_OK) == 0;
+}
+
+/* As services without a network have it: a file system of their own that shows the devices of theirs. */
+static void live_without_network(void)
+{
+	MUST(unshare(CLONE_NEWNS | CLONE_NEWNET));
+	MUST(mount("sysfs", path_of("sys"), "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+	MUST(system("ip link add cgrown type bridge"));
+	MUST(shows_device("cgrown") ? 0 : -1);
+	put_text(path_of("nested"), "");
+	await_file("checked");
+	CHECK(shows_device("lo") && shows_device("cgrown") && !shows_device("cgrouter"));
+	CHECK(if_nametoindex("cgrown") != 0 && if_nametoindex("cgrouter") == 0);
+	end_child();
+}
+
+PROGRAM(nested_networks)
+{
+	if (!is_inside()) {
+		leave_mounts(MS_PRIVATE);
+		make_directory(path_of("sys"));
+		MUST(unshare(CLONE_NEWNET));
+		MUST(mount("sysfs", path_of("sys"), "sysfs", 0, NULL));
+		run_inside(own_executable(), "nested_networks");
+	}
+	MUST(system("ip link add cgrouter type bridge"));
+	pid_t child = fork_as(1);
+	if (child == 0)
+		live_without_network();
+	await_file("nested");
+	ready_and_wait();
+	CHECK(shows_device("lo") && shows_device("cgrouter") && !shows_device("cgrown"));
+	put_text(path_of("checked"), "");
+	join_child(child);
 }

@@ -21,8 +21,10 @@ import {
 import { cString } from "../../../text.ts";
 import { nameMount } from "../../../model/mounts.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
+import { fetchDescriptor } from "../compile_descriptors.ts";
 import { type ContentsContext, descriptorOf, type Purpose, remoteCall, words } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
+import { enterNet } from "./nested_nets.ts";
 import { writeTree } from "./write_tree.ts";
 
 const AT_RECURSIVE = 0x8000;
@@ -388,12 +390,17 @@ class MountMaker {
     const { lowest } = this.#context;
     const step = this.#step(index);
     const purpose = purposeOf(step);
+    const { network } = source;
+    const enter = network === undefined ? [] : this.#enterNet(network, step);
     const setup = lowest.take();
+    const leave = network === undefined ? [] : this.#enterNet(0, step);
     const configure = (option: MountOption) => setOption(this.#context, { setup, option, purpose });
     const command = (number: number) => remoteCall(this.#context, "fsconfig", [setup, number, 0, 0, 0], purpose);
     const fd = this.#take(index);
     return [
+      ...enter,
       remoteCall(this.#context, "fsopen", [cString(source.type), 0], { ...purpose, expected: setup }),
+      ...leave,
       ...optionsOf(source).map(configure),
       command(FSCONFIG_CMD_CREATE),
       remoteCall(this.#context, "fsmount", [setup, 0, 0], { ...purpose, expected: fd }),
@@ -403,6 +410,13 @@ class MountMaker {
         : [...source.lateOptions.map(configure), command(FSCONFIG_CMD_RECONFIGURE)],
       this.#close(setup, step),
     ];
+  }
+
+  /** The coordinator has kept the net namespaces. */
+  #enterNet(number: number, step: MountStep): RemoteCall[] {
+    const fd = this.#context.lowest.peek();
+    const namespace = this.#context.netNamespaces[number] ?? -1;
+    return [fetchDescriptor(this.#context, namespace, fd), enterNet(this.#context, fd), this.#close(fd, step)];
   }
 
   /** A copy of a mount receives what its original receives, and no more than that. */

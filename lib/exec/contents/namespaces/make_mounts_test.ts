@@ -235,3 +235,24 @@ Deno.test("makeNamespaces() leaves the mounts of the host, but not its files", (
     "close 0",
   ]);
 });
+
+Deno.test("makeMounts() makes a file system in another net namespace, and is back in that of the root task", () => {
+  const source = { kind: "new", type: "sysfs", source: "sysfs", options: [], lateOptions: [], files: [] } as const;
+  const [root, tmpfs] = PLAN.steps;
+  if (root === undefined || tmpfs === undefined) throw new Error("the plan has mounts");
+  const steps = [root, { ...tmpfs, source: { ...source, network: 2 } }];
+  const context = { ...filesContext(), netNamespaces: [200, 201, 202] };
+  const calls = makeMounts(context, { steps, sharing: [] }).calls.map(renderCall);
+  assert.deepEqual(calls.slice(1, 11), [
+    "pidfd_getfd 100 202 0 = 1",
+    `setns 1 ${0x4000_0000}`,
+    "close 1",
+    'fsopen "sysfs" 0 = 1',
+    "pidfd_getfd 100 200 0 = 2",
+    `setns 2 ${0x4000_0000}`,
+    "close 2",
+    'fsconfig 1 1 "source" "sysfs" 0',
+    "fsconfig 1 6 0 0 0",
+    "fsmount 1 0 0 = 2",
+  ]);
+});

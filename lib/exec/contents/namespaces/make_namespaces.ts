@@ -34,7 +34,8 @@ const FLAGS: Readonly<Record<MadeNamespace, number>> = {
 };
 
 /** What making namespaces has to know. */
-export interface NamespacesContext extends Pick<ContentsContext, "numbers" | "hostPath" | "base" | "images"> {
+export interface NamespacesContext
+  extends Pick<ContentsContext, "numbers" | "hostPath" | "base" | "images" | "netNamespaces"> {
   /** The lowest descriptors of whoever makes the calls. */
   readonly lowest: LowestDescriptors;
 }

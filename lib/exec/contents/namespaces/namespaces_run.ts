@@ -249,7 +249,7 @@ export class NamespacesRun {
   observe(): ObservedNamespaces {
     const { context: { sys }, contents, coordinator, tables } = this.#options;
     const { namespaces } = this.#plan;
-    const { calls, read } = observeNamespaces({ ...contents, lowest: new LowestDescriptors([]) }, namespaces);
+    const { calls, read } = observeNamespaces(this.#with([]), namespaces);
     tables.runInPieces(coordinator(), calls);
     const directory = `/proc/${coordinator().pid}`;
     const links = new Map(namespaces.kinds.map((kind) => [kind, sys.readLink(`${directory}/ns/${kind}`)]));

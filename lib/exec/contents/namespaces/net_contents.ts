@@ -23,7 +23,6 @@ import { decodeText } from "../../../text.ts";
 import type { NamespacesPlan } from "../../../plan/contents/namespaces/namespaces_plan.ts";
 import type { FillNet, NetPlan } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { ObservedNet } from "../../../verify/contents/verify_namespaces.ts";
-import type { ContentsContext } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import { enterNet } from "./nested_nets.ts";
 import type { Observation } from "./observation.ts";
@@ -52,9 +51,6 @@ const RULE_SIZE = 256;
 /** Those of other families, which each namespace has. */
 const OTHER_RULES = 8;
 
-/** What looking at several net namespaces has to know. */
-type NetsContext = NamespacesContext & Pick<ContentsContext, "netNamespaces">;
-
 /**
  * Gives the net namespace that the caller is in what it had, in steps: the next one needs what the one before has made.
  * `read` throws a `SysError` when something was refused.
@@ -75,7 +71,7 @@ export function fillNet(context: RouteContext, net: FillNet): Observation<void>[
  * the first, and will be.
  */
 export function observeNets(
-  context: NetsContext,
+  context: NamespacesContext,
   { net, nestedNets }: Pick<NamespacesPlan, "net" | "nestedNets">,
 ): Observation<(ObservedNet | undefined)[]> {
   const observe = (plan: NetPlan | undefined) => plan?.kind === "fill" ? observeNet(context, plan) : undefined;

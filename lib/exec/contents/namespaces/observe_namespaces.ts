@@ -1,7 +1,7 @@
 import type { IpcObject, UtsNamespace } from "../../../model/namespaces.ts";
 import type { IpcPlan, NamespacesPlan } from "../../../plan/contents/namespaces/namespaces_plan.ts";
 import type { ObservedNamespaces } from "../../../verify/contents/verify_namespaces.ts";
-import { type ContentsContext, type Purpose, remoteCall } from "../remote.ts";
+import { type Purpose, remoteCall } from "../remote.ts";
 import {
   decodeObject,
   GETALL,
@@ -28,7 +28,7 @@ const NAMES = 6;
 
 /** Looks at the namespaces that the caller is in, as far as the plan says something of them. */
 export function observeNamespaces(
-  context: NamespacesContext & Pick<ContentsContext, "netNamespaces">,
+  context: NamespacesContext,
   plan: NamespacesPlan,
 ): Observation<Omit<ObservedNamespaces, "links" | "mountLinks" | "netLinks">> {
   const { uts, ipc } = plan;

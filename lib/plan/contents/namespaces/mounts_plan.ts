@@ -84,6 +84,8 @@ export interface NewFileSystem {
   /** Options that are set when it has its files. */
   readonly lateOptions: readonly MountOption[];
   readonly files: NonNullable<Mount["tree"]>;
+  /** Number of the net namespace that it is made in; absent: that of the root task. */
+  readonly network?: number;
 }
 
 /** `size=4k`, or only a name. */

@@ -10,6 +10,7 @@ import { canEnter, checkNamespaces, kernelFiles } from "./check_namespaces.ts";
 import type { MadeNamespace, NamespacesPlan } from "./namespaces_plan.ts";
 import type { MountPlaces } from "./mount_places.ts";
 import type { MountsPlan } from "./mounts_plan.ts";
+import type { NestedNets } from "./net_plan.ts";
 import { planNestedMounts } from "./plan_nested_mounts.ts";
 import { planNestedNets } from "./plan_nested_nets.ts";
 import { checkUser, planUser } from "./plan_user.ts";
@@ -17,6 +18,7 @@ import type { OuterState } from "./user_host.ts";
 import { planNet, settingFiles } from "./plan_net.ts";
 import { planIpc, sysctlFiles } from "./plan_ipc.ts";
 import { type MountQuestions, planMounts } from "./plan_mounts.ts";
+import { showNetworks } from "./show_networks.ts";
 
 /** What planning namespaces has to know. */
 export interface NamespaceQuestions {
@@ -77,6 +79,7 @@ export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
   const clockOffsets = planClocks(questions);
   const entersLate = userPlan?.entersLate === true;
   const netPlan = net === undefined ? undefined : planNet(net, questions);
+  const netsPlan = nestedNets === undefined ? undefined : planNestedNets(nestedNets, { ...questions, entersLate });
   const kinds: MadeNamespace[] = [
     ...user === undefined ? [] : ["user" as const],
     ...joins.map(({ kind }) => kind),
@@ -94,20 +97,21 @@ export function planNamespaces(questions: NamespaceQuestions): NamespacesPlan {
     ...uts === undefined ? {} : { uts },
     ...ipc === undefined ? {} : { ipc: planIpc(ipc, questions) },
     ...netPlan === undefined ? {} : { net: netPlan },
-    ...nestedNets === undefined ? {} : { nestedNets: planNestedNets(nestedNets, { ...questions, entersLate }) },
+    ...netsPlan === undefined ? {} : { nestedNets: netsPlan },
     ...clockOffsets === undefined ? {} : { clockOffsets },
-    ...places === undefined ? {} : { mounts: planAllMounts(places, { ...questions, entersLate }) },
+    ...places === undefined ? {} : { mounts: planAllMounts(places, { ...questions, entersLate, netsPlan }) },
   };
 }
 
 function planAllMounts(
   places: MountPlaces,
-  questions: NamespaceQuestions & { readonly entersLate: boolean },
+  questions: NamespaceQuestions & { readonly entersLate: boolean; readonly netsPlan: NestedNets | undefined },
 ): MountsPlan {
-  const { contents: { mountNamespaces: homes }, host, namespaceRoot, problems, losses } = questions;
+  const { contents: { mountNamespaces: homes }, host, namespaceRoot, netsPlan, problems, losses } = questions;
   const plan = planMounts({ places, host, namespaceRoot, problems, losses });
   if (homes === undefined || homes.size === 0) return plan;
-  return { ...plan, nested: planNestedMounts(homes, questions) };
+  const nested = { ...plan, nested: planNestedMounts(homes, questions) };
+  return netsPlan === undefined ? nested : showNetworks(nested, netsPlan);
 }
 
 /** Files of this host that planning has to know of. */
