@@ -62,9 +62,12 @@ export function buildOpenFiles(context: OpenFilesContext): Map<number, OpenFile>
 
 /** By its name, CRIU writes an open /dev/net/tun as a regular file, and then what it is attached to (criu/tun.c). */
 function addTun(file: PathFile, { netdev, detached, nsId }: TunfileEntry, { networks }: FilesContext): PathFile {
-  if (netdev === undefined) return file;
-  const tun = { device: netdev, isDetached: detached === true, network: netNumber(nsId, networks) };
-  return { ...file, tun };
+  const network = netNumber(nsId, networks);
+  return {
+    ...file,
+    ...network === 0 ? {} : { network },
+    ...netdev === undefined ? {} : { tun: { device: netdev, isDetached: detached === true } },
+  };
 }
 
 const F_OWNER_PGRP = 2;

@@ -3,6 +3,7 @@ import type { Problem } from "../errors.ts";
 import type { FileEntry } from "../gen/files.ts";
 import type { ContentImages } from "../image/content_images.ts";
 import { buildOpenFiles } from "./build_open_files.ts";
+import { ELSEWHERE } from "./net_numbers.ts";
 
 const FOWN = { uid: 0, euid: 0, signum: 0, pidType: 0, pid: 0 };
 const REG = 1;
@@ -15,7 +16,7 @@ function build(entries: readonly Partial<FileEntry>[]) {
   const files = entries.map((entry) => ({ id: 5, ...entry })) as FileEntry[];
   const images = { files, remaps: [], ghosts: new Map() } as unknown as ContentImages;
   const namespaceIds = { tasks: new Map(), dumper: undefined };
-  const built = buildOpenFiles({ images, networks: [], problems, namespaceIds });
+  const built = buildOpenFiles({ images, networks: [8, 9], problems, namespaceIds });
   const said = { kinds: [...built.values()].map(({ kind }) => kind), problems: problems.map(({ what }) => what) };
   return { said, file: built.get(5) };
 }
@@ -29,12 +30,19 @@ Deno.test("buildOpenFiles() takes what a file is attached to from a second entry
   const { said, file } = build([PATH, TUNF]);
   assertEquals(said, { kinds: ["path"], problems: [] });
   const tun = file?.kind === "path" ? file.tun : undefined;
-  assertEquals(tun, { device: "tun0", isDetached: true, network: 0 });
+  assertEquals(tun, { device: "tun0", isDetached: true });
 });
 
 Deno.test("buildOpenFiles() takes a tun device that was not chosen for a file", () => {
   const { said, file } = build([PATH, { type: TUN, tunf: { id: 5 } as FileEntry["tunf"] }]);
   assertEquals([said.kinds, file?.kind === "path" && file.tun], [["path"], undefined]);
+});
+
+Deno.test("buildOpenFiles() tells in which net namespace /dev/net/tun was opened", () => {
+  for (const [nsId, network] of [[8, undefined], [9, 1], [7, ELSEWHERE]] as const) {
+    const { file } = build([PATH, { type: TUN, tunf: { id: 5, nsId } as FileEntry["tunf"] }]);
+    assertEquals(file?.kind === "path" && file.network, network);
+  }
 });
 
 Deno.test("buildOpenFiles() tells ids that occur more than once", () => {

@@ -91,6 +91,12 @@ testNet({
   cgrestore: ["--restore-sibling"],
 });
 testNet({
+  program: "net_nested_tun",
+  what: "a device of a child, whose packets go to it",
+  needs: [...NEEDS, "tun"],
+  criuLoses: "buffers get another size, and devices further addresses of IPv6",
+});
+testNet({
   program: "net_nested_filters",
   what: "rules for packets of a child, and a connection that they let through",
   dump: [...UNLOCKED, "--tcp-established"],

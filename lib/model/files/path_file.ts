@@ -19,6 +19,11 @@ export interface PathFile extends FileBase {
   readonly isExternal: boolean;
   /** Where to find it, when its name is gone. */
   readonly remap?: Remap;
+  /**
+   * Number of the net namespace that an open /dev/net/tun is of, as it was opened there; `ELSEWHERE` when none of the
+   * tasks is in it. Absent: that of the root task.
+   */
+  readonly network?: number;
   /** The device that an open /dev/net/tun is attached to. */
   readonly tun?: TunAttachment;
 }
@@ -28,8 +33,6 @@ export interface TunAttachment {
   readonly device: string;
   /** Whether no packets come that way for now (IFF_DETACH_QUEUE). */
   readonly isDetached: boolean;
-  /** The number of that; `ELSEWHERE` when none of the tasks is in it. */
-  readonly network: number;
 }
 
 export type Remap =

@@ -79,11 +79,11 @@ export interface StepBase {
   readonly what: string;
   /** Number of the mount namespace that its paths are of; absent: that of the root task. */
   readonly mountNamespace?: number;
-  /** Number of the net namespace that it makes sockets in; absent: that of the root task. */
+  /** Number of the net namespace that its sockets, and what it opens, are of; absent: that of the root task. */
   readonly network?: number;
 }
 
-/** Where sockets are made: what a step has for that. */
+/** What a step has that is done in a net namespace. */
 export function inNetwork(network: number): Pick<StepBase, "network"> {
   return network === 0 ? {} : { network };
 }

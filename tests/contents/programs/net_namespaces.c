@@ -1020,3 +1020,33 @@ PROGRAM(net_nested_filters)
 	progress->may_end = true;
 	join_child(child);
 }
+
+/* A device of a child whose packets go to it, and one that nobody has asked for yet. */
+PROGRAM(net_nested_tun)
+{
+	struct progress *progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	enter_network();
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		static struct text before;
+		enter_network();
+		int tun = attached_tun("tun7", IFF_TUN | IFF_NO_PI), unattached = open_tun();
+		run("ip addr add 10.7.0.1/24 dev tun7 && ip link set tun7 up carrier off && ip link set tun7 carrier on;"
+		    "while " IS_SETTLING "; do sleep 0.1; done");
+		int udp = bound(SOCK_DGRAM, "10.7.0.1", UDP_PORT);
+		output_of(NETWORK, &before);
+		tell_ready(progress, 0);
+		await_end(progress);
+		check_same(NETWORK, &before);
+		CHECK(gets_packet(tun, "10.7.0.1", "10.7.0.2") && puts_packet(tun, udp, UDP_PORT));
+		struct ifreq request = {.ifr_flags = IFF_TAP, .ifr_name = "late"};
+		CHECK(ioctl(unattached, TUNSETIFF, &request) == 0 && if_nametoindex("late") != 0);
+		end_child();
+	}
+	while (progress->ready != 1)
+		sleep_ms(5);
+	ready_and_wait();
+	CHECK(if_nametoindex("tun7") == 0 && if_nametoindex("late") == 0);
+	progress->may_end = true;
+	join_child(child);
+}

@@ -1,9 +1,11 @@
 import type { PathFile } from "../../../model/files/path_file.ts";
+import { ELSEWHERE } from "../../../model/net_numbers.ts";
 import type { Handle } from "../contents_plan.ts";
 import type { ExpectedFile } from "../expected_file.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
-import type { FileStep, StepBase } from "../file_step.ts";
+import { type FileStep, inNetwork, type StepBase } from "../file_step.ts";
 import { checkPath } from "./check_path.ts";
+import { IN_OTHER_NETWORK } from "./plan_inet_socket.ts";
 import { planExternalFile, planInheritedFile } from "./plan_inherited_file.ts";
 import { isUnnamed, planGhostOpening } from "./plan_ghost.ts";
 import { deletedLink, directoryOf, nameOf, planName, type TemporaryName } from "./plan_name.ts";
@@ -51,6 +53,7 @@ export function planPath(planner: FilePlanner, file: PathFile, holder: string): 
     return inherited.handle;
   }
   if (file.isExternal) return planExternalFile(planner, file, holder);
+  if (file.network === ELSEWHERE) return planner.refuse(`${holder}, ${JSON.stringify(file.path)}`, IN_OTHER_NETWORK);
   if (checkPath(planner, file, holder) === undefined) return undefined;
   const flags = openFlagsOf(file);
   const position = file.position === undefined ? {} : { position: file.position };
@@ -145,14 +148,14 @@ interface OpeningOptions extends Opening {
 /** Plans how a file is opened, whatever has become of its name. */
 export function planOpening(planner: FilePlanner, file: PathFile, options: OpeningOptions): void {
   const { holder, isEarly = false, ...opening } = options;
-  const { path, remap, mount } = file;
+  const { path, remap, mount, network = 0 } = file;
   const flags = opening.flags | O_NOCTTY;
   if (remap?.kind === "ghost") {
     return planGhostOpening(planner, file, { ...opening, flags, ghost: remap.ghost, holder });
   }
   const steps = stepsFor(planner, path, isEarly);
   const { step } = planner.seenFrom(mount);
-  const common = { what: path, ...opening, flags, ...step };
+  const common = { what: path, ...opening, flags, ...step, ...inNetwork(network) };
   if (remap?.kind !== "linked") return void steps.push({ kind: "open-path", path, ...common });
   const name = planName(planner, file, holder);
   if (name !== undefined) steps.push({ kind: "open-linked", link: remap.path, name, ...common });

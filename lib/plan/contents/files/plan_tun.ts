@@ -1,6 +1,6 @@
 import type { PathFile, TunAttachment } from "../../../model/files/path_file.ts";
 import type { TunDevice } from "../../../model/namespaces.ts";
-import { ELSEWHERE } from "../../../model/net_numbers.ts";
+import { ELSEWHERE, netsOf } from "../../../model/net_numbers.ts";
 import type { Handle } from "../contents_plan.ts";
 import type { FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
@@ -20,13 +20,13 @@ export interface AttachTunStep extends StepBase {
 export function planTun(
   planner: FilePlanner,
   file: PathFile,
-  { device, isDetached, network }: TunAttachment,
+  { device, isDetached }: TunAttachment,
   holder: string,
 ): Handle | undefined {
   const what = `the tun device ${JSON.stringify(device)}`;
+  const { network = 0 } = file;
   if (network === ELSEWHERE) return planner.refuse(`${holder}, ${what}`, IN_OTHER_NETWORK);
-  if (network > 0) return planner.refuse(`${holder}, ${what}`, "it is in another net namespace than the root task");
-  const tun = findTun(planner, device);
+  const tun = findTun(planner, device, network);
   if (tun === undefined) return planner.refuse(`${holder}, ${what}`, "the images do not have the device");
   const handle = planPath(planner, file, holder);
   if (handle === undefined) return undefined;
@@ -35,7 +35,7 @@ export function planTun(
   return handle;
 }
 
-function findTun({ contents }: FilePlanner, name: string): TunDevice | undefined {
-  const { net } = contents.namespaces;
+function findTun({ contents }: FilePlanner, name: string, network: number): TunDevice | undefined {
+  const net = netsOf(contents.namespaces)[network];
   return net?.kind === "own" ? net.devices.find((device) => device.name === name)?.tun : undefined;
 }

@@ -9,11 +9,14 @@ import { planFile } from "../plan_file.ts";
 const TUN: TunDevice = { flags: 0x1001, owner: -1, group: -1, headerSize: 10, sendBuffer: 1000 };
 const DEVICE = { kind: "tun", name: "tun0", index: 2, mtu: 1500, flags: 1, tun: TUN } as const;
 
-function plan(attachment: Partial<TunAttachment> = {}) {
-  const tun = { device: "tun0", isDetached: false, network: 0, ...attachment };
-  const namespaces = { net: aNet({ devices: [LOOPBACK_DEVICE, DEVICE] }) };
+function plan(attachment: Partial<TunAttachment> = {}, network?: number) {
+  const tun = { device: "tun0", isDetached: false, ...attachment };
+  const [net, other] = [DEVICE, { ...DEVICE, name: "tun1" }].map((device) => (
+    aNet({ devices: [LOOPBACK_DEVICE, device] })
+  ));
+  const namespaces = { ...net && { net }, ...other && { nestedNets: [other] } };
   const path = "/dev/net/tun";
-  const planner = plannerOf([pathFile({ path, flags: 2, tun })], {
+  const planner = plannerOf([pathFile({ path, flags: 2, tun, ...network === undefined ? {} : { network } })], {
     contents: { namespaces },
     host: { [path]: { ...REGULAR, mode: 0o020666 } },
   });
@@ -30,14 +33,20 @@ Deno.test("planTun() attaches what has been opened", () => {
   assertEquals(handle !== undefined && planner.expected.get(handle)?.lines, ["iff: tun0"]);
 });
 
+Deno.test("planTun() opens it in the net namespace that its device is in", () => {
+  const { planner } = plan({ device: "tun1" }, 1);
+  assertEquals(problemsOf(planner), []);
+  assertEquals(planner.late.map(({ kind, network }) => [kind, network]), [["open-path", 1], ["attach-tun", undefined]]);
+});
+
 Deno.test("planTun() refuses devices that are not made", () => {
   assertEquals(problemsOf(plan({ device: "lo" }).planner), [
     'task 77, descriptor 5, the tun device "lo": the images do not have the device',
   ]);
-  assertEquals(problemsOf(plan({ network: 1 }).planner), [
-    'task 77, descriptor 5, the tun device "tun0": it is in another net namespace than the root task',
+  assertEquals(problemsOf(plan({ device: "tun1" }).planner), [
+    'task 77, descriptor 5, the tun device "tun1": the images do not have the device',
   ]);
-  assertEquals(problemsOf(plan({ network: ELSEWHERE }).planner), [
+  assertEquals(problemsOf(plan({}, ELSEWHERE).planner), [
     'task 77, descriptor 5, the tun device "tun0": it is in a net namespace that none of the tasks is in',
   ]);
 });
