@@ -104,6 +104,11 @@ export class FilePlanner {
     return this.options.nestedNetworks?.[number - 1] ?? this.host;
   }
 
+  /** The number of the net namespace of a task. */
+  networkOf(pid: number): number {
+    return this.contents.namespaces.netNamespaces?.get(pid) ?? 0;
+  }
+
   /** How many handles there are. */
   get count(): number {
     return this.#count;

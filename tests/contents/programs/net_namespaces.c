@@ -941,12 +941,15 @@ static void live_nested(struct progress *progress, int foreign)
 	if (deeper == 0)
 		live_deeper(progress);
 	struct sockets sockets = make_sockets("10.6.1.1");
+	int setting = MUST(open("/proc/sys/net/ipv4/conf/lo/tag", O_RDONLY));
 	output_of(NETWORK, &before);
 	tell_ready(progress, 3);
 	await_end(progress);
 	check_same(NETWORK, &before);
 	check_sockets(&sockets, "10.6.1.1");
 	CHECK(network_of_task(getpid()) != network_of_task(root) && is_socket_of(foreign, root));
+	char text[8] = "";
+	CHECK(read(setting, text, sizeof(text)) == 3 && strcmp(text, "71\n") == 0);
 	join_child(deeper);
 	join_child(back);
 	join_child(beside);

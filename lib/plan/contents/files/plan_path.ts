@@ -41,6 +41,7 @@ const O_TRUNC = 0o1000;
 const O_DIRECTORY = 0o200000;
 /** O_TMPFILE without the O_DIRECTORY that is part of it. */
 const __O_TMPFILE = 0o20000000;
+const NET_SETTINGS = "/proc/sys/net/";
 /** Flags that would do something to the file when it is opened. */
 const ACTS = O_CREAT | O_EXCL | O_TRUNC;
 
@@ -148,17 +149,24 @@ interface OpeningOptions extends Opening {
 /** Plans how a file is opened, whatever has become of its name. */
 export function planOpening(planner: FilePlanner, file: PathFile, options: OpeningOptions): void {
   const { holder, isEarly = false, ...opening } = options;
-  const { path, remap, mount, network = 0 } = file;
+  const { path, remap, mount } = file;
   const flags = opening.flags | O_NOCTTY;
   if (remap?.kind === "ghost") {
     return planGhostOpening(planner, file, { ...opening, flags, ghost: remap.ghost, holder });
   }
   const steps = stepsFor(planner, path, isEarly);
   const { step } = planner.seenFrom(mount);
-  const common = { what: path, ...opening, flags, ...step, ...inNetwork(network) };
+  const common = { what: path, ...opening, flags, ...step, ...inNetwork(networkOf(planner, file)) };
   if (remap?.kind !== "linked") return void steps.push({ kind: "open-path", path, ...common });
   const name = planName(planner, file, holder);
   if (name !== undefined) steps.push({ kind: "open-linked", link: remap.path, name, ...common });
+}
+
+/** Settings are those of the net namespace of who opens them: a task that has them, as images do not tell who it was. */
+function networkOf(planner: FilePlanner, { id, path, network }: PathFile): number {
+  if (network !== undefined || !path.startsWith(NET_SETTINGS)) return network ?? 0;
+  const pid = planner.holders.firstOf([id]);
+  return pid === undefined ? 0 : planner.networkOf(pid);
 }
 
 /** When a file is opened: those of tasks in /proc when these are there. */

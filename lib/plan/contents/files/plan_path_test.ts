@@ -7,6 +7,7 @@ import {
   problemsOf,
   REGULAR,
 } from "../../../../tests/support/plan_files.ts";
+import { smallContents } from "../../../../tests/support/small_contents.ts";
 import type { PathFile } from "../../../model/files/path_file.ts";
 import type { ExpectedFile } from "../expected_file.ts";
 import type { FileStep } from "../file_step.ts";
@@ -107,6 +108,24 @@ Deno.test("planPath()", async (t) => {
       assertEquals({ early, helped, late }, { early: [], helped: [], late: [], ...steps });
       assertEquals(planner.expected.get(0), expected);
     });
+  }
+});
+
+Deno.test("planPath() opens settings in the net namespace of a task that has them", () => {
+  const rows: readonly (readonly [path: string, file: number, network: number | undefined])[] = [
+    ["/proc/sys/net/ipv4/conf/lo/tag", 1, undefined],
+    ["/proc/sys/net/ipv4/conf/lo/tag", 2, 1],
+    ["/proc/sys/vm/swappiness", 2, undefined],
+  ];
+  for (const [path, id, network] of rows) {
+    const contents = {
+      ...smallContents({ tasks: { 77: { 3: 1 }, 78: { 3: 2 } } }),
+      namespaces: { netNamespaces: new Map([[78, 1]]) },
+    };
+    const one = pathFile({ id, path });
+    const planner = plannerOf([one], { contents, host: { [path]: REGULAR } });
+    planPath(planner, one, "holder");
+    assertEquals(planner.late.map((step) => step.network), [network]);
   }
 });
 

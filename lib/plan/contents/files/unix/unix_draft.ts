@@ -55,8 +55,7 @@ export class UnixDraft {
     action: MakeSocket | PairSockets,
     { socket, performer }: { readonly socket: UnixSocket; readonly performer?: Performer },
   ): void {
-    const { netNamespaces } = this.planner.contents.namespaces;
-    const network = performer === undefined ? socket.network : netNamespaces?.get(performer.pid) ?? 0;
+    const network = performer === undefined ? socket.network : this.planner.networkOf(performer.pid);
     if (network !== socket.network) {
       this.refuse(
         socket,
