@@ -95,22 +95,23 @@ Deno.test({
       const name = `a rehearsal ${isSibling ? "as a sibling " : ""}leaves nothing when a call fails`;
       await t.step(name, () => failCalls(container, isSibling));
     }
-    const finishes = async () => {
+    const finishes = async (result: RegExp) => {
       assertMatch(container.map("uid_map"), /^0 100000 1000 5000 205000 10$/);
       assertMatch(container.map("gid_map"), /^0 100000 1000 5000 305000 10$/);
-      assertEqual(await container.finish(), "ok");
+      assertMatch(await container.finish(), result);
     };
     await t.step("cgrestore", async () => {
       const { code, err } = await container.restore([...cgrestoreCommand(), "restore", "-v1", "--pidfile", "pid"]);
       assertEqual(err, "");
       assertEqual(code, 0);
-      await finishes();
+      await finishes(/^ok$/);
     });
     const restoreByCriu = async () => {
       // It says on standard error what its tools find there already.
       const { code } = await container.restore([criuPath(), "restore", "--pidfile", "pid"]);
       assertEqual(code, 0);
-      await finishes();
+      // A sysfs shows the devices of the root task's net namespace.
+      await finishes(/^ok$|shows_own_network/);
     };
     await t.step("CRIU", () => tryCriu(restoreByCriu, () => container.end()));
   },

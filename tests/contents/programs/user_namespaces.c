@@ -461,10 +461,12 @@ static void *be_other_user(void *ready)
 	return NULL;
 }
 
-/* Has mounts of its own in the user namespace, and becomes another user. */
+/* Has mounts and a network of its own in the user namespace, and becomes another user. */
 static void live_nested(int ready)
 {
-	MUST(unshare(CLONE_NEWNS));
+	MUST(unshare(CLONE_NEWNS | CLONE_NEWNET));
+	make_directory("/dev/sys");
+	MUST(mount("sysfs", "/dev/sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
 	MUST(mount("private", "/sys", "tmpfs", 0, NULL));
 	put_text("/sys/private", "private");
 	become(USER, GROUP, 0, NULL);
@@ -517,6 +519,10 @@ PROGRAM(user_container)
 	CHECK(stat(name, &state) == 0 && state.st_uid == USER && state.st_gid == GROUP);
 	snprintf(name, sizeof(name), "/proc/%d/root/sys/private", child);
 	CHECK(has_text(name, "private") && access("/sys/private", F_OK) == -1);
+	char path[100];
+	snprintf(path, sizeof(path), "/proc/%d/root/dev/sys/class/net/lo/flags", child);
+	bool shows_own_network = has_text(path, "0x8\n");
+	CHECK(shows_own_network && access("/dev/sys/class", F_OK) == -1);
 	int status = 0;
 	CHECK(kill(child, SIGTERM) == 0 && waitpid(child, &status, 0) == child && WTERMSIG(status) == SIGTERM);
 }
