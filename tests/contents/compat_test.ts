@@ -10,7 +10,6 @@ for (
     ["signal_actions", "actions of all signals"],
     ["breakpoint_signal", "SIGTRAP"],
     ["pending_signals", "queues of signals"],
-    ["interval_timers", "interval timers"],
     ["protections", "private and shared memory with every protection"],
     ["stacks", "stacks that grow"],
     ["cow", "memory that tasks share until they write"],
@@ -20,13 +19,15 @@ for (
 ) {
   testProgram({ program, what: `${what}, with 32 bits`, isCompat: true });
 }
-testProgram({
-  program: "posix_timers",
-  what: "POSIX timers, with 32 bits",
-  isCompat: true,
-  // A dump takes as long as it takes a timer to run out.
-  mayDifferInImages: / pendingSignals$/,
-});
+for (const [program, what] of [["posix_timers", "POSIX timers"], ["interval_timers", "interval timers"]] as const) {
+  testProgram({
+    program,
+    what: `${what}, with 32 bits`,
+    isCompat: true,
+    // A dump takes as long as it takes a timer to run out.
+    mayDifferInImages: / pendingSignals$/,
+  });
+}
 testProgram({
   program: "server",
   what: "a server with clients, with 32 bits",
