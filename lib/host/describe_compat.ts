@@ -27,8 +27,19 @@ export const SLEEPER_LISTING: readonly (readonly [bytes: string, assembly: strin
 
 /** What this kernel maps into tasks that run programs of 32 bits, seen in one; `undefined` where it runs none. */
 export function describeCompat(sys: Sys): HostCompat | undefined {
-  const pid = spawnSleeper(sys);
-  if (pid === undefined) return undefined;
+  const program = sys.memfdCreate("cgrestore-sleeper");
+  try {
+    sys.write(program, makeSleeper());
+    // Without CONFIG_IA32_EMULATION, or with ia32_emulation=0, the kernel knows no such programs.
+    const pid = orUndefined(["ENOEXEC"], () => sys.spawn(program));
+    return pid === undefined ? undefined : describeSleeper(sys, pid);
+  } finally {
+    sys.close(program);
+  }
+}
+
+/** Ends it as well. */
+function describeSleeper(sys: Sys, pid: number): HostCompat {
   try {
     // It has been let go before the kernel has mapped everything (`exec_mmap`, fs/exec.c): a stop comes behind that.
     sys.ptraceSeize(pid, PTRACE_O_EXITKILL);
@@ -37,19 +48,19 @@ export function describeCompat(sys: Sys): HostCompat | undefined {
     const vdso = describeVdso(sys, `/proc/${pid}`);
     return vdso === undefined ? {} : { vdso };
   } finally {
-    sys.kill(pid, SIGKILL);
-    sys.wait(pid, TIMEOUT_MS);
+    endSleeper(sys, pid);
   }
 }
 
-function spawnSleeper(sys: Sys): number | undefined {
-  const program = sys.memfdCreate("cgrestore-sleeper");
+function endSleeper(sys: Sys, pid: number): void {
   try {
-    sys.write(program, makeSleeper());
-    // Without CONFIG_IA32_EMULATION, or with ia32_emulation=0, the kernel knows no such programs.
-    return orUndefined(["ENOEXEC"], () => sys.spawn(program));
+    sys.kill(pid, SIGKILL);
+  } catch (error) {
+    // Whatever forbids that, it is stopped, and the kernel can end it.
+    sys.ptraceKill(pid);
+    throw error;
   } finally {
-    sys.close(program);
+    sys.wait(pid, TIMEOUT_MS);
   }
 }
 
