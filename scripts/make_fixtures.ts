@@ -52,7 +52,11 @@ const targets = Deno.args.length === 0 ? ["native", "compat"] : Deno.args;
 Deno.env.set(CRIU_VARIABLE, await installCriu());
 for (const target of targets) {
   const directory = await Deno.makeTempDir({ prefix: "cgr-fixtures-" });
-  const names = await makeFixtures(target === "compat", directory);
+  const isCompat = target === "compat";
+  const names = await makeFixtures(isCompat, directory);
+  for (const { name } of Deno.readDirSync(FIXTURES)) {
+    if (name !== "README.md" && settingOf(name).isCompat === isCompat) await Deno.remove(FIXTURES + name);
+  }
   await run("cp", ["-r", `${directory}/.`, FIXTURES]);
   await Deno.remove(directory, { recursive: true });
   console.log(`${names.length} ${target} fixtures in ${FIXTURES}`);

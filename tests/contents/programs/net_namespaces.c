@@ -783,11 +783,24 @@ struct progress {
 	volatile bool may_end;
 };
 
-/* As many as are made before, and this one, are ready. */
-static void tell_ready(struct progress *progress, int number)
+/* One for a task and its children. */
+static struct progress *share_progress(void)
+{
+	struct progress *progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MUST(progress == MAP_FAILED ? -1 : 0);
+	return progress;
+}
+
+static void await_ready(const struct progress *progress, int number)
 {
 	while (progress->ready != number)
 		sleep_ms(5);
+}
+
+/* As many as are made before, and this one, are ready. */
+static void tell_ready(struct progress *progress, int number)
+{
+	await_ready(progress, number);
 	progress->ready++;
 }
 
@@ -959,15 +972,14 @@ static void live_nested(struct progress *progress, int foreign)
 /* Tasks in three of them. */
 PROGRAM(net_nested)
 {
-	struct progress *progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct progress *progress = share_progress();
 	enter_network();
 	set_up_nested(0);
 	struct sockets sockets = make_sockets("10.6.0.1");
 	pid_t child = fork_as(1);
 	if (child == 0)
 		live_nested(progress, sockets.tcp);
-	while (progress->ready != 4)
-		sleep_ms(5);
+	await_ready(progress, 4);
 	int nested = open_namespace_of(child, "net");
 	ready_with_network();
 	check_sockets(&sockets, "10.6.0.1");
@@ -979,7 +991,7 @@ PROGRAM(net_nested)
 /* The least of that. */
 PROGRAM(net_two)
 {
-	struct progress *progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct progress *progress = share_progress();
 	enter_network();
 	pid_t child = fork_as(1);
 	if (child == 0) {
@@ -993,8 +1005,7 @@ PROGRAM(net_two)
 		CHECK(network_of_task(getpid()) != network_of_task(getppid()));
 		end_child();
 	}
-	while (progress->ready != 1)
-		sleep_ms(5);
+	await_ready(progress, 1);
 	ready_and_wait();
 	progress->may_end = true;
 	join_child(child);
@@ -1003,7 +1014,7 @@ PROGRAM(net_two)
 /* Rules for packets, and what they let through, of a child; and nothing of that where the root task is. */
 PROGRAM(net_nested_filters)
 {
-	struct progress *progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct progress *progress = share_progress();
 	enter_network();
 	pid_t child = fork_as(1);
 	if (child == 0) {
@@ -1017,8 +1028,7 @@ PROGRAM(net_nested_filters)
 		check_filtered(&filtered);
 		end_child();
 	}
-	while (progress->ready != 1)
-		sleep_ms(5);
+	await_ready(progress, 1);
 	ready_with(FILTERS);
 	progress->may_end = true;
 	join_child(child);
@@ -1027,7 +1037,7 @@ PROGRAM(net_nested_filters)
 /* A device of a child whose packets go to it, and one that nobody has asked for yet. */
 PROGRAM(net_nested_tun)
 {
-	struct progress *progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct progress *progress = share_progress();
 	enter_network();
 	pid_t child = fork_as(1);
 	if (child == 0) {
@@ -1046,8 +1056,7 @@ PROGRAM(net_nested_tun)
 		CHECK(ioctl(unattached, TUNSETIFF, &request) == 0 && if_nametoindex("late") != 0);
 		end_child();
 	}
-	while (progress->ready != 1)
-		sleep_ms(5);
+	await_ready(progress, 1);
 	ready_and_wait();
 	CHECK(if_nametoindex("tun7") == 0 && if_nametoindex("late") == 0);
 	progress->may_end = true;
