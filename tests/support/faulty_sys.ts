@@ -30,6 +30,10 @@ const PROGRAM_SIZE = 4096;
 export interface Faults {
   /** The call that fails, counted from 1. */
   readonly failCall?: number;
+  /** The name of the calls that are counted for that; absent: all are. */
+  readonly callName?: keyof Sys;
+  /** The task that is killed before the first one is let go. */
+  readonly killed?: number;
   /** The remote system call that fails, counted from 1 in the order in which tables are started. */
   readonly failRemoteCall?: number;
   /** The name of the remote system calls that are counted; absent: all are. */
@@ -49,6 +53,8 @@ export class FaultySys {
   readonly #faults: Faults;
   #shared: SharedMemory | undefined;
   #base: number | undefined;
+  /** How many calls were counted. */
+  #counted = 0;
   readonly #known = new Set<number>();
 
   constructor(real: Sys & Disposable, faults: Faults) {
@@ -76,7 +82,11 @@ export class FaultySys {
 
   #intercept(name: string, args: unknown[], call: (...args: unknown[]) => unknown): unknown {
     this.calls.push(name);
-    const fails = this.calls.length === this.#faults.failCall;
+    const { callName = name, failCall, killed } = this.#faults;
+    if (callName === name) this.#counted++;
+    const fails = callName === name && this.#counted === failCall;
+    const isFirstOfName = !this.calls.slice(0, -1).includes(name);
+    if (killed !== undefined && name === "ptraceDetach" && isFirstOfName) this.#real.kill(killed, SIGKILL);
     // A close that fails has closed all the same (close(2)).
     if (fails && name === "close") call(...args);
     if (fails) throw new SysError(name, "EIO", `Cannot do call ${this.calls.length}, which the test lets fail`);
@@ -115,4 +125,5 @@ export class FaultySys {
   }
 }
 
+const SIGKILL = 9;
 const SIGTERM = 15;

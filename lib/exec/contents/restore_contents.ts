@@ -1,3 +1,4 @@
+import { orUndefined } from "../../errors.ts";
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { FileStep } from "../../plan/contents/file_step.ts";
 import type { NetworkUnlock } from "../../plan/contents/plan_network_unlock.ts";
@@ -245,12 +246,21 @@ export class ContentsRun {
     }
   }
 
-  /** Lets every thread run. */
+  /** Lets every thread run. That others have killed a task meanwhile is noted: the rest runs already. */
   release(): void {
-    const { sys } = this.#options.context;
-    for (const { threads } of this.#plan.tasks) {
-      for (const { tid } of threads) sys.ptraceDetach(this.#options.traceeOf(tid).pid, 0);
+    for (const { pid, threads } of this.#plan.tasks) {
+      const released = threads.filter(({ tid }) => this.#letGo(tid));
+      if (released.length < threads.length) this.#options.note(`Task ${pid} was killed before it could run`);
     }
+  }
+
+  /** Whether the thread was still there: ESRCH is of one that was killed (ptrace(2)). */
+  #letGo(tid: number): boolean {
+    const { context: { sys }, traceeOf } = this.#options;
+    return orUndefined(["ESRCH"], () => {
+      sys.ptraceDetach(traceeOf(tid).pid, 0);
+      return true;
+    }) ?? false;
   }
 
   /** Removes all names that were made for open files, and puts back what was in their way. */
