@@ -7,7 +7,7 @@ import { encodeTextInto } from "../text.ts";
 import type { Listing } from "./machine_code.ts";
 import { bytes } from "./memory.ts";
 
-/** A record of each file: its name as a C string, what the last system call gave back, and what was read. */
+/** A record of each file: its name as a C string, how long what was read is or minus the errno, and what was read. */
 const RECORD_SIZE = 8192;
 const RESULT = 56;
 const DATA = 64;
@@ -18,8 +18,9 @@ const THREADS = 3;
 
 /**
  * `int start_reading(int directory, int call, char (*records)[8192], int count, int *running)`: starts a thread, which
- * does readlinkat(2), or openat(2) and then one read(2), for each record. When it has ended, `*running` is 0. Returns
- * minus the errno where there can be no thread.
+ * does readlinkat(2), or openat(2) and then read(2) until nothing more comes, for each record: at once, the kernel gives no
+ * more than a page of lists such as `/proc/PID/maps` (fs/seq_file.c). When it has ended, `*running` is 0. Returns minus the
+ * errno where there can be no thread.
  *
  * The thread has neither a stack nor signals, so nothing but these instructions runs in it.
  */
@@ -65,7 +66,7 @@ export const START_LISTING: Listing = [
   ["5b", "pop rbx"],
   ["c3", "ret"],
   ["4839eb", "next: cmp rbx, rbp"],
-  ["7352", "jae done"],
+  ["736d", "jae done"],
   ["4489c7", "mov edi, r8d"],
   ["4889de", "mov rsi, rbx"],
   ["4489c8", "mov eax, r9d"],
@@ -74,23 +75,31 @@ export const START_LISTING: Listing = [
   ["488d5340", "lea rdx, [rbx + 64]"],
   ["41bac01f0000", "mov r10d, 8128"],
   ["0f05", "syscall"],
-  ["eb27", "jmp store"],
+  ["eb42", "jmp store"],
   ["ba00000800", "open: mov edx, 0x80000"], // O_CLOEXEC
   ["0f05", "syscall"],
   ["85c0", "test eax, eax"],
-  ["781c", "js store"],
+  ["7837", "js store"],
   ["89c7", "mov edi, eax"],
-  ["488d7340", "lea rsi, [rbx + 64]"],
+  ["4531e4", "xor r12d, r12d"],
+  ["4a8d742340", "more: lea rsi, [rbx + r12 + 64]"],
   ["bac01f0000", "mov edx, 8128"],
+  ["4429e2", "sub edx, r12d"],
   ["31c0", "xor eax, eax"], // read
   ["0f05", "syscall"],
-  ["48894338", "mov [rbx + 56], rax"],
+  ["85c0", "test eax, eax"],
+  ["4c0f48e0", "cmovs r12, rax"],
+  ["7e0c", "jle ended"],
+  ["4101c4", "add r12d, eax"],
+  ["4181fcc01f0000", "cmp r12d, 8128"],
+  ["72db", "jb more"],
+  ["4d89e2", "ended: mov r10, r12"],
   ["b803000000", "mov eax, 3"], // close
   ["0f05", "syscall"],
-  ["eb04", "jmp behind"],
+  ["4c89d0", "mov rax, r10"],
   ["48894338", "store: mov [rbx + 56], rax"],
-  ["4881c300200000", "behind: add rbx, 8192"],
-  ["eba9", "jmp next"],
+  ["4881c300200000", "add rbx, 8192"],
+  ["eb8e", "jmp next"],
   ["31ff", "done: xor edi, edi"],
   ["b83c000000", "mov eax, 60"], // exit
   ["0f05", "syscall"],

@@ -1,6 +1,7 @@
 import { testProgram } from "./support/test_program.ts";
 
 testProgram({ program: "threads", what: "six threads that wait" });
+testProgram({ program: "thread_crowd", what: "so many threads that the kernel tells of their stacks in pieces" });
 testProgram({ program: "robust_mutexes", what: "lists of robust futexes" });
 testProgram({ program: "restart", what: "system calls in which tasks wait" });
 testProgram({

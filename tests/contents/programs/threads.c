@@ -120,6 +120,36 @@ PROGRAM(threads)
 	CHECK(pthread_create(&another, NULL, sleep_over_and_over, NULL) == 0 && pthread_join(another, NULL) == 0);
 }
 
+enum { CROWD = 60 };
+
+static void *wait_in_crowd(void *number)
+{
+	fill_own((uintptr_t)number);
+	pthread_mutex_lock(&mutex);
+	while (!is_open)
+		pthread_cond_wait(&condition, &mutex);
+	pthread_mutex_unlock(&mutex);
+	check_own((uintptr_t)number);
+	return number;
+}
+
+/* So many that the kernel tells of their stacks in more than one piece. */
+PROGRAM(thread_crowd)
+{
+	pthread_t started[CROWD];
+	for (uintptr_t i = 0; i < CROWD; i++)
+		started[i] = thread_as(1 + i, wait_in_crowd, (void *)i);
+	ready_and_wait();
+	pthread_mutex_lock(&mutex);
+	is_open = true;
+	pthread_cond_broadcast(&condition);
+	pthread_mutex_unlock(&mutex);
+	for (uintptr_t i = 0; i < CROWD; i++) {
+		void *number;
+		CHECK(pthread_join(started[i], &number) == 0 && number == (void *)i);
+	}
+}
+
 static pthread_mutex_t *shared_mutex(void)
 {
 	pthread_mutex_t *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
