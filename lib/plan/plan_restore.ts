@@ -92,6 +92,7 @@ function planParts(checkpoint: Checkpoint, host: Host, options: PlanOptions): Pa
     ...{ host, programs, options },
     tasks: tasks.expectedTasks,
     rootIsSibling: options.restoreSibling,
+    madeCgroups: pathsOfMade(cgroups, mapping),
     newPidNamespace: tasks.newPidNamespace,
     ...namespaceRoot === undefined ? {} : { namespaceRoot },
   });
@@ -122,6 +123,15 @@ function refuseLoss({ where, what }: Problem): Problem {
 /** When nobody has said which pid namespace it is, what there is in another one does not matter. */
 function withPidsOf({ externalPidNamespace }: Checkpoint, { joined }: PidNamespacePlan, host: Host): Host {
   return externalPidNamespace !== undefined && joined === undefined ? { ...host, takenPids: new Map() } : host;
+}
+
+/** Where this host shows the cgroups that are made before the tasks. */
+function pathsOfMade({ before }: CgroupsPlan, { hierarchies }: HierarchyMapping): Set<string> {
+  const mountPoints = new Map(hierarchies.map(({ name, mount }) => [name, mount?.mountPoint]));
+  return new Set(before.flatMap((step) => {
+    const mountPoint = step.kind === "make-cgroup" ? mountPoints.get(step.hierarchy) : undefined;
+    return mountPoint === undefined ? [] : [mountPoint + step.path];
+  }));
 }
 
 /** Absent for placeholders: then the checkpoint was read without its contents. */

@@ -24,9 +24,13 @@ export interface FilePlannerOptions extends
   readonly tasks: readonly ExpectedTask[];
   /** Where the paths of the tasks lead to; absent where they are those of this host. */
   readonly places?: MountPlaces | undefined;
+  /** Paths of cgroups that are made before files are opened. */
+  readonly madeCgroups?: ReadonlySet<string>;
   /** What sockets find in net namespaces that are not the root task's: from number 1 on. */
   readonly nestedNetworks?: readonly SeenNetwork[];
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** What sockets find in a net namespace. */
 export type SeenNetwork = Pick<Host, "network" | "unix">;
@@ -95,8 +99,8 @@ export class FilePlanner {
 
   /** What is found from the mount namespace that a mount is in; without one, from that of the root task. */
   seenFrom(mount: number | undefined): SeenFiles {
-    const { places } = this.options;
-    return new SeenFiles(this.host.files, places, places?.namespaceOf(mount) ?? 0);
+    const { places, madeCgroups = NONE } = this.options;
+    return new SeenFiles(this.host.files, places, places?.namespaceOf(mount) ?? 0, madeCgroups);
   }
 
   /** What sockets find in the net namespace of the tasks that has this number. */

@@ -56,13 +56,15 @@ export interface ContentsQuestions {
   /** The tasks as they will be, the root first. */
   readonly tasks: readonly ExpectedTask[];
   readonly options:
-    & Omit<FilePlannerOptions, "tasks" | "places" | "nestedNetworks">
+    & Omit<FilePlannerOptions, "tasks" | "places" | "nestedNetworks" | "madeCgroups">
     & Pick<
       PlanOptions,
       "leavesNetEmpty" | "mayLackSettings" | "mounts" | "outerEnds" | "parents" | "profile" | "joins"
     >;
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
+  /** Paths here of the cgroups that are made before the tasks, where their hierarchies are mounted. */
+  readonly madeCgroups: ReadonlySet<string>;
   /** Whether the tasks are made in a new pid namespace. */
   readonly newPidNamespace: boolean;
   /** As for tasks: where the root unshares its cgroup namespace. */
@@ -123,14 +125,14 @@ export function planContents(outside: ContentsQuestions): PlannedContents {
 
 /** What can be said before single tasks are looked at. */
 function beginDraft(questions: ContentsQuestions, own: OwnState): Draft {
-  const { checkpoint, contents, host, programs, tasks, options } = questions;
+  const { checkpoint, contents, host, programs, tasks, options, madeCgroups } = questions;
   const problems = [...sharingProblems(programs, contents)];
   if (host.own.hasSeccomp) problems.push({ where: "cgrestore", what: "it is under seccomp, as the tasks would be" });
   const nets = planNetContents(questions);
   const places = placesOf(contents, options.mounts);
   const [first = host, ...nestedNetworks] = nets.map((net) => withOwnNetwork(host, net));
   const seen = withMadeFiles(first, places);
-  const files = new FilePlanner(contents, seen, problems, { ...options, tasks, places, nestedNetworks });
+  const files = new FilePlanner(contents, seen, problems, { ...options, tasks, places, nestedNetworks, madeCgroups });
   checkInheritedFiles(files);
   // It has been planned with the tasks, and is no file that nothing needs.
   if (checkpoint.externalPidNamespace !== undefined) files.inherited(checkpoint.externalPidNamespace);

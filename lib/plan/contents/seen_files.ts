@@ -6,11 +6,13 @@ export class SeenFiles {
   /**
    * @param files by the names that planning has for them (`seenName`)
    * @param namespace number of the mount namespace
+   * @param madeCgroups paths here of the cgroups that are made before
    */
   constructor(
     readonly files: ReadonlyMap<string, HostFile>,
     readonly places: MountPlaces | undefined,
     readonly namespace: number,
+    readonly madeCgroups: ReadonlySet<string>,
   ) {}
 
   get(path: string): HostFile | undefined {
@@ -26,9 +28,10 @@ export class SeenFiles {
     return seenName(path, this.namespace);
   }
 
-  /** Whether something can only be looked for when the mounts are there. */
+  /** Whether something can only be looked for when the mounts and the cgroups are there. */
   isUnseen(path: string): boolean {
-    return this.places?.isUnseen(path, this.namespace) === true;
+    if (this.places !== undefined) return this.places.isUnseen(path, this.namespace);
+    return this.madeCgroups.has(path) || this.madeCgroups.has(path.slice(0, path.lastIndexOf("/")));
   }
 
   /** What a step has that is done there. */
