@@ -5,6 +5,7 @@ import { buildMounts } from "./build_mounts.ts";
 import { byteLength } from "./check_names.ts";
 import { buildIpcNamespace } from "./build_ipc_namespace.ts";
 import { buildNetNamespace, type NetContext } from "./build_net_namespace.ts";
+import { findPeerProblems } from "./find_peer_problems.ts";
 import { buildUserNamespace } from "./build_user_namespace.ts";
 import type { NamespaceContents, UtsNamespace } from "./namespaces.ts";
 
@@ -47,7 +48,10 @@ function buildNets(
   ids: ReadonlyMap<number, number>,
   context: NetContext,
 ): Pick<NamespaceContents, "net" | "nestedNets" | "netNamespaces"> {
-  const [net, ...nestedNets] = images.map((own) => buildNetNamespace(own, context));
+  const siblings = images.map(({ number }) => number);
+  const nets = images.map((own) => buildNetNamespace(own, { ...context, siblings }));
+  const [net, ...nestedNets] = nets;
+  context.problems.push(...findPeerProblems(nets));
   return {
     ...net === undefined ? {} : { net },
     ...nestedNets.length === 0 ? {} : { nestedNets, netNamespaces: numberNamespaces(images, ids) },

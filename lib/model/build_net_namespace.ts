@@ -60,8 +60,16 @@ export interface NetContext {
   readonly problems: Problem[];
 }
 
-/** What a net namespace has, as far as images tell. */
-export function buildNetNamespace(images: NetImages, context: NetContext): NetNamespace {
+/**
+ * What a net namespace has, as far as images tell.
+ *
+ * @param siblings what the images of the net namespaces of all tasks have as their numbers in their names, by the
+ *   numbers of these
+ */
+export function buildNetNamespace(
+  images: NetImages,
+  { siblings, ...context }: NetContext & { readonly siblings: readonly number[] },
+): NetNamespace {
   const { netns, devices, foreign } = images;
   if (netns?.extKey !== undefined) return { kind: "external", key: netns.extKey };
   if (netns === undefined && devices.length === 0) return { kind: "empty" };
@@ -69,15 +77,29 @@ export function buildNetNamespace(images: NetImages, context: NetContext): NetNa
   return {
     kind: "own",
     sysctls: buildSettings(images, context.problems),
-    devices: buildDevices(images, context.problems),
+    devices: buildDevices(images, siblings, context.problems),
     addresses: saved("ifaddr"),
     routes: [...saved("route"), ...saved("route6")],
     ...buildRules(foreign.has("rule") ? saved("rule") : DEFAULT_RULES),
     filters: buildFilters(foreign, context.lock),
     tracked: readTracked(images, context.problems),
     expectsConnections: findsExpected(images, context.problems),
-    peers: netns?.nsids.map(({ netnsidValue }) => netnsidValue) ?? [],
+    ids: buildIds(images, siblings, context.problems),
   };
+}
+
+/** Each namespace has one id, and each id is one of a namespace (`rtnl_net_newid`, net/core/net_namespace.c). */
+function buildIds({ number, netns }: NetImages, siblings: readonly number[], problems: Problem[]): Map<number, number> {
+  const ids = new Map<number, number>();
+  for (const { targetNsId, netnsidValue: id } of netns?.nsids ?? []) {
+    const complain = (what: string) => problems.push({ where: `netns-${number}.img`, what });
+    const target = siblings.indexOf(targetNsId);
+    const isTaken = ids.has(target) || new Set(ids.values()).has(id);
+    if (target === -1) complain(`its id ${id} is one for namespace ${targetNsId}, which no task is in`);
+    else if (id < 0 || isTaken) complain(`its id ${id} for namespace ${targetNsId} cannot be one`);
+    else ids.set(target, id);
+  }
+  return ids;
 }
 
 /** Old kernels, and old versions of ip(8), tell nothing of rules. */
@@ -115,36 +137,46 @@ function buildSettings(images: NetImages, problems: Problem[]): Map<string, stri
   return new Map(lists.flatMap(nameSettings));
 }
 
-function buildDevices({ number, devices }: NetImages, problems: Problem[]): NetDevice[] {
-  const built = devices.map((device) => buildDevice(device, number));
+function buildDevices({ number, devices }: NetImages, siblings: readonly number[], problems: Problem[]): NetDevice[] {
+  const built = devices.map((device) => buildDevice(device, { number, siblings }));
   const complain = (what: string) => problems.push({ where: `netdev-${number}.img`, what });
   for (const device of built) {
-    const { kind, name, index, peer, sit } = device;
+    const { name, index, sit } = device;
     if (!isDeviceName(name)) complain(`no device can have the name ${JSON.stringify(name.slice(0, 80))}`);
     if (sit !== undefined && !hasWholeAddresses(sit)) complain(`${nameDevice(device)} has an address that is none`);
     const isTwin = built.some((other) => other !== device && (other.name === name || other.index === index));
     if (isTwin) complain(`another device has the name or the number of ${nameDevice(device)}`);
-    const isPeer = (other: NetDevice) => other.index === peer && (kind === "macvlan" || other.peer === index);
-    if (peer === undefined || built.some(isPeer)) continue;
-    complain(`${nameDevice(device)} is connected to device ${peer}, which is no such`);
   }
   return built;
 }
 
-/** The namespace itself has the number of its image as the one of the other end. */
-function buildDevice(entry: NetDeviceEntry, namespace: number): NetDevice {
-  const { type, name, ifindex, mtu, flags, address, master, macvlan, peerIfindex, peerNsid, tun, sit } = entry;
+function buildDevice(entry: NetDeviceEntry, place: DevicePlace): NetDevice {
+  const { type, name, ifindex, mtu, flags, address, master, macvlan, tun, sit } = entry;
   const kind = DEVICE_KINDS.get(type) ?? "other";
-  const hasPeer = CONNECTED_KINDS.includes(kind) && peerNsid === namespace && peerIfindex !== undefined;
   return {
     ...{ kind, name, index: ifindex, mtu, flags },
     ...address === undefined ? {} : { address },
     ...master === undefined ? {} : { master },
-    ...hasPeer ? { peer: peerIfindex } : {},
+    ...CONNECTED_KINDS.includes(kind) ? peerOf(entry, place) : {},
     ...macvlan === undefined ? {} : { macvlan: { mode: macvlan.mode, flags: macvlan.flags ?? 0 } },
     ...tun === undefined ? {} : { tun: buildTun(tun) },
     ...sit === undefined ? {} : { sit: buildSit(sit) },
   };
+}
+
+/** The namespace of the images with this number, and those of all. */
+interface DevicePlace {
+  readonly number: number;
+  readonly siblings: readonly number[];
+}
+
+/** The namespace itself has the number of its image as the one of the other end. */
+function peerOf(
+  { peerIfindex, peerNsid }: NetDeviceEntry,
+  { number, siblings }: DevicePlace,
+): Pick<NetDevice, "peer" | "peerNet"> {
+  if (peerIfindex === undefined || peerNsid === undefined) return {};
+  return { peer: peerIfindex, ...peerNsid === number ? {} : { peerNet: siblings.indexOf(peerNsid) } };
 }
 
 function buildTun({ flags, owner, group, vnethdr, sndbuf }: TunLinkEntry): TunDevice {

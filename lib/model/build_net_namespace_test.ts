@@ -34,13 +34,13 @@ function build({ netns = aNetnsEntry({}), devices = [aNetDeviceEntry()], foreign
     devices,
     foreign: new Map(Object.entries(foreign) as [ForeignNetImage, Uint8Array][]),
   };
-  const net = buildNetNamespace(images, { lock: { kind: "nftables", tables: ["CRIU-7"] }, problems });
+  const net = buildNetNamespace(images, { lock: { kind: "nftables", tables: ["CRIU-7"] }, siblings: [9, 7], problems });
   return { net, problems: problems.map(({ where, what }) => `${where}: ${what}`) };
 }
 
 Deno.test("buildNetNamespace() tells who sets it up", () => {
   const nothing = { number: 9, devices: [], foreign: new Map() };
-  assert.deepEqual(buildNetNamespace(nothing, { lock: undefined, problems: [] }), { kind: "empty" });
+  assert.deepEqual(buildNetNamespace(nothing, { lock: undefined, siblings: [9], problems: [] }), { kind: "empty" });
   const { net } = build({ netns: aNetnsEntry({ extKey: "outer" }), devices: [] });
   assert.deepEqual(net, { kind: "external", key: "outer" });
 });
@@ -71,7 +71,7 @@ Deno.test("buildNetNamespace() builds what it has", () => {
       filters: [{ tool: "ip6tables-legacy", text: "-A INPUT -j DROP\n", rules: ["-A INPUT -j DROP"] }],
       tracked: [Uint8Array.of(2, 0, 0, 0)],
       expectsConnections: false,
-      peers: [0],
+      ids: new Map([[1, 0]]),
     }),
   );
 });
@@ -129,7 +129,7 @@ Deno.test("buildNetNamespace() names settings, and leaves out those that the ker
   ]);
 });
 
-Deno.test("buildNetNamespace() tells of a device whether its other end is within", () => {
+Deno.test("buildNetNamespace() tells of a device where its other end is", () => {
   const address = Uint8Array.of(2, 0, 0, 0, 0, 2);
   const veth = { type: 2, mtu: 1500, flags: 1, address };
   const tun = { flags: 0x1001, owner: -1, group: 5, vnethdr: 10, sndbuf: 99 };
@@ -138,6 +138,7 @@ Deno.test("buildNetNamespace() tells of a device whether its other end is within
       aNetDeviceEntry({ ...veth, ifindex: 2, name: "a", peerIfindex: 3, peerNsid: 9, master: 5 }),
       aNetDeviceEntry({ ...veth, ifindex: 3, name: "b", peerIfindex: 2, peerNsid: 9 }),
       aNetDeviceEntry({ ...veth, ifindex: 4, name: "c", peerIfindex: 2 }),
+      aNetDeviceEntry({ ...veth, ifindex: 9, name: "h", peerIfindex: 2, peerNsid: 7 }),
       aNetDeviceEntry({ ...veth, type: 7, ifindex: 6, name: "e", peerIfindex: 5, peerNsid: 9, macvlan: { mode: 4 } }),
       aNetDeviceEntry({ type: 6, mtu: 1500, flags: 1, ifindex: 5, name: "d", peerIfindex: 5, peerNsid: 9 }),
       aNetDeviceEntry({ type: 3, mtu: 1500, flags: 1, ifindex: 7, name: "f", tun }),
@@ -150,6 +151,7 @@ Deno.test("buildNetNamespace() tells of a device whether its other end is within
     { ...same, index: 2, name: "a", peer: 3, master: 5 },
     { ...same, index: 3, name: "b", peer: 2 },
     { ...same, index: 4, name: "c" },
+    { ...same, index: 9, name: "h", peer: 2, peerNet: 1 },
     { ...same, kind: "macvlan", index: 6, name: "e", peer: 5, macvlan: { mode: 4, flags: 0 } },
     { kind: "bridge", mtu: 1500, flags: 1, index: 5, name: "d" },
     {
@@ -191,9 +193,24 @@ Deno.test("buildNetNamespace() finds what cannot be", async (t) => {
       want: 'netdev-9.img: the sit device "a" has an address that is none',
     },
     {
-      name: "an end of which there is no other",
-      given: { devices: [aNetDeviceEntry({ type: 2, name: "a", ifindex: 2, peerIfindex: 3, peerNsid: 9 })] },
-      want: 'netdev-9.img: the veth device "a" is connected to device 3, which is no such',
+      name: "an id for a namespace that is not there",
+      given: { netns: aNetnsEntry({ nsids: [{ targetNsId: 8, netnsidValue: 3 }] }) },
+      want: "netns-9.img: its id 3 is one for namespace 8, which no task is in",
+    },
+    {
+      name: "an id that is none",
+      given: { netns: aNetnsEntry({ nsids: [{ targetNsId: 7, netnsidValue: -1 }] }) },
+      want: "netns-9.img: its id -1 for namespace 7 cannot be one",
+    },
+    {
+      name: "two ids for a namespace",
+      given: { netns: aNetnsEntry({ nsids: [0, 1].map((netnsidValue) => ({ targetNsId: 7, netnsidValue })) }) },
+      want: "netns-9.img: its id 1 for namespace 7 cannot be one",
+    },
+    {
+      name: "an id for two namespaces",
+      given: { netns: aNetnsEntry({ nsids: [7, 9].map((targetNsId) => ({ targetNsId, netnsidValue: 0 })) }) },
+      want: "netns-9.img: its id 0 for namespace 9 cannot be one",
     },
     {
       name: "something else",

@@ -132,8 +132,8 @@ export interface NetContents {
   readonly tracked: readonly Uint8Array[];
   /** Whether it expected further connections, as helpers do. */
   readonly expectsConnections: boolean;
-  /** Its own ids of other net namespaces. */
-  readonly peers: readonly number[];
+  /** Its own ids of the net namespaces of the tasks, by the numbers of these. */
+  readonly ids: ReadonlyMap<number, number>;
 }
 
 export interface NetDevice {
@@ -147,8 +147,10 @@ export interface NetDevice {
   readonly address?: Uint8Array;
   /** Index of the device that it is a part of, as of a bridge. */
   readonly master?: number;
-  /** Index of the other end of a veth device, or of the parent of a macvlan one; absent when in another namespace. */
+  /** Index of the other end of a veth device, or of the parent of a macvlan one; absent when no task is where that is. */
   readonly peer?: number;
+  /** Number of the net namespace that this is in; absent when it is the same one. */
+  readonly peerNet?: number;
   readonly macvlan?: Macvlan;
   readonly tun?: TunDevice;
   readonly sit?: SitTunnel;

@@ -1,4 +1,5 @@
 import type { NetDevice, NetDeviceKind } from "./namespaces.ts";
+import { countNetNamespace } from "./net_numbers.ts";
 import { describeSit } from "./sit_tunnel.ts";
 
 /** Flags of a device that can be set (`__dev_change_flags`): the others follow from its kind, and from its surroundings. */
@@ -30,12 +31,18 @@ export function nameDevice({ kind, name }: Pick<NetDevice, "kind" | "name">): st
 }
 
 /** All that matters of a device, for comparing. */
-export function describeDevice({ kind, index, mtu, flags, address, master, peer, sit }: NetDevice): string {
+export function describeDevice(device: NetDevice): string {
+  const { kind, index, mtu, flags, address, master, sit } = device;
   return [
     `${kind}, number ${index}, mtu ${mtu}, flags 0x${(flags & CHANGEABLE_FLAGS).toString(16)}`,
     ...address === undefined ? [] : [`address ${address.toHex()}`],
     ...master === undefined ? [] : [`part of device ${master}`],
-    ...peer === undefined ? [] : [`connected to device ${peer}`],
+    ...device.peer === undefined ? [] : [`connected to ${namePeer(device)}`],
     ...sit === undefined ? [] : [`tunnel ${describeSit(sit)}`],
   ].join(", ");
+}
+
+/** `device 5`, `device 5 of net namespace 2`: what the device is connected to. */
+export function namePeer({ peer, peerNet }: Pick<NetDevice, "peer" | "peerNet">): string {
+  return `device ${peer}${peerNet === undefined ? "" : ` of ${countNetNamespace(peerNet)}`}`;
 }

@@ -28,6 +28,10 @@ Deno.test("describeDevice() tells what matters", () => {
     describeDevice({ ...device, address: Uint8Array.of(2, 10), master: 4, peer: 5 }),
     "veth, number 2, mtu 1400, flags 0x1001, address 020a, part of device 4, connected to device 5",
   );
+  assert.equal(
+    describeDevice({ ...device, peer: 5, peerNet: 0 }),
+    "veth, number 2, mtu 1400, flags 0x1001, connected to device 5 of net namespace 1",
+  );
   const sit = new Map([[4, Uint8Array.of(64)]]);
   assert.equal(describeDevice({ ...device, kind: "sit", sit }), "sit, number 2, mtu 1400, flags 0x1001, tunnel 4:40");
 });

@@ -14,7 +14,12 @@ export function netNumber(id: number | undefined, ids: readonly number[]): numbe
 
 /** `"net namespace 2"`: people count from that of the root task on, which has no number where there is no other one. */
 export function nameNetNamespace(number: number): string {
-  return number === 0 ? "net namespace" : `net namespace ${number + 1}`;
+  return number === 0 ? "net namespace" : countNetNamespace(number);
+}
+
+/** The same where there are others: that of the root task is `"net namespace 1"`. */
+export function countNetNamespace(number: number): string {
+  return `net namespace ${number + 1}`;
 }
 
 /** Those of all tasks, by their numbers. */

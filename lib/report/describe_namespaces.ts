@@ -11,7 +11,7 @@ import type {
   UtsNamespace,
 } from "../model/namespaces.ts";
 import type { FilterTool } from "../model/packet_filters.ts";
-import { IFF_UP } from "../model/net_device.ts";
+import { IFF_UP, namePeer } from "../model/net_device.ts";
 import type { MountsPlan, MountStep } from "../plan/contents/namespaces/mounts_plan.ts";
 import type { NamespacesPlan } from "../plan/contents/namespaces/namespaces_plan.ts";
 import type { FillNet, NetPlan } from "../plan/contents/namespaces/net_plan.ts";
@@ -69,8 +69,10 @@ function describeFilters(filters: readonly { readonly tool: FilterTool }[]): str
   return filters.length === 0 ? [] : [`rules for packets of ${filters.map(({ tool }) => tool).join(" and ")}`];
 }
 
-function describeDevice({ name, kind, flags }: NetDevice): string {
-  return `${kind} device ${quote(name)} ${(flags & IFF_UP) === 0 ? "down" : "up"}`;
+function describeDevice(device: NetDevice): string {
+  const { name, kind, flags, peerNet } = device;
+  const peer = peerNet === undefined ? "" : `, connected to ${namePeer(device)}`;
+  return `${kind} device ${quote(name)} ${(flags & IFF_UP) === 0 ? "down" : "up"}${peer}`;
 }
 
 function describeOuterEnd({ name, bridge }: OuterEnd): string {

@@ -104,11 +104,12 @@ Deno.test("describeNamespaces() tells what a net namespace has", async (t) => {
     [aNet({ rules: [] }), 'loopback device "lo" up, 2 addresses, 0 routes, 0 rules for routes'],
     [
       aNet({
-        devices: [LOOPBACK_DEVICE, veth],
+        devices: [LOOPBACK_DEVICE, veth, { ...veth, name: "eth1", peer: 4, peerNet: 1 }],
         addresses: [LOCAL_ADDRESS],
         filters: [{ tool: "nft", text: "a\nb", rules: ["a", "b"] }],
       }),
-      'loopback device "lo" up, veth device "eth0" down, 1 address, 0 routes, rules for packets of nft',
+      'loopback device "lo" up, veth device "eth0" down, veth device "eth1" down, connected to device 4 of net namespace 2, ' +
+      "1 address, 0 routes, rules for packets of nft",
     ],
   ];
   for (const [net, want] of rows) {
@@ -132,8 +133,7 @@ Deno.test("describeMadeNamespaces() tells what becomes of a net namespace", asyn
       {
         kind: "fill",
         ...{
-          setUp: [],
-          pairs: [],
+          ...{ idRequests: [], pairs: [], deviceRequests: [], setUp: [], ids: new Map() },
           connections: [],
           sysctls: [],
           requests: [],

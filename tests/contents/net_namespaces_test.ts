@@ -95,6 +95,23 @@ testNet({
   cgrestore: ["--restore-sibling"],
 });
 testNet({
+  program: "net_connected",
+  what: "devices that connect tasks in several net namespaces, and connections over these",
+  dump: [...UNLOCKED, "--tcp-established"],
+  restore: ["--tcp-established"],
+});
+testNet({
+  program: "net_connected_macvlan",
+  what: "a device of a child that uses one of the root task's",
+  criuFails: "it wants all parents to be outside",
+});
+testNet({ program: "connected_nets", what: "a pair of devices between a child and the root task" });
+testNet({
+  program: "connected_nets",
+  what: "the same where the root joins",
+  cgrestore: ["--restore-sibling"],
+});
+testNet({
   program: "net_nested_tun",
   what: "a device of a child, whose packets go to it",
   needs: [...NEEDS, "tun"],

@@ -30,7 +30,7 @@ export function aNet(parts: Partial<NetContents> = {}): NetContents {
     filters: [],
     tracked: [],
     expectsConnections: false,
-    peers: [],
+    ids: new Map(),
     ...parts,
   };
 }

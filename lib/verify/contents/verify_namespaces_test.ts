@@ -83,8 +83,7 @@ Deno.test("compareNamespaces() finds what differs", async (t) => {
 
 const FILL: FillNet = {
   kind: "fill",
-  setUp: [],
-  pairs: [],
+  ...{ idRequests: [], pairs: [], deviceRequests: [], setUp: [], ids: new Map() },
   sysctls: [{ path: "net/unix/max_dgram_qlen", value: "10" }],
   requests: [],
   ruleRequests: [],

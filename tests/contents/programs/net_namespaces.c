@@ -1,11 +1,9 @@
-#include "inet.h"
+#include "nets.h"
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <poll.h>
-#include <sched.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/un.h>
@@ -13,19 +11,6 @@
 
 /* Ports that something on the host may have: in a net namespace of one's own, they are free. */
 enum { TCP_PORT = 22, UDP_PORT = 53 };
-
-static void run(const char *command)
-{
-	if (MUST(system(command)) == 0)
-		return;
-	fprintf(stderr, "%s has failed\n", command);
-	exit(1);
-}
-
-static void enter_network(void)
-{
-	MUST(unshare(CLONE_NEWNET));
-}
 
 struct text {
 	char bytes[65536];
@@ -55,9 +40,6 @@ static void output_of(const char *command, struct text *text)
 static const char *const FILTERS =
 	"(nft list ruleset; iptables-legacy-save; ip6tables-legacy-save) |"
 	"sed -E '/^#/d; s/\\[[0-9:]+\\]//; s/(packets|bytes) [0-9]+//g'";
-
-/* While the kernel finds out whether a device has been connected, and whether anybody else has its addresses. */
-#define IS_SETTLING "ip addr | grep -q -e tentative -e NO-CARRIER"
 
 /* Checks whether a command says the same of the net namespace as before, or will soon. */
 static void check_same(const char *command, const struct text *before)
@@ -109,13 +91,6 @@ static struct sockaddr_un abstract(const char *name)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	strcpy(address.sun_path + 1, name);
 	return address;
-}
-
-static bool receives(int fd, const char *text)
-{
-	char found[100] = "";
-	struct pollfd waiting = {fd, POLLIN, 0};
-	return poll(&waiting, 1, 5000) == 1 && recv(fd, found, sizeof(found), MSG_DONTWAIT) == (ssize_t)strlen(text) && strcmp(found, text) == 0;
 }
 
 static void wait_up_to(int fd, int seconds)
@@ -595,12 +570,6 @@ static void run_in(int descriptor, const char *commands)
 	run(text);
 }
 
-/* The kernel asks whether anybody else has an address, once a device has been found to be connected. */
-static void await_addresses(void)
-{
-	run("while " IS_SETTLING "; do sleep 0.1; done");
-}
-
 /*
  * A new network with the device eth0, whose other end cgrv0 is in the one before, in a bridge if there is one. Its
  * addresses can be used when this returns.
@@ -775,39 +744,6 @@ PROGRAM(net_foreign)
 	run("ip link set lo up && ip link add br7 type bridge && ip link add mac7 link br7 type macvlan mode passthru &&"
 	    "ip nexthop add id 7 dev lo && ip route add 10.5.0.0/16 nhid 7");
 	ready_and_wait();
-}
-
-/* For tasks in several net namespaces: who is ready, and whether all may end. */
-struct progress {
-	volatile int ready;
-	volatile bool may_end;
-};
-
-/* One for a task and its children. */
-static struct progress *share_progress(void)
-{
-	struct progress *progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	MUST(progress == MAP_FAILED ? -1 : 0);
-	return progress;
-}
-
-static void await_ready(const struct progress *progress, int number)
-{
-	while (progress->ready != number)
-		sleep_ms(5);
-}
-
-/* As many as are made before, and this one, are ready. */
-static void tell_ready(struct progress *progress, int number)
-{
-	await_ready(progress, number);
-	progress->ready++;
-}
-
-static void await_end(const struct progress *progress)
-{
-	while (!progress->may_end)
-		sleep_ms(5);
 }
 
 static ino_t network_of(int fd)
@@ -1060,5 +996,129 @@ PROGRAM(net_nested_tun)
 	ready_and_wait();
 	CHECK(if_nametoindex("tun7") == 0 && if_nametoindex("late") == 0);
 	progress->may_end = true;
+	join_child(child);
+}
+
+/* With the other ends of devices, and the ids of the namespaces that these are in. */
+#define WITH_ENDS "ip -o link | cut -d: -f1,2;" NETWORK
+
+/* Is at a bridge that is where the root task is: at its device eth0, and at another one that leads to the next task. */
+static void live_at_bridge(struct progress *progress, int number)
+{
+	static struct text before;
+	char setup[600], next[20], own[20];
+	enter_network();
+	tell_ready(progress, number);
+	await_ready(progress, 3 + number);
+	snprintf(setup, sizeof(setup),
+	         "ip link set lo up && ip link set eth0 up && ip addr add 10.8.0.%d/24 dev eth0 && ip addr add fd08::%d/64 dev eth0 &&"
+	         "ip link set side mtu 1300 && ip link set side up && ip addr add 10.9.0.%d/24 dev side &&"
+	         "ip route add default via 10.8.0.1 && echo 2 > /proc/sys/net/ipv4/conf/eth0/rp_filter",
+	         2 + number, 2 + number, 2 + number);
+	run(setup);
+	/* Both ends have to be up. */
+	progress->ready++;
+	while (progress->ready < 5)
+		sleep_ms(5);
+	await_addresses();
+	snprintf(own, sizeof(own), "10.9.0.%d", 2 + number);
+	snprintf(next, sizeof(next), "10.9.0.%d", 3 - number);
+	int udp = bound(SOCK_DGRAM, own, UDP_PORT), tcp = MUST(socket(AF_INET, SOCK_STREAM, 0));
+	union address server = address_of("10.8.0.1", TCP_PORT), side = address_of(next, UDP_PORT);
+	await_ready(progress, 5 + number);
+	MUST(connect(tcp, &server.any, size_of(&server)));
+	output_of(WITH_ENDS, &before);
+	tell_ready(progress, 5 + number);
+	await_end(progress);
+	check_same(WITH_ENDS, &before);
+	CHECK(send(tcp, own, strlen(own), 0) == (ssize_t)strlen(own) && receives(tcp, "there"));
+	CHECK(sendto(udp, own, strlen(own), 0, &side.any, size_of(&side)) == (ssize_t)strlen(own) && receives(udp, next));
+	end_child();
+}
+
+/* Makes what the tasks are connected with: all but their own ends is down. */
+static void connect_tasks(pid_t one, pid_t other)
+{
+	char command[900];
+	snprintf(command, sizeof(command),
+	         "ip link set lo up && ip link add br0 index 20 address 02:00:00:00:00:20 type bridge && ip link set br0 up &&"
+	         "ip link add one index 8 mtu 1400 type veth peer name eth0 index 8 address 02:00:00:00:00:08 netns %d &&"
+	         "ip link add other index 9 mtu 1400 type veth peer name eth0 index 7 netns %d &&"
+	         "ip link add side index 21 address 02:00:00:00:00:21 netns %d type veth peer name side index 22 netns %d &&"
+	         "for name in one other; do ip link set $name master br0 && ip link set $name up || exit; done &&"
+	         "ip addr add 10.8.0.1/24 dev br0 && ip addr add fd08::1/64 dev br0",
+	         one, other, one, other);
+	run(command);
+}
+
+/* Tasks in net namespaces that are connected with each other, and with that of the root task. */
+PROGRAM(net_connected)
+{
+	struct progress *progress = share_progress();
+	enter_network();
+	pid_t tasks[2];
+	for (int number = 0; number < 2; number++) {
+		tasks[number] = fork_as(1 + number);
+		if (tasks[number] == 0)
+			live_at_bridge(progress, number);
+	}
+	await_ready(progress, 2);
+	connect_tasks(tasks[0], tasks[1]);
+	int listener = bound(SOCK_STREAM, "10.8.0.1", TCP_PORT), accepted[2];
+	MUST(listen(listener, 5));
+	progress->ready++;
+	await_ready(progress, 7);
+	await_addresses();
+	for (int number = 0; number < 2; number++)
+		accepted[number] = MUST(accept(listener, NULL, NULL));
+
+	ready_with(WITH_ENDS);
+
+	progress->may_end = true;
+	for (int number = 0; number < 2; number++) {
+		CHECK(receives(accepted[number], number == 0 ? "10.9.0.2" : "10.9.0.3"));
+		CHECK(send(accepted[number], "there", 5, 0) == 5);
+	}
+	for (int number = 0; number < 2; number++)
+		join_child(tasks[number]);
+}
+
+/* A task whose device uses another one that is where the root task is, and leads back there. */
+PROGRAM(net_connected_macvlan)
+{
+	char command[500];
+	struct progress *progress = share_progress();
+	enter_network();
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		static struct text before;
+		enter_network();
+		tell_ready(progress, 0);
+		await_ready(progress, 2);
+		run("ip link set lo up && ip link set mv0 up && ip addr add 10.8.0.2/24 dev mv0");
+		await_addresses();
+		int udp = bound(SOCK_DGRAM, "10.8.0.2", UDP_PORT);
+		output_of(WITH_ENDS, &before);
+		tell_ready(progress, 2);
+		await_end(progress);
+		check_same(WITH_ENDS, &before);
+		union address root = address_of("10.8.0.1", UDP_PORT);
+		CHECK(receives(udp, "there") && sendto(udp, "back", 4, 0, &root.any, size_of(&root)) == 4);
+		end_child();
+	}
+	await_ready(progress, 1);
+	snprintf(command, sizeof(command),
+	         "ip link add v0 index 8 type veth peer name v1 index 9 && ip link set v0 up && ip link set v1 up &&"
+	         "ip link add link v0 name mv0 index 5 mtu 1400 netns %d type macvlan mode private && ip addr add 10.8.0.1/24 dev v1",
+	         child);
+	run(command);
+	tell_ready(progress, 1);
+	await_ready(progress, 3);
+	await_addresses();
+	int udp = bound(SOCK_DGRAM, "10.8.0.1", UDP_PORT);
+	ready_with(WITH_ENDS);
+	progress->may_end = true;
+	union address other = address_of("10.8.0.2", UDP_PORT);
+	CHECK(sendto(udp, "there", 5, 0, &other.any, size_of(&other)) == 5 && receives(udp, "back"));
 	join_child(child);
 }

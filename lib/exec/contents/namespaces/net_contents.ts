@@ -52,18 +52,12 @@ const RULE_SIZE = 256;
 const OTHER_RULES = 8;
 
 /**
- * Gives the net namespace that the caller is in what it had, in steps: the next one needs what the one before has made.
- * `read` throws a `SysError` when something was refused.
+ * Gives the net namespace that the caller is in what it had besides devices, which have to be set up before. `read`
+ * throws a `SysError` when something was refused.
  */
-export function fillNet(context: RouteContext, net: FillNet): Observation<void>[] {
-  const requests = askForRoutes(context, net.requests);
-  return [
-    askForRoutes(context, net.setUp),
-    {
-      calls: [...net.sysctls.flatMap((sysctl) => writeSysctl(context, sysctl)), ...requests.calls],
-      read: requests.read,
-    },
-  ];
+export function fillNet(context: RouteContext, net: FillNet): Observation<void> {
+  const { calls, read } = askForRoutes(context, net.requests);
+  return { calls: [...net.sysctls.flatMap((sysctl) => writeSysctl(context, sysctl)), ...calls], read };
 }
 
 /**
@@ -91,7 +85,7 @@ export function observeNets(
 /** Looks at what the net namespace has that the caller is in. */
 export function observeNet(
   context: NamespacesContext,
-  { devices, addresses, routes, rules, sysctls }: FillNet,
+  { devices, addresses, routes, rules, sysctls, ids }: FillNet,
 ): Observation<ObservedNet> {
   const count = addresses.length;
   const list = (type: number, what: string, size: number) => listRoutes(context, { type, what, size });
@@ -105,7 +99,7 @@ export function observeNet(
   return {
     calls: [links, listed, routed, ruled, ...settings].flatMap((observation) => observation?.calls ?? []),
     read: () => ({
-      devices: links.read().map(buildDevice),
+      devices: links.read().map((link) => buildDevice(link, ids)),
       // The kernel makes temporary ones by itself.
       addresses: listed.read().filter((address) => !isTemporary(address)).map(describeAddress).sort(),
       routes: routed.read().filter(isOfMainTable).map(describeRoute).sort(),
@@ -121,13 +115,12 @@ const INDEX = 4;
 const FLAGS = 8;
 const ARPHRD_LOOPBACK = 772;
 
-function buildDevice({ header, attributes }: RouteMessage): NetDevice {
+function buildDevice({ header, attributes }: RouteMessage, ids: FillNet["ids"]): NetDevice {
   const isLoopback = (numberAt(header, 0) ?? 0) >>> 8 * TYPE === ARPHRD_LOOPBACK;
   const info = parseAttributes(attributes.get(IFLA_LINKINFO) ?? new Uint8Array(), 0);
   const kind = isLoopback ? "loopback" : kindOf(info);
   const address = isLoopback ? undefined : attributes.get(IFLA_ADDRESS);
   const master = numberAt(attributes.get(IFLA_MASTER));
-  const peer = attributes.has(IFLA_LINK_NETNSID) ? undefined : numberAt(attributes.get(IFLA_LINK));
   return {
     kind,
     name: textOf(attributes.get(IFLA_IFNAME)),
@@ -136,9 +129,18 @@ function buildDevice({ header, attributes }: RouteMessage): NetDevice {
     flags: numberAt(header, FLAGS) ?? 0,
     ...address === undefined ? {} : { address },
     ...master === undefined ? {} : { master },
-    ...!CONNECTED_KINDS.includes(kind) || peer === undefined ? {} : { peer },
+    ...CONNECTED_KINDS.includes(kind) ? peerOf(attributes, ids) : {},
     ...kind === "sit" ? { sit: parseAttributes(info.get(IFLA_INFO_DATA) ?? new Uint8Array(), 0) } : {},
   };
+}
+
+/** Nothing of what is in a namespace that no task is in. */
+function peerOf(attributes: RouteMessage["attributes"], ids: FillNet["ids"]): Pick<NetDevice, "peer" | "peerNet"> {
+  const peer = numberAt(attributes.get(IFLA_LINK));
+  const id = numberAt(attributes.get(IFLA_LINK_NETNSID));
+  const [peerNet] = [...ids].find(([, other]) => other === id) ?? [];
+  if (peer === undefined || id !== undefined && peerNet === undefined) return {};
+  return { peer, ...peerNet === undefined ? {} : { peerNet } };
 }
 
 function kindOf(info: RouteMessage["attributes"]): NetDeviceKind {

@@ -24,7 +24,7 @@ import {
 import type { FillNet, RouteRequest } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { fillNet, observeNet, observeNets } from "./net_contents.ts";
-import type { RouteContext } from "./route_requests.ts";
+import { askForRoutes, type RouteContext } from "./route_requests.ts";
 
 function aRequest(parts: Partial<RouteRequest> = {}): RouteRequest {
   return { attempt: "Cannot do it", type: 20, flags: 0x400, body: Uint8Array.of(1, 2, 3, 4), tolerated: [], ...parts };
@@ -32,11 +32,14 @@ function aRequest(parts: Partial<RouteRequest> = {}): RouteRequest {
 
 const FILL: FillNet = {
   kind: "fill",
-  pairs: [],
-  setUp: [aRequest({ type: 19, flags: 0 }), aRequest({ type: 16, endsWithHostNetwork: true })],
   sysctls: [{ path: "net/unix/a", value: "7" }],
   requests: [aRequest({ tolerated: ["EEXIST"] })],
   ...{
+    idRequests: [],
+    pairs: [],
+    deviceRequests: [],
+    setUp: [],
+    ids: new Map(),
     ruleRequests: [],
     filters: [],
     tracked: [],
@@ -69,13 +72,17 @@ const CONTEXT: RouteContext = {
   ...filesContext(),
   errnoName: (errno) => ERRNOS[errno] ?? "",
   hostNetwork: "/proc/9/ns/net",
+  netNamespaces: [200, 201],
 };
 
-Deno.test("fillNet() makes and sets up devices, then writes settings, then asks for the rest", () => {
-  const steps = fillNet(CONTEXT, FILL).map(({ calls }) => (
-    calls.map((call) => renderCall(call).split(" ").slice(0, 3).join(" "))
-  ));
-  assert.deepEqual(steps[0], [
+function render(calls: readonly RemoteCall[]): string[] {
+  return calls.map((call) => renderCall(call).split(" ").slice(0, 3).join(" "));
+}
+
+const REQUESTS = [aRequest({ type: 19, flags: 0 }), aRequest({ type: 16, endsWithNetwork: "host" })];
+
+Deno.test("askForRoutes() puts descriptors of namespaces into what is asked for", () => {
+  assert.deepEqual(render(askForRoutes(CONTEXT, REQUESTS).calls), [
     'openat -100 "/proc/9/ns/net"',
     "socket 16 3",
     `sendto 1 ${"14000000" + "13000500" + "00".repeat(8) + "01020304"}`,
@@ -85,7 +92,16 @@ Deno.test("fillNet() makes and sets up devices, then writes settings, then asks 
     "close 1",
     "close 0",
   ]);
-  assert.deepEqual(steps[1], [
+  assert.deepEqual(render(askForRoutes(CONTEXT, [aRequest({ endsWithNetwork: 1 })]).calls), [
+    "socket 16 3",
+    `sendto 0 ${"14000000" + "14000504" + "00".repeat(8) + "c9000000"}`,
+    "recvfrom 0 [1024]",
+    "close 0",
+  ]);
+});
+
+Deno.test("fillNet() writes settings, then asks for the rest", () => {
+  assert.deepEqual(render(fillNet(CONTEXT, FILL).calls), [
     'openat -100 "/proc/sys/net/unix/a"',
     "write 0 37",
     "close 0",
@@ -96,17 +112,18 @@ Deno.test("fillNet() makes and sets up devices, then writes settings, then asks 
   ]);
 });
 
-Deno.test("fillNet() tells what was refused", async (t) => {
-  const rows: readonly (readonly [string, readonly [step: number, errors: readonly number[]], string | undefined])[] = [
-    ["nothing", [0, [0, 0]], undefined],
-    ["the first device", [0, [1, 0]], "EPERM"],
-    ["the second device", [0, [0, 17]], "EEXIST"],
-    ["something else", [1, [1]], "EPERM"],
-    ["what may be refused", [1, [17]], undefined],
+Deno.test("askForRoutes() tells what was refused", async (t) => {
+  const tolerant = [aRequest({ tolerated: ["EEXIST"] })];
+  const rows: readonly (readonly [string, readonly RouteRequest[], errors: readonly number[], string | undefined])[] = [
+    ["nothing", REQUESTS, [0, 0], undefined],
+    ["the first request", REQUESTS, [1, 0], "EPERM"],
+    ["the second request", REQUESTS, [0, 17], "EEXIST"],
+    ["something else than what may be refused", tolerant, [1], "EPERM"],
+    ["what may be refused", tolerant, [17], undefined],
   ];
-  for (const [name, [step, errors], want] of rows) {
+  for (const [name, requests, errors, want] of rows) {
     await t.step(name, () => {
-      const { calls = [], read = () => {} } = fillNet(CONTEXT, FILL)[step] ?? {};
+      const { calls, read } = askForRoutes(CONTEXT, requests);
       errors.forEach((error, index) => answer(outputOf(calls, index), error));
       if (want === undefined) read();
       else assert.throws(read, (error) => error instanceof SysError && error.code === want);
@@ -122,7 +139,7 @@ function list(output: Uint8Array, messages: readonly RouteMessage[]): void {
 
 const TUNNEL = new Map([[4, Uint8Array.of(64)]]);
 
-/** The loopback device, one whose other end is outside, and one of a kind that is not known, and a tunnel. */
+/** The loopback device, ends of pairs, the first one outside, the last one in another namespace; one of a kind that is not known, a tunnel. */
 const LINKS: readonly RouteMessage[] = [
   { type: 16, header: linkOf(772, 1, 0x10049), attributes: new Map([[3, textValue("lo")], [4, numberValue(65536)]]) },
   {
@@ -144,6 +161,14 @@ const LINKS: readonly RouteMessage[] = [
   { type: 16, header: linkOf(1, 5, 0), attributes: new Map([[3, textValue("x")], [18, kindValue("new")]]) },
   {
     type: 16,
+    header: linkOf(1, 7, 0),
+    attributes: new Map([
+      ...[[1, Uint8Array.of(2, 0, 0, 0, 0, 2)], [3, textValue("in1")], [4, numberValue(1500)]] as const,
+      ...[[5, numberValue(4)], [37, numberValue(1)], [18, kindValue("veth")]] as const,
+    ]),
+  },
+  {
+    type: 16,
     header: linkOf(776, 6, 0),
     attributes: new Map([[3, textValue("s")], [18, kindValue("sit", encodeAttributes(TUNNEL))]]),
   },
@@ -158,7 +183,7 @@ function kindValue(kind: string, data?: Uint8Array): Uint8Array {
 }
 
 Deno.test("observeNet() looks at devices, addresses, and routes of the main table", () => {
-  const { calls, read } = observeNet(filesContext(), FILL);
+  const { calls, read } = observeNet(filesContext(), { ...FILL, ids: new Map([[2, 1]]) });
   const parts = calls.map(renderCall).filter((call) => call.startsWith("recvfrom")).length;
   const main = aRoute([10, 0, 0, 0], 8, { 15: [254, 0, 0, 0] });
   const multicast = { ...main, header: Uint8Array.of(128, ...main.header.subarray(1)) };
@@ -173,6 +198,7 @@ Deno.test("observeNet() looks at devices, addresses, and routes of the main tabl
       VETH_DEVICE,
       { ...VETH_DEVICE, name: "in0", index: 3, flags: 0, master: 7, peer: 4 },
       { kind: "other", name: "x", index: 5, mtu: 0, flags: 0 },
+      { ...VETH_DEVICE, name: "in1", index: 7, flags: 0, peer: 4, peerNet: 2 },
       { kind: "sit", name: "s", index: 6, mtu: 0, flags: 0, sit: TUNNEL },
     ],
     addresses: [anAddress([10, 0, 0, 1], 8), LOCAL_ADDRESS].map(describeAddress).sort(),

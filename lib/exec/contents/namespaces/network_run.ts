@@ -28,28 +28,33 @@ export class NetworkRun {
     this.#options = options;
   }
 
-  /** Before there is any socket in them, with the lowest descriptors of the coordinator; makes all but the first. */
+  /**
+   * Before there is any socket in them, with the lowest descriptors of the coordinator; makes all but the first. Devices
+   * may be connected to some in other namespaces: all are made before any is set up, and are up before they get addresses.
+   */
   fill(lowest: LowestDescriptors): void {
     const context = this.#routeContext(lowest);
-    if (this.#net !== undefined) this.#fillOne(this.#net, context);
-    for (const [number, { handle, net }] of this.#nested.entries()) {
+    for (const [number, { handle }] of this.#nested.entries()) {
       this.#run([...number === 0 ? [] : [unshare(context, ["net"])], ...keepNet(context, handle)]);
-      if (net !== undefined) this.#fillOne(net, context);
     }
     this.#return();
+    this.#inEach(isThere, (net) => this.#makeDevices(net, context));
+    this.#inEach(isThere, ({ setUp }) => this.#observe(askForRoutes(context, setUp)));
+    this.#inEach(isThere, (net) => this.#observe(fillNet(context, net)));
   }
 
-  /** Fills the one that the coordinator is in. */
-  #fillOne(net: FillNet, context: RouteContext): void {
+  /** Makes the devices of the one that the coordinator is in. */
+  #makeDevices(net: FillNet, context: RouteContext): void {
     const { sys } = this.#options.context;
-    const { pairs, devices, outerEnds } = net;
+    const { idRequests, pairs, deviceRequests, devices, outerEnds } = net;
+    if (idRequests.length > 0) this.#observe(askForRoutes(context, idRequests));
     const names = outerEnds.map(({ name }) => name);
     const taken = names.length === 0 ? [] : takenNames(sys, names);
     this.#outerEnds = [...this.#outerEnds, ...names.filter((name) => !taken.includes(name))];
     const { coordinator } = this.#options;
     if (pairs.length > 0) makePairs(sys, { pairs, networkFile: `/proc/${coordinator().pid}/ns/net` });
     this.#run(makeTuns(context, devices));
-    for (const step of fillNet(context, net)) this.#observe(step);
+    if (deviceRequests.length > 0) this.#observe(askForRoutes(context, deviceRequests));
   }
 
   /**
@@ -111,6 +116,10 @@ export class NetworkRun {
   #run(calls: readonly RemoteCall[]): void {
     this.#options.tables.runInPieces(this.#options.coordinator(), calls);
   }
+}
+
+function isThere(): boolean {
+  return true;
 }
 
 function hasRules({ ruleRequests, filters, tracked }: FillNet): boolean {

@@ -52,15 +52,16 @@ export function askForRoutes(
   const asked = requests.map((request) => ({ request, answer: new Uint8Array(ANSWER_SIZE) }));
   const ask = (fd: number, host?: number) => (
     asked.flatMap(({ request, answer }) => {
-      const { attempt, type, flags } = request;
+      const { attempt, type, flags, endsWithNetwork = "host" } = request;
+      const body = bodyOf(request, endsWithNetwork === "host" ? host : context.netNamespaces[endsWithNetwork]);
       return [
-        send(context, fd, { attempt, type, flags: NLM_F_REQUEST | NLM_F_ACK | flags, body: bodyOf(request, host) }),
+        send(context, fd, { attempt, type, flags: NLM_F_REQUEST | NLM_F_ACK | flags, body }),
         remoteCall(context, "recvfrom", [fd, { output: answer }, ANSWER_SIZE, MSG_DONTWAIT, 0, 0], { attempt }),
       ];
     })
   );
   const askWith = (host?: number) => withSocket(context, (fd) => ask(fd, host), family);
-  const needsHost = requests.some(({ endsWithHostNetwork }) => endsWithHostNetwork === true);
+  const needsHost = requests.some(({ endsWithNetwork }) => endsWithNetwork === "host");
   return {
     calls: needsHost ? withFile(context, context.hostNetwork, askWith) : askWith(),
     read() {
@@ -74,8 +75,8 @@ export function askForRoutes(
   };
 }
 
-function bodyOf({ body, endsWithHostNetwork }: RouteRequest, host = 0): Uint8Array {
-  return endsWithHostNetwork === true ? Uint8Array.from([...body.subarray(0, -4), ...numberValue(host)]) : body;
+function bodyOf({ body, endsWithNetwork }: RouteRequest, network = -1): Uint8Array {
+  return endsWithNetwork === undefined ? body : Uint8Array.from([...body.subarray(0, -4), ...numberValue(network)]);
 }
 
 /** What is listed. */

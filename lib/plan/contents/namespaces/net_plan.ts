@@ -42,9 +42,13 @@ export interface JoinNet {
 /** What a new one gets, in this order. */
 export interface FillNet {
   readonly kind: "fill";
+  /** Tell it which ids others have in it, before the kernel chooses some. */
+  readonly idRequests: readonly RouteRequest[];
   /** Devices with an end outside, which are made from there. */
   readonly pairs: readonly DevicePair[];
-  /** Makes its other devices, and sets all of them up. */
+  /** Make its other devices, and ends of these in those namespaces of the tasks that come behind it. */
+  readonly deviceRequests: readonly RouteRequest[];
+  /** Sets all of them up, when those of all namespaces are there. */
   readonly setUp: readonly RouteRequest[];
   readonly sysctls: readonly Sysctl[];
   readonly requests: readonly RouteRequest[];
@@ -57,6 +61,8 @@ export interface FillNet {
   readonly connections: readonly RouteRequest[];
   /** Ends of its devices that are outside, in cgrestore's own; they get into their bridges after that. */
   readonly outerEnds: readonly OuterEnd[];
+  /** Ids of net namespaces of the tasks, by the numbers of these. */
+  readonly ids: ReadonlyMap<number, number>;
   /** What there is in the end. */
   readonly devices: readonly NetDevice[];
   /** All of them, as `describeAddress` and `describeRoute` tell it; sorted. */
@@ -94,10 +100,10 @@ export interface RouteRequest {
   /** What follows the header of the message. */
   readonly body: Uint8Array;
   /**
-   * Whether the last four bytes are to be a descriptor of cgrestore's own net namespace, which only whoever makes the
-   * request can know.
+   * A net namespace of which the last four bytes are to be a descriptor, which only whoever makes the request can know:
+   * one of the tasks by its number, or cgrestore's own.
    */
-  readonly endsWithHostNetwork?: boolean;
+  readonly endsWithNetwork?: number | "host";
   /** Errors that are as good as success. */
   readonly tolerated: readonly string[];
 }

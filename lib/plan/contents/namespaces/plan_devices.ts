@@ -1,7 +1,16 @@
 import type { HostNetwork } from "../../../host/host.ts";
 import type { NetContents, NetDevice, NetDeviceKind, NetNamespace } from "../../../model/namespaces.ts";
 import { addressDevice, IFA_ADDRESS } from "../../../model/describe_route.ts";
-import { CHANGEABLE_FLAGS, IFF_LOWER_UP, IFF_UP, MADE_KINDS, nameDevice, NOBODY } from "../../../model/net_device.ts";
+import {
+  CHANGEABLE_FLAGS,
+  IFF_LOWER_UP,
+  IFF_UP,
+  MADE_KINDS,
+  nameDevice,
+  namePeer,
+  NOBODY,
+} from "../../../model/net_device.ts";
+import { countNetNamespace } from "../../../model/net_numbers.ts";
 import {
   encodeAttributes,
   encodeRouteBody,
@@ -65,8 +74,12 @@ export interface DeviceQuestions extends DeviceOptions {
   readonly network: HostNetwork | undefined;
   /** Whether the tasks have a user namespace, in which ids have other numbers than images tell. */
   readonly hasUsers: boolean;
-  /** Whether they are in another net namespace than the root task: what the user tells is of devices of that one. */
-  readonly isNested: boolean;
+  /** That of their net namespace: what the user tells is of devices of the first, which is the root task's. */
+  readonly number: number;
+  /** The net namespaces of all tasks, by their numbers. */
+  readonly nets: readonly NetNamespace[];
+  /** Ids of these in theirs, by their numbers. */
+  readonly ids: ReadonlyMap<number, number>;
 }
 
 /** Devices with an end outside, from where they are made: nobody in a user namespace could. */
@@ -149,7 +162,8 @@ export function notesOnDevices(devices: readonly NetDevice[]): string[] {
 export function findDeviceObstacles(devices: readonly NetDevice[], questions: DeviceQuestions): string[] {
   return [
     ...devices.flatMap((device) => deviceObstacle(device, devices)),
-    ...questions.isNested ? devices.filter(reachesOut).map(nestedObstacle) : [
+    ...devices.flatMap((device) => peerObstacle(device, questions)),
+    ...questions.number > 0 ? devices.filter(reachesOut).map(nestedObstacle) : [
       ...devices.filter(isHalfOutside).flatMap((device) => outsideObstacle(device, questions)),
       ...outerEndsOf(devices, questions.outerEnds).flatMap((end) => outerEndObstacles(end, questions)),
     ],
@@ -180,7 +194,18 @@ function reachesOut(device: NetDevice): boolean {
 }
 
 function nestedObstacle(device: NetDevice): string {
-  return `${nameDevice(device)} is connected to another net namespace, which only one of the root task's can be`;
+  return `${
+    nameDevice(device)
+  } is connected to a net namespace that no task is in, which only one of the root task's can be`;
+}
+
+/** What it is connected to has to be made with it. */
+function peerObstacle(device: NetDevice, { number, nets }: DeviceQuestions): string[] {
+  const { peer, peerNet = number } = device;
+  if (peer === undefined || nets[peerNet]?.kind === "own") return [];
+  return [
+    `${nameDevice(device)} cannot be restored: it is connected to ${namePeer(device)}, which others have to set up`,
+  ];
 }
 
 function outsideObstacle({ name }: NetDevice, { outerEnds }: DeviceQuestions): string[] {
@@ -202,7 +227,7 @@ function macvlanObstacles(device: NetDevice, questions: DeviceQuestions): string
   if (macvlan === undefined || !MACVLAN_MODES.includes(macvlan.mode)) {
     return [`${nameDevice(device)} cannot be restored: its mode is ${macvlan?.mode ?? "not told"}`];
   }
-  if (!hasOuterParent(device) || questions.isNested) return [];
+  if (!hasOuterParent(device) || questions.number > 0) return [];
   if (parent === undefined) {
     return [
       `${nameDevice(device)} has its parent outside, which has to be named: --external "macvlan[${name}]:PARENT"`,
@@ -258,19 +283,31 @@ function bridgeObstacle(
   return isOne ? [] : [`"${bridge}", which a veth device is to be connected to, is no bridge`];
 }
 
-/** Makes the devices that the namespace is not born with, and sets all of them up. */
+/**
+ * Makes devices that the namespace is not born with. Those that use others come when these are there, which may be in
+ * another namespace: they are made when they are set up.
+ */
 export function makeDevices(devices: readonly NetDevice[], questions: DeviceQuestions): RouteRequest[] {
-  const others = devices.filter(isMade);
-  const ordered = others.toSorted((a, b) => MADE_KINDS.indexOf(a.kind) - MADE_KINDS.indexOf(b.kind));
+  return orderDevices(devices).filter(({ kind }) => kind !== "macvlan")
+    .flatMap((device) => makeDevice(device, { devices, questions }));
+}
+
+/** Sets all devices up. */
+export function setUpDevices(devices: readonly NetDevice[], questions: DeviceQuestions): RouteRequest[] {
+  const ordered = orderDevices(devices);
   const loopback = devices.find(({ kind }) => kind === "loopback") ?? LOOPBACK;
   return [
     setUpDevice(loopback),
-    ...devices.some(hasOuterParent) ? [nameHostNetwork()] : [],
-    ...ordered.flatMap((device) => makeDevice(device, { devices, questions })),
-    ...others.map((device) => setAddressMode(device, IN6_ADDR_GEN_MODE_NONE)),
+    ...ordered.filter(({ kind }) => kind === "macvlan").flatMap((device) => makeDevice(device, { devices, questions })),
+    ...ordered.map((device) => setAddressMode(device, IN6_ADDR_GEN_MODE_NONE)),
     // A bridge takes the size of packets of its parts, until it gets its own.
     ...ordered.toReversed().map(setUpDevice),
   ];
+}
+
+/** Those that are made, masters before what becomes a part of them. */
+function orderDevices(devices: readonly NetDevice[]): NetDevice[] {
+  return devices.filter(isMade).sort((a, b) => MADE_KINDS.indexOf(a.kind) - MADE_KINDS.indexOf(b.kind));
 }
 
 /** The kernel makes link-local addresses again, unless it has made none before; comes when the addresses are there. */
@@ -325,13 +362,12 @@ interface MakeContext {
   readonly questions: DeviceQuestions;
 }
 
-/** Of a pair, the first one makes the other. */
+/** A descriptor of the net namespace of the other end of a pair comes last. */
 function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
-  const { index, kind, peer } = device;
-  if (kind === "veth" && peer !== undefined && peer < index) return [];
+  const { index, kind, peerNet } = device;
   // These are made by other means.
-  if (kind === "tun" || isHalfOutside(device)) return [];
-  const data = infoOf(device, context.devices);
+  if (kind === "tun" || isHalfOutside(device) || isMadeByPeer(device, context.questions)) return [];
+  const data = infoOf(device, context);
   const info = new Map([
     [IFLA_INFO_KIND, textValue(kind)],
     ...data === undefined ? [] : [[IFLA_INFO_DATA, data] as const],
@@ -346,16 +382,27 @@ function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     body: encodeRouteBody({ header: linkHeader(index), attributes }),
+    ...kind === "veth" && peerNet !== undefined ? { endsWithNetwork: peerNet } : {},
     tolerated: [],
   }];
 }
 
+/** Of a pair, the first one makes the other: that of the first namespace, or with the lower number. */
+function isMadeByPeer({ kind, index, peer, peerNet }: NetDevice, { number }: DeviceQuestions): boolean {
+  if (kind !== "veth" || peer === undefined) return false;
+  return peerNet === undefined ? peer < index : peerNet < number;
+}
+
 /** What a device of its kind has besides. */
-function infoOf({ kind, macvlan, peer, sit }: NetDevice, devices: readonly NetDevice[]): Uint8Array | undefined {
+function infoOf({ kind, macvlan, peer, peerNet, sit }: NetDevice, context: MakeContext): Uint8Array | undefined {
   if (sit !== undefined) return encodeAttributes(sit);
   if (kind === "macvlan") return macvlanInfo(MACVLAN_MODE_SOURCE, macvlan?.flags ?? 0);
-  const other = kind === "veth" ? devices.find(({ index }) => index === peer) : undefined;
-  return other === undefined ? undefined : otherEnd(other.index, describingAttributes(other));
+  const there = peerNet === undefined ? context : context.questions.nets[peerNet];
+  const candidates = there !== undefined && "devices" in there ? there.devices : [];
+  const other = kind === "veth" ? candidates.find(({ index }) => index === peer) : undefined;
+  if (other === undefined) return undefined;
+  const place = peerNet === undefined ? [] : [[IFLA_NET_NS_FD, numberValue(0)] as const];
+  return otherEnd(other.index, new Map([...describingAttributes(other), ...place]));
 }
 
 function macvlanInfo(mode: number, flags: number): Uint8Array {
@@ -369,26 +416,42 @@ function macvlanInfo(mode: number, flags: number): Uint8Array {
 
 /** The parent is told by its index in its own namespace. */
 function parentAttributes(device: NetDevice, questions: DeviceQuestions): [number, Uint8Array][] {
-  if (device.peer !== undefined) return [[IFLA_LINK, numberValue(device.peer)]];
+  const { peer = parentOf(device, questions) ?? 0, peerNet } = device;
+  const { ids } = questions;
+  const id = hasOuterParent(device) ? hostId(ids) : peerNet === undefined ? undefined : ids.get(peerNet);
   return [
-    [IFLA_LINK, numberValue(parentOf(device, questions) ?? 0)],
-    [IFLA_LINK_NETNSID, numberValue(HOST_ID)],
+    [IFLA_LINK, numberValue(peer)],
+    ...id === undefined ? [] : [[IFLA_LINK_NETNSID, numberValue(id)] as [number, Uint8Array]],
   ];
 }
 
-/** The id that the net namespace of cgrestore has in the new one: the kernel would choose the same. */
-const HOST_ID = 0;
+/** The id that the net namespace of cgrestore gets in the new one: the kernel would choose the same (`alloc_netid`). */
+function hostId(ids: DeviceQuestions["ids"]): number {
+  const taken = new Set(ids.values());
+  let id = 0;
+  while (taken.has(id)) id++;
+  return id;
+}
 
-function nameHostNetwork(): RouteRequest {
+/** Tells a namespace which ids others of the tasks have in it, and the host's that its devices use. */
+export function giveIds(devices: readonly NetDevice[], ids: DeviceQuestions["ids"]): RouteRequest[] {
+  return [
+    ...[...ids].map(([number, id]) => giveId(id, number)),
+    ...devices.some(hasOuterParent) ? [giveId(hostId(ids), "host")] : [],
+  ];
+}
+
+function giveId(id: number, network: number | "host"): RouteRequest {
+  const what = network === "host" ? "the net namespace of this host" : countNetNamespace(network);
   return {
-    attempt: "Cannot give the net namespace of this host a number in that of the tasks",
+    attempt: `Cannot give ${what} the id ${id} in a net namespace of the tasks`,
     type: RTM_NEWNSID,
     flags: 0,
     body: encodeRouteBody({
       header: new Uint8Array(4),
-      attributes: new Map([[NETNSA_NSID, numberValue(HOST_ID)], [NETNSA_FD, numberValue(0)]]),
+      attributes: new Map([[NETNSA_NSID, numberValue(id)], [NETNSA_FD, numberValue(0)]]),
     }),
-    endsWithHostNetwork: true,
+    endsWithNetwork: network,
     tolerated: [],
   };
 }

@@ -7,10 +7,12 @@ import {
   type DeviceQuestions,
   encodePair,
   findDeviceObstacles,
+  giveIds,
   makeDevices,
   notesOnOptions,
   pairsOf,
   restoreAddressModes,
+  setUpDevices,
 } from "./plan_devices.ts";
 
 const BRIDGE: NetDevice = { ...VETH_DEVICE, kind: "bridge", name: "br0", index: 4 };
@@ -31,7 +33,17 @@ const OWNED = { flags: 0x1002, owner: -1, group: 5, headerSize: 10, sendBuffer: 
 const OUT = { inner: "eth0", name: "out" };
 
 function ask(questions: Partial<DeviceQuestions> = {}): DeviceQuestions {
-  return { outerEnds: [], parents: [], network: IDLE_NETWORK, hasUsers: false, isNested: false, ...questions };
+  const network = IDLE_NETWORK;
+  return {
+    outerEnds: [],
+    parents: [],
+    network,
+    hasUsers: false,
+    number: 0,
+    nets: [aNet()],
+    ids: new Map(),
+    ...questions,
+  };
 }
 
 Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
@@ -51,12 +63,20 @@ Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
         want: ['the venet device "venet0" cannot be restored', 'the other device "x" cannot be restored'],
       },
       {
-        name: "connections to other net namespaces of tasks that are not in the root's",
+        name: "connections to outside of tasks that are not in the root's",
         devices: [LOOPBACK_DEVICE, BRIDGE, VETH_DEVICE, MACVLAN, ...PAIR],
-        questions: { isNested: true, outerEnds: [OUT] },
+        questions: { number: 1, nets: [aNet(), aNet()], outerEnds: [OUT] },
         want: [
-          'the veth device "eth0" is connected to another net namespace, which only one of the root task\'s can be',
-          'the macvlan device "mv0" is connected to another net namespace, which only one of the root task\'s can be',
+          'the veth device "eth0" is connected to a net namespace that no task is in, which only one of the root task\'s can be',
+          'the macvlan device "mv0" is connected to a net namespace that no task is in, which only one of the root task\'s can be',
+        ],
+      },
+      {
+        name: "connections to other net namespaces of tasks",
+        devices: [{ ...VETH_DEVICE, peer: 3, peerNet: 1 }, { ...MACVLAN, peer: 4, peerNet: 2 }],
+        questions: { nets: [aNet(), aNet(), { kind: "external", key: "a" }] },
+        want: [
+          'the macvlan device "mv0" cannot be restored: it is connected to device 4 of net namespace 3, which others have to set up',
         ],
       },
       { name: "a tun device with an owner", devices: [{ ...TUN, tun: OWNED }], want: [] },
@@ -170,15 +190,20 @@ Deno.test("notesOnOptions() tells what the user has said of devices that are not
   ]);
 });
 
-Deno.test("makeDevices() makes bridges, then pairs, and sets up bridges last", () => {
-  const devices = [...PAIR, LOOPBACK_DEVICE, VETH_DEVICE, BRIDGE];
-  const requests = makeDevices(devices, ask({ outerEnds: [OUT] }));
-  assert.deepEqual(requests.map(({ attempt }) => attempt), [
-    'Cannot set up the loopback device "lo"',
+Deno.test("makeDevices() makes bridges, then pairs", () => {
+  const devices = [...PAIR, LOOPBACK_DEVICE, VETH_DEVICE, MACVLAN, BRIDGE];
+  assert.deepEqual(makeDevices(devices, ask({ outerEnds: [OUT] })).map(({ attempt }) => attempt), [
     'Cannot make the bridge device "br0"',
     'Cannot make the veth device "a"',
-    ...["b", "a", "eth0"].map((name) => `Cannot choose how the veth device "${name}" gets its addresses of IPv6`),
+  ]);
+});
+
+Deno.test("setUpDevices() sets up bridges last", () => {
+  const devices = [...PAIR, LOOPBACK_DEVICE, VETH_DEVICE, BRIDGE];
+  assert.deepEqual(setUpDevices(devices, ask({ outerEnds: [OUT] })).map(({ attempt }) => attempt), [
+    'Cannot set up the loopback device "lo"',
     'Cannot choose how the bridge device "br0" gets its addresses of IPv6',
+    ...["b", "a", "eth0"].map((name) => `Cannot choose how the veth device "${name}" gets its addresses of IPv6`),
     ...["eth0", "a", "b"].map((name) => `Cannot set up the veth device "${name}"`),
     'Cannot set up the bridge device "br0"',
   ]);
@@ -202,14 +227,18 @@ const KIND_VETH = "0900010076657468" + "00000000";
 
 const PARENTS = new Map([[7, "p"]]);
 
-Deno.test("makeDevices() encodes what the kernel takes", async (t) => {
-  const bodies = (devices: readonly NetDevice[]) => makeDevices(devices, ask()).map(({ body }) => body.toHex());
+type Bodies = (devices: readonly NetDevice[]) => string[];
+
+Deno.test("makeDevices() and setUpDevices() encode what the kernel takes", async (t) => {
+  const [made, setUp] = [makeDevices, setUpDevices].map((plan) => (
+    (devices: readonly NetDevice[]) => plan(devices, ask()).map(({ body }) => body.toHex())
+  )) as [Bodies, Bodies];
   const pairWith = (changes: Partial<NetDevice>) => (
     encodePair({ device: { ...VETH_DEVICE, ...changes }, outer: OUT }, { index: 7, network: 9 }).toHex()
   );
   await t.step("the flags and the size of packets of the loopback device", () => {
-    assert.equal(bodies([LOOPBACK_DEVICE])[0], "00000000" + "01000000" + "01000000" + "a5f30000" + "0800040000000100");
-    assert.deepEqual(bodies([])[0], "00000000" + "01000000" + "00000000" + "a5f30000" + "0800040000000100");
+    assert.equal(setUp([LOOPBACK_DEVICE])[0], "00000000" + "01000000" + "01000000" + "a5f30000" + "0800040000000100");
+    assert.deepEqual(setUp([])[0], "00000000" + "01000000" + "00000000" + "a5f30000" + "0800040000000100");
   });
   await t.step("a device with its other end outside, from where it is made", () => {
     const peer = `${header("02")}${NAME_ETH0}${MTU_1500}${ADDRESS}08001c0009000000`;
@@ -222,39 +251,57 @@ Deno.test("makeDevices() encodes what the kernel takes", async (t) => {
   });
   await t.step("the address of a device that is made by other means", () => {
     const address = Uint8Array.of(2, 0, 0, 0, 0, 2);
-    const setUp = (device: NetDevice) => bodies([device]).filter((body) => body.includes(MTU_1500));
-    assert.deepEqual(setUp({ ...TUN, address }).map((body) => body.endsWith(`${MTU_1500}${ADDRESS}`)), [true]);
-    assert.deepEqual(setUp(TUN).map((body) => body.endsWith(MTU_1500)), [true]);
+    assert.ok(setUp([{ ...TUN, address }]).at(-1)?.endsWith(`${MTU_1500}${ADDRESS}`));
+    assert.ok(setUp([TUN]).at(-1)?.endsWith(MTU_1500));
   });
   await t.step("a pair", () => {
     const peer = `${header("09")}0600030062000000${MTU_1500}${ADDRESS}`;
-    assert.ok(bodies(PAIR)[1]?.endsWith(peer));
+    assert.ok(made(PAIR)[0]?.endsWith(peer));
+  });
+  await t.step("a pair in two namespaces, which the first one makes", () => {
+    const [end, other] = [{ ...PAIR[0]!, peerNet: 0 }, { ...PAIR[1]!, peerNet: 1 }];
+    const nets = [aNet({ devices: [other] }), aNet({ devices: [end] })];
+    assert.deepEqual(makeDevices([end], ask({ nets, number: 1 })), []);
+    const [request] = makeDevices([other], ask({ nets }));
+    assert.equal(request?.endsWithNetwork, 1);
+    assert.ok(request?.body.toHex().endsWith(`${header("09")}0600030062000000${MTU_1500}${ADDRESS}08001c0000000000`));
   });
   await t.step("a device with its parent outside, which takes no packets yet", () => {
     const devices = [MACVLAN];
     const questions = ask({ parents: [{ inner: "mv0", parent: "p" }], network: { ...IDLE_NETWORK, devices: PARENTS } });
-    const [, named, made] = makeDevices(devices, questions);
-    assert.equal(named?.body.toHex(), "00000000" + "0800010000000000" + "0800030000000000");
-    assert.equal(named?.endsWithHostNetwork, true);
-    const parent = "0800050007000000" + "0800250000000000";
+    const ids = new Map([[1, 0], [2, 2]]);
+    const named = giveIds(devices, ids).at(-1);
+    assert.equal(named?.body.toHex(), "00000000" + "0800010001000000" + "0800030000000000");
+    assert.equal(named?.endsWithNetwork, "host");
+    const [, made] = setUpDevices(devices, { ...questions, ids });
+    const parent = "0800050007000000" + "0800250001000000";
     assert.ok(made?.body.toHex().includes(parent));
     assert.ok(made?.body.toHex().endsWith("0800010010000000" + "0600020001000000"));
     assert.ok(connectDevices(devices)[0]?.body.toHex().endsWith("0800010004000000" + "0600020001000000"));
   });
   await t.step("a device with its parent within", () => {
-    const requests = makeDevices([{ ...MACVLAN, peer: 4 }, BRIDGE], ask());
-    assert.equal(requests.some(({ endsWithHostNetwork }) => endsWithHostNetwork), false);
-    assert.ok(requests.some(({ attempt, body }) => /"mv0"/.test(attempt) && body.toHex().includes("0800050004000000")));
+    const devices = [{ ...MACVLAN, peer: 4 }, BRIDGE];
+    assert.deepEqual(giveIds(devices, new Map()), []);
+    assert.ok(setUp(devices)[1]?.includes(`${"0800050004000000"}24001200`));
+  });
+  await t.step("a device with its parent in another namespace of the tasks", () => {
+    const devices = [{ ...MACVLAN, peer: 4, peerNet: 1 }];
+    const ids = new Map([[1, 3]]);
+    assert.deepEqual(giveIds(devices, ids).map(({ endsWithNetwork, body }) => [endsWithNetwork, body.toHex()]), [
+      [1, "00000000" + "0800010003000000" + "0800030000000000"],
+    ]);
+    const [, made] = setUpDevices(devices, ask({ ids, nets: [aNet({ devices }), aNet({ devices: [BRIDGE] })] }));
+    assert.ok(made?.body.toHex().includes("0800050004000000" + "0800250003000000"));
   });
   await t.step("a tunnel", () => {
     const kind = "0800010073697400";
-    assert.ok(bodies([SIT])[1]?.endsWith(`20001200${kind}14000200${"080002000a000001"}${"05000a0000000000"}`));
+    assert.ok(made([SIT])[0]?.endsWith(`20001200${kind}14000200${"080002000a000001"}${"05000a0000000000"}`));
   });
   await t.step("a part of a bridge", () => {
-    assert.equal(bodies(PAIR).at(-1), `00000000${"09000000"}01100000a5f30000${MTU_1500}08000a0004000000`);
+    assert.equal(setUp(PAIR).at(-1), `00000000${"09000000"}01100000a5f30000${MTU_1500}08000a0004000000`);
   });
   await t.step("no address that the kernel makes", () => {
-    assert.equal(bodies(PAIR)[2], `${header("09")}10001a000c000a00${"05000800"}01000000`);
+    assert.equal(setUp(PAIR)[1], `${header("09")}10001a000c000a00${"05000800"}01000000`);
   });
 });
 

@@ -52,7 +52,7 @@ Deno.test("planNestedNets() refuses what others would have to provide", () => {
   assertEquals(problems, [
     "net namespace 2: it is left to others to set up, which only that of the root task can be",
     'net namespace 3: it is the external one "a", which only that of the root task can be',
-    'net namespace 4: the veth device "eth0" is connected to another net namespace, ' +
+    'net namespace 4: the veth device "eth0" is connected to a net namespace that no task is in, ' +
     "which only one of the root task's can be",
   ]);
 });

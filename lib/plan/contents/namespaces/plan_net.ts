@@ -1,7 +1,7 @@
 import type { NetContents, NetDevice, NetNamespace } from "../../../model/namespaces.ts";
 import { describeAddress, describeRoute } from "../../../model/describe_route.ts";
 import { IFF_UP, nameDevice } from "../../../model/net_device.ts";
-import { nameNetNamespace } from "../../../model/net_numbers.ts";
+import { nameNetNamespace, netsOf } from "../../../model/net_numbers.ts";
 import { describeRule } from "../../../model/route_rule.ts";
 import { CTNETLINK_NEW, NLM_F_CREATE } from "../../../model/route_message.ts";
 import type { Sysctl } from "./namespaces_plan.ts";
@@ -11,11 +11,13 @@ import {
   connectDevices,
   type DeviceQuestions,
   findDeviceObstacles,
+  giveIds,
   LOOPBACK,
   makeDevices,
   notesOnDevices,
   outerEndsOf,
   pairsOf,
+  setUpDevices,
 } from "./plan_devices.ts";
 import { planFilters } from "./plan_filters.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
@@ -64,17 +66,20 @@ function planJoin(key: string, { inherited, host, problems }: NamespaceQuestions
 }
 
 function planFill(net: NetContents, questions: NetQuestions): FillNet {
-  const { number, outerEnds, parents, contents: { user }, host: { network, programs }, problems, notes } = questions;
-  const { devices, addresses, routes, rules } = net;
-  const outside = { outerEnds, parents, network, hasUsers: user !== undefined, isNested: number > 0 };
+  const { number, outerEnds, parents, contents, host: { network, programs }, problems, notes } = questions;
+  const { devices, addresses, routes, rules, ids } = net;
+  const hasUsers = contents.user !== undefined;
+  const outside = { outerEnds, parents, network, hasUsers, number, nets: netsOf(contents), ids };
   const refuse = (what: string) => problems.push({ where: nameNetNamespace(number), what });
   findObstacles(net, outside).forEach(refuse);
   if (net.expectsConnections) notes.push("The kernel forgets which connections of the net namespace it expected");
   notes.push(...notesOnDevices(devices), ...notesOnAddresses(net), ...notesOnRules(net));
   return {
     kind: "fill",
-    setUp: makeDevices(devices, outside),
+    idRequests: giveIds(devices, ids),
     pairs: pairsOf(devices, outerEnds),
+    deviceRequests: makeDevices(devices, outside),
+    setUp: setUpDevices(devices, outside),
     sysctls: planSettings(net, questions),
     requests: [...addAddresses(net), ...addRoutes(net)],
     ruleRequests: replaceRules(net),
@@ -82,6 +87,7 @@ function planFill(net: NetContents, questions: NetQuestions): FillNet {
     tracked: net.tracked.map(trackConnection),
     connections: connectDevices(devices),
     outerEnds: outerEndsOf(devices, outerEnds),
+    ids,
     devices: devices.length === 0 ? [LOOPBACK] : devices,
     addresses: addresses.map(describeAddress).sort(),
     routes: routes.map(describeRoute).sort(),
@@ -97,14 +103,15 @@ function trackConnection(body: Uint8Array): RouteRequest {
 
 /** Why a namespace cannot be restored: everything in it that cannot be is named. */
 function findObstacles(net: NetContents, questions: DeviceQuestions): string[] {
-  const { devices, peers } = net;
+  const { devices } = net;
+  const ownId = net.ids.get(questions.number);
   const indices = new Set([LOOPBACK, ...devices].map(({ index }) => index));
   return [
     ...findDeviceObstacles(devices, questions),
     ...findAddressObstacles(net, indices),
     ...findRouteObstacles(net, indices),
     ...findRuleObstacles(net, questions.hasUsers),
-    ...peers.map((id) => `its id ${id} for another net namespace cannot be restored`),
+    ...ownId === undefined ? [] : [`its id ${ownId} for itself cannot be restored`],
   ];
 }
 

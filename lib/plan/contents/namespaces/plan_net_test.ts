@@ -234,9 +234,9 @@ Deno.test("planNet() refuses what cannot be restored", async (t) => {
       want: ["the rule for routes 0 table 254 cannot be restored: it is of family 10"],
     },
     {
-      name: "other namespaces",
-      net: aNet({ peers: [3] }),
-      want: ["its id 3 for another net namespace cannot be restored"],
+      name: "an id for itself",
+      net: aNet({ ids: new Map([[0, 3]]) }),
+      want: ["its id 3 for itself cannot be restored"],
     },
     {
       name: "settings",

@@ -92,9 +92,7 @@ function siblingProblems(net: NetPlan | undefined, { joins, outerState }: Namesp
 /** What becomes of the namespaces that it owns. */
 function checkOthers(net: NetPlan | undefined, questions: NamespaceQuestions): string[] {
   const { ipc } = questions.contents;
-  const outside = net?.kind === "fill" && [...net.setUp, ...net.requests].some((request) => (
-    request.endsWithHostNetwork === true
-  ));
+  const outside = net?.kind === "fill" && net.idRequests.some(({ endsWithNetwork }) => endsWithNetwork === "host");
   return [
     ...outside ? ["it has network devices that use some of this host's, which nobody in it may make"] : [],
     ...ipc === undefined || !keepsLimits(questions) ? [] : problemsOfLimits(ipc),
