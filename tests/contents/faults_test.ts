@@ -75,7 +75,7 @@ const TESTS: readonly FaultTest[] = [
     needs: ["iproute2", "tun"],
   },
   { program: "net_rules", dump: ["--network-lock", "skip"], stride: 97, needs: ["iproute2"] },
-  { program: "net_two", dump: ["--network-lock", "skip"], stride: 499, needs: ["iproute2"] },
+  { program: "connected_nets", dump: ["--network-lock", "skip"], stride: 499, needs: ["iproute2"] },
   {
     program: "net_filters",
     dump: ["--tcp-established", "--network-lock", "skip"],
