@@ -28,6 +28,7 @@ const NAMES = [
   "unix_connections",
   "server_in_net",
   "pipes_in_routed_net",
+  "connected_nets",
   "path_files_in_mnt",
   "compat_threads",
   "compat_signal_actions",

@@ -18,7 +18,7 @@ const OF_KERNEL = /\[(vdso|vvar|vvar_vclock|vsyscall)\]/;
 const NEW_FIELDS = /; eventfd-semaphore: \d/;
 
 /** Where everything may be a hundred times slower, these must do. */
-const IN_VM = ["posix_timers", "server", "sessions", "compat_threads", "compat_clocks"];
+const IN_VM = ["posix_timers", "server", "sessions", "connected_nets", "compat_threads", "compat_clocks"];
 
 for (const fixture of readFixtures()) {
   if (Deno.env.has("CGRESTORE_VM") && !IN_VM.includes(fixture.name)) continue;

@@ -56,6 +56,13 @@ const IN_NAMESPACES: ReadonlyMap<string, Omit<FixtureSetting, "isCompat">> = new
     dump: ["--network-lock", "skip"],
     restore: [],
   }],
+  ["connected_nets", {
+    program: "connected_nets",
+    namespaces: [],
+    setup: "true",
+    dump: ["--network-lock", "skip"],
+    restore: [],
+  }],
   ["path_files_in_mnt", {
     program: "path_files",
     namespaces: ["--mount", "--propagation", "private"],
