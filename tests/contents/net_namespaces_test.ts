@@ -340,6 +340,20 @@ externalTest(OF_CHILD, { program: "net_two", dump: UNLOCKED }, async (external) 
   assertEqual(await tree.finish(), "ok");
 });
 
+const CONNECTED_CHILD = "a net namespace of a child that is connected to that of the root, which the user provides";
+externalTest(
+  CONNECTED_CHILD,
+  { program: "connected_nets", dump: UNLOCKED },
+  async ({ tree, images, options, provide }) => {
+    const { code, err } = await tree.restoreThrough(provide, images, options);
+    assertMatch(
+      err,
+      /net namespace 2: the veth device "in0" cannot be restored: it is connected to device 8 of net namespace 1, which others/,
+    );
+    assertEqual(code, 4);
+  },
+);
+
 externalTest(
   "a net namespace has to be provided, and be one",
   { dump: UNLOCKED },

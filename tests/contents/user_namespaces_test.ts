@@ -23,10 +23,16 @@ testProgram({
   criuFails,
 });
 testProgram({ program: "user_several", what: "namespaces that are owned by a user namespace", criuFails });
-testProgram({ program: "user_nested", what: "two net namespaces that are owned by a user namespace", criuFails });
+testProgram({
+  program: "user_nested",
+  what: "two net namespaces that are owned by a user namespace, and connected",
+  needs: ["iproute2"],
+  criuFails,
+});
 testProgram({
   program: "user_nested",
   what: "two net namespaces, of which a sibling enters one",
+  needs: ["iproute2"],
   cgrestore: ["--restore-sibling"],
   criuFails,
 });

@@ -289,11 +289,11 @@ static ino_t network_of(const char *process)
 	return state.st_ino;
 }
 
-/* A child in a net namespace of its own, which belongs to the same users. */
+/* A child in a net namespace of its own, which belongs to the same users, and a pair of devices between both. */
 PROGRAM(user_nested)
 {
 	struct sockaddr_in port = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	char parent[16], byte;
+	char parent[16], command[100], byte;
 	int entered[2], made[2];
 	move_to_directory("user_nested");
 	pid_t self = getpid();
@@ -314,6 +314,7 @@ PROGRAM(user_nested)
 		while (!may_go())
 			sleep_ms(5);
 		CHECK(has_ids(0, 0) && is_mapped() && can_connect(&port) && network_of("self") != network_of(parent));
+		CHECK(if_nametoindex("in0") == 9 && if_nametoindex("out0") == 0);
 		set_loopback_up();
 		end_child();
 	}
@@ -322,10 +323,13 @@ PROGRAM(user_nested)
 	listen_at(&port);
 	MUST(write(entered[1], "", 1));
 	MUST(read(made[0], &byte, 1));
+	snprintf(command, sizeof(command), "ip link add out0 index 8 type veth peer name in0 index 9 netns %d", child);
+	MUST(system(command) == 0 ? 0 : -1);
 
 	ready_and_wait();
 
 	CHECK(has_ids(0, 0) && is_mapped() && can_connect(&port));
+	CHECK(system("ip -o link show out0 | grep -q '^8: out0@if9:'") == 0);
 	join_child(child);
 }
 
