@@ -161,6 +161,7 @@ function buildDevice(entry: NetDeviceEntry, place: DevicePlace): NetDevice {
     ...macvlan === undefined ? {} : { macvlan: { mode: macvlan.mode, flags: macvlan.flags ?? 0 } },
     ...tun === undefined ? {} : { tun: buildTun(tun) },
     ...sit === undefined ? {} : { sit: buildSit(sit) },
+    ...kind === "sit" && isElsewhere(entry, place) ? { isMoved: true } : {},
   };
 }
 
@@ -177,6 +178,11 @@ function peerOf(
 ): Pick<NetDevice, "peer" | "peerNet"> {
   if (peerIfindex === undefined || peerNsid === undefined) return {};
   return { peer: peerIfindex, ...peerNsid === number ? {} : { peerNet: siblings.indexOf(peerNsid) } };
+}
+
+/** Old kernels do not tell of any other end, not even that it is here. */
+function isElsewhere({ peerIfindex, peerNsid }: NetDeviceEntry, { number }: DevicePlace): boolean {
+  return peerIfindex !== undefined && peerNsid !== number;
 }
 
 function buildTun({ flags, owner, group, vnethdr, sndbuf }: TunLinkEntry): TunDevice {

@@ -133,6 +133,7 @@ Deno.test("buildNetNamespace() tells of a device where its other end is", () => 
   const address = Uint8Array.of(2, 0, 0, 0, 0, 2);
   const veth = { type: 2, mtu: 1500, flags: 1, address };
   const tun = { flags: 0x1001, owner: -1, group: 5, vnethdr: 10, sndbuf: 99 };
+  const tunnel = { type: 8, mtu: 1480, flags: 1, sit: { pmtudisc: true } };
   const { net, problems } = build({
     devices: [
       aNetDeviceEntry({ ...veth, ifindex: 2, name: "a", peerIfindex: 3, peerNsid: 9, master: 5 }),
@@ -142,11 +143,14 @@ Deno.test("buildNetNamespace() tells of a device where its other end is", () => 
       aNetDeviceEntry({ ...veth, type: 7, ifindex: 6, name: "e", peerIfindex: 5, peerNsid: 9, macvlan: { mode: 4 } }),
       aNetDeviceEntry({ type: 6, mtu: 1500, flags: 1, ifindex: 5, name: "d", peerIfindex: 5, peerNsid: 9 }),
       aNetDeviceEntry({ type: 3, mtu: 1500, flags: 1, ifindex: 7, name: "f", tun }),
-      aNetDeviceEntry({ type: 8, mtu: 1480, flags: 1, ifindex: 8, name: "g", sit: { pmtudisc: true } }),
+      aNetDeviceEntry({ ...tunnel, ifindex: 8, name: "g" }),
+      aNetDeviceEntry({ ...tunnel, ifindex: 10, name: "i", peerIfindex: 2, peerNsid: 9 }),
+      aNetDeviceEntry({ ...tunnel, ifindex: 11, name: "j", peerIfindex: 11 }),
     ],
   });
   assert.deepEqual(problems, []);
   const same = { kind: "veth", mtu: 1500, flags: 1, address } as const;
+  const sit = { kind: "sit", mtu: 1480, flags: 1, sit: new Map([[10, Uint8Array.of(1)]]) } as const;
   assert.deepEqual(net.kind === "own" && net.devices, [
     { ...same, index: 2, name: "a", peer: 3, master: 5 },
     { ...same, index: 3, name: "b", peer: 2 },
@@ -158,7 +162,9 @@ Deno.test("buildNetNamespace() tells of a device where its other end is", () => 
       ...{ kind: "tun", mtu: 1500, flags: 1, index: 7, name: "f" },
       tun: { flags: 0x1001, owner: -1, group: 5, headerSize: 10, sendBuffer: 99 },
     },
-    { kind: "sit", mtu: 1480, flags: 1, index: 8, name: "g", sit: new Map([[10, Uint8Array.of(1)]]) },
+    { ...sit, index: 8, name: "g" },
+    { ...sit, index: 10, name: "i" },
+    { ...sit, index: 11, name: "j", isMoved: true },
   ]);
 });
 

@@ -154,6 +154,8 @@ export interface NetDevice {
   readonly macvlan?: Macvlan;
   readonly tun?: TunDevice;
   readonly sit?: SitTunnel;
+  /** It is a tunnel that was made in another net namespace, and packets that are in others are in that. */
+  readonly isMoved?: true;
 }
 
 /** A device whose packets go to programs, which have /dev/net/tun open (Documentation/networking/tuntap.rst). */

@@ -1122,3 +1122,25 @@ PROGRAM(net_connected_macvlan)
 	CHECK(sendto(udp, "there", 5, 0, &other.any, size_of(&other)) == 5 && receives(udp, "back"));
 	join_child(child);
 }
+
+/* A tunnel of a child that was made where the root task is: its packets are there. */
+PROGRAM(net_sit_moved)
+{
+	char command[200];
+	struct progress *progress = share_progress();
+	enter_network();
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		enter_network();
+		tell_ready(progress, 0);
+		await_end(progress);
+		end_child();
+	}
+	await_ready(progress, 1);
+	snprintf(command, sizeof(command),
+	         WHOLE_IP "ip link add moved0 type sit local 10.7.0.1 remote 10.7.0.2 && ip link set moved0 netns %d", child);
+	run(command);
+	ready_and_wait();
+	progress->may_end = true;
+	join_child(child);
+}

@@ -169,7 +169,7 @@ export function findDeviceObstacles(devices: readonly NetDevice[], questions: De
     ],
     ...devices.filter(({ kind }) => kind === "macvlan").flatMap((device) => macvlanObstacles(device, questions)),
     ...devices.filter(({ kind }) => kind === "tun").flatMap((device) => tunObstacles(device, questions)),
-    ...devices.filter(({ kind, sit }) => kind === "sit" && sit === undefined).map(nothingOf),
+    ...devices.filter(({ kind }) => kind === "sit").flatMap(sitObstacle),
   ];
 }
 
@@ -251,6 +251,12 @@ function tunObstacles(device: NetDevice, { hasUsers }: DeviceQuestions): string[
       ? [`${nameDevice(device)} cannot be restored: it has an owner, and the tasks have a user namespace`]
       : [],
   ];
+}
+
+function sitObstacle(device: NetDevice): string[] {
+  if (device.sit === undefined) return [nothingOf(device)];
+  const what = "it was made in another net namespace, where the packets are that have others in them";
+  return device.isMoved === true ? [`${nameDevice(device)} cannot be restored: ${what}`] : [];
 }
 
 function nothingOf(device: NetDevice): string {

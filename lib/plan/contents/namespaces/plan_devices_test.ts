@@ -96,8 +96,12 @@ Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
       },
       {
         name: "tunnels",
-        devices: [SIT, { ...VETH_DEVICE, kind: "sit", name: "sit8" }],
-        want: ['the sit device "sit8" cannot be restored: the images have nothing of what it is like'],
+        devices: [SIT, { ...VETH_DEVICE, kind: "sit", name: "sit8" }, { ...SIT, name: "sit9", isMoved: true }],
+        want: [
+          'the sit device "sit8" cannot be restored: the images have nothing of what it is like',
+          'the sit device "sit9" cannot be restored: it was made in another net namespace, ' +
+          "where the packets are that have others in them",
+        ],
       },
       {
         name: "a loopback device with another name",
