@@ -161,6 +161,12 @@ testNet({
   ...BRIDGED,
   criuLoses: "the kernel makes that address",
 });
+testNet({
+  program: "net_connected_outside",
+  what: "a child behind a device with its other end outside",
+  ...BRIDGED,
+  criuFails: "it takes an option for all devices of a name, in whatever namespace",
+});
 testNet({ program: "net_bridge", what: "bridges, and a pair of devices within", ...BRIDGED });
 
 testNet({

@@ -1144,3 +1144,37 @@ PROGRAM(net_sit_moved)
 	progress->may_end = true;
 	join_child(child);
 }
+
+/* A child behind the root task, which is connected to the outside; both call their devices the same. */
+PROGRAM(net_connected_outside)
+{
+	char command[300];
+	struct progress *progress = share_progress();
+	enter_network_with_veth("ip link set eth0 up && ip addr add 10.4.0.2/24 dev eth0 && echo 1 > /proc/sys/net/ipv4/ip_forward");
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		static struct text before;
+		enter_network();
+		tell_ready(progress, 0);
+		await_ready(progress, 2);
+		run("ip link set lo up && ip link set eth0 up && ip addr add 10.8.0.2/24 dev eth0 && ip route add default via 10.8.0.1");
+		await_addresses();
+		output_of(WITH_ENDS, &before);
+		tell_ready(progress, 2);
+		await_end(progress);
+		check_same(WITH_ENDS, &before);
+		end_child();
+	}
+	await_ready(progress, 1);
+	snprintf(command, sizeof(command),
+	         "ip link add eth1 index 8 type veth peer name eth0 index 7 netns %d && ip link set eth1 up &&"
+	         "ip addr add 10.8.0.1/24 dev eth1",
+	         child);
+	run(command);
+	tell_ready(progress, 1);
+	await_ready(progress, 3);
+	await_addresses();
+	ready_with_network();
+	progress->may_end = true;
+	join_child(child);
+}
