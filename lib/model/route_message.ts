@@ -37,6 +37,11 @@ export const IFLA_INFO_DATA = 2;
 /** Ask for a device to be described or set up (linux/rtnetlink.h). */
 export const RTM_GETLINK = 18;
 export const RTM_SETLINK = 19;
+/** Of ids that net namespaces have in another one (linux/rtnetlink.h, linux/net_namespace.h). */
+export const RTM_NEWNSID = 88;
+export const RTM_GETNSID = 90;
+export const NETNSA_NSID = 1;
+export const NETNSA_FD = 3;
 /** The table of routes that is used where none is named (linux/rtnetlink.h). */
 export const RT_TABLE_MAIN = 254;
 
@@ -44,14 +49,17 @@ export const RT_TABLE_MAIN = 254;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_EXCL = 0x200;
 
+/** `struct rtgenmsg`, with the bytes that align what follows. */
+export const ID_HEADER_SIZE = 4;
 /** `struct nlmsghdr`: length, type, flags, sequence and port. */
 export const MESSAGE_HEADER_SIZE = 16;
-/** `struct ifinfomsg`, `struct ifaddrmsg`, `struct rtmsg` and `struct fib_rule_hdr`. */
+/** `struct ifinfomsg`, `struct ifaddrmsg`, `struct rtmsg`, `struct fib_rule_hdr` and `struct rtgenmsg`. */
 const HEADER_SIZES: ReadonlyMap<number, number> = new Map([
   [RTM_NEWLINK, 16],
   [RTM_NEWADDR, 8],
   [RTM_NEWROUTE, 12],
   [RTM_NEWRULE, 12],
+  [RTM_NEWNSID, ID_HEADER_SIZE],
 ]);
 /** `struct rtattr`: length and type; some types are marked as nested or in the order of the network. */
 const ATTRIBUTE_HEADER_SIZE = 4;

@@ -4,7 +4,7 @@ import { parseMounts } from "../../host/parse_mounts.ts";
 import { describeRanges, parseRanges } from "../../model/id_ranges.ts";
 import type { IpcObject, IpcSegment, MessageQueue, SemaphoreSet, UtsNamespace } from "../../model/namespaces.ts";
 import { describeDevice } from "../../model/net_device.ts";
-import { nameNetNamespace } from "../../model/net_numbers.ts";
+import { countNetNamespace, nameNetNamespace } from "../../model/net_numbers.ts";
 import type { MadeNamespace, NamespacesPlan, Sysctl } from "../../plan/contents/namespaces/namespaces_plan.ts";
 import type { FillNet, NetPlan } from "../../plan/contents/namespaces/net_plan.ts";
 import type { JoinedNamespace } from "../../plan/plan.ts";
@@ -29,7 +29,7 @@ export interface ObservedNamespaces {
   readonly semaphores: readonly SemaphoreSet[];
 }
 
-export interface ObservedNet extends Pick<FillNet, "devices" | "addresses" | "routes" | "rules"> {
+export interface ObservedNet extends Pick<FillNet, "devices" | "addresses" | "routes" | "rules" | "ids"> {
   /** Values by path. */
   readonly sysctls: ReadonlyMap<string, string>;
 }
@@ -173,7 +173,7 @@ function compareSysctls(sysctls: readonly Sysctl[], observed: ReadonlyMap<string
 
 /** Some kernels give each namespace further devices. */
 function compareNetContents(
-  { devices, addresses, routes, rules, sysctls }: FillNet,
+  { devices, addresses, routes, rules, sysctls, ids }: FillNet,
   observed: ObservedNet | undefined,
 ): string[] {
   const found = new Map(observed?.devices.map((device) => [device.name, describeDevice(device)]));
@@ -184,6 +184,9 @@ function compareNetContents(
     )),
     ...compareLists("address", addresses, observed?.addresses ?? []),
     ...compareLists("route", routes, observed?.routes ?? []),
+    ...[...ids].flatMap(([number, id]) => (
+      difference(`the id of ${countNetNamespace(number)}`, `${id}`, observed?.ids.get(number)?.toString())
+    )),
     ...difference("the list of rules for routes", rules?.join(", "), observed?.rules?.join(", ")),
   ];
 }

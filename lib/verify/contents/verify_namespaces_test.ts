@@ -83,7 +83,7 @@ Deno.test("compareNamespaces() finds what differs", async (t) => {
 
 const FILL: FillNet = {
   kind: "fill",
-  ...{ idRequests: [], pairs: [], deviceRequests: [], setUp: [], ids: new Map() },
+  ...{ idRequests: [], pairs: [], deviceRequests: [], setUp: [], ids: new Map([[1, 4]]) },
   sysctls: [{ path: "net/unix/max_dgram_qlen", value: "10" }],
   requests: [],
   ruleRequests: [],
@@ -98,9 +98,9 @@ const FILL: FillNet = {
 };
 
 Deno.test("compareNamespaces() finds what differs in a net namespace", async (t) => {
-  const { devices, addresses, routes, rules } = FILL;
+  const { devices, addresses, routes, rules, ids } = FILL;
   const sysctls = new Map([["net/unix/max_dgram_qlen", "10"]]);
-  const net = { devices, addresses, routes, ...rules === undefined ? {} : { rules }, sysctls };
+  const net = { devices, addresses, routes, ids, ...rules === undefined ? {} : { rules }, sysctls };
   const rows: { name: string; found: Partial<ObservedNet>; want: string[] }[] = [
     { name: "nothing", found: {}, want: [] },
     {
@@ -133,6 +133,11 @@ Deno.test("compareNamespaces() finds what differs in a net namespace", async (t)
       name: "addresses and routes",
       found: { addresses: ["127.0.0.1/8"], routes: ["10.0.0.0/8", "0.0.0.0/0"] },
       want: ['the address "::1/128" is missing', 'the route "0.0.0.0/0" is there, and should not be'],
+    },
+    {
+      name: "the id of another namespace",
+      found: { ids: new Map([[1, -1]]) },
+      want: ['the id of net namespace 2 is "-1", and should be "4"'],
     },
     {
       name: "the order of rules for routes",

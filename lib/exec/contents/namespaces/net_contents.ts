@@ -27,7 +27,7 @@ import type { NamespacesContext } from "./make_namespaces.ts";
 import { enterNet } from "./nested_nets.ts";
 import type { Observation } from "./observation.ts";
 import { observeSysctl } from "./observe_sysctl.ts";
-import { askForRoutes, listRoutes, type RouteContext } from "./route_requests.ts";
+import { askForIds, askForRoutes, listRoutes, type RouteContext } from "./route_requests.ts";
 import { writeSysctl } from "./write_sysctl.ts";
 
 /** RTM_GET* (linux/rtnetlink.h), and attributes of what they list. */
@@ -96,14 +96,16 @@ export function observeNet(
     ? undefined
     : list(RTM_GETRULE, "rules for routes", (rules.length + OTHER_RULES) * RULE_SIZE);
   const settings = sysctls.map((sysctl) => observeSysctl(context, sysctl));
+  const others = askForIds(context, [...ids.keys()]);
   return {
-    calls: [links, listed, routed, ruled, ...settings].flatMap((observation) => observation?.calls ?? []),
+    calls: [links, listed, routed, ruled, others, ...settings].flatMap((observation) => observation?.calls ?? []),
     read: () => ({
       devices: links.read().map((link) => buildDevice(link, ids)),
       // The kernel makes temporary ones by itself.
       addresses: listed.read().filter((address) => !isTemporary(address)).map(describeAddress).sort(),
       routes: routed.read().filter(isOfMainTable).map(describeRoute).sort(),
       ...ruled === undefined ? {} : { rules: ruled.read().filter(isOfIpv4).map(describeRule) },
+      ids: others.read(),
       sysctls: new Map(settings.map(({ read }) => read())),
     }),
   };

@@ -24,7 +24,7 @@ import {
 import type { FillNet, RouteRequest } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { fillNet, observeNet, observeNets } from "./net_contents.ts";
-import { askForRoutes, type RouteContext } from "./route_requests.ts";
+import { askForIds, askForRoutes, type RouteContext } from "./route_requests.ts";
 
 function aRequest(parts: Partial<RouteRequest> = {}): RouteRequest {
   return { attempt: "Cannot do it", type: 20, flags: 0x400, body: Uint8Array.of(1, 2, 3, 4), tolerated: [], ...parts };
@@ -98,6 +98,23 @@ Deno.test("askForRoutes() puts descriptors of namespaces into what is asked for"
     "recvfrom 0 [1024]",
     "close 0",
   ]);
+});
+
+Deno.test("askForIds() tells which ids namespaces have", () => {
+  const { calls, read } = askForIds(CONTEXT, [1, 0]);
+  assert.deepEqual(render(calls), [
+    "socket 16 3",
+    `sendto 0 ${"1c000000" + "5a000100" + "00".repeat(8) + "00000000" + "08000300c9000000"}`,
+    "recvfrom 0 [1024]",
+    `sendto 0 ${"1c000000" + "5a000100" + "00".repeat(8) + "00000000" + "08000300c8000000"}`,
+    "recvfrom 0 [1024]",
+    "close 0",
+  ]);
+  const told = { type: 88, header: new Uint8Array(4), attributes: new Map([[1, numberValue(7)]]) };
+  outputOf(calls, 0).set(saved(0, [told]).subarray(4));
+  answer(outputOf(calls, 1), 9);
+  assert.deepEqual(read(), new Map([[1, 7], [0, -1]]));
+  assert.deepEqual(askForIds(CONTEXT, []).calls, []);
 });
 
 Deno.test("fillNet() writes settings, then asks for the rest", () => {
@@ -184,7 +201,10 @@ function kindValue(kind: string, data?: Uint8Array): Uint8Array {
 
 Deno.test("observeNet() looks at devices, addresses, and routes of the main table", () => {
   const { calls, read } = observeNet(filesContext(), { ...FILL, ids: new Map([[2, 1]]) });
-  const parts = calls.map(renderCall).filter((call) => call.startsWith("recvfrom")).length;
+  const received = calls.map(renderCall).filter((call) => call.startsWith("recvfrom")).length;
+  const told = { type: 88, header: new Uint8Array(4), attributes: new Map([[1, numberValue(7)]]) };
+  outputOf(calls, received - 1).set(saved(0, [told]).subarray(4));
+  const parts = received - 1;
   const main = aRoute([10, 0, 0, 0], 8, { 15: [254, 0, 0, 0] });
   const multicast = { ...main, header: Uint8Array.of(128, ...main.header.subarray(1)) };
   list(outputOf(calls, 0), LINKS);
@@ -203,6 +223,7 @@ Deno.test("observeNet() looks at devices, addresses, and routes of the main tabl
     ],
     addresses: [anAddress([10, 0, 0, 1], 8), LOCAL_ADDRESS].map(describeAddress).sort(),
     routes: [describeRoute(main)],
+    ids: new Map([[2, 7]]),
     sysctls: new Map([["net/unix/a", ""]]),
   });
 });

@@ -12,7 +12,19 @@ import {
   NLM_F_REQUEST,
   SOCK_RAW,
 } from "../../../model/netlink_message.ts";
-import { NLMSG_DONE, numberValue, parseRouteMessages, type RouteMessage } from "../../../model/route_message.ts";
+import {
+  encodeRouteBody,
+  ID_HEADER_SIZE,
+  NETNSA_FD,
+  NETNSA_NSID,
+  NLMSG_DONE,
+  numberAt,
+  numberValue,
+  parseRouteMessages,
+  type RouteMessage,
+  RTM_GETNSID,
+  RTM_NEWNSID,
+} from "../../../model/route_message.ts";
 import type { RouteRequest } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { Sys } from "../../../sys/sys.ts";
 import { AT_FDCWD, O_RDONLY } from "../../../sys/constants.ts";
@@ -112,6 +124,32 @@ export function listRoutes(context: NamespacesContext, { type, what, size }: Rou
       return messages.slice(0, end);
     },
   };
+}
+
+/** Asks which ids net namespaces of the tasks, by their numbers, have in the one that the caller is in. */
+export function askForIds(context: NamespacesContext, numbers: readonly number[]): Observation<Map<number, number>> {
+  const attempt = "Cannot look for the id of a net namespace";
+  const asked = numbers.map((number) => ({ number, answer: new Uint8Array(ANSWER_SIZE) }));
+  const ask = (fd: number) => (
+    asked.flatMap(({ number, answer }) => {
+      const attributes = new Map([[NETNSA_FD, numberValue(context.netNamespaces[number] ?? -1)]]);
+      const body = encodeRouteBody({ header: new Uint8Array(ID_HEADER_SIZE), attributes });
+      return [
+        send(context, fd, { attempt, type: RTM_GETNSID, flags: NLM_F_REQUEST, body }),
+        remoteCall(context, "recvfrom", [fd, { output: answer }, ANSWER_SIZE, MSG_DONTWAIT, 0, 0], { attempt }),
+      ];
+    })
+  );
+  return {
+    calls: asked.length === 0 ? [] : withSocket(context, ask),
+    read: () => new Map(asked.map(({ number, answer }) => [number, idIn(answer)])),
+  };
+}
+
+/** -1 for a namespace that has none, or cannot be asked for. */
+function idIn(answer: Uint8Array): number {
+  const id = parseRouteMessages(answer).find(({ type }) => type === RTM_NEWNSID)?.attributes.get(NETNSA_NSID);
+  return (numberAt(id) ?? -1) | 0;
 }
 
 function withSocket(

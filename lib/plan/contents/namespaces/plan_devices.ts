@@ -14,6 +14,7 @@ import { countNetNamespace } from "../../../model/net_numbers.ts";
 import {
   encodeAttributes,
   encodeRouteBody,
+  ID_HEADER_SIZE,
   IFLA_ADDRESS,
   IFLA_IFNAME,
   IFLA_INFO_DATA,
@@ -24,10 +25,13 @@ import {
   IFLA_MASTER,
   IFLA_MTU,
   linkHeader,
+  NETNSA_FD,
+  NETNSA_NSID,
   NLM_F_CREATE,
   NLM_F_EXCL,
   numberValue,
   RTM_NEWLINK,
+  RTM_NEWNSID,
   RTM_SETLINK,
   textValue,
 } from "../../../model/route_message.ts";
@@ -35,16 +39,13 @@ import { sitAddress } from "../../../model/sit_tunnel.ts";
 import type { OuterEnd, PlanOptions } from "../../plan.ts";
 import type { DevicePair, RouteRequest } from "./net_plan.ts";
 
-/** Facts of rtnetlink(7) (linux/netlink.h, linux/if_link.h, linux/veth.h, linux/net_namespace.h). */
+/** Facts of rtnetlink(7) (linux/if_link.h, linux/veth.h). */
 const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
 const VETH_INFO_PEER = 1;
 const IFLA_MACVLAN_MODE = 1;
 const IFLA_MACVLAN_FLAGS = 2;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
-const RTM_NEWNSID = 88;
-const NETNSA_NSID = 1;
-const NETNSA_FD = 3;
 const AF_INET6 = 10;
 
 /** IFF_BROADCAST, IFF_LOOPBACK and IFF_POINTOPOINT tell the kind, IFF_RUNNING, IFF_LOWER_UP and IFF_DORMANT the state. */
@@ -454,7 +455,7 @@ function giveId(id: number, network: number | "host"): RouteRequest {
     type: RTM_NEWNSID,
     flags: 0,
     body: encodeRouteBody({
-      header: new Uint8Array(4),
+      header: new Uint8Array(ID_HEADER_SIZE),
       attributes: new Map([[NETNSA_NSID, numberValue(id)], [NETNSA_FD, numberValue(0)]]),
     }),
     endsWithNetwork: network,
