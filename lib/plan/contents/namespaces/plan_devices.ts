@@ -10,11 +10,9 @@ import {
   namePeer,
   NOBODY,
 } from "../../../model/net_device.ts";
-import { countNetNamespace } from "../../../model/net_numbers.ts";
 import {
   encodeAttributes,
   encodeRouteBody,
-  ID_HEADER_SIZE,
   IFLA_ADDRESS,
   IFLA_IFNAME,
   IFLA_INFO_DATA,
@@ -25,19 +23,17 @@ import {
   IFLA_MASTER,
   IFLA_MTU,
   linkHeader,
-  NETNSA_FD,
-  NETNSA_NSID,
   NLM_F_CREATE,
   NLM_F_EXCL,
   numberValue,
   RTM_NEWLINK,
-  RTM_NEWNSID,
   RTM_SETLINK,
   textValue,
 } from "../../../model/route_message.ts";
 import { sitAddress } from "../../../model/sit_tunnel.ts";
 import type { OuterEnd, PlanOptions } from "../../plan.ts";
 import type { DevicePair, RouteRequest } from "./net_plan.ts";
+import { hostId } from "./plan_ids.ts";
 
 /** Facts of rtnetlink(7) (linux/if_link.h, linux/veth.h). */
 const IFLA_AF_SPEC = 26;
@@ -128,7 +124,8 @@ function isHalfOutside({ kind, peer }: NetDevice): boolean {
   return kind === "veth" && peer === undefined;
 }
 
-function hasOuterParent({ kind, peer }: NetDevice): boolean {
+/** Whether a device uses one of this host. */
+export function hasOuterParent({ kind, peer }: NetDevice): boolean {
   return kind === "macvlan" && peer === undefined;
 }
 
@@ -296,7 +293,7 @@ function bridgeObstacle(
  */
 export function makeDevices(devices: readonly NetDevice[], questions: DeviceQuestions): RouteRequest[] {
   return orderDevices(devices).filter(({ kind }) => kind !== "macvlan")
-    .flatMap((device) => makeDevice(device, { devices, questions }));
+    .flatMap((device) => makeDevice(device, questions));
 }
 
 /** Sets all devices up. */
@@ -305,7 +302,7 @@ export function setUpDevices(devices: readonly NetDevice[], questions: DeviceQue
   const loopback = devices.find(({ kind }) => kind === "loopback") ?? LOOPBACK;
   return [
     setUpDevice(loopback),
-    ...ordered.filter(({ kind }) => kind === "macvlan").flatMap((device) => makeDevice(device, { devices, questions })),
+    ...ordered.filter(({ kind }) => kind === "macvlan").flatMap((device) => makeDevice(device, questions)),
     ...ordered.map((device) => setAddressMode(device, IN6_ADDR_GEN_MODE_NONE)),
     // A bridge takes the size of packets of its parts, until it gets its own.
     ...ordered.toReversed().map(setUpDevice),
@@ -364,24 +361,19 @@ function linkLocalOf({ address = new Uint8Array() }: NetDevice): string {
   return Uint8Array.from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, ...bytes]).toHex();
 }
 
-interface MakeContext {
-  readonly devices: readonly NetDevice[];
-  readonly questions: DeviceQuestions;
-}
-
 /** A descriptor of the net namespace of the other end of a pair comes last. */
-function makeDevice(device: NetDevice, context: MakeContext): RouteRequest[] {
+function makeDevice(device: NetDevice, questions: DeviceQuestions): RouteRequest[] {
   const { index, kind, peerNet } = device;
   // These are made by other means.
-  if (kind === "tun" || isHalfOutside(device) || isMadeByPeer(device, context.questions)) return [];
-  const data = infoOf(device, context);
+  if (kind === "tun" || isHalfOutside(device) || isMadeByPeer(device, questions)) return [];
+  const data = infoOf(device, questions);
   const info = new Map([
     [IFLA_INFO_KIND, textValue(kind)],
     ...data === undefined ? [] : [[IFLA_INFO_DATA, data] as const],
   ]);
   const attributes = new Map([
     ...describingAttributes(device),
-    ...kind === "macvlan" ? parentAttributes(device, context.questions) : [],
+    ...kind === "macvlan" ? parentAttributes(device, questions) : [],
     [IFLA_LINKINFO, encodeAttributes(info)] as const,
   ]);
   return [{
@@ -401,13 +393,13 @@ function isMadeByPeer({ kind, index, peer, peerNet }: NetDevice, { number }: Dev
 }
 
 /** What a device of its kind has besides. */
-function infoOf({ kind, macvlan, peer, peerNet, sit }: NetDevice, context: MakeContext): Uint8Array | undefined {
+function infoOf(device: NetDevice, { number, nets }: DeviceQuestions): Uint8Array | undefined {
+  const { kind, macvlan, peer, peerNet, sit } = device;
   if (sit !== undefined) return encodeAttributes(sit);
   if (kind === "macvlan") return macvlanInfo(MACVLAN_MODE_SOURCE, macvlan?.flags ?? 0);
-  const there = peerNet === undefined ? context : context.questions.nets[peerNet];
-  const candidates = there !== undefined && "devices" in there ? there.devices : [];
-  const other = kind === "veth" ? candidates.find(({ index }) => index === peer) : undefined;
-  if (other === undefined) return undefined;
+  const there = nets[peerNet ?? number];
+  const other = there?.kind === "own" ? there.devices.find(({ index }) => index === peer) : undefined;
+  if (kind !== "veth" || other === undefined) return undefined;
   const place = peerNet === undefined ? [] : [[IFLA_NET_NS_FD, numberValue(0)] as const];
   return otherEnd(other.index, new Map([...describingAttributes(other), ...place]));
 }
@@ -430,37 +422,6 @@ function parentAttributes(device: NetDevice, questions: DeviceQuestions): [numbe
     [IFLA_LINK, numberValue(peer)],
     ...id === undefined ? [] : [[IFLA_LINK_NETNSID, numberValue(id)] as [number, Uint8Array]],
   ];
-}
-
-/** The id that the net namespace of cgrestore gets in the new one: the kernel would choose the same (`alloc_netid`). */
-function hostId(ids: DeviceQuestions["ids"]): number {
-  const taken = new Set(ids.values());
-  let id = 0;
-  while (taken.has(id)) id++;
-  return id;
-}
-
-/** Tells a namespace which ids others of the tasks have in it, and the host's that its devices use. */
-export function giveIds(devices: readonly NetDevice[], ids: DeviceQuestions["ids"]): RouteRequest[] {
-  return [
-    ...[...ids].map(([number, id]) => giveId(id, number)),
-    ...devices.some(hasOuterParent) ? [giveId(hostId(ids), "host")] : [],
-  ];
-}
-
-function giveId(id: number, network: number | "host"): RouteRequest {
-  const what = network === "host" ? "the net namespace of this host" : countNetNamespace(network);
-  return {
-    attempt: `Cannot give ${what} the id ${id} in a net namespace of the tasks`,
-    type: RTM_NEWNSID,
-    flags: 0,
-    body: encodeRouteBody({
-      header: new Uint8Array(ID_HEADER_SIZE),
-      attributes: new Map([[NETNSA_NSID, numberValue(id)], [NETNSA_FD, numberValue(0)]]),
-    }),
-    endsWithNetwork: network,
-    tolerated: [],
-  };
 }
 
 /** A macvlan device is made to take packets of nobody, since its parent may be connected to others. */

@@ -11,7 +11,7 @@ import {
   connectDevices,
   type DeviceQuestions,
   findDeviceObstacles,
-  giveIds,
+  hasOuterParent,
   LOOPBACK,
   makeDevices,
   notesOnDevices,
@@ -20,6 +20,7 @@ import {
   setUpDevices,
 } from "./plan_devices.ts";
 import { planFilters } from "./plan_filters.ts";
+import { planIds } from "./plan_ids.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
 import { addRoutes, findRouteObstacles } from "./plan_routes.ts";
 import { findRuleObstacles, notesOnRules, replaceRules } from "./plan_rules.ts";
@@ -76,7 +77,7 @@ function planFill(net: NetContents, questions: NetQuestions): FillNet {
   notes.push(...notesOnDevices(devices), ...notesOnAddresses(net), ...notesOnRules(net));
   return {
     kind: "fill",
-    idRequests: giveIds(devices, ids),
+    idRequests: planIds(ids, devices.some(hasOuterParent)),
     pairs: pairsOf(devices, outerEnds),
     deviceRequests: makeDevices(devices, outside),
     setUp: setUpDevices(devices, outside),
