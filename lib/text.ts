@@ -40,6 +40,14 @@ export function encodeTextInto(text: string, memory: Uint8Array): number | undef
   return bytes.length;
 }
 
+/**
+ * The text that the kernel has written with three octal digits for what would end a field (fs/proc_namespace.c: `mangle`;
+ * in options of file systems that is the comma as well, include/linux/seq_file.h: `seq_show_option`).
+ */
+export function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-3][0-7]{2})/g, (_, digits) => String.fromCharCode(parseInt(digits, 8)));
+}
+
 /** Whether some bytes of the text were not UTF-8. */
 export function isEscaped(text: string): boolean {
   return !text.isWellFormed();

@@ -1,7 +1,7 @@
 import { orUndefined } from "../errors.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { unescapeOctal } from "./parse_mounts.ts";
+import { unescapeOctal } from "../text.ts";
 
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;

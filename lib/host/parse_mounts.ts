@@ -1,3 +1,5 @@
+import { unescapeOctal } from "../text.ts";
+
 /** A mount as /proc/PID/mountinfo tells of it (proc_pid_mountinfo(5)). */
 export interface ListedMount {
   readonly id: number;
@@ -47,9 +49,4 @@ export function parseMount(line: string): ListedMount | undefined {
 
 function numberIn(field: string): number {
   return Number(field.slice(field.indexOf(":") + 1));
-}
-
-/** The kernel writes space, tab, newline and backslash as three octal digits (fs/proc_namespace.c: `mangle`). */
-export function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-3][0-7]{2})/g, (_, digits) => String.fromCharCode(parseInt(digits, 8)));
 }

@@ -21,13 +21,15 @@ export class MountTree {
   /**
    * The mount at which a path of a namespace ends: the kernel goes from the root to the first that covers the way, and
    * on from there.
+   *
+   * @param without a mount that is left away with all that is on it
    */
-  mountAt(path: string, namespace = 0): Mount | undefined {
+  mountAt(path: string, namespace = 0, without?: Mount): Mount | undefined {
     let at = this.#roots.get(namespace);
     for (let next = at; next !== undefined;) {
       at = next;
       next = (this.#children.get(at.id) ?? [])
-        .filter(({ mountPoint }) => isAtOrBelow(path, mountPoint))
+        .filter((mount) => mount !== without && isAtOrBelow(path, mount.mountPoint))
         .sort((a, b) => a.mountPoint.length - b.mountPoint.length)[0];
     }
     return at;

@@ -37,6 +37,14 @@ testProgram({
   criuFails,
 });
 
+testProgram({
+  program: "user_overlay",
+  what: "an overlay that is mounted in a user namespace",
+  dump: ["--external", "mnt[/proc]:proc"],
+  restore: ["--root", "/", "--external", "mnt[proc]:/proc"],
+  criuFails,
+});
+
 /** What is outside of a network of the tasks: a bridge, to which both the dumped device and the restored one belong. */
 const BRIDGED = {
   network: {},

@@ -1,6 +1,7 @@
 import type { ListedMount } from "../../host/parse_mounts.ts";
 import { nameMount } from "../../model/mounts.ts";
 import type { MountsPlan, MountStep } from "../../plan/contents/namespaces/mounts_plan.ts";
+import { compareOverlay, type OverlayDefault } from "./compare_overlay.ts";
 
 /** Options of mounts, and the flags of mount(2) that stand for them, in the kernel's order (fs/proc_namespace.c). */
 const OPTIONS: readonly (readonly [flag: number, option: string])[] = [
@@ -20,12 +21,17 @@ const REMOVED = "//deleted";
  * How mounts differ from the plan.
  *
  * @param found those of each namespace, by its number
+ * @param isDefault whether overlays of this kernel have an option on without being told to
  */
-export function compareMounts({ steps, sharing }: MountsPlan, found: readonly (readonly ListedMount[])[]): string[] {
+export function compareMounts(
+  { steps, sharing }: MountsPlan,
+  found: readonly (readonly ListedMount[])[],
+  isDefault: OverlayDefault,
+): string[] {
   const matches = matchMounts(steps, found);
   const known = new Set(matches);
   return [
-    ...steps.flatMap((step, index) => compareMount(step, { found: matches[index], all: matches })),
+    ...steps.flatMap((step, index) => compareMount(step, { found: matches[index], all: matches, isDefault })),
     ...compareGroups(steps, matches),
     ...found.flatMap((mounts, namespace) => (
       mounts.filter((mount) => !known.has(mount)).map(({ mountPoint }) => (
@@ -60,7 +66,11 @@ function matchMounts(
 
 function compareMount(
   step: MountStep,
-  { found, all }: { readonly found: ListedMount | undefined; readonly all: readonly (ListedMount | undefined)[] },
+  { found, all, isDefault }: {
+    readonly found: ListedMount | undefined;
+    readonly all: readonly (ListedMount | undefined)[];
+    readonly isDefault: OverlayDefault;
+  },
 ): string[] {
   const { source } = step;
   const what = `the ${nameMount(step)}`;
@@ -75,6 +85,9 @@ function compareMount(
     ...difference(`the options of ${what}`, optionsOf(step.flags), found.options.join(",")),
     ...isWritable(step) === found.superOptions.includes("ro") && source.kind === "new"
       ? [`the file system of ${what} is ${isWritable(step) ? "" : "not "}read-only`]
+      : [],
+    ...source.kind === "new" && source.hasLayers === true
+      ? compareOverlay(source, found, isDefault).map((difference) => `the file system of ${what}: ${difference}`)
       : [],
     ...difference(`the sharing of ${what}`, describeSharing(step), describeSharing({ ...step, ...sharingOf(found) })),
   ];

@@ -4,6 +4,7 @@ import type { MountsPlan, MountStep } from "../../plan/contents/namespaces/mount
 import { compareMounts } from "./compare_mounts.ts";
 
 const MS_RELATIME = 1 << 21;
+const NO_DEFAULT = () => false;
 const TMPFS = { kind: "new", type: "tmpfs", source: "none", options: [], lateOptions: [], files: [] } as const;
 
 function step(mountPoint: string, part: Partial<MountStep> = {}): MountStep {
@@ -58,11 +59,11 @@ Deno.test("compareMounts() tells namespaces apart", () => {
     listed(21, "/t", { parent: 20, master: 70 }),
     listed(22, "/u", { parent: 20 }),
   ];
-  assert.deepEqual(compareMounts({ steps, sharing: [] }, [first, second]), []);
+  assert.deepEqual(compareMounts({ steps, sharing: [] }, [first, second], NO_DEFAULT), []);
   const [on, shared] = second;
   assert.ok(on !== undefined && shared !== undefined);
   const more = listed(23, "/v", { parent: 20 });
-  assert.deepEqual(compareMounts({ steps, sharing: [] }, [first, [on, { ...shared, master: 71 }, more]]), [
+  assert.deepEqual(compareMounts({ steps, sharing: [] }, [first, [on, { ...shared, master: 71 }, more]], NO_DEFAULT), [
     'the mount "/u" in mnt namespace 2 is missing',
     'the mount "/t" in mnt namespace 2 shares with others than it should',
     'there is a mount "/v" in mnt namespace 2 that should not be',
@@ -124,6 +125,6 @@ Deno.test("compareMounts() finds what differs", async (t) => {
       },
     ];
   for (const { name, plan = PLAN, found = AS_PLANNED, want } of rows) {
-    await t.step(name, () => assert.deepEqual(compareMounts(plan, [found]), want));
+    await t.step(name, () => assert.deepEqual(compareMounts(plan, [found], NO_DEFAULT), want));
   }
 });

@@ -11,6 +11,7 @@ import type { JoinedNamespace } from "../../plan/plan.ts";
 import { readText } from "../../sys/files.ts";
 import { reading, type TaskObserver } from "../verify_tasks.ts";
 import { compareMounts } from "./compare_mounts.ts";
+import type { OverlayDefault } from "./compare_overlay.ts";
 
 /** What the kernel says of namespaces that were made, seen from within. */
 export interface ObservedNamespaces {
@@ -67,7 +68,11 @@ export function verifyNamespaces(
     ...reading("user namespace", () => compareMaps(plan, (map) => readText(sys, `/proc/${hostPid(root)}/${map}`))),
     ...reading(
       "mnt namespace",
-      () => compareMountsOf(plan, root, (pid) => readText(sys, `/proc/${hostPid(pid)}/mountinfo`)),
+      () =>
+        compareMountsOf(plan, root, {
+          read: (pid) => readText(sys, `/proc/${hostPid(pid)}/mountinfo`),
+          isDefault: (option) => readText(sys, `/sys/module/overlay/parameters/${option}`).startsWith("Y"),
+        }),
     ),
     ...reading("namespaces", () => compareClocks(plan, () => readText(sys, `/proc/${hostPid(root)}/timens_offsets`))),
   ];
@@ -106,10 +111,14 @@ function nestedLinkOf(
 }
 
 /** @param read what the kernel says of the mounts that a task sees */
-function compareMountsOf({ mounts }: NamespacesPlan, root: number, read: (pid: number) => string): string[] {
+function compareMountsOf(
+  { mounts }: NamespacesPlan,
+  root: number,
+  { read, isDefault }: { readonly read: (pid: number) => string; readonly isDefault: OverlayDefault },
+): string[] {
   if (mounts === undefined) return [];
   const witnesses = mounts.nested?.namespaces.map(({ witness }) => witness) ?? [root];
-  return compareMounts(mounts, witnesses.map((pid) => parseMounts(read(pid))));
+  return compareMounts(mounts, witnesses.map((pid) => parseMounts(read(pid))), isDefault);
 }
 
 /** Whether the net namespace is the one that the tasks should be in; `links` are what /proc says of it and of ours. */

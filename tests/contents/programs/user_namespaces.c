@@ -280,6 +280,38 @@ PROGRAM(user_mounts)
 	CHECK(mount("proc", path_of(""), "proc", 0, NULL) == -1 && errno == EPERM);
 }
 
+/* An overlay of a directory outside and of file systems of its own, as those without rights can make it. */
+PROGRAM(user_overlay)
+{
+	if (!is_inside()) {
+		char options[2048];
+		move_to_directory("user_overlay");
+		leave_mounts(MS_PRIVATE);
+		enter_user_namespace(CLONE_NEWNS);
+		static const char *const names[] = {"lower", "t", "merged"};
+		for (int index = 0; index < 3; index++)
+			make_directory(path_of(names[index]));
+		put_text(path_of("lower/file"), "lower");
+		put_text(path_of("lower/hidden"), "");
+		MUST(mount("t", path_of("t"), "tmpfs", 0, NULL));
+		make_directory(path_of("t/upper"));
+		make_directory(path_of("t/work"));
+		snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s,userxattr", path_of("lower"),
+			 path_of("t/upper"), path_of("t/work"));
+		MUST(mount("own", path_of("merged"), "overlay", 0, options));
+		run_inside(own_executable(), "user_overlay");
+	}
+	int file = MUST(open(path_of("merged/file"), O_RDONLY));
+	MUST(unlink(path_of("merged/hidden")));
+	int ghost = open_ghost(path_of("merged/gone"));
+	ready_and_wait();
+	char text[8] = "";
+	CHECK(has_ids(0, 0) && is_mapped() && is_ghost(ghost));
+	CHECK(read(file, text, 8) == 5 && strcmp(text, "lower") == 0 && access(path_of("merged/hidden"), F_OK) == -1);
+	put_text(path_of("merged/file"), "upper");
+	CHECK(has_text(path_of("lower/file"), "lower") && has_text(path_of("t/upper/file"), "upper"));
+}
+
 static ino_t network_of(const char *process)
 {
 	char path[64];

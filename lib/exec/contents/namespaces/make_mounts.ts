@@ -179,6 +179,10 @@ function isPty({ source }: MountStep): boolean {
   return source.kind === "part" && source.pty !== undefined;
 }
 
+function isLayered(step: MountStep): step is MountStep & { readonly source: NewFileSystem } {
+  return step.source.kind === "new" && step.source.hasLayers === true;
+}
+
 type PartSource = Extract<MountSource, { readonly kind: "part" }>;
 /** With its index. */
 type PlacedPart = readonly [part: number, source: PartSource];
@@ -232,11 +236,17 @@ class MountMaker {
     // As long as what is here can be reached, and shows who may mount a proc in a user namespace what is in it.
     const calls = [
       ...this.open().calls,
-      ...steps.flatMap(({ source }, index) => source.kind === "new" ? this.#makeNew(index, source) : []),
+      ...steps.flatMap(({ source }, index) => (
+        source.kind === "new" && source.hasLayers !== true ? this.#makeNew(index, source) : []
+      )),
     ];
     for (const [index, step] of steps.entries()) {
       if (isPty(step)) continue;
-      if (step.namespace !== this.#namespace) calls.push(...this.#keep(), ...this.#begin(step));
+      if (step.namespace !== this.#namespace) {
+        if (this.#namespace === 0) calls.push(...this.#makeRoots());
+        calls.push(...this.#keep(), ...this.#begin(step));
+      }
+      if (isLayered(step) && step.on !== undefined) calls.push(...this.#makeNew(index, step.source));
       const parts = this.#partsOf(index);
       calls.push(
         ...this.#makeRemoved(index, parts),
@@ -284,6 +294,13 @@ class MountMaker {
       ];
     });
     return [...calls, ...this.#return(0, open)];
+  }
+
+  /** Those of other namespaces that are made of directories in the first one. */
+  #makeRoots(): RemoteCall[] {
+    return this.#plan.steps.flatMap((step, index) => (
+      isLayered(step) && step.on === undefined ? this.#makeNew(index, step.source) : []
+    ));
   }
 
   /** A further namespace: its copies of the mounts go when it has its root. */

@@ -175,6 +175,48 @@ Deno.test("makeMounts() makes namespaces one after the other, keeps them, and se
   ]);
 });
 
+Deno.test("makeMounts() makes overlays when the mounts of their directories are there", () => {
+  const overlay = { kind: "new", type: "overlay", source: "", lateOptions: [], files: [], hasLayers: true } as const;
+  const own = { flags: 0, followsHost: false } as const;
+  const plan: MountsPlan = {
+    steps: [
+      ...PLAN.steps.slice(0, 1),
+      {
+        ...{ ...own, mountPoint: "/m", namespace: 0, on: 0, at: "m" },
+        source: { ...overlay, options: [{ name: "lowerdir", value: "/a" }] },
+      },
+      { ...own, mountPoint: "/", namespace: 1, at: "", source: { kind: "part", of: 0, path: "" } },
+      {
+        ...{ ...own, mountPoint: "/", namespace: 2, at: "" },
+        source: { ...overlay, options: [{ name: "lowerdir", value: "/m/a" }] },
+      },
+    ],
+    sharing: [],
+    nested: {
+      namespaces: [0, 2, 4].map((handle) => ({ handle, root: handle + 1, witness: 1 + handle })),
+      homes: new Map([[3, 1], [5, 2]]),
+      entries: new Map([[3, 1], [5, 2]]),
+    },
+  };
+  const rendered = makeMounts(filesContext(), plan).calls.map(renderCall);
+  const order = rendered.filter((call) => /^(pivot_root|fsconfig . 1|fsmount|move_mount|unshare)/.test(call));
+  assert.deepEqual(order, [
+    'move_mount 0 "" -100 "/" 4',
+    'pivot_root "." "."',
+    'fsconfig 2 1 "lowerdir" "/a" 0',
+    "fsmount 2 0 0 = 3",
+    'move_mount 3 "" 0 "m" 4',
+    'fsconfig 2 1 "lowerdir" "/m/a" 0',
+    "fsmount 2 0 0 = 4",
+    `unshare ${0x20000}`,
+    'move_mount 1 "" -100 "/" 4',
+    'pivot_root "." "."',
+    `unshare ${0x20000}`,
+    'move_mount 4 "" -100 "/" 4',
+    'pivot_root "." "."',
+  ]);
+});
+
 Deno.test("sealMounts() makes read-only what makeMounts() leaves writable", () => {
   const steps = PLAN.steps.map((step) => ({ ...step, becomesReadOnly: step.mountPoint === "/t" }));
   const plan: MountsPlan = { steps, sharing: [] };

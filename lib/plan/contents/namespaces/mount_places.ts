@@ -4,11 +4,23 @@ import type { PathFile } from "../../../model/files/path_file.ts";
 import { MountTree, pathBelow } from "../../../model/mount_tree.ts";
 import { DETECTED, type Mount, nameMount, nameMountNamespace } from "../../../model/mounts.ts";
 import type { MountOptions } from "../../plan.ts";
+import { layersOf, type OverlayLayer } from "./overlay_layers.ts";
+import { parseMountOptions } from "./parse_mount_options.ts";
 
 /** Where this host has what a mount shows: at a path; or nowhere, because it is made. */
 export type MountPlace =
   | { readonly kind: "here"; readonly path: string }
   | { readonly kind: "made" };
+
+/** A directory that an overlay is made of, and where that is. */
+export interface PlacedLayer extends OverlayLayer {
+  /** Absent where no image tells what its path leads to. */
+  readonly mount?: Mount;
+  /** Absolute, in the file system of that mount. */
+  readonly inside: string;
+  /** Where this host has it; absent where its mount is made. */
+  readonly hostPath?: string;
+}
 
 /** Where every host has a file system of which there is only one. */
 const WELL_KNOWN: ReadonlyMap<string, string> = new Map([["devtmpfs", "/dev"]]);
@@ -69,10 +81,33 @@ export class MountPlaces extends MountTree {
   /** Where this host has what is at a path; `undefined` where its mount is made. */
   hostPath(path: string, namespace = 0): string | undefined {
     const mount = this.mountAt(path, namespace);
-    const place = mount && this.placeOf(mount);
-    return mount === undefined || place?.kind !== "here"
-      ? undefined
-      : joined(place.path, pathBelow(mount.mountPoint, path));
+    return mount && this.#hostPathOn(mount, path);
+  }
+
+  #hostPathOn(mount: Mount, path: string): string | undefined {
+    const place = this.placeOf(mount);
+    return place?.kind === "here" ? joined(place.path, pathBelow(mount.mountPoint, path)) : undefined;
+  }
+
+  /**
+   * The directories that an overlay is made of, when it is made by itself. Its options name them as they were found when
+   * it was mounted: in its own mount namespace, or in that of the root task when it is the root of another one.
+   */
+  layersOf(mount: Mount): PlacedLayer[] {
+    const { type, parent, namespace, options } = mount;
+    if (type !== "overlay" || !this.#isMade(mount) || this.baseOf(mount) !== undefined) return [];
+    return layersOf(parseMountOptions(options)).map((layer) => {
+      const { path } = layer;
+      const found = path.startsWith("/") ? this.mountAt(path, parent === undefined ? 0 : namespace, mount) : undefined;
+      if (found === undefined) return { ...layer, inside: "" };
+      const hostPath = this.#hostPathOn(found, path);
+      return {
+        ...layer,
+        mount: found,
+        inside: joined(found.root, pathBelow(found.mountPoint, path)),
+        ...hostPath === undefined ? {} : { hostPath },
+      };
+    });
   }
 
   /** Where this host has the directory that a mount is on; `undefined` where that is made. */

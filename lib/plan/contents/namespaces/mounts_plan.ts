@@ -84,6 +84,8 @@ export interface NewFileSystem {
   /** Options that are set when it has its files. */
   readonly lateOptions: readonly MountOption[];
   readonly files: NonNullable<Mount["tree"]>;
+  /** Whether it is made of directories, by their paths: so it is made no sooner than the mounts that show these. */
+  readonly hasLayers?: boolean;
   /** Number of the net namespace that it is made in; absent: that of the root task. */
   readonly network?: number;
 }

@@ -8,6 +8,9 @@ import type { MountOptions } from "../../plan.ts";
 import { isAtLeast } from "../kernel_version.ts";
 import { MS_RDONLY } from "./delay_read_only.ts";
 import { isRemoved, type MountPlaces, whereOf } from "./mount_places.ts";
+import { splitLongLists } from "./overlay_layers.ts";
+import { parseMountOptions } from "./parse_mount_options.ts";
+import { hostPathsOfOverlay, overlayLoss, overlayProblem, withoutMarks } from "./plan_overlay.ts";
 import type { MountOption, MountSource, MountsPlan, MountStep, RemovedName } from "./mounts_plan.ts";
 import { planMountSharing } from "./plan_mount_sharing.ts";
 
@@ -25,7 +28,7 @@ export interface MountQuestions {
 /** First kernel in which mount_setattr(2) sets flags of a mount that is nowhere yet. */
 const SETTABLE = [5, 12] as const;
 /** File systems that are made again, with the options that the images have. */
-const MADE = new Set(["proc", "sysfs", "tmpfs", "devpts", "mqueue"]);
+const MADE = new Set(["proc", "sysfs", "tmpfs", "devpts", "mqueue", "overlay"]);
 /** What is mounted of these with other options than before changes them for everybody: so they are copied. */
 const CGROUPS = new Set(["cgroup", "cgroup2"]);
 
@@ -49,6 +52,7 @@ export function hostPathsOf(places: MountPlaces): Map<string, string> {
     for (const { hostPath } of removedNames(mount, places)) {
       if (hostPath !== undefined) paths.set(removedKey(hostPath), hostPath);
     }
+    for (const [key, path] of hostPathsOfOverlay(mount, places)) paths.set(key, path);
   }
   return paths;
 }
@@ -82,10 +86,9 @@ export function planMounts(questions: MountQuestions): MountsPlan {
   }
   for (const mount of places.mounts) {
     const what = mountProblem(mount, questions);
+    const loss = mountLoss(mount, questions);
     if (what !== undefined) problems.push({ where: whereOf(mount), what });
-    else if (isRemoved(mount) && kindOfPoint(mount, questions) === "file") {
-      losses.push({ where: whereOf(mount), what: LOST_FILE });
-    }
+    else if (loss !== undefined) losses.push({ where: whereOf(mount), what: loss });
   }
   const ordered = orderMounts(questions);
   const indices = new Map(ordered.map((mount, index) => [mount.id, index]));
@@ -128,6 +131,12 @@ function mountProblem(mount: Mount, questions: MountQuestions): string | undefin
   return ptyProblem(mount, places) ?? pointProblem(mount, questions);
 }
 
+/** What of a mount is not as it was. */
+function mountLoss(mount: Mount, questions: MountQuestions): string | undefined {
+  if (isRemoved(mount) && kindOfPoint(mount, questions) === "file") return LOST_FILE;
+  return overlayLoss(mount, questions.places);
+}
+
 function placeProblem({ external, source }: Mount): string {
   if (external === DETECTED) return `CRIU has taken ${JSON.stringify(source)} for it: --external mnt[] does so here`;
   if (external !== undefined) return `it is provided from outside: --external mnt[${external}]:PATH says by what`;
@@ -145,6 +154,7 @@ function madeProblem(mount: Mount, questions: MountQuestions): string | undefine
   if (root !== "/") {
     return `it shows only ${JSON.stringify(root)} of its file system, and no other mount shows all of it`;
   }
+  if (type === "overlay") return overlayProblem(mount, questions);
   return type === "tmpfs" && mount.tree === undefined ? "the images do not have its files" : undefined;
 }
 
@@ -260,7 +270,7 @@ function cgroupPath(
 }
 
 /**
- * The order in which mounts can be made: behind the one that they are on and the one that they are made of, and before
+ * The order in which mounts can be made: behind the one that they are on and those that they are made of, and before
  * those that would cover their place.
  */
 function orderMounts(questions: MountQuestions): Mount[] {
@@ -287,6 +297,7 @@ function orderNamespace(
   const canBeMade = (mount: Mount) => {
     const [parent, base] = [places.parentOf(mount), places.baseOf(mount)];
     if (parent !== undefined && left.has(parent) || base !== undefined && left.has(base)) return false;
+    if (places.layersOf(mount).some((layer) => layer.mount !== undefined && left.has(layer.mount))) return false;
     return ![...left].some((other) => (
       other !== mount && other.parent === mount.parent && isAtOrBelow(other.mountPoint, mount.mountPoint) &&
       other.mountPoint !== mount.mountPoint
@@ -343,13 +354,16 @@ function planSource(mount: Mount, { questions, indices }: StepContext): MountSou
   const isReadOnly = (mount.superFlags & MS_RDONLY) !== 0;
   const flags = SUPER_OPTIONS.filter(([flag]) => (mount.superFlags & flag) !== 0).map(([, name]) => ({ name }));
   const hasFiles = mount.type === "tmpfs";
+  const hasLayers = mount.type === "overlay";
+  const options = parseMountOptions(mount.options);
   return {
     kind: "new",
     type: mount.type,
     source: mount.source,
-    options: [...parseOptions(mount.options), ...flags, ...isReadOnly && !hasFiles ? READ_ONLY : []],
+    options: [...hasLayers ? splitLongLists(options) : options, ...flags, ...isReadOnly && !hasFiles ? READ_ONLY : []],
     lateOptions: isReadOnly && hasFiles ? READ_ONLY : [],
-    files: mount.tree ?? [],
+    files: withoutMarks(mount, places),
+    ...hasLayers ? { hasLayers } : {},
   };
 }
 
@@ -367,10 +381,3 @@ function planRemoved(
 }
 
 const READ_ONLY: readonly MountOption[] = [{ name: "ro" }];
-
-function parseOptions(text: string): MountOption[] {
-  return text.split(",").filter((option) => option !== "").map((option) => {
-    const equals = option.indexOf("=");
-    return equals === -1 ? { name: option } : { name: option.slice(0, equals), value: option.slice(equals + 1) };
-  });
-}

@@ -69,6 +69,15 @@ function describeRemoved(removed: readonly RemovedName[] | undefined): string {
   }`;
 }
 
+/** An overlay, of what this host has unless something else is said. */
+function anOverlay(part: Partial<Mount> & Pick<Mount, "id" | "mountPoint">): Mount {
+  return aMount({ type: "overlay", options: "lowerdir=/low,upperdir=/up,workdir=/work", ...part });
+}
+
+function inTmpfs(...paths: readonly string[]): NonNullable<Mount["tree"]> {
+  return ["", ...paths].map((path) => ({ ...DIRECTORY_U, path }));
+}
+
 /** A mount of what was removed, on a directory unless something else is said. */
 function ofRemoved(part: Partial<Mount> = {}): Mount {
   return aMount({ ...{ id: 3, mountPoint: "/a", type: "", device: 1, root: "/x/y", isDeleted: true }, ...part });
@@ -123,6 +132,30 @@ Deno.test("planMounts() plans what is mounted, and in which order", async (t) =>
         "/: tmpfs",
         "u on /: all of /u",
       ],
+    },
+    {
+      name: "overlays, behind the mounts that their directories are on, also when these come later",
+      mounts: [
+        anOverlay({ id: 2, mountPoint: "/m", options: "lowerdir=/t/low:/m,upperdir=/o/up,workdir=/o/up,volatile" }),
+        anOverlay({ id: 3, mountPoint: "/o", options: "lowerdir=/o" }),
+        aMount({ id: 4, mountPoint: "/t", tree: inTmpfs("low") }),
+        anOverlay({ id: 5, mountPoint: "/t/low", parent: 4, options: "lowerdir=/t/low", device: 103, root: "/part" }),
+      ],
+      want: [
+        "/: /",
+        "o on /: overlay lowerdir=/o",
+        "t on /: tmpfs",
+        "low on /t: part of /o",
+        "m on /: overlay lowerdir=/t/low:/m upperdir=/o/up workdir=/o/up volatile",
+      ],
+    },
+    {
+      name: "an overlay that is the root of a namespace",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/t", tree: inTmpfs("low") }),
+        anOverlay({ id: 10, mountPoint: "/", namespace: 1, options: "lowerdir=/t/low" }),
+      ],
+      want: ["/: /", "t on /: tmpfs", "/: overlay lowerdir=/t/low"],
     },
     {
       name: "a pseudoterminal, which is there later",
@@ -239,6 +272,42 @@ Deno.test("planMounts() tells which files that were removed become empty ones", 
   ]);
 });
 
+Deno.test("planMounts() tells what an overlay may lose, of which images have no extended attributes", async (t) => {
+  const rows: readonly (readonly [name: string, more: string, upper: readonly number[], lost: RegExp | undefined])[] = [
+    ["nothing", "", [0o100644, 0o020000], undefined],
+    ["directories", "", [0o040755], /^mount "\/m" of type overlay: its upper directory .* what directories hide$/],
+    ["files with contents elsewhere", ",metacopy=on", [0o100644], /where the contents of files are$/],
+  ];
+  for (const [name, more, modes, lost] of rows) {
+    await t.step(name, () => {
+      const inside = modes.map((mode) => ({ ...DIRECTORY_U, path: "up/x", mode }));
+      const tree = [...inTmpfs("up", "work", "other"), ...inside];
+      const options = `lowerdir=/low,upperdir=/t/up,workdir=/t/work${more}`;
+      const mounts = [aMount({ id: 2, mountPoint: "/t", tree }), anOverlay({ id: 3, mountPoint: "/m", options })];
+      const { problems, losses } = plan({ mounts });
+      assert.deepEqual(problems, []);
+      assert.equal(losses.length, lost === undefined ? 0 : 1);
+      if (lost !== undefined) assert.match(losses[0] ?? "", lost);
+    });
+  }
+});
+
+Deno.test("planMounts() leaves away what keeps an overlay from being mounted again that is whole", () => {
+  const mark = "work/work/incompat/volatile";
+  const tree = inTmpfs("up", "work", "work/work", "work/work/incompat", mark);
+  const options = "lowerdir=/low,upperdir=/part/up,workdir=/part/work,volatile";
+  const { planned, problems } = plan({
+    mounts: [
+      aMount({ id: 2, mountPoint: "/t", tree }),
+      aMount({ id: 3, mountPoint: "/part", device: 102, tree }),
+      anOverlay({ id: 4, mountPoint: "/m", options }),
+    ],
+  });
+  assert.deepEqual(problems, []);
+  const files = planned.steps.flatMap(({ source }) => source.kind === "new" ? source.files : []);
+  assert.deepEqual(files.map(({ path }) => path), tree.map(({ path }) => path).filter((path) => path !== mark));
+});
+
 Deno.test("planMounts() plans who shares with whom", async (t) => {
   const mount = (id: number, part: Partial<Mount>) => aMount({ id, mountPoint: `/${id}`, device: 102, ...part });
   const rows: readonly { name: string; mounts: readonly Mount[]; want: readonly SharingStep[] }[] = [
@@ -344,9 +413,57 @@ Deno.test("planMounts() refuses what cannot be made again", async (t) => {
     },
     {
       name: "a type that is not made",
-      mounts: [aMount({ id: 2, mountPoint: "/a", type: "overlay" })],
-      want: 'mount "/a" of type overlay: file systems of this type are not made again: it had to be dumped as an ' +
+      mounts: [aMount({ id: 2, mountPoint: "/a", type: "fuse" })],
+      want: 'mount "/a" of type fuse: file systems of this type are not made again: it had to be dumped as an ' +
         "external one",
+    },
+    {
+      name: "an overlay of what is not here",
+      mounts: [anOverlay({ id: 2, mountPoint: "/a" })],
+      lacks: ["/up", "/work/work/incompat/volatile"],
+      want: 'mount "/a" of type overlay: its upper directory "/up" is not here',
+    },
+    {
+      name: "an overlay of a file",
+      mounts: [anOverlay({ id: 2, mountPoint: "/a" })],
+      regular: ["/low"],
+      want: 'mount "/a" of type overlay: its lower directory "/low" is no directory here',
+    },
+    {
+      name: "an overlay of what its tmpfs does not have",
+      mounts: [aMount({ id: 2, mountPoint: "/up" }), anOverlay({ id: 3, mountPoint: "/a", options: "lowerdir=/up/x" })],
+      want: 'mount "/a" of type overlay: its lower directory "/up/x" is not in its tmpfs',
+    },
+    {
+      name: "an overlay of a relative path",
+      mounts: [anOverlay({ id: 2, mountPoint: "/a", options: "lowerdir=/low:l/b" })],
+      want: 'mount "/a" of type overlay: its lower directory "l/b" is a relative path, and images do not tell where ' +
+        "that began",
+    },
+    {
+      name: "an overlay that may not be whole",
+      mounts: [anOverlay({ id: 2, mountPoint: "/a", options: "lowerdir=/low,upperdir=/up,workdir=/work,volatile" })],
+      want:
+        'mount "/a" of type overlay: "/work/work/incompat/volatile" is there, of its option volatile: remove it if ' +
+        "nothing in the upper directory was lost",
+    },
+    {
+      name: "an overlay of nothing",
+      mounts: [anOverlay({ id: 2, mountPoint: "/a", options: "ro" })],
+      want: 'mount "/a" of type overlay: its options do not name a lower directory',
+    },
+    {
+      name: "an overlay with options that the kernel does not take",
+      mounts: [anOverlay({ id: 2, mountPoint: "/a", options: "lowerdir=/low\\134\\054" })],
+      want: 'mount "/a" of type overlay: Linux 6.5 or newer is needed for a comma in its options',
+    },
+    {
+      name: "overlays of each other",
+      mounts: [
+        anOverlay({ id: 2, mountPoint: "/a", options: "lowerdir=/b" }),
+        anOverlay({ id: 3, mountPoint: "/b", options: "lowerdir=/a" }),
+      ],
+      want: 'mount "/a" of type overlay: it is on or below something that is made of it',
     },
     {
       name: "a part of what is nowhere",

@@ -1,6 +1,7 @@
 import type { SocketOptions } from "../../../model/files/socket_options.ts";
 import { leadsInto, outsideId } from "../../../model/id_ranges.ts";
 import type { IdRange, UserNamespace } from "../../../model/namespaces.ts";
+import type { Mount } from "../../../model/mounts.ts";
 import type { OpenFile } from "../../../model/open_file.ts";
 import { isAnonymous } from "../files/plan_memory_file.ts";
 import { isAtLeast } from "../kernel_version.ts";
@@ -16,7 +17,8 @@ import type { NamespaceQuestions } from "./plan_namespaces.ts";
 const NEEDED = ["CAP_SETUID", "CAP_SETGID", "CAP_SYS_ADMIN"] as const;
 
 const S_IFMT = 0o170000;
-const DEVICES: readonly number[] = [0o020000, 0o060000];
+const S_IFCHR = 0o020000;
+const DEVICES: readonly number[] = [S_IFCHR, 0o060000];
 const SCHED_DEADLINE = 6;
 /** Bits of SO_BUF_LOCK (SOCK_SNDBUF_LOCK and SOCK_RCVBUF_LOCK, net/sock.h). */
 const LOCKED_SEND = 1;
@@ -116,11 +118,16 @@ function checkMounts(net: NetPlan | undefined, { places, newPidNamespace, proble
         `the tasks have no ${lacks} namespace of their own, so that nobody in their user namespace may make it`;
       refuse(`${who}: it had to be dumped as an external one`);
     }
-    const device = mount.tree?.find(({ mode }) => DEVICES.includes(mode & S_IFMT));
+    const device = mount.tree?.find((file) => DEVICES.includes(file.mode & S_IFMT) && !isWhiteout(file));
     if (device !== undefined) {
       refuse(`${JSON.stringify(device.path)} is a device, which no user namespace has of its own`);
     }
   }
+}
+
+/** What hides something in an overlay: anybody may make such a device (linux/fs.h: `WHITEOUT_DEV`). */
+function isWhiteout({ mode, device }: NonNullable<Mount["tree"]>[number]): boolean {
+  return (mode & S_IFMT) === S_IFCHR && device === 0;
 }
 
 /** An owner of something, and what it owns. */

@@ -86,7 +86,8 @@ const LIMITED = anIpcNamespace({ sysctls: new Map([["kernel/msgmax", "8192"], ["
 Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
   const tmpfs = aMount({ id: 2, mountPoint: "/dev" });
   const file = { path: "file", mode: 0o100600, uid: 7, gid: 1007, changeTime: 0, size: 0, parts: [], device: 0 };
-  const device = { ...file, path: "null", mode: 0o020666, gid: 7 };
+  const device = { ...file, path: "null", mode: 0o020666, gid: 7, device: 0x103 };
+  const whiteout = { ...device, path: "hidden", device: 0 };
   const request = { attempt: "", type: 0, flags: 0, body: new Uint8Array(), tolerated: [] };
   const options = { ...NEW_SOCKET_OPTIONS, sendBuffer: 2002, receiveBuffer: 2002, lockedBuffers: 1 };
   const rows: readonly (readonly [string, Setting, readonly string[]])[] = [
@@ -157,7 +158,7 @@ Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
     ["a directory that was removed", { mounts: [ROOT_MOUNT, ...OF_REMOVED] }, [
       'mount "/gone": what it shows was removed, and nobody in the user namespace may be able to make it again',
     ]],
-    ["a device", { mounts: [ROOT_MOUNT, { ...tmpfs, tree: [device] }] }, [
+    ["a device", { mounts: [ROOT_MOUNT, { ...tmpfs, tree: [whiteout, device] }] }, [
       'mount "/dev" of type tmpfs: "null" is a device, which no user namespace has of its own',
     ]],
     ["a file of others", { mounts: [ROOT_MOUNT, { ...tmpfs, tree: [file] }] }, [
