@@ -1,6 +1,6 @@
 import type { ListedMount } from "../../host/parse_mounts.ts";
 import type { MountOption, NewFileSystem } from "../../plan/contents/namespaces/mounts_plan.ts";
-import { layersOf } from "../../plan/contents/namespaces/overlay_layers.ts";
+import { layersOf, overlayOptions } from "../../plan/contents/namespaces/overlay_layers.ts";
 
 /** Whether overlays of this kernel have an option on without being told to. */
 export type OverlayDefault = (option: string) => boolean;
@@ -17,7 +17,7 @@ export function compareOverlay(
   { superOptions }: Pick<ListedMount, "superOptions">,
   isDefault: OverlayDefault,
 ): string[] {
-  const found = superOptions.map(splitOption);
+  const found = overlayOptions(superOptions.map(splitOption));
   const [wanted, actual] = [options, found].map(describeLayers);
   return [
     ...wanted === actual ? [] : [`it is made of ${actual}, and should be of ${wanted}`],

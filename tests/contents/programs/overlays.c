@@ -50,7 +50,8 @@ static struct used use_overlay(const char *below)
 	used.changed = MUST(open(at(below, "merged/changed"), O_RDWR));
 	MUST(pwrite(used.changed, "upper", 5, 0));
 	MUST(lseek(used.changed, 2, SEEK_SET));
-	used.gone = MUST(open(at(below, "merged/gone"), O_RDONLY));
+	used.gone = MUST(open(at(below, "merged/gone"), O_RDWR));
+	MUST(pwrite(used.gone, "G", 1, 0));
 	MUST(unlink(at(below, "merged/gone")));
 	make_owned(at(below, "merged/added"), "added");
 	used.added = MUST(open(at(below, "merged/added"), O_RDWR));
@@ -73,7 +74,7 @@ static void check_overlay(const char *below, const struct used *used)
 	CHECK(stat(at(below, "merged/new"), &state) == 0 && state.st_uid == 12 && state.st_gid == 34);
 	CHECK(pread(used->lower, text, 4, 0) == 4 && strcmp(text, "file") == 0 && strcmp(used->private, "file") == 0);
 	CHECK(read(used->changed, text, 4) == 3 && strncmp(text, "per", 3) == 0);
-	CHECK(pread(used->gone, text, 4, 0) == 4 && strcmp(text, "gone") == 0);
+	CHECK(pread(used->gone, text, 4, 0) == 4 && strcmp(text, "Gone") == 0);
 	CHECK(fstat(used->gone, &state) == 0 && state.st_nlink == 0);
 	CHECK(strcmp(used->mapped, "added") == 0 && access(at(below, "merged/added"), F_OK) == -1);
 	used->mapped[0] = 'A';
@@ -132,7 +133,7 @@ PROGRAM(overlays_inside)
 		make_directory(path_of("l/dir"));
 		make_owned(path_of("l/dir/other"), "other");
 		/* What covers a directory of the one that it is on. */
-		MUST(mount("", path_of("t/merged"), "overlay", 0, options_for("t/", ",volatile,index=off")));
+		MUST(mount("own", path_of("t/merged"), "overlay", 0, options_for("t/", ",volatile,index=off")));
 		MUST(mount(NULL, path_of("t/merged"), NULL, MS_SHARED, NULL));
 		MUST(mount(path_of("t/merged/deep"), path_of("part"), NULL, MS_BIND, NULL));
 		snprintf(options, sizeof(options), "lowerdir=%s:%s/o\\:d\\,d\\\\ =o:%s,xino=on", path_of("l/dir"), path_of("t"),

@@ -28,6 +28,8 @@ export function describeImages(images: string): TreeDescription {
 
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
+/** What an overlay makes for itself in its work directory, with numbers for names, or when it is mounted. */
+const OF_OVERLAY = /(^|\/)work\/(#[0-9a-f]+$|incompat\/)/;
 
 class ImageDescriber {
   readonly #lines = new Map<string, string>();
@@ -75,11 +77,13 @@ class ImageDescriber {
     });
     for (const [key, mount] of keyed.sort(([a], [b]) => a < b ? -1 : 1)) {
       const { id: _, device, parent: __, tree, ...rest } = mount;
-      const files = tree?.toSorted((a, b) => a.path < b.path ? -1 : 1).map((file) => {
-        const { sameAs: ___, changeTime, ...same } = tree.find(({ path }) => path === file.sameAs) ?? file;
-        // What is made there for a while changes directories.
-        return { ...same, path: file.path, time: (file.mode & S_IFMT) === S_IFREG ? changeTime : undefined };
-      });
+      const files = tree?.filter(({ path }) => !OF_OVERLAY.test(path)).toSorted((a, b) => a.path < b.path ? -1 : 1).map(
+        (file) => {
+          const { sameAs: ___, changeTime, ...same } = tree.find(({ path }) => path === file.sameAs) ?? file;
+          // What is made there for a while changes directories.
+          return { ...same, path: file.path, time: (file.mode & S_IFMT) === S_IFREG ? changeTime : undefined };
+        },
+      );
       this.#put(key, { ...rest, tree: files, inode: device });
     }
   }

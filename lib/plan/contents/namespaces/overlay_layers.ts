@@ -38,8 +38,20 @@ export function layersOf(options: readonly MountOption[]): OverlayLayer[] {
   });
 }
 
-/** The same options as fsconfig(2) takes them: of a list that is too long, each directory is one. */
-export function splitLongLists(options: readonly MountOption[]): MountOption[] {
+/**
+ * Whether an overlay leaves its files unwritten for good: newer kernels show the option `volatile` as one of several values.
+ */
+export function isVolatile(options: readonly MountOption[]): boolean {
+  return options.some(({ name, value }) => name === "volatile" || name === "fsync" && value === "volatile");
+}
+
+/** The same options as any kernel's fsconfig(2) takes them. */
+export function overlayOptions(options: readonly MountOption[]): MountOption[] {
+  return splitLongLists(options).map((option) => isVolatile([option]) ? { name: "volatile" } : option);
+}
+
+/** Of a list that is too long, each directory is an option. */
+function splitLongLists(options: readonly MountOption[]): MountOption[] {
   return options.flatMap((option) => {
     const { name, value = "" } = option;
     if (name !== "lowerdir" || isShort(value)) return [option];

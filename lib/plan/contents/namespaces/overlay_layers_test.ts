@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { MountOption } from "./mounts_plan.ts";
-import { layersOf, optionProblem, splitLongLists } from "./overlay_layers.ts";
+import { layersOf, optionProblem, overlayOptions } from "./overlay_layers.ts";
 import { parseMountOptions } from "./parse_mount_options.ts";
 
 const LONG = "x".repeat(200);
@@ -30,14 +30,18 @@ Deno.test("layersOf() finds the directories that an overlay is made of", async (
   }
 });
 
-Deno.test("splitLongLists() has fsconfig(2) take each directory of a long list by itself", () => {
+Deno.test("overlayOptions() has fsconfig(2) take each directory of a long list, and what older kernels call otherwise", () => {
   const short: MountOption[] = [{ name: "lowerdir", value: "/a:/b::/c" }, { name: "ro" }];
-  assert.deepEqual(splitLongLists(short), short);
-  assert.deepEqual(splitLongLists([{ name: "lowerdir", value: `/a\\:${LONG}:/b${LONG}::/c` }, { name: "ro" }]), [
+  assert.deepEqual(overlayOptions(short), short);
+  assert.deepEqual(overlayOptions([{ name: "lowerdir", value: `/a\\:${LONG}:/b${LONG}::/c` }, { name: "ro" }]), [
     { name: "lowerdir+", value: `/a:${LONG}` },
     { name: "lowerdir+", value: `/b${LONG}` },
     { name: "datadir+", value: "/c" },
     { name: "ro" },
+  ]);
+  assert.deepEqual(overlayOptions([{ name: "fsync", value: "volatile" }, { name: "fsync", value: "strict" }]), [
+    { name: "volatile" },
+    { name: "fsync", value: "strict" },
   ]);
 });
 

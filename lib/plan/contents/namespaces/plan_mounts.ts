@@ -8,9 +8,9 @@ import type { MountOptions } from "../../plan.ts";
 import { isAtLeast } from "../kernel_version.ts";
 import { MS_RDONLY } from "./delay_read_only.ts";
 import { isRemoved, type MountPlaces, whereOf } from "./mount_places.ts";
-import { splitLongLists } from "./overlay_layers.ts";
+import { overlayOptions } from "./overlay_layers.ts";
 import { parseMountOptions } from "./parse_mount_options.ts";
-import { hostPathsOfOverlay, overlayLoss, overlayProblem, withoutMarks } from "./plan_overlay.ts";
+import { hostPathsOfOverlay, overlayLoss, overlayProblem, withoutWork } from "./plan_overlay.ts";
 import type { MountOption, MountSource, MountsPlan, MountStep, RemovedName } from "./mounts_plan.ts";
 import { planMountSharing } from "./plan_mount_sharing.ts";
 
@@ -360,9 +360,9 @@ function planSource(mount: Mount, { questions, indices }: StepContext): MountSou
     kind: "new",
     type: mount.type,
     source: mount.source,
-    options: [...hasLayers ? splitLongLists(options) : options, ...flags, ...isReadOnly && !hasFiles ? READ_ONLY : []],
+    options: [...hasLayers ? overlayOptions(options) : options, ...flags, ...isReadOnly && !hasFiles ? READ_ONLY : []],
     lateOptions: isReadOnly && hasFiles ? READ_ONLY : [],
-    files: withoutMarks(mount, places),
+    files: withoutWork(mount, places),
     ...hasLayers ? { hasLayers } : {},
   };
 }

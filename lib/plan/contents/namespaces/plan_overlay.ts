@@ -2,7 +2,8 @@ import type { Host } from "../../../host/host.ts";
 import { isAtOrBelow } from "../../../model/cgroup_path.ts";
 import type { Mount } from "../../../model/mounts.ts";
 import type { MountPlaces, PlacedLayer } from "./mount_places.ts";
-import { optionProblem } from "./overlay_layers.ts";
+import type { MountOption } from "./mounts_plan.ts";
+import { isVolatile, optionProblem } from "./overlay_layers.ts";
 import { parseMountOptions } from "./parse_mount_options.ts";
 
 /** What planning an overlay has to know. */
@@ -31,7 +32,9 @@ export function hostPathsOfOverlay(mount: Mount, places: MountPlaces): [key: str
   return places.layersOf(mount).flatMap((layer) => {
     const { kind, hostPath } = layer;
     if (hostPath === undefined) return [];
-    const paths = kind === "work" && isVolatile(mount) ? [hostPath, hostPath + VOLATILE_MARK] : [hostPath];
+    const paths = kind === "work" && isVolatile(parseMountOptions(mount.options))
+      ? [hostPath, hostPath + VOLATILE_MARK]
+      : [hostPath];
     return paths.map((path): [string, string] => [layerKey(path), path]);
   });
 }
@@ -47,7 +50,7 @@ export function overlayProblem(mount: Mount, questions: OverlayQuestions): strin
   const layers = places.layersOf(mount);
   if (layers.every(({ kind }) => kind !== "lower")) return "its options do not name a lower directory";
   for (const layer of layers) {
-    const what = layerProblem(layer, questions) ?? markProblem(mount, layer, questions);
+    const what = layerProblem(layer, questions) ?? markProblem(options, layer, questions);
     if (what !== undefined) return what;
   }
   return optionProblem(options, kernel);
@@ -71,19 +74,15 @@ function layerProblem(layer: PlacedLayer, { places, host: { files } }: OverlayQu
 }
 
 function markProblem(
-  mount: Mount,
+  options: readonly MountOption[],
   { kind, hostPath }: PlacedLayer,
   { host: { files } }: OverlayQuestions,
 ): string | undefined {
-  if (kind !== "work" || hostPath === undefined || !isVolatile(mount)) return undefined;
+  if (kind !== "work" || hostPath === undefined || !isVolatile(options)) return undefined;
   const mark = hostPath + VOLATILE_MARK;
   return files.has(layerKey(mark))
     ? `${JSON.stringify(mark)} is there, of its option volatile: remove it if nothing in the upper directory was lost`
     : undefined;
-}
-
-function isVolatile({ options }: Mount): boolean {
-  return parseMountOptions(options).some(({ name }) => name === "volatile");
 }
 
 /** What of an overlay may not be as it was. */
@@ -100,10 +99,14 @@ export function overlayLoss(mount: Mount, places: MountPlaces): string | undefin
   return isMetacopy && kinds.has(S_IFREG) ? `${LOST_ATTRIBUTES} where the contents of files are` : undefined;
 }
 
-/** The files of a tmpfs without the marks of overlays that have been in use until the dump, and are whole. */
-export function withoutMarks(mount: Mount, places: MountPlaces): NonNullable<Mount["tree"]> {
-  const marks = places.mounts.filter(isVolatile).flatMap((overlay) => places.layersOf(overlay)).flatMap((layer) => (
-    layer.kind === "work" && layer.mount?.device === mount.device ? [layer.inside + VOLATILE_MARK] : []
+/**
+ * The files of a tmpfs without what overlays have in their work directories: the kernel removes that when it mounts them,
+ * and does not mount them where it tells that they were in use with the option `volatile`, though they are whole.
+ */
+export function withoutWork(mount: Mount, places: MountPlaces): NonNullable<Mount["tree"]> {
+  const { tree = [] } = mount;
+  const work = places.mounts.flatMap((overlay) => places.layersOf(overlay)).flatMap((layer) => (
+    layer.kind === "work" && layer.mount?.device === mount.device ? [`${layer.inside}/work`] : []
   ));
-  return (mount.tree ?? []).filter(({ path }) => !marks.includes(`/${path}`));
+  return tree.filter(({ path }) => !work.some((directory) => isAtOrBelow(`/${path}`, directory)));
 }
