@@ -66,6 +66,7 @@ const TESTS: readonly FaultTest[] = [
   { program: "mounts_removed" },
   { program: "mounts_removed_files", restore: ["--on-missing=skip"] },
   { program: "nested_mounts", dump: ["--link-remap"], stride: 3 },
+  { program: "overlays_inside", restore: ["--on-missing=skip"], stride: 9 },
   {
     program: "net_several",
     dump: ["--network-lock", "skip"],

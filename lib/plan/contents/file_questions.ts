@@ -6,6 +6,7 @@ import type { WatchTarget } from "../../model/files/notify_files.ts";
 import { absolutePath, asidePath, parentOf } from "../../model/files/unix_name.ts";
 import type { MountOptions, PlanOptions } from "../plan.ts";
 import { MountPlaces, seenName } from "./namespaces/mount_places.ts";
+import { layerKey, layerPaths } from "./namespaces/overlaid_files.ts";
 import { hostPathsOf } from "./namespaces/plan_mounts.ts";
 import { filesOfNamespaces } from "./namespaces/plan_namespaces.ts";
 import { namesOfInterest } from "./files/plan_name.ts";
@@ -25,17 +26,21 @@ export function fileQuestions(
   for (const { path } of joins) questions.set(path, EXISTENCE);
   for (const path of filesOfNamespaces(contents?.namespaces ?? {})) questions.set(path, EXISTENCE);
   for (const [name, at] of places === undefined ? [] : hostPathsOf(places)) questions.set(name, { ...EXISTENCE, at });
-  const ask: Ask = ({ path, mount }, { buildId, link }) => {
-    const namespace = places?.namespaceOf(mount) ?? 0;
-    const name = seenName(path, namespace);
+  const put = (name: string, { buildId, link, at }: FileQuestion) => {
     const known = questions.get(name);
-    const at = places?.hostPath(path, namespace);
-    if (places !== undefined && at === undefined) return;
     questions.set(name, {
       buildId: buildId || known?.buildId === true,
       link: link || known?.link === true,
       ...at === undefined ? {} : { at },
     });
+  };
+  const ask: Ask = ({ path, mount }, question) => {
+    const namespace = places?.namespaceOf(mount) ?? 0;
+    const at = places?.hostPath(path, namespace);
+    if (places === undefined || at !== undefined) return put(seenName(path, namespace), { ...question, at });
+    for (const { hostPath, isLast } of layerPaths(places, path, namespace)) {
+      put(layerKey(hostPath), { ...isLast ? question : EXISTENCE, at: hostPath });
+    }
   };
   for (const file of contents?.files.values() ?? []) {
     if (file.kind === "path") askForFile(file, ask);

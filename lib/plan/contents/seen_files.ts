@@ -1,4 +1,5 @@
 import type { HostFile } from "../../host/host.ts";
+import { type Overlaid, overlaidFile } from "./namespaces/overlaid_files.ts";
 import { type MountPlaces, seenName } from "./namespaces/mount_places.ts";
 
 /** What tasks of one mount namespace find at their paths when their mounts are there. */
@@ -16,11 +17,14 @@ export class SeenFiles {
   ) {}
 
   get(path: string): HostFile | undefined {
-    return this.files.get(this.nameOf(path));
+    const known = this.files.get(this.nameOf(path));
+    if (known !== undefined) return known;
+    const overlaid = this.#overlaid(path);
+    return typeof overlaid === "object" ? overlaid : undefined;
   }
 
   has(path: string): boolean {
-    return this.files.has(this.nameOf(path));
+    return this.get(path) !== undefined;
   }
 
   /** How planning knows what is at a path. */
@@ -30,8 +34,16 @@ export class SeenFiles {
 
   /** Whether something can only be looked for when the mounts and the cgroups are there. */
   isUnseen(path: string): boolean {
-    if (this.places !== undefined) return this.places.isUnseen(path, this.namespace);
-    return this.madeCgroups.has(path) || this.madeCgroups.has(path.slice(0, path.lastIndexOf("/")));
+    if (this.places === undefined) {
+      return this.madeCgroups.has(path) || this.madeCgroups.has(path.slice(0, path.lastIndexOf("/")));
+    }
+    const overlaid = this.#overlaid(path);
+    return overlaid === undefined ? this.places.isUnseen(path, this.namespace) : overlaid === "unknown";
+  }
+
+  #overlaid(path: string): Overlaid | undefined {
+    const { places, files, namespace } = this;
+    return places === undefined ? undefined : overlaidFile(places, files, { path, namespace });
   }
 
   /** What a step has that is done there. */

@@ -314,7 +314,7 @@ void make_directories(const char *path)
 	make_directory(path);
 }
 
-static void copy_file(const char *from, const char *to)
+void copy_file(const char *from, const char *to)
 {
 	struct stat state;
 	int source = MUST(open(from, O_RDONLY));

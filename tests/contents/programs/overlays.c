@@ -1,8 +1,10 @@
 /* Overlays, as build tools and containers in containers have them in their mount namespaces. */
 #include "own_mounts.h"
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
+#include <sys/un.h>
 
 static const char *at(const char *below, const char *name)
 {
@@ -37,7 +39,7 @@ static const char *options_for(const char *below, const char *others)
 
 /* What an overlay has that has been used. */
 struct used {
-	int lower, changed, gone, added, directory;
+	int lower, changed, gone, added, below, directory;
 	char *mapped, *private;
 };
 
@@ -57,6 +59,9 @@ static struct used use_overlay(const char *below)
 	used.added = MUST(open(at(below, "merged/added"), O_RDWR));
 	used.mapped = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, used.added, 0);
 	MUST(unlink(at(below, "merged/added")));
+	make_owned(at(below, "merged/deep/below"), "below");
+	used.below = MUST(open(at(below, "merged/deep/below"), O_RDONLY));
+	MUST(unlink(at(below, "merged/deep/below")));
 	used.directory = MUST(open(at(below, "merged/deep"), O_RDONLY | O_DIRECTORY));
 	make_owned(at(below, "merged/new"), "new");
 	return used;
@@ -76,6 +81,8 @@ static void check_overlay(const char *below, const struct used *used)
 	CHECK(read(used->changed, text, 4) == 3 && strncmp(text, "per", 3) == 0);
 	CHECK(pread(used->gone, text, 4, 0) == 4 && strcmp(text, "Gone") == 0);
 	CHECK(fstat(used->gone, &state) == 0 && state.st_nlink == 0);
+	CHECK(pread(used->below, text, 5, 0) == 5 && strcmp(text, "below") == 0);
+	CHECK(access(at(below, "merged/deep/below"), F_OK) == -1);
 	CHECK(strcmp(used->mapped, "added") == 0 && access(at(below, "merged/added"), F_OK) == -1);
 	used->mapped[0] = 'A';
 	CHECK(pread(used->added, text, 5, 0) == 5 && strcmp(text, "Added") == 0);
@@ -149,6 +156,60 @@ PROGRAM(overlays_inside)
 	CHECK(has_text(path_of("stack/deep/file"), "deep") && has_text(path_of("part/file"), "deep"));
 	CHECK((flags_of(path_of("stack")) & (ST_NOATIME | ST_RDONLY)) == (ST_NOATIME | ST_RDONLY));
 	CHECK(access(path_of("t/work/work/incompat/volatile"), F_OK) == 0);
+}
+
+/* Its executable, its root directory and files of other kinds are on an overlay of several file systems. */
+PROGRAM(overlays_used)
+{
+	if (!is_inside()) {
+		char options[2048];
+		leave_mounts(MS_PRIVATE);
+		make_layers("");
+		copy_file(own_executable(), path_of("two/holder"));
+		make_directory(path_of("t"));
+		MUST(mount("t", path_of("t"), "tmpfs", 0, NULL));
+		make_directory(path_of("t/lower"));
+		make_owned(path_of("t/lower/far"), "far");
+		make_directory(path_of("t/lower/point"));
+		snprintf(options, sizeof(options), "lowerdir=%s:%s,upperdir=%s,workdir=%s", path_of("two"), path_of("t/lower"),
+			 path_of("upper"), path_of("work"));
+		MUST(mount("used", path_of("merged"), "overlay", 0, options));
+		MUST(mount("on", path_of("merged/point"), "tmpfs", 0, NULL));
+		run_inside(path_of("merged/holder"), "overlays_used");
+	}
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path_of("merged/socket"));
+	int listener = MUST(socket(AF_UNIX, SOCK_STREAM, 0));
+	MUST(bind(listener, (struct sockaddr *)&name, sizeof(name)));
+	MUST(listen(listener, 5));
+	MUST(mkfifo(path_of("merged/fifo"), 0600));
+	int fifo = MUST(open(path_of("merged/fifo"), O_RDWR));
+	MUST(write(fifo, "fifo", 4));
+	int far = MUST(open(path_of("merged/far"), O_RDONLY));
+	int own = MUST(open(path_of("merged/both"), O_RDWR));
+	MUST(flock(own, LOCK_EX));
+	make_owned(path_of("merged/point/file"), "on");
+	int on = MUST(open(path_of("merged/point/file"), O_RDONLY));
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		MUST(chroot(path_of("merged")));
+		MUST(chdir("/deep"));
+		while (!may_go())
+			sleep_ms(5);
+		end_child();
+	}
+
+	ready_and_wait();
+
+	char text[512] = "";
+	CHECK(strcmp(own_executable(), path_of("merged/holder")) == 0);
+	CHECK(connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, sizeof(name)) == 0);
+	CHECK(read(fifo, text, 8) == 4 && strncmp(text, "fifo", 4) == 0);
+	CHECK(read(far, text, 8) == 3 && strncmp(text, "far", 3) == 0 && read(on, text, 8) == 2);
+	int other = open(path_of("merged/both"), O_RDWR);
+	CHECK(flock(other, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK);
+	kill(child, SIGKILL);
+	CHECK(waitpid(child, NULL, 0) == child);
 }
 
 /* For tasks that do not see the program's directory. */

@@ -13,6 +13,7 @@ void make_directory(const char *path);
 void make_directories(const char *path);
 /* Makes a file that belongs to the user 12 and the group 34. */
 void make_owned(const char *path, const char *text);
+void copy_file(const char *from, const char *to);
 
 /* A mount namespace, in which all mounts have that propagation (MS_*). */
 void make_own_mounts(unsigned long propagation);

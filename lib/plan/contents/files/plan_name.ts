@@ -43,9 +43,9 @@ export function planName(planner: FilePlanner, file: PathFile, holder: string): 
   return planner.refuse(where, `${JSON.stringify(above)} is no directory here`);
 }
 
-/** The directories above a path that this host does not have, outermost first. */
+/** The directories above a path that are not there, outermost first. */
 function missingParents(seen: SeenFiles, path: string): string[] {
-  return directoriesAbove(path).filter((directory) => !seen.has(directory));
+  return directoriesAbove(path).filter((directory) => !seen.has(directory) && !seen.isUnseen(directory));
 }
 
 /** The directories above a path, outermost first, without the root. */

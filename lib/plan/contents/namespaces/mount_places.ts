@@ -26,6 +26,7 @@ export interface PlacedLayer extends OverlayLayer {
 const WELL_KNOWN: ReadonlyMap<string, string> = new Map([["devtmpfs", "/dev"]]);
 /** Where every host has such a file system of its own. */
 const OWN_OF_KERNEL: ReadonlyMap<string, string> = new Map([["proc", "/proc"], ["sysfs", "/sys"]]);
+export const OVERLAY = "overlay";
 const MADE: MountPlace = { kind: "made" };
 
 const S_IFDIR = 0o040000;
@@ -95,7 +96,7 @@ export class MountPlaces extends MountTree {
    */
   layersOf(mount: Mount): PlacedLayer[] {
     const { type, parent, namespace, options } = mount;
-    if (type !== "overlay" || !this.#isMade(mount) || this.baseOf(mount) !== undefined) return [];
+    if (type !== OVERLAY || !this.#isMade(mount) || this.baseOf(mount) !== undefined) return [];
     return layersOf(parseMountOptions(options)).map((layer) => {
       const { path } = layer;
       const found = path.startsWith("/") ? this.mountAt(path, parent === undefined ? 0 : namespace, mount) : undefined;
@@ -108,6 +109,19 @@ export class MountPlaces extends MountTree {
         ...hostPath === undefined ? {} : { hostPath },
       };
     });
+  }
+
+  /** The overlay at which a path ends, when it is made, and where that is in its file system. */
+  overlayAt(path: string, namespace = 0): { readonly overlay: Mount; readonly inside: string } | undefined {
+    const mount = this.mountAt(path, namespace);
+    const overlay = mount && this.overlayOf(mount);
+    if (mount === undefined || overlay === undefined) return undefined;
+    return { overlay, inside: joined(mount.root, pathBelow(mount.mountPoint, path)) };
+  }
+
+  /** The overlay that a mount shows all or a part of, when it is made. */
+  overlayOf(mount: Mount): Mount | undefined {
+    return mount.type === OVERLAY && this.#isMade(mount) ? this.baseOf(mount) ?? mount : undefined;
   }
 
   /** Where this host has the directory that a mount is on; `undefined` where that is made. */
@@ -126,11 +140,12 @@ export class MountPlaces extends MountTree {
     return joined(own, pathBelow("/", parent.root) + pathBelow(parent.mountPoint, mount.mountPoint));
   }
 
-  /** What is there as soon as mounts are made, as planning knows it. */
+  /** What is there as soon as mounts are made, as planning knows it; on overlays, that is for `overlaidFile` to find. */
   madeFiles(): Map<string, HostFile> {
     const files = new Map<string, HostFile>();
     for (const mount of this.mounts.filter((mount) => this.#isMade(mount))) {
       const { namespace, mountPoint } = mount;
+      if (mount.type === OVERLAY) continue;
       files.set(seenName(mountPoint, namespace), { mode: S_IFDIR, size: 0, device: 0 });
       for (const { path, mode, size, device } of this.treeOf(mount) ?? []) {
         const inside = `/${path}`;

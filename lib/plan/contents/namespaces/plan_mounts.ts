@@ -7,7 +7,7 @@ import { DETECTED, type Mount } from "../../../model/mounts.ts";
 import type { MountOptions } from "../../plan.ts";
 import { isAtLeast } from "../kernel_version.ts";
 import { MS_RDONLY } from "./delay_read_only.ts";
-import { isRemoved, type MountPlaces, whereOf } from "./mount_places.ts";
+import { isRemoved, type MountPlaces, OVERLAY, whereOf } from "./mount_places.ts";
 import { overlayOptions } from "./overlay_layers.ts";
 import { parseMountOptions } from "./parse_mount_options.ts";
 import { hostPathsOfOverlay, overlayLoss, overlayProblem, withoutWork } from "./plan_overlay.ts";
@@ -28,7 +28,7 @@ export interface MountQuestions {
 /** First kernel in which mount_setattr(2) sets flags of a mount that is nowhere yet. */
 const SETTABLE = [5, 12] as const;
 /** File systems that are made again, with the options that the images have. */
-const MADE = new Set(["proc", "sysfs", "tmpfs", "devpts", "mqueue", "overlay"]);
+const MADE = new Set(["proc", "sysfs", "tmpfs", "devpts", "mqueue", OVERLAY]);
 /** What is mounted of these with other options than before changes them for everybody: so they are copied. */
 const CGROUPS = new Set(["cgroup", "cgroup2"]);
 
@@ -154,7 +154,7 @@ function madeProblem(mount: Mount, questions: MountQuestions): string | undefine
   if (root !== "/") {
     return `it shows only ${JSON.stringify(root)} of its file system, and no other mount shows all of it`;
   }
-  if (type === "overlay") return overlayProblem(mount, questions);
+  if (type === OVERLAY) return overlayProblem(mount, questions);
   return type === "tmpfs" && mount.tree === undefined ? "the images do not have its files" : undefined;
 }
 
@@ -354,7 +354,7 @@ function planSource(mount: Mount, { questions, indices }: StepContext): MountSou
   const isReadOnly = (mount.superFlags & MS_RDONLY) !== 0;
   const flags = SUPER_OPTIONS.filter(([flag]) => (mount.superFlags & flag) !== 0).map(([, name]) => ({ name }));
   const hasFiles = mount.type === "tmpfs";
-  const hasLayers = mount.type === "overlay";
+  const hasLayers = mount.type === OVERLAY;
   const options = parseMountOptions(mount.options);
   return {
     kind: "new",

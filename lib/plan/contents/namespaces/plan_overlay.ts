@@ -2,6 +2,7 @@ import type { Host } from "../../../host/host.ts";
 import { isAtOrBelow } from "../../../model/cgroup_path.ts";
 import type { Mount } from "../../../model/mounts.ts";
 import type { MountPlaces, PlacedLayer } from "./mount_places.ts";
+import { layerKey } from "./overlaid_files.ts";
 import type { MountOption } from "./mounts_plan.ts";
 import { isVolatile, optionProblem } from "./overlay_layers.ts";
 import { parseMountOptions } from "./parse_mount_options.ts";
@@ -37,10 +38,6 @@ export function hostPathsOfOverlay(mount: Mount, places: MountPlaces): [key: str
       : [hostPath];
     return paths.map((path): [string, string] => [layerKey(path), path]);
   });
-}
-
-function layerKey(path: string): string {
-  return `layer ${path}`;
 }
 
 /** Why an overlay cannot be made again. */
