@@ -173,6 +173,8 @@ function describeStep({ mountPoint, source }: MountStep, { steps }: MountsPlan):
     }
     case "new":
       return `${quote(mountPoint)}: a new ${printable(source.type)}${describeFiles(source.files)}`;
+    case "overlay":
+      return `${quote(mountPoint)}: a new overlay`;
   }
 }
 

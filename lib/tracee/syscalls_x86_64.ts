@@ -70,6 +70,7 @@ export const SYSCALLS_X86_64 = {
   prctl: 157,
   arch_prctl: 158,
   chroot: 161,
+  mount: 165,
   umount2: 166,
   sethostname: 170,
   setdomainname: 171,

@@ -1,6 +1,6 @@
 import type { ListedMount } from "../../host/parse_mounts.ts";
 import { nameMount } from "../../model/mounts.ts";
-import type { MountsPlan, MountStep } from "../../plan/contents/namespaces/mounts_plan.ts";
+import type { MountSource, MountsPlan, MountStep } from "../../plan/contents/namespaces/mounts_plan.ts";
 import { compareOverlay, type OverlayDefault } from "./compare_overlay.ts";
 
 /** Options of mounts, and the flags of mount(2) that stand for them, in the kernel's order (fs/proc_namespace.c). */
@@ -80,17 +80,23 @@ function compareMount(
   const suffix = source.kind === "part" && source.removed !== undefined ? REMOVED : "";
   const root = base === undefined ? undefined : `${base.root === "/" && part !== "" ? "" : base.root}${part}${suffix}`;
   return [
-    ...difference(`the type of ${what}`, source.kind === "new" ? source.type : base?.type, found.type),
-    ...difference(`what is shown by ${what}`, source.kind === "new" ? "/" : root, found.root),
+    ...difference(`the type of ${what}`, typeOf(source) ?? base?.type, found.type),
+    ...difference(`what is shown by ${what}`, typeOf(source) === undefined ? root : "/", found.root),
     ...difference(`the options of ${what}`, optionsOf(step.flags), found.options.join(",")),
     ...isWritable(step) === found.superOptions.includes("ro") && source.kind === "new"
       ? [`the file system of ${what} is ${isWritable(step) ? "" : "not "}read-only`]
       : [],
-    ...source.kind === "new" && source.hasLayers === true
+    ...source.kind === "overlay"
       ? compareOverlay(source, found, isDefault).map((difference) => `the file system of ${what}: ${difference}`)
       : [],
     ...difference(`the sharing of ${what}`, describeSharing(step), describeSharing({ ...step, ...sharingOf(found) })),
   ];
+}
+
+/** Of a file system that is made. */
+function typeOf(source: MountSource): string | undefined {
+  if (source.kind === "new") return source.type;
+  return source.kind === "overlay" ? source.kind : undefined;
 }
 
 function isWritable({ source }: MountStep): boolean {

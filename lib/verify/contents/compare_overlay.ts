@@ -1,10 +1,12 @@
 import type { ListedMount } from "../../host/parse_mounts.ts";
-import type { MountOption, NewFileSystem } from "../../plan/contents/namespaces/mounts_plan.ts";
+import type { MountOption, NewOverlay } from "../../plan/contents/namespaces/mounts_plan.ts";
 import { layersOf, overlayOptions } from "../../plan/contents/namespaces/overlay_layers.ts";
 
 /** Whether overlays of this kernel have an option on without being told to. */
 export type OverlayDefault = (option: string) => boolean;
 
+/** linux/mount.h */
+const MS_RDONLY = 1;
 /** Options that the kernel leaves away, with a word in its log only, where a layer cannot have them. */
 const OPTIONAL: readonly string[] = ["index", "metacopy", "nfs_export", "redirect_dir"];
 
@@ -13,13 +15,15 @@ const OPTIONAL: readonly string[] = ["index", "metacopy", "nfs_export", "redirec
  * without being asked for, the kernel does not show (`ovl_show_options`, fs/overlayfs/params.c).
  */
 export function compareOverlay(
-  { options }: Pick<NewFileSystem, "options">,
+  { options, flags }: Pick<NewOverlay, "options" | "flags">,
   { superOptions }: Pick<ListedMount, "superOptions">,
   isDefault: OverlayDefault,
 ): string[] {
   const found = overlayOptions(superOptions.map(splitOption));
   const [wanted, actual] = [options, found].map(describeLayers);
+  const isReadOnly = (flags & MS_RDONLY) !== 0;
   return [
+    ...isReadOnly === superOptions.includes("ro") ? [] : [`it is ${isReadOnly ? "not " : ""}read-only`],
     ...wanted === actual ? [] : [`it is made of ${actual}, and should be of ${wanted}`],
     ...options.flatMap(({ name, value }) => {
       const shown = found.find((option) => option.name === name);

@@ -37,6 +37,7 @@ Deno.test("compareOverlay() finds what differs", async (t) => {
       found: FOUND.map((option) => option.replace("index=on", "index=off")),
       want: ["it does not have the option index=on"],
     },
+    { name: "that it is read-only", found: ["ro", ...FOUND.slice(1)], want: ["it is read-only"] },
     {
       name: "options that are missing",
       found: FOUND.filter((option) => !["index=on", "volatile"].includes(option)),
@@ -51,7 +52,7 @@ Deno.test("compareOverlay() finds what differs", async (t) => {
   ];
   for (const { name, found, isDefault = false, want } of rows) {
     await t.step(name, () => {
-      assert.deepEqual(compareOverlay({ options: PLANNED }, { superOptions: found }, () => isDefault), want);
+      assert.deepEqual(compareOverlay({ options: PLANNED, flags: 0 }, { superOptions: found }, () => isDefault), want);
     });
   }
 });

@@ -4,9 +4,11 @@ import type {
   MountsPlan,
   MountStep,
   NewFileSystem,
+  NewOverlay,
   RemovedName,
   SharingStep,
 } from "../../../plan/contents/namespaces/mounts_plan.ts";
+import { overlayData } from "../../../plan/contents/namespaces/overlay_layers.ts";
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -73,6 +75,13 @@ const HINTS = {
   ENODEV: "this kernel does not have such a file system",
   EINVAL: "the kernel does not take one of its options, or what is mounted here cannot be a part of it",
   ENOSPC: "there are too many mounts: see the sysctl fs.mount-max",
+};
+
+const OVERLAY_HINTS = {
+  EINVAL: "the kernel does not take one of its options, or one of its directories: its log may say which",
+  ESTALE: "its upper directory belongs to other lower ones than these",
+  EBUSY: "its upper or work directory is in use by another overlay",
+  ELOOP: "its directories are part of each other",
 };
 
 /**
@@ -179,10 +188,6 @@ function isPty({ source }: MountStep): boolean {
   return source.kind === "part" && source.pty !== undefined;
 }
 
-function isLayered(step: MountStep): step is MountStep & { readonly source: NewFileSystem } {
-  return step.source.kind === "new" && step.source.hasLayers === true;
-}
-
 type PartSource = Extract<MountSource, { readonly kind: "part" }>;
 /** With its index. */
 type PlacedPart = readonly [part: number, source: PartSource];
@@ -236,9 +241,7 @@ class MountMaker {
     // As long as what is here can be reached, and shows who may mount a proc in a user namespace what is in it.
     const calls = [
       ...this.open().calls,
-      ...steps.flatMap(({ source }, index) => (
-        source.kind === "new" && source.hasLayers !== true ? this.#makeNew(index, source) : []
-      )),
+      ...steps.flatMap(({ source }, index) => source.kind === "new" ? this.#makeNew(index, source) : []),
     ];
     for (const [index, step] of steps.entries()) {
       if (isPty(step)) continue;
@@ -246,7 +249,8 @@ class MountMaker {
         if (this.#namespace === 0) calls.push(...this.#makeRoots());
         calls.push(...this.#keep(), ...this.#begin(step));
       }
-      if (isLayered(step) && step.on !== undefined) calls.push(...this.#makeNew(index, step.source));
+      const { source } = step;
+      if (source.kind === "overlay" && step.on !== undefined) calls.push(...this.#makeOverlay(index, source));
       const parts = this.#partsOf(index);
       calls.push(
         ...this.#makeRemoved(index, parts),
@@ -298,8 +302,8 @@ class MountMaker {
 
   /** Those of other namespaces that are made of directories in the first one. */
   #makeRoots(): RemoteCall[] {
-    return this.#plan.steps.flatMap((step, index) => (
-      isLayered(step) && step.on === undefined ? this.#makeNew(index, step.source) : []
+    return this.#plan.steps.flatMap(({ source, on }, index) => (
+      source.kind === "overlay" && on === undefined ? this.#makeOverlay(index, source) : []
     ));
   }
 
@@ -426,6 +430,24 @@ class MountMaker {
         ? []
         : [...source.lateOptions.map(configure), command(FSCONFIG_CMD_RECONFIGURE)],
       this.#close(setup, step),
+    ];
+  }
+
+  /**
+   * It is mounted over the root directory for a moment: fsconfig(2) takes no long lists of directories, and older kernels
+   * no commas in them. What covers the root directory of a task, that finds above it.
+   */
+  #makeOverlay(index: number, { source, options, flags }: NewOverlay): RemoteCall[] {
+    const purpose = { ...purposeOf(this.#step(index)), hints: { ...HINTS, ...OVERLAY_HINTS } };
+    const [root, above] = [cString("/"), cString("/..")];
+    const args = [cString(source), root, cString("overlay"), flags, cString(overlayData(options))];
+    return [
+      remoteCall(this.#context, "mount", args, purpose),
+      remoteCall(this.#context, "open_tree", [AT_FDCWD, above, OPEN_TREE_CLONE], {
+        ...purpose,
+        expected: this.#take(index),
+      }),
+      remoteCall(this.#context, "umount2", [above, MNT_DETACH], purpose),
     ];
   }
 

@@ -176,14 +176,14 @@ Deno.test("makeMounts() makes namespaces one after the other, keeps them, and se
 });
 
 Deno.test("makeMounts() makes overlays when the mounts of their directories are there", () => {
-  const overlay = { kind: "new", type: "overlay", source: "", lateOptions: [], files: [], hasLayers: true } as const;
+  const overlay = { kind: "overlay", source: "own", flags: 1 } as const;
   const own = { flags: 0, followsHost: false } as const;
   const plan: MountsPlan = {
     steps: [
       ...PLAN.steps.slice(0, 1),
       {
         ...{ ...own, mountPoint: "/m", namespace: 0, on: 0, at: "m" },
-        source: { ...overlay, options: [{ name: "lowerdir", value: "/a" }] },
+        source: { ...overlay, options: [{ name: "lowerdir", value: "/a" }, { name: "userxattr" }] },
       },
       { ...own, mountPoint: "/", namespace: 1, at: "", source: { kind: "part", of: 0, path: "" } },
       {
@@ -199,20 +199,24 @@ Deno.test("makeMounts() makes overlays when the mounts of their directories are 
     },
   };
   const rendered = makeMounts(filesContext(), plan).calls.map(renderCall);
-  const order = rendered.filter((call) => /^(pivot_root|fsconfig . 1|fsmount|move_mount|unshare)/.test(call));
+  const order = rendered.filter((call) =>
+    /^(pivot_root|mount |open_tree.*"\/\.\."|umount2 "\/\.\."|move_mount|unshare)/.test(call)
+  );
   assert.deepEqual(order, [
     'move_mount 0 "" -100 "/" 4',
     'pivot_root "." "."',
-    'fsconfig 2 1 "lowerdir" "/a" 0',
-    "fsmount 2 0 0 = 3",
-    'move_mount 3 "" 0 "m" 4',
-    'fsconfig 2 1 "lowerdir" "/m/a" 0',
-    "fsmount 2 0 0 = 4",
+    'mount "own" "/" "overlay" 1 "lowerdir=/a,userxattr"',
+    'open_tree -100 "/.." 1 = 2',
+    'umount2 "/.." 2',
+    'move_mount 2 "" 0 "m" 4',
+    'mount "own" "/" "overlay" 1 "lowerdir=/m/a"',
+    'open_tree -100 "/.." 1 = 3',
+    'umount2 "/.." 2',
     `unshare ${0x20000}`,
     'move_mount 1 "" -100 "/" 4',
     'pivot_root "." "."',
     `unshare ${0x20000}`,
-    'move_mount 4 "" -100 "/" 4',
+    'move_mount 3 "" -100 "/" 4',
     'pivot_root "." "."',
   ]);
 });

@@ -64,7 +64,18 @@ export type MountSource =
     /** It was removed: it is empty, and there only for a moment, with the directories above it that are missing. */
     readonly removed?: readonly RemovedName[];
   }
-  | NewFileSystem;
+  | NewFileSystem
+  | NewOverlay;
+
+/** An overlay of directories that options name, by their paths: so it is made no sooner than the mounts that show these. */
+export interface NewOverlay {
+  readonly kind: "overlay";
+  /** What /proc/PID/mountinfo calls its source. */
+  readonly source: string;
+  readonly options: readonly MountOption[];
+  /** MS_* of mount(2), of its file system. */
+  readonly flags: number;
+}
 
 /** What is made, mounted, and removed. */
 export interface RemovedName {
@@ -84,8 +95,6 @@ export interface NewFileSystem {
   /** Options that are set when it has its files. */
   readonly lateOptions: readonly MountOption[];
   readonly files: NonNullable<Mount["tree"]>;
-  /** Whether it is made of directories, by their paths: so it is made no sooner than the mounts that show these. */
-  readonly hasLayers?: boolean;
   /** Number of the net namespace that it is made in; absent: that of the root task. */
   readonly network?: number;
 }

@@ -1,5 +1,4 @@
 import { encodeText } from "../../../text.ts";
-import { isAtLeast } from "../kernel_version.ts";
 import type { MountOption } from "./mounts_plan.ts";
 
 /** A directory that an overlay is made of. */
@@ -9,12 +8,8 @@ export interface OverlayLayer {
   readonly path: string;
 }
 
-/** First kernel whose overlays take options one by one with commas in them (`legacy_parse_param`, fs/fs_context.c). */
-const COMMAS = [6, 5] as const;
-/** First kernel with `lowerdir+` and `datadir+`. */
-const SINGLE_LAYERS = [6, 7] as const;
-/** Longest value, without its NUL, that fsconfig(2) takes. */
-const LONGEST = 255;
+/** Most bytes of options, without their NUL, that mount(2) takes: a page (`copy_mount_options`, fs/namespace.c). */
+const LONGEST = 4095;
 
 /**
  * The directories that the options of an overlay name (`ovl_parse_param`, fs/overlayfs/params.c): `lowerdir` is a list in
@@ -24,7 +19,7 @@ export function layersOf(options: readonly MountOption[]): OverlayLayer[] {
   return options.flatMap(({ name, value = "" }): OverlayLayer[] => {
     switch (name) {
       case "lowerdir":
-        return splitLayers(value).map(({ path }) => ({ kind: "lower", path: unescape(path) }));
+        return splitLayers(value).map((path) => ({ kind: "lower", path: unescape(path) }));
       case "lowerdir+":
       case "datadir+":
         return [{ kind: "lower", path: value }];
@@ -45,43 +40,46 @@ export function isVolatile(options: readonly MountOption[]): boolean {
   return options.some(({ name, value }) => name === "volatile" || name === "fsync" && value === "volatile");
 }
 
-/** The same options as any kernel's fsconfig(2) takes them. */
+/**
+ * The same options as mount(2) takes them, with any kernel: one list of lower directories, and nothing but separators
+ * without a backslash.
+ */
 export function overlayOptions(options: readonly MountOption[]): MountOption[] {
-  return splitLongLists(options).map((option) => isVolatile([option]) ? { name: "volatile" } : option);
+  const single = options.filter(({ name }) => SINGLE_LAYERS.has(name));
+  const list = single.map(({ name, value = "" }) => (
+    `${SINGLE_LAYERS.get(name)}${value.replace(/[\\:,]/g, "\\$&")}`
+  ));
+  return [
+    ...list.length === 0 ? [] : [{ name: "lowerdir", value: list.join("").replace(/^:*/, "") }],
+    ...options.filter((option) => !single.includes(option)).map((option) => (
+      isVolatile([option]) ? { name: "volatile" } : withoutCommas(option)
+    )),
+  ];
 }
 
-/** Of a list that is too long, each directory is an option. */
-function splitLongLists(options: readonly MountOption[]): MountOption[] {
-  return options.flatMap((option) => {
-    const { name, value = "" } = option;
-    if (name !== "lowerdir" || isShort(value)) return [option];
-    return splitLayers(value).map(({ path, isData }) => ({
-      name: isData ? "datadir+" : "lowerdir+",
-      value: unescape(path),
-    }));
-  });
+/** Options of one directory each, and what stands before such a one in a list. */
+const SINGLE_LAYERS: ReadonlyMap<string, string> = new Map([["lowerdir+", ":"], ["datadir+", "::"]]);
+
+/** A comma that has come by fsconfig(2) has no backslash. */
+function withoutCommas({ name, value }: MountOption): MountOption {
+  if (value === undefined) return { name };
+  return { name, value: value.replace(/\\.|,/gs, (found) => found === "," ? "\\," : found) };
 }
 
-/** Why a kernel does not take these options, as fsconfig(2) does. */
-export function optionProblem(options: readonly MountOption[], kernel: readonly [number, number]): string | undefined {
-  const split = splitLongLists(options);
-  if (split.length > options.length && !isAtLeast(kernel, SINGLE_LAYERS)) {
-    return "Linux 6.7 or newer is needed for a list of lower directories with more than 255 bytes";
-  }
-  const long = split.find(({ value = "" }) => !isShort(value));
-  if (long !== undefined) return `its option ${long.name} has more than 255 bytes, which the kernel does not take`;
-  const hasComma = split.some(({ value = "" }) => value.includes(","));
-  return hasComma && !isAtLeast(kernel, COMMAS) ? "Linux 6.5 or newer is needed for a comma in its options" : undefined;
+/** All options as mount(2) takes them. */
+export function overlayData(options: readonly MountOption[]): string {
+  return options.map(({ name, value }) => value === undefined ? name : `${name}=${value}`).join(",");
 }
 
-function isShort(value: string): boolean {
-  return encodeText(value).length <= LONGEST;
+/** Why the kernel does not take options. */
+export function optionProblem(options: readonly MountOption[]): string | undefined {
+  const { length } = encodeText(overlayData(overlayOptions(options)));
+  return length > LONGEST ? `its options have ${length} bytes, and mount(2) takes no more than ${LONGEST}` : undefined;
 }
 
 /** Directories behind two colons have only contents of files. */
-function splitLayers(list: string): { readonly path: string; readonly isData: boolean }[] {
-  const found = [...list.matchAll(/(:*)((?:\\.|[^\\:])+)/gs)];
-  return found.map(([, colons = "", path = ""]) => ({ path, isData: colons.length > 1 }));
+function splitLayers(list: string): string[] {
+  return [...list.matchAll(/(?:\\.|[^\\:])+/gs)].map(([path]) => path);
 }
 
 function unescape(path: string): string {

@@ -36,6 +36,8 @@ const LOST_FILE = "the file that it shows was removed, and becomes an empty one:
 
 /** Superblock flags by the names of their options (linux/mount.h). */
 const SUPER_OPTIONS: readonly (readonly [number, string])[] = [[0x10, "sync"], [0x80, "dirsync"], [0x40, "mand"]];
+/** With them, mount(2) makes a file system, and does nothing else. */
+const SUPER_FLAGS = SUPER_OPTIONS.reduce((all, [flag]) => all | flag, MS_RDONLY);
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 
@@ -351,19 +353,25 @@ function planSource(mount: Mount, { questions, indices }: StepContext): MountSou
   const place = places.placeOf(mount);
   if (place?.kind === "here") return place;
   if (CGROUPS.has(mount.type)) return { kind: "here", path: cgroupPath(mount, questions) ?? "" };
+  const options = parseMountOptions(mount.options);
+  if (mount.type === OVERLAY) {
+    return {
+      kind: "overlay",
+      source: mount.source,
+      options: overlayOptions(options),
+      flags: mount.superFlags & SUPER_FLAGS,
+    };
+  }
   const isReadOnly = (mount.superFlags & MS_RDONLY) !== 0;
   const flags = SUPER_OPTIONS.filter(([flag]) => (mount.superFlags & flag) !== 0).map(([, name]) => ({ name }));
   const hasFiles = mount.type === "tmpfs";
-  const hasLayers = mount.type === OVERLAY;
-  const options = parseMountOptions(mount.options);
   return {
     kind: "new",
     type: mount.type,
     source: mount.source,
-    options: [...hasLayers ? overlayOptions(options) : options, ...flags, ...isReadOnly && !hasFiles ? READ_ONLY : []],
+    options: [...options, ...flags, ...isReadOnly && !hasFiles ? READ_ONLY : []],
     lateOptions: isReadOnly && hasFiles ? READ_ONLY : [],
     files: withoutWork(mount, places),
-    ...hasLayers ? { hasLayers } : {},
   };
 }
 

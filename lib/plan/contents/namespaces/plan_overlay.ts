@@ -10,7 +10,7 @@ import { parseMountOptions } from "./parse_mount_options.ts";
 /** What planning an overlay has to know. */
 export interface OverlayQuestions {
   readonly places: MountPlaces;
-  readonly host: Pick<Host, "files" | "kernel">;
+  readonly host: Pick<Host, "files">;
 }
 
 /**
@@ -42,7 +42,7 @@ export function hostPathsOfOverlay(mount: Mount, places: MountPlaces): [key: str
 
 /** Why an overlay cannot be made again. */
 export function overlayProblem(mount: Mount, questions: OverlayQuestions): string | undefined {
-  const { places, host: { kernel } } = questions;
+  const { places } = questions;
   const options = parseMountOptions(mount.options);
   const layers = places.layersOf(mount);
   if (layers.every(({ kind }) => kind !== "lower")) return "its options do not name a lower directory";
@@ -50,7 +50,7 @@ export function overlayProblem(mount: Mount, questions: OverlayQuestions): strin
     const what = layerProblem(layer, questions) ?? markProblem(options, layer, questions);
     if (what !== undefined) return what;
   }
-  return optionProblem(options, kernel);
+  return optionProblem(options);
 }
 
 function layerProblem(layer: PlacedLayer, { places, host: { files } }: OverlayQuestions): string | undefined {
