@@ -11,7 +11,7 @@ import { describeDescriptors } from "./describe_descriptors.ts";
 import { describeFiles } from "./describe_files.ts";
 import { describeClocks } from "./describe_clocks.ts";
 import { describeMemory } from "./describe_memory.ts";
-import { describeMounts } from "./describe_mounts.ts";
+import { describeFileSystems, describeMounts } from "./describe_mounts.ts";
 import { describeNetwork } from "./describe_network.ts";
 import { describeOwnState } from "./describe_own_state.ts";
 import { describePids, type ForeignPids, ownPids, type PidTable } from "./describe_pids.ts";
@@ -68,6 +68,7 @@ export function describeHost(sys: Sys, questions: HostQuestions): Host {
     memory: describeMemory(sys, questions.memory),
     inherited,
     mounts: describeMounts(sys, questions.devices),
+    fileSystems: describeFileSystems(sys, questions.fileSystems),
     programs: describePrograms(sys, questions.programs),
     outsiders: describeOutsiders(pids, questions.outsiders),
     ...questions.unix ? { unix: describeUnix(sys) } : {},

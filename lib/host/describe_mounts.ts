@@ -2,6 +2,7 @@ import { orUndefined } from "../errors.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { unescapeOctal } from "../text.ts";
+import { parseMounts } from "./parse_mounts.ts";
 
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
@@ -28,6 +29,18 @@ export function describeMounts(sys: Sys, devices: readonly number[]): Map<number
     if (mount !== undefined) found.set(device, mount.mountPoint);
   }
   return found;
+}
+
+/** Where file systems of these types are mounted as a whole, by type. */
+export function describeFileSystems(sys: Sys, types: readonly string[]): Map<string, string> {
+  if (types.length === 0) return new Map();
+  const mounts = parseMounts(readText(sys, "/proc/self/mountinfo"));
+  return new Map(types.flatMap((type): [string, string][] => {
+    const mount = mounts.find((mount) => (
+      mount.type === type && mount.root === "/" && isDirectory(sys, mount.mountPoint)
+    ));
+    return mount === undefined ? [] : [[type, mount.mountPoint]];
+  }));
 }
 
 function isDirectory(sys: Sys, path: string): boolean {

@@ -45,6 +45,8 @@ export interface Host {
   readonly inherited: ReadonlyMap<number, HostDescriptor>;
   /** A directory on each of those of the devices asked for that are mounted, by device. */
   readonly mounts: ReadonlyMap<number, string>;
+  /** Where those of the file systems asked for are mounted as a whole, by type. */
+  readonly fileSystems: ReadonlyMap<string, string>;
   /** Those of the ids asked for that a process, a thread or a process group has, with what that is in our pid namespace. */
   readonly outsiders: ReadonlyMap<number, number>;
   /** Absent when it was not asked for. */
@@ -279,6 +281,8 @@ export interface HostQuestions {
   readonly memory: MemoryQuestions;
   /** Numbers of devices, as the kernel has them: 12 bits of major number, 20 bits of minor number. */
   readonly devices: readonly number[];
+  /** Types of file systems. */
+  readonly fileSystems: readonly string[];
   /** Ids that are no task's, thread's or process group's of the checkpoint, and that it refers to. */
   readonly outsiders: readonly number[];
   /** Whether there are unix sockets. */

@@ -5,6 +5,7 @@ import { netsOf } from "../model/net_numbers.ts";
 import type { HierarchyName } from "../model/hierarchy.ts";
 import { deadTasksOf, fileQuestions, watchTargets } from "./contents/file_questions.ts";
 import { memoryQuestions } from "./contents/memory/memory_questions.ts";
+import { singleFileSystems } from "./contents/namespaces/plan_mounts.ts";
 import { programsOf } from "./contents/namespaces/plan_filters.ts";
 import type { OpenFile } from "../model/open_file.ts";
 import { convertCheckpoint } from "./convert/convert_checkpoint.ts";
@@ -41,6 +42,7 @@ export function hostQuestions(
     inherited: options.inheritedFiles.map(({ fd }) => fd),
     memory: memoryQuestions(checkpoint),
     devices: devicesOfInterest(checkpoint),
+    fileSystems: singleFileSystems(checkpoint.contents?.namespaces.mounts ?? []),
     outsiders: outsidersOfInterest(checkpoint, pids),
     unix: hasUnixSockets(checkpoint),
     network: isNetworkOfInterest(checkpoint) || options.outerEnds.length + options.parents.length > 0,

@@ -23,6 +23,7 @@ testProgram({
 });
 testProgram({ program: "mounts_read_only", what: "files without names where nothing can be made", restore: ROOT });
 testProgram({ program: "mounts_cgroups", what: "hierarchies of cgroups", needs: ["v1", "v2"], restore: ROOT });
+testProgram({ program: "mounts_single", what: "file systems of which a kernel has only one", restore: ROOT });
 testProgram({
   program: "mounts_own_cgroups",
   what: "cgroups as a cgroup namespace shows them",

@@ -68,6 +68,7 @@ export function buildHost(host: Partial<Host>): Host {
     own: OWN_STATE,
     files: new Map(),
     mounts: new Map(),
+    fileSystems: new Map(),
     outsiders: new Map(),
     programs: new Map(),
     memory: HOST_MEMORY,

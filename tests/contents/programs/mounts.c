@@ -574,6 +574,30 @@ PROGRAM(mounts_read_only)
 	CHECK((flags_of(path_of("t")) & ST_RDONLY) == 0 && access(path_of("t/dir/gone"), F_OK) == -1);
 }
 
+/* File systems of which a kernel has only one, as far as it has them. */
+PROGRAM(mounts_single)
+{
+	static const char *const types[] = {"binfmt_misc", "debugfs", "fusectl", "pstore", "securityfs"};
+	if (!is_inside()) {
+		leave_mounts(MS_PRIVATE);
+		for (int index = 0; index < 5; index++) {
+			make_directory(path_of(types[index]));
+			if (mount("single", path_of(types[index]), types[index], MS_NOSUID | MS_NODEV, NULL) == -1)
+				MUST(errno == ENODEV ? 0 : -1);
+		}
+		run_inside(own_executable(), "mounts_single");
+	}
+	struct statfs before[5], after;
+	for (int index = 0; index < 5; index++)
+		MUST(statfs(path_of(types[index]), &before[index]));
+	MUST(chdir(path_of("securityfs")));
+	ready_and_wait();
+	for (int index = 0; index < 5; index++) {
+		CHECK(statfs(path_of(types[index]), &after) == 0 && after.f_type == before[index].f_type);
+		CHECK((after.f_flags & (ST_NOSUID | ST_NODEV)) == (before[index].f_flags & (ST_NOSUID | ST_NODEV)));
+	}
+}
+
 /* Hierarchies of cgroups, of both versions. */
 PROGRAM(mounts_cgroups)
 {

@@ -17,7 +17,7 @@ import { planMountSharing } from "./plan_mount_sharing.ts";
 /** What planning mounts has to know. */
 export interface MountQuestions {
   readonly places: MountPlaces;
-  readonly host: Pick<Host, "files" | "hierarchies" | "kernel">;
+  readonly host: Pick<Host, "files" | "fileSystems" | "hierarchies" | "kernel">;
   /** Where the tasks' own cgroup namespace begins; where cgrestore is in hierarchies that it lacks. */
   readonly namespaceRoot?: ReadonlyMap<HierarchyName, string> | undefined;
   readonly problems: Problem[];
@@ -29,6 +29,11 @@ export interface MountQuestions {
 const SETTABLE = [5, 12] as const;
 /** File systems that are made again, with the options that the images have. */
 const MADE = new Set(["proc", "sysfs", "tmpfs", "devpts", "mqueue", OVERLAY]);
+/**
+ * Those of which a kernel has only one, with options for everybody: so they are copied, and made again without options where
+ * nobody has them mounted. Of binfmt_misc, a user namespace may have one of its own.
+ */
+const SINGLE = new Set(["binfmt_misc", "debugfs", "fusectl", "pstore", "securityfs"]);
 /** What is mounted of these with other options than before changes them for everybody: so they are copied. */
 const CGROUPS = new Set(["cgroup", "cgroup2"]);
 
@@ -73,6 +78,16 @@ function likeKey({ id }: Mount): string {
 
 function removedKey(path: string): string {
   return `removed ${path}`;
+}
+
+/** Types of the mounts of file systems of which this host may have the only one. */
+export function singleFileSystems(mounts: readonly Pick<Mount, "type">[]): string[] {
+  return [...new Set(mounts.filter(isSingle).map(({ type }) => type))];
+}
+
+/** Whether a kernel has only one file system of the type of a mount. */
+export function isSingle({ type }: Pick<Mount, "type">): boolean {
+  return SINGLE.has(type);
 }
 
 /** Whether a mount is known to show a directory. */
@@ -152,7 +167,10 @@ function madeProblem(mount: Mount, questions: MountQuestions): string | undefine
   if (CGROUPS.has(type)) {
     return cgroupPath(mount, questions) === undefined ? "this host has no such hierarchy mounted" : undefined;
   }
-  if (!MADE.has(type)) return "file systems of this type are not made again: it had to be dumped as an external one";
+  if (isSingle(mount) && singlePath(mount, questions) !== undefined) return undefined;
+  if (!MADE.has(type) && !isSingle(mount)) {
+    return "file systems of this type are not made again: it had to be dumped as an external one";
+  }
   if (root !== "/") {
     return `it shows only ${JSON.stringify(root)} of its file system, and no other mount shows all of it`;
   }
@@ -260,6 +278,12 @@ function isDirectory(file: Pick<HostFile, "mode"> | undefined): boolean {
   return file !== undefined && (file.mode & S_IFMT) === S_IFDIR;
 }
 
+/** Where this host has what a mount shows of a file system of which there is only one. */
+function singlePath({ type, root }: Mount, { host: { fileSystems } }: MountQuestions): string | undefined {
+  const mountPoint = fileSystems.get(type);
+  return mountPoint === undefined ? undefined : mountPoint + pathBelow("/", root);
+}
+
 /** Where this host has the cgroups that a mount shows, which begin where the tasks' cgroup namespace does. */
 function cgroupPath(
   shown: Mount,
@@ -353,6 +377,7 @@ function planSource(mount: Mount, { questions, indices }: StepContext): MountSou
   const place = places.placeOf(mount);
   if (place?.kind === "here") return place;
   if (CGROUPS.has(mount.type)) return { kind: "here", path: cgroupPath(mount, questions) ?? "" };
+  if (isSingle(mount)) return planSingle(mount, questions);
   const options = parseMountOptions(mount.options);
   if (mount.type === OVERLAY) {
     return {
@@ -373,6 +398,13 @@ function planSource(mount: Mount, { questions, indices }: StepContext): MountSou
     lateOptions: isReadOnly && hasFiles ? READ_ONLY : [],
     files: withoutWork(mount, places),
   };
+}
+
+function planSingle(mount: Mount, questions: MountQuestions): MountSource {
+  const { type, source } = mount;
+  const path = singlePath(mount, questions);
+  if (path !== undefined) return { kind: "here", path };
+  return { kind: "new", type, source, options: [], lateOptions: [], files: [] };
 }
 
 /** What is made for it. */

@@ -17,6 +17,7 @@ interface Setting {
   /** Paths at which the host has files that are no directories. */
   readonly regular?: readonly string[];
   readonly namespaceRoot?: ReadonlyMap<string, string>;
+  readonly fileSystems?: Readonly<Record<string, string>>;
 }
 
 const DIRECTORY_U = {
@@ -24,13 +25,14 @@ const DIRECTORY_U = {
   ...{ parts: [], device: 0 },
 };
 
-function plan({ mounts, kernel = [6, 1], lacks = [], regular = [], namespaceRoot }: Setting) {
+function plan({ mounts, kernel = [6, 1], lacks = [], regular = [], namespaceRoot, fileSystems = {} }: Setting) {
   const options = { external: [{ key: "data", path: "/srv/data" }], takesDetected: false };
   const places = new MountPlaces([ROOT_MOUNT, ...mounts], options);
   const problems: { where: string; what: string }[] = [];
   const there = [...hostPathsOf(places)].filter(([, path]) => !lacks.includes(path));
   const host = buildHost({
     files: new Map(there.map(([name, path]) => [name, regular.includes(path) ? REGULAR : DIRECTORY])),
+    fileSystems: new Map(Object.entries(fileSystems)),
     hierarchies: [buildHierarchy("cpu,cpuacct"), buildHierarchy("")],
     kernel,
   });
@@ -133,6 +135,21 @@ Deno.test("planMounts() plans what is mounted, and in which order", async (t) =>
         "sub on /: sub of /u",
         "/: tmpfs",
         "u on /: all of /u",
+      ],
+    },
+    {
+      name: "what a kernel has only one of: where this host has it, else a new one without options",
+      mounts: [
+        aMount({ id: 2, mountPoint: "/debug", type: "debugfs", options: "mode=755" }),
+        aMount({ id: 3, mountPoint: "/tracing", type: "debugfs", device: 200, root: "/tracing" }),
+        aMount({ id: 4, mountPoint: "/pstore", type: "pstore", options: "kmsg_bytes=99", superFlags: 1 }),
+      ],
+      fileSystems: { debugfs: "/sys/kernel/debug" },
+      want: [
+        "/: /",
+        "debug on /: /sys/kernel/debug",
+        "tracing on /: /sys/kernel/debug/tracing",
+        "pstore on /: pstore",
       ],
     },
     {

@@ -39,6 +39,7 @@ export interface NamespaceQuestions {
   readonly host: Pick<
     Host,
     | "files"
+    | "fileSystems"
     | "clocks"
     | "capabilities"
     | "inherited"

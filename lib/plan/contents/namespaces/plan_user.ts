@@ -9,6 +9,7 @@ import { JOINABLE } from "./check_namespaces.ts";
 import { imagesOf } from "./images_of.ts";
 import { keepsLimits, problemsOfLimits } from "./ipc_limits.ts";
 import { isRemoved, whereOf } from "./mount_places.ts";
+import { isSingle } from "./plan_mounts.ts";
 import type { UserPlan } from "./namespaces_plan.ts";
 import type { NetPlan } from "./net_plan.ts";
 import type { NamespaceQuestions } from "./plan_namespaces.ts";
@@ -101,7 +102,7 @@ function checkOthers(net: NetPlan | undefined, questions: NamespaceQuestions): s
   ];
 }
 
-function checkMounts(net: NetPlan | undefined, { places, newPidNamespace, problems }: NamespaceQuestions): void {
+function checkMounts(net: NetPlan | undefined, { places, newPidNamespace, host, problems }: NamespaceQuestions): void {
   for (const mount of places?.mounts ?? []) {
     const refuse = (what: string) => problems.push({ where: whereOf(mount), what });
     if (places !== undefined && isRemoved(mount) && places.placeOf(mount)?.kind === "here") {
@@ -117,6 +118,11 @@ function checkMounts(net: NetPlan | undefined, { places, newPidNamespace, proble
       const who =
         `the tasks have no ${lacks} namespace of their own, so that nobody in their user namespace may make it`;
       refuse(`${who}: it had to be dumped as an external one`);
+    }
+    if (mount.type === "binfmt_misc") {
+      refuse("a user namespace may have formats of its own in it, which are not restored");
+    } else if (isSingle(mount) && !host.fileSystems.has(mount.type)) {
+      refuse("nobody in the user namespace may make it, and it is not mounted here");
     }
     const device = mount.tree?.find((file) => DEVICES.includes(file.mode & S_IFMT) && !isWhiteout(file));
     if (device !== undefined) {
