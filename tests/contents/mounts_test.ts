@@ -25,6 +25,12 @@ testProgram({ program: "mounts_read_only", what: "files without names where noth
 testProgram({ program: "mounts_cgroups", what: "hierarchies of cgroups", needs: ["v1", "v2"], restore: ROOT });
 testProgram({ program: "mounts_single", what: "file systems of which a kernel has only one", restore: ROOT });
 testProgram({
+  program: "mounts_huge",
+  what: "a file system for huge pages",
+  dump: ["--enable-fs", "hugetlbfs"],
+  restore: [...ROOT, "--enable-fs", "hugetlbfs"],
+});
+testProgram({
   program: "mounts_own_cgroups",
   what: "cgroups as a cgroup namespace shows them",
   needs: ["v2"],

@@ -598,6 +598,22 @@ PROGRAM(mounts_single)
 	}
 }
 
+/* Where files would have huge pages; it has none. */
+PROGRAM(mounts_huge)
+{
+	if (!is_inside()) {
+		leave_mounts(MS_PRIVATE);
+		make_directory(path_of("huge"));
+		MUST(mount("huge", path_of("huge"), "hugetlbfs", MS_NOSUID, "mode=0750,gid=34,nr_inodes=7"));
+		run_inside(own_executable(), "mounts_huge");
+	}
+	MUST(chdir(path_of("huge")));
+	ready_and_wait();
+	struct stat state;
+	CHECK(stat(".", &state) == 0 && (state.st_mode & 07777) == 0750 && state.st_gid == 34);
+	CHECK(is_mounted(path_of("huge")) && (flags_of(".") & (ST_NOSUID | ST_NODEV)) == ST_NOSUID);
+}
+
 /* Hierarchies of cgroups, of both versions. */
 PROGRAM(mounts_cgroups)
 {

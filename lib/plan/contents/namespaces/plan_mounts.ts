@@ -27,8 +27,10 @@ export interface MountQuestions {
 
 /** First kernel in which mount_setattr(2) sets flags of a mount that is nowhere yet. */
 const SETTABLE = [5, 12] as const;
+/** What CRIU dumps without its files, where the user wants that (`--enable-fs`, as LXC does): mostly, it has none. */
+const EMPTY = new Set(["hugetlbfs"]);
 /** File systems that are made again, with the options that the images have. */
-const MADE = new Set(["proc", "sysfs", "tmpfs", "devpts", "mqueue", OVERLAY]);
+const MADE = new Set(["proc", "sysfs", "tmpfs", "devpts", "mqueue", OVERLAY, ...EMPTY]);
 /**
  * Those of which a kernel has only one, with options for everybody: so they are copied, and made again without options where
  * nobody has them mounted. Of binfmt_misc, a user namespace may have one of its own.
@@ -113,12 +115,17 @@ export function planMounts(questions: MountQuestions): MountsPlan {
   return { steps, sharing: planMountSharing(ordered, questions) };
 }
 
-/** What the user has told of mounts that are not there. */
+/** What the user has told of mounts that are not there, and what images do not have of others. */
 export function notesOnMounts(mounts: readonly Mount[], { external }: MountOptions): string[] {
   const names = new Set(mounts.map((mount) => mount.external));
-  return external.filter(({ key }) => !names.has(key)).map(({ key }) => (
-    `nothing in the checkpoint is the external mount "${key}": its path is not used`
-  ));
+  return [
+    ...external.filter(({ key }) => !names.has(key)).map(({ key }) => (
+      `nothing in the checkpoint is the external mount "${key}": its path is not used`
+    )),
+    ...mounts.filter(({ type, external }) => EMPTY.has(type) && external === undefined).map((mount) => (
+      `the ${whereOf(mount)} is empty: no image has the files that were in it`
+    )),
+  ];
 }
 
 /** Why a mount cannot be made again. */

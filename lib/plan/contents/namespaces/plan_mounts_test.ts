@@ -650,10 +650,14 @@ Deno.test("planMounts() refuses what cannot be made again", async (t) => {
   }
 });
 
-Deno.test("notesOnMounts() tells of paths that nothing is used for", () => {
+Deno.test("notesOnMounts() tells of paths that nothing is used for, and of files that are lost", () => {
   const external = [{ key: "data", path: "/a" }, { key: "other", path: "/b" }];
-  const mounts = [aMount({ id: 2, mountPoint: "/a", external: "data" })];
+  const mounts = [
+    aMount({ id: 2, mountPoint: "/a", external: "data" }),
+    aMount({ id: 3, mountPoint: "/huge", type: "hugetlbfs" }),
+  ];
   assert.deepEqual(notesOnMounts(mounts, { external, takesDetected: false }), [
     'nothing in the checkpoint is the external mount "other": its path is not used',
+    'the mount "/huge" of type hugetlbfs is empty: no image has the files that were in it',
   ]);
 });

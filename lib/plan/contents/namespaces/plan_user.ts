@@ -119,6 +119,7 @@ function checkMounts(net: NetPlan | undefined, { places, newPidNamespace, host, 
         `the tasks have no ${lacks} namespace of their own, so that nobody in their user namespace may make it`;
       refuse(`${who}: it had to be dumped as an external one`);
     }
+    if (mount.type === "hugetlbfs") refuse("nobody in the user namespace may make it");
     if (mount.type === "binfmt_misc") {
       refuse("a user namespace may have formats of its own in it, which are not restored");
     } else if (isSingle(mount) && !host.fileSystems.has(mount.type)) {

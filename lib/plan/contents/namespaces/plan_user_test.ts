@@ -161,11 +161,13 @@ Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
         aMount({ id: 2, mountPoint: "/debug", type: "debugfs" }),
         aMount({ id: 3, mountPoint: "/security", type: "securityfs" }),
         aMount({ id: 4, mountPoint: "/formats", type: "binfmt_misc" }),
+        aMount({ id: 5, mountPoint: "/huge", type: "hugetlbfs" }),
       ],
       host: { fileSystems: new Map([["securityfs", "/sys/kernel/security"]]) },
     }, [
       'mount "/debug" of type debugfs: nobody in the user namespace may make it, and it is not mounted here',
       'mount "/formats" of type binfmt_misc: a user namespace may have formats of its own in it, which are not restored',
+      'mount "/huge" of type hugetlbfs: nobody in the user namespace may make it',
     ]],
     ["a directory that was removed", { mounts: [ROOT_MOUNT, ...OF_REMOVED] }, [
       'mount "/gone": what it shows was removed, and nobody in the user namespace may be able to make it again',
