@@ -77,6 +77,12 @@ void make_owned(const char *path, const char *text)
 	close(fd);
 }
 
+void await_file(const char *name)
+{
+	while (access(path_of(name), F_OK) == -1)
+		sleep_ms(5);
+}
+
 unsigned long flags_of(const char *path)
 {
 	struct statvfs state = {0};

@@ -7,12 +7,6 @@
 #include <sys/statvfs.h>
 #include <sys/un.h>
 
-static void await_file(const char *name)
-{
-	while (access(path_of(name), F_OK) == -1)
-		sleep_ms(5);
-}
-
 /* For tasks that do not see the program's directory. */
 static volatile bool *may_end;
 

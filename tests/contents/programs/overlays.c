@@ -158,6 +158,35 @@ PROGRAM(overlays_inside)
 	CHECK(access(path_of("t/work/work/incompat/volatile"), F_OK) == 0);
 }
 
+/* Directories as fsconfig(2) takes them, one by one and without backslashes, where the kernel knows that. */
+PROGRAM(overlays_listed)
+{
+	if (!is_inside()) {
+		leave_mounts(MS_PRIVATE);
+		make_layers("");
+		make_directory(path_of("d:e,f\\g"));
+		make_owned(path_of("d:e,f\\g/odd"), "odd");
+		int setup = MUST(fsopen("overlay", 0));
+		MUST(fsconfig(setup, FSCONFIG_SET_STRING, "source", "listed", 0));
+		if (fsconfig(setup, FSCONFIG_SET_STRING, "lowerdir+", path_of("d:e,f\\g"), 0) == 0)
+			MUST(fsconfig(setup, FSCONFIG_SET_STRING, "lowerdir+", path_of("two"), 0));
+		else
+			MUST(fsconfig(setup, FSCONFIG_SET_STRING, "lowerdir", path_of("two"), 0));
+		MUST(fsconfig(setup, FSCONFIG_SET_STRING, "upperdir", path_of("upper"), 0));
+		MUST(fsconfig(setup, FSCONFIG_SET_STRING, "workdir", path_of("work"), 0));
+		MUST(fsconfig(setup, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+		int made = MUST(fsmount(setup, 0, 0));
+		MUST(move_mount(made, "", AT_FDCWD, path_of("merged"), MOVE_MOUNT_F_EMPTY_PATH));
+		run_inside(own_executable(), "overlays_listed");
+	}
+	bool has_odd = access(path_of("merged/odd"), F_OK) == 0;
+	int file = MUST(open(path_of("merged/file"), O_RDWR));
+	ready_and_wait();
+	char text[8] = "";
+	CHECK(read(file, text, 8) == 4 && strcmp(text, "file") == 0);
+	CHECK(!has_odd || has_text(path_of("merged/odd"), "odd"));
+}
+
 /* Its executable, its root directory and files of other kinds are on an overlay of several file systems. */
 PROGRAM(overlays_used)
 {
@@ -239,19 +268,39 @@ static void live_beside(void)
 	end_child();
 }
 
+/* Makes a mount the root directory, in which the program's directory is at the same place. */
+static void enter_root(const char *root)
+{
+	char path[1024];
+	snprintf(path, sizeof(path), "%s%s", root, directory);
+	MUST(mount(directory, path, NULL, MS_BIND, NULL));
+	MUST(chdir(root));
+	MUST(syscall(SYS_pivot_root, ".", "."));
+	MUST(umount2(".", MNT_DETACH));
+}
+
+/* Has the overlay that the root task sees as well for its root directory, as containers have what their engine mounts. */
+static void live_in_common(void)
+{
+	own_namespace();
+	enter_root(path_of("merged"));
+	int file = MUST(open("/file", O_RDONLY));
+	await_end("contained");
+	char text[16] = "";
+	CHECK(read(file, text, sizeof(text)) == 4 && strcmp(text, "file") == 0 && access("/proc", F_OK) == -1);
+	make_owned("/contained", "contained");
+	end_child();
+}
+
 /* Has an overlay for its root directory, as a sandbox has it, and sees none of the directories that this is made of. */
 static void live_in_sandbox(void)
 {
-	char options[2048], path[1024];
+	char options[2048];
 	own_namespace();
 	snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s", path_of("t/root"), path_of("t/changes"),
 		 path_of("t/room"));
 	MUST(mount("sandbox", path_of("sandbox"), "overlay", MS_NOSUID, options));
-	snprintf(path, sizeof(path), "%s%s", path_of("sandbox"), directory);
-	MUST(mount(directory, path, NULL, MS_BIND, NULL));
-	MUST(chdir(path_of("sandbox")));
-	MUST(syscall(SYS_pivot_root, ".", "."));
-	MUST(umount2(".", MNT_DETACH));
+	enter_root(path_of("sandbox"));
 	int file = MUST(open("/here", O_RDONLY));
 	make_owned("/made", "made");
 	int gone = MUST(open("/gone", O_RDWR | O_CREAT, 0600));
@@ -281,6 +330,8 @@ PROGRAM(overlays_nested)
 		make_directory(path_of("t/changes"));
 		make_directory(path_of("t/room"));
 		make_layers("");
+		snprintf(root, sizeof(root), "%s%s", path_of("two"), directory);
+		make_directories(root);
 		MUST(mount("common", path_of("merged"), "overlay", 0, options_for("", "")));
 		run_inside(own_executable(), "overlays_nested");
 	}
@@ -288,19 +339,23 @@ PROGRAM(overlays_nested)
 	pid_t beside = fork_as(1);
 	if (beside == 0)
 		live_beside();
-	while (access(path_of("beside"), F_OK) == -1)
-		sleep_ms(5);
+	await_file("beside");
 	pid_t sandboxed = fork_as(2);
 	if (sandboxed == 0)
 		live_in_sandbox();
-	while (access(path_of("sandboxed"), F_OK) == -1)
-		sleep_ms(5);
+	await_file("sandboxed");
+	pid_t contained = fork_as(3);
+	if (contained == 0)
+		live_in_common();
+	await_file("contained");
 	struct used used = use_overlay("");
 	ready_and_wait();
 	check_overlay("", &used);
 	*may_end = true;
 	join_child(beside);
 	join_child(sandboxed);
+	join_child(contained);
+	CHECK(has_text(path_of("merged/contained"), "contained"));
 	CHECK(access(path_of("t/merged/file"), F_OK) == -1 && has_text(path_of("t/changes/made"), "made"));
 	CHECK(has_text(path_of("t/upper/last"), "last"));
 }

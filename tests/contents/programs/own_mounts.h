@@ -13,6 +13,8 @@ void make_directory(const char *path);
 void make_directories(const char *path);
 /* Makes a file that belongs to the user 12 and the group 34. */
 void make_owned(const char *path, const char *text);
+/* Waits until a task has made a file of the program's own. */
+void await_file(const char *name);
 void copy_file(const char *from, const char *to);
 
 /* A mount namespace, in which all mounts have that propagation (MS_*). */

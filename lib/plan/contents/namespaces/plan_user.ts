@@ -102,34 +102,38 @@ function checkOthers(net: NetPlan | undefined, questions: NamespaceQuestions): s
   ];
 }
 
-function checkMounts(net: NetPlan | undefined, { places, newPidNamespace, host, problems }: NamespaceQuestions): void {
+function checkMounts(net: NetPlan | undefined, questions: NamespaceQuestions): void {
+  const { places, problems } = questions;
   for (const mount of places?.mounts ?? []) {
     const refuse = (what: string) => problems.push({ where: whereOf(mount), what });
     if (places !== undefined && isRemoved(mount) && places.placeOf(mount)?.kind === "here") {
       refuse("what it shows was removed, and nobody in the user namespace may be able to make it again");
     }
     if (places?.placeOf(mount)?.kind !== "made" || places.baseOf(mount) !== undefined) continue;
-    const lacks = mount.type === "sysfs" && net === undefined
-      ? "net"
-      : mount.type === "proc" && !newPidNamespace
-      ? "pid"
-      : undefined;
-    if (lacks !== undefined) {
-      const who =
-        `the tasks have no ${lacks} namespace of their own, so that nobody in their user namespace may make it`;
-      refuse(`${who}: it had to be dumped as an external one`);
-    }
-    if (mount.type === "hugetlbfs") refuse("nobody in the user namespace may make it");
-    if (mount.type === "binfmt_misc") {
-      refuse("a user namespace may have formats of its own in it, which are not restored");
-    } else if (isSingle(mount) && !host.fileSystems.has(mount.type)) {
-      refuse("nobody in the user namespace may make it, and it is not mounted here");
-    }
-    const device = mount.tree?.find((file) => DEVICES.includes(file.mode & S_IFMT) && !isWhiteout(file));
-    if (device !== undefined) {
-      refuse(`${JSON.stringify(device.path)} is a device, which no user namespace has of its own`);
-    }
+    const what = problemOfMade(mount, net, questions);
+    if (what !== undefined) refuse(what);
   }
+}
+
+/** Why nobody in the user namespace can make a file system. */
+function problemOfMade(
+  { type, tree }: Mount,
+  net: NetPlan | undefined,
+  { newPidNamespace, host: { fileSystems } }: NamespaceQuestions,
+): string | undefined {
+  const lacks = (kind: string) => (
+    `the tasks have no ${kind} namespace of their own, so that nobody in their user namespace may make it: it had to be ` +
+    "dumped as an external one"
+  );
+  if (type === "sysfs" && net === undefined) return lacks("net");
+  if (type === "proc" && !newPidNamespace) return lacks("pid");
+  if (type === "hugetlbfs") return "nobody in the user namespace may make it";
+  if (type === "binfmt_misc") return "a user namespace may have formats of its own in it, which are not restored";
+  if (isSingle({ type }) && !fileSystems.has(type)) {
+    return "nobody in the user namespace may make it, and it is not mounted here";
+  }
+  const device = tree?.find((file) => DEVICES.includes(file.mode & S_IFMT) && !isWhiteout(file));
+  return device && `${JSON.stringify(device.path)} is a device, which no user namespace has of its own`;
 }
 
 /** What hides something in an overlay: anybody may make such a device (linux/fs.h: `WHITEOUT_DEV`). */
