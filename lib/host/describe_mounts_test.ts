@@ -1,5 +1,7 @@
 import { deepEqual as assertEquals } from "node:assert/strict";
-import { type DeviceMount, parseDeviceMounts } from "./describe_mounts.ts";
+import { v2Host } from "../../tests/fakes/fake_hosts.ts";
+import { FakeSys } from "../../tests/fakes/fake_sys.ts";
+import { describeFileSystems, type DeviceMount, parseDeviceMounts } from "./describe_mounts.ts";
 
 const ROWS: readonly [name: string, line: string, mounts: DeviceMount[]][] = [
   [
@@ -19,4 +21,9 @@ Deno.test("parseDeviceMounts() reads", async (t) => {
   for (const [name, line, mounts] of ROWS) {
     await t.step(name, () => assertEquals(parseDeviceMounts(`${line}\n`), mounts));
   }
+});
+
+Deno.test("describeFileSystems() finds where those are mounted that are asked for", () => {
+  const found = describeFileSystems(new FakeSys(v2Host()), ["cgroup2", "debugfs"]);
+  assertEquals([...found], [["cgroup2", "/sys/fs/cgroup"]]);
 });

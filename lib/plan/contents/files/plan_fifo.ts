@@ -82,9 +82,6 @@ function namedFile(planner: FilePlanner, { named }: FifoFile, holder: string): P
   return planner.refuse(`${holder}, ${JSON.stringify(file.path)}`, "it is no FIFO here");
 }
 
-/** Where only making its mount tells, it is what it was. */
-function seenMode(planner: FilePlanner, { path, remap, mount, mode }: PathFile): number | undefined {
-  const name = remap?.kind === "linked" ? remap.path : path;
-  const seen = planner.seenFrom(mount);
-  return seen.isUnseen(name) ? mode : seen.get(name)?.mode;
+function seenMode(planner: FilePlanner, { path, remap, mount }: PathFile): number | undefined {
+  return planner.seenFrom(mount).get(remap?.kind === "linked" ? remap.path : path)?.mode;
 }

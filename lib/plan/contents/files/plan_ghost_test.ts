@@ -149,3 +149,19 @@ Deno.test("planGhosts() tells of which mount namespace names are, and refuses th
   const what = "it has no name, and is open in several mnt namespaces";
   assertEquals(problemsOf(planner), [`task 77, descriptor 2, "/gone": ${what}`]);
 });
+
+Deno.test("planGhosts() does not make directories that may be on an overlay", () => {
+  const overlay = aMount({
+    id: 2,
+    mountPoint: "/m",
+    type: "overlay",
+    options: "lowerdir=/low,upperdir=/up,workdir=/work",
+  });
+  const places = new MountPlaces([ROOT_MOUNT, overlay], { external: [], takesDetected: false });
+  const host = { "layer /up": undefined, "layer /up/x": undefined, "layer /low": undefined };
+  const file = ghost("/m/x/y/gone", { mount: 2 });
+  const planner = plannerOf([file], { host, options: { places } });
+  planPath(planner, file, "holder");
+  assertEquals(planGhosts(planner).map(describe), ["/m/x/y/gone <- 0"]);
+  assertEquals(problemsOf(planner), []);
+});
