@@ -202,8 +202,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "fail|skip",
     commands: PLANNING,
     help:
-      "What to do where this host lacks a hierarchy of the checkpoint, cgroup v2 a limit of v1, or the images what " +
-      "was in a file that only a mount shows; default: fail",
+      "What to do where this host lacks a hierarchy of the checkpoint or the address of a socket, cgroup v2 a limit of " +
+      "v1, or the images what was in a file that only a mount shows; default: fail",
   },
   {
     name: "inherit-fd",

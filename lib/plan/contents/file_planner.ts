@@ -67,6 +67,8 @@ export class FilePlanner {
   readonly actions = new Map<number, DescriptorAction[]>();
   /** What the user should know. */
   readonly notes: string[] = [];
+  /** What is not as it was, and what only the user can put up with. */
+  readonly losses: Problem[] = [];
   readonly terminals: TerminalsDraft = { masters: [], sessionSteps: [], adoptions: [], given: [], kept: new Set() };
   readonly #handles = new Map<string, Handle>();
   readonly #deferred: (() => void)[] = [];

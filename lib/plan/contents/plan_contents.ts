@@ -111,7 +111,7 @@ export function planContents(outside: ContentsQuestions): PlannedContents {
       ...taskPlans,
     },
     problems,
-    losses,
+    losses: [...losses, ...files.losses],
     notes: [
       ...notes,
       ...files.notes,

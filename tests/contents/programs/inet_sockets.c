@@ -358,6 +358,39 @@ PROGRAM(raw_sockets)
 	CHECK(option(odd, SOL_SOCKET, SO_PROTOCOL) == 253);
 }
 
+static int bind_absent(int type, const char *text)
+{
+	union address address = address_of(text, 0);
+	int fd = MUST(socket(address.any.sa_family, type, 0));
+	set_option(fd, IPPROTO_IP, IP_FREEBIND, 1);
+	MUST(bind(fd, &address.any, size_of(&address)));
+	set_option(fd, IPPROTO_IP, IP_FREEBIND, 0);
+	return fd;
+}
+
+/* Addresses that no device of the host has any more. */
+PROGRAM(inet_absent)
+{
+	int sockets[] = {
+		bind_absent(SOCK_DGRAM, "198.51.100.7"),
+		bind_absent(SOCK_STREAM, "198.51.100.7"),
+		bind_absent(SOCK_DGRAM, "2001:db8::7"),
+		bind_absent(SOCK_STREAM, "2001:db8::7"),
+	};
+	union address before[4];
+	for (int i = 0; i < 4; i++)
+		before[i] = local_of(sockets[i]);
+	MUST(listen(sockets[1], 3));
+	MUST(listen(sockets[3], 3));
+	ready_and_wait();
+	for (int i = 0; i < 4; i++) {
+		union address after = local_of(sockets[i]);
+		CHECK(memcmp(&after, &before[i], size_of(&after)) == 0);
+		CHECK(option(sockets[i], IPPROTO_IP, IP_FREEBIND) == 0);
+		CHECK(option(sockets[i], SOL_SOCKET, SO_ACCEPTCONN) == i % 2);
+	}
+}
+
 /* What CRIU does not restore, though its images have it. */
 PROGRAM(inet_details)
 {

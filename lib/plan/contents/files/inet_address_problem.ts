@@ -12,7 +12,7 @@ const LISTEN = 10;
 export function inetAddressProblem(socket: InetSocket, network: HostNetwork): string | undefined {
   const { options: { device } } = socket;
   if (device !== undefined && !hasDevice(network, device)) return `this host has no network device "${device}"`;
-  if (isForeign(socket, network)) return "no network device of this host has its address";
+  if (lacksAddress(socket, network) && !canWait(socket)) return LACKS_ADDRESS;
   const others = socketsAt(network, socket.local.port);
   if (isConnection(socket)) {
     const isThere = others.some((other) => isSameConnection(socket, other));
@@ -20,6 +20,13 @@ export function inetAddressProblem(socket: InetSocket, network: HostNetwork): st
   }
   const isTaken = others.some((other) => isInTheWay(socket, other));
   return isTaken ? "another socket on this host has its address and port" : undefined;
+}
+
+export const LACKS_ADDRESS = "no network device of this host has its address";
+
+/** Whether a socket can be bound to an address that is not there yet: who sends needs one to send from (raw(7)). */
+function canWait({ type, remote }: InetSocket): boolean {
+  return type !== "raw" && remote === undefined;
 }
 
 /** By port: there may be thousands of sockets on both sides. */
@@ -35,8 +42,11 @@ function hasDevice({ devices }: HostNetwork, name: string): boolean {
   return devices.size === 0 || [...devices.values()].includes(name);
 }
 
-/** Addresses of a device may be in a table of its own. */
-function isForeign({ family, local, ip, options }: InetSocket, { bindsFreely, ownNetworks }: HostNetwork): boolean {
+/** Whether a socket is bound to an address that is not there. Those of a device may be in a table of its own. */
+export function lacksAddress(
+  { family, local, ip, options }: InetSocket,
+  { bindsFreely, ownNetworks }: Pick<HostNetwork, "bindsFreely" | "ownNetworks">,
+): boolean {
   if (ip.bindsFreely || bindsFreely[family] || options.device !== undefined) return false;
   const address = unmap(local.address);
   if (isUnspecified(address) || isMulticast(address)) return false;

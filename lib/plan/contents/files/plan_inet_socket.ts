@@ -5,11 +5,12 @@ import { isUnspecified, overlap } from "../../../model/inet_address.ts";
 import { isConnection, isKnownProtocol, nameInetSocket } from "../../../model/inet_protocol.ts";
 import { ELSEWHERE } from "../../../model/net_numbers.ts";
 import type { Handle } from "../contents_plan.ts";
+import { describeHolder } from "../holder.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
 import { inNetwork, type StepBase } from "../file_step.ts";
 import { type ConnectedSocket, planConnection } from "./plan_connection.ts";
 import { expectInetSocket } from "./expect_inet_socket.ts";
-import { inetAddressProblem } from "./inet_address_problem.ts";
+import { inetAddressProblem, LACKS_ADDRESS, lacksAddress } from "./inet_address_problem.ts";
 
 /** Makes sockets that share a port: all are bound before any of them listens, and get their own options afterwards. */
 export interface InetSocketsStep extends StepBase {
@@ -100,20 +101,34 @@ function planMember(planner: FilePlanner, socket: InetSocket, group: readonly In
   const { id, type, protocol, family, flags, state, options, ip, remote, shutdown, backlog } = socket;
   noteBacklog(planner, socket);
   const isClosed = isConnection(socket);
+  const lacks = !isClosed && lacksItsAddress(planner, socket);
   const handle = planner.fileHandle(id, expectInetSocket(isClosed ? { ...socket, state: "closed" } : socket));
   return {
     ...{ handle, what: nameInetSocket(socket), family, type, protocol, flags, options, ip },
     // Raw sockets are bound to their protocol as soon as they exist, and then it is too late.
     isV6Only: type === "raw" ? undefined : socket.isV6Only,
     tcp: type === "stream" ? socket.tcp : undefined,
-    binding: isClosed ? undefined : bindingOf(socket, group),
+    binding: isClosed ? undefined : bindingOf(socket, { group, lacksAddress: lacks }),
     backlog: state === "listening" ? backlog : undefined,
     remote: isClosed ? undefined : remote,
     shutdown: isClosed ? SHUT_RDWR : shutdown,
   };
 }
 
-function bindingOf(socket: InetSocket, group: readonly InetSocket[]): InetBinding | undefined {
+/** The tasks' own network is as it was at the dump: there, the address had been taken away. */
+function lacksItsAddress(planner: FilePlanner, socket: InetSocket): boolean {
+  const { network } = planner.networkSeenIn(socket.network);
+  if (network === undefined) return true;
+  if (!lacksAddress(socket, network)) return false;
+  const where = `${describeHolder(planner.contents, socket.id)}, ${nameInetSocket(socket)}`;
+  planner.losses.push({ where, what: `${LACKS_ADDRESS}: it would hear nothing until one does` });
+  return true;
+}
+
+function bindingOf(
+  socket: InetSocket,
+  { group, lacksAddress }: { readonly group: readonly InetSocket[]; readonly lacksAddress: boolean },
+): InetBinding | undefined {
   const { type, family, local, options, ip } = socket;
   const hasAddress = !isUnspecified(local.address);
   if (!hasAddress && local.port === 0) return undefined;
@@ -123,7 +138,7 @@ function bindingOf(socket: InetSocket, group: readonly InetSocket[]): InetBindin
     reusesAddress: type === "stream" || group.length > 1 || options.reusesAddress,
     reusesPort: options.reusesPort || sharesListening(socket, group),
     // A new address of IPv6 cannot be used until it is known to be the only one.
-    bindsFreely: ip.bindsFreely || family === "ipv6" && type !== "raw" && hasAddress,
+    bindsFreely: ip.bindsFreely || (family === "ipv6" || lacksAddress) && type !== "raw" && hasAddress,
     leavesPort: type !== "raw" && local.port === 0,
   };
 }

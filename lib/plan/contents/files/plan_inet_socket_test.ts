@@ -78,10 +78,22 @@ Deno.test("planInetSocket() makes sockets with the same port apart when they are
 Deno.test("planInetSocket() looks at what there is in the net namespace of a socket", () => {
   const local = { address: new Uint8Array([10, 0, 0, 1]), port: 80 };
   const ownNetworks = [{ address: local.address, prefix: 32 }];
-  const planner = aFilePlanner([], { nestedNetworks: [{ network: { ...IDLE_NETWORK, ownNetworks } }] });
-  for (const [network, problems] of [[1, 0], [0, 1]] as const) {
-    planInetSocket(planner, anInetSocket({ id: 1, local, network }), HOLDER);
-    assertEqual(planner.problems.length, problems);
+  for (const [network, losses] of [[1, 0], [0, 1]] as const) {
+    const socket = anInetSocket({ id: 1, local, network });
+    const planner = aFilePlanner([socket], { nestedNetworks: [{ network: { ...IDLE_NETWORK, ownNetworks } }] });
+    planInetSocket(planner, socket, HOLDER);
+    assertEqual(planner.losses.length, losses);
+  }
+});
+
+Deno.test("planInetSocket() binds freely to an address of no device, which is a loss where that is this host's", () => {
+  for (const [network, losses] of [[0, [LOSS]], [1, []]] as const) {
+    const socket = onPort(1, 80, { local: AWAY, network });
+    const planner = aFilePlanner([socket], { nestedNetworks: [{}] });
+    planInetSocket(planner, socket, HOLDER);
+    const [step] = planner.late;
+    assertEqual(step?.kind === "make-inet-sockets" && step.sockets[0]?.binding?.bindsFreely, true);
+    assertEquals(planner.losses.map(({ what }) => what), losses);
   }
 });
 
@@ -123,7 +135,8 @@ const ANY_V6 = { address: new Uint8Array(16), port: 80 };
 const REMOTE = { address: LOOPBACK, port: 9 };
 const UDP = { type: "datagram", protocol: IPPROTO.UDP } as const;
 const TAKEN = "another socket on this host has its address and port";
-const FOREIGN = "no network device of this host has its address";
+const LACKS = "no network device of this host has its address";
+const LOSS = `${LACKS}: it would hear nothing until one does`;
 const AWAY = { address: new Uint8Array([192, 0, 2, 1]), port: 80 };
 const RAW = { includesHeader: false, skipsDefragmentation: false, makesChecksums: true, icmpFilter: undefined };
 
@@ -167,7 +180,8 @@ const REFUSALS: readonly Refusal[] = [
     socket: { options: { ...NEW_SOCKET_OPTIONS, device: "lo1" } },
     what: 'this host has no network device "lo1"',
   },
-  { name: "an address of no device", socket: { local: AWAY }, what: FOREIGN },
+  { name: "an address of no device to send from", socket: { ...UDP, local: AWAY, remote: REMOTE }, what: LACKS },
+  { name: "an address of no device for packets", socket: { type: "raw", local: AWAY }, what: LACKS },
   {
     name: "not an address of no device, where that is allowed",
     socket: { local: AWAY },
