@@ -1,9 +1,17 @@
 import type { IdRange } from "./namespaces.ts";
 
+/** What CRIU writes for an id that is not mapped in the tasks' user namespace; chown(2) leaves an owner as it is for it. */
+export const NO_ID = 0xffff_ffff;
+
 /** What an id of a user namespace is outside of it; `undefined` where it is not mapped. */
 export function outsideId(ranges: readonly IdRange[], id: number): number | undefined {
   const range = ranges.find(({ first, count }) => first <= id && id < first + count);
   return range === undefined ? undefined : range.outside + id - range.first;
+}
+
+/** The highest id that is mapped; 0 where none is. */
+export function highestId(ranges: readonly IdRange[]): number {
+  return Math.max(0, ...ranges.map(({ first, count }) => first + count - 1));
 }
 
 /** Whether all that ranges lead to outside is among the ids that another map has inside. */

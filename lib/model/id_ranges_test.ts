@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describeRanges, leadsInto, outsideId, parseRanges } from "./id_ranges.ts";
+import { describeRanges, highestId, leadsInto, outsideId, parseRanges } from "./id_ranges.ts";
 
 const RANGES = [{ first: 0, outside: 100000, count: 1000 }, { first: 5000, outside: 7, count: 2 }];
 const TEXT = "0 100000 1000\n5000 7 2\n";
@@ -7,6 +7,11 @@ const TEXT = "0 100000 1000\n5000 7 2\n";
 Deno.test("outsideId() finds what an id is outside", () => {
   const rows = [[0, 100000], [999, 100999], [1000, undefined], [5001, 8], [5002, undefined]] as const;
   for (const [id, want] of rows) assert.equal(outsideId(RANGES, id), want);
+});
+
+Deno.test("highestId() finds the highest id", () => {
+  assert.equal(highestId(RANGES), 5001);
+  assert.equal(highestId([]), 0);
 });
 
 Deno.test("leadsInto() tells whether there is all of it", async (t) => {

@@ -2,6 +2,7 @@
 import type { Host } from "../../lib/host/host.ts";
 import type { Contents } from "../../lib/model/contents.ts";
 import type { SocketOptions } from "../../lib/model/files/socket_options.ts";
+import type { UserNamespace } from "../../lib/model/namespaces.ts";
 import { renderUnixName } from "../../lib/model/files/unix_name.ts";
 import { SOCK_STREAM, type UnixName, type UnixPacket, type UnixSocket } from "../../lib/model/files/unix_socket.ts";
 import type { OpenFile } from "../../lib/model/open_file.ts";
@@ -88,6 +89,8 @@ export interface UnixCase {
   readonly holders?: Holders;
   readonly host?: Partial<Pick<Host, "files" | "unix">>;
   readonly externalUnixSockets?: boolean;
+  /** Of the tasks. */
+  readonly user?: UserNamespace;
 }
 
 /** What was planned: a line for each action, problems as `WHERE: WHAT`. */
@@ -98,9 +101,11 @@ export interface PlannedUnix {
 }
 
 /** Plans all sockets. */
-export function planUnix({ sockets, files = [], holders, host, externalUnixSockets = false }: UnixCase): PlannedUnix {
+export function planUnix(unixCase: UnixCase): PlannedUnix {
+  const { sockets, files = [], holders, host, externalUnixSockets = false, user } = unixCase;
   const held = sockets.filter(({ role }) => role !== "external").map(({ inode }) => inode);
-  const contents = contentsOf([...sockets, ...files], holders ?? { 77: { inodes: held } });
+  const found = contentsOf([...sockets, ...files], holders ?? { 77: { inodes: held } });
+  const contents = { ...found, namespaces: { ...found.namespaces, ...user === undefined ? {} : { user } } };
   const unix = { abstractNames: new Set<string>(), longestQueue: 11 };
   const planner = new FilePlanner(
     contents,

@@ -181,12 +181,17 @@ PROGRAM(user_alone)
 	MUST(listen(local, 1));
 	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
 	MUST(write(ends[0], "queued", 6));
+	int left[2];
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, left));
+	MUST(write(left[1], "last", 4));
+	close(left[1]);
 	int ghost = open_ghost(path_of("gone"));
 
 	ready_and_wait();
 
 	char text[8] = "";
 	CHECK(has_ids(0, 0) && is_mapped() && is_ghost(ghost));
+	CHECK(read(left[0], text, 8) == 4 && strcmp(text, "last") == 0 && read(left[0], text, 8) == 0);
 	CHECK(read(ends[1], text, 8) == 6 && strcmp(text, "queued") == 0);
 	CHECK(connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, sizeof(name)) == 0);
 	/* It has all capabilities, in the namespace only. */

@@ -63,6 +63,10 @@ const STREAMS: readonly (readonly [string, UnixCase, readonly string[]])[] = [
   ["an end whose peer is gone: who knows who that was", {
     sockets: [aUnixSocket(1, { ...CONNECTED, shutdown: BOTH, packets: [aPacket("last")] })],
   }, ["pair 1 *0 by 77 as 65534", "send *0: last", "close *0", "shut-down 1 3"]],
+  ["the same, where there is no id for nobody", {
+    sockets: [aUnixSocket(1, { ...CONNECTED, shutdown: BOTH })],
+    user: { uids: [{ first: 0, outside: 100000, count: 1001 }], gids: [{ first: 0, outside: 100000, count: 9 }] },
+  }, ["pair 1 *0 by 77 as 1000", "close *0", "shut-down 1 3"]],
   ["a half-closed pair", {
     sockets: [
       aUnixSocket(1, { ...CONNECTED, peer: 2, shutdown: SEND_SHUTDOWN }),

@@ -1,9 +1,11 @@
+import { highestId, outsideId } from "../../../../model/id_ranges.ts";
+import type { IdRange } from "../../../../model/namespaces.ts";
 import type { UnixSocket } from "../../../../model/files/unix_socket.ts";
 import type { FilePlanner } from "../../file_planner.ts";
 import type { Identity, Performer } from "./unix_step.ts";
 
-/** Whoever is gone must not be taken for somebody with rights. */
-const NOBODY: Identity = { uid: 65534, gid: 65534, groups: [] };
+/** The id of users and groups without rights. */
+const NOBODY = 65534;
 
 /**
  * The task that makes a pair, listens or connects. Images do not tell who did that: of those that have the sockets, it
@@ -26,7 +28,13 @@ export function nobody(planner: FilePlanner, sockets: readonly UnixSocket[]): Pe
   const { contents, holders } = planner;
   const [first = 0] = contents.tasks.keys();
   const pid = holders.firstOf(sockets.map(({ id }) => id)) ?? first;
-  return { pid, ...identity(planner, NOBODY) };
+  const { uids, gids } = contents.namespaces.user ?? {};
+  return { pid, ...identity(planner, { uid: idOfNobody(uids), gid: idOfNobody(gids), groups: [] }) };
+}
+
+/** Whoever is gone must not be taken for somebody with rights: in a user namespace, the highest id is least likely to be. */
+function idOfNobody(ranges: readonly IdRange[] | undefined): number {
+  return ranges === undefined || outsideId(ranges, NOBODY) !== undefined ? NOBODY : highestId(ranges);
 }
 
 function identity({ host: { own } }: FilePlanner, as: Identity): Pick<Performer, "identity"> {
