@@ -50,11 +50,17 @@ function buildMark(entry: FanotifyMarkEntry, { images, problems, where }: Contex
   if (type === INODE && ie !== undefined) {
     return { ...common, target: buildTarget(ie.fHandle, { sDev, iIno: ie.iIno }, images) };
   }
-  if (type === MOUNT && me?.path !== undefined) {
-    return { ...common, target: { kind: "mount", path: absolute(me.path), ...mountOf(me.mntId) } };
+  const path = me?.path ?? mountPointOf(me?.mntId, images);
+  if (type === MOUNT && path !== undefined) {
+    return { ...common, target: { kind: "mount", path: absolute(path), ...mountOf(me?.mntId) } };
   }
   problems.push({ where, what: `a mark of type ${type} says neither what file nor what mount it is on` });
   return undefined;
+}
+
+/** For marks of mounts in namespaces of the tasks, CRIU writes no path (criu/fsnotify.c). */
+function mountPointOf(id: number | undefined, { namespaces: { mnt = [] } }: ContentImages): string | undefined {
+  return mnt.flatMap(({ mounts }) => mounts).find(({ mntId }) => mntId === id)?.mountpoint;
 }
 
 /** A file without a name is found by its inode, any other one by its path if CRIU has found one. */

@@ -11,7 +11,8 @@ const DISK = 0xfe00000;
 const GHOST = { entry: { dev: DISK, ino: 0x1_0000_0007n } } as GhostImage;
 
 function context(problems: Problem[] = []) {
-  const images = { ghosts: new Map([[9, GHOST]]) } as unknown as ContentImages;
+  const mounts = [{ mntId: 8, mountpoint: "/" }, { mntId: 9, mountpoint: "/m" }];
+  const images = { ghosts: new Map([[9, GHOST]]), namespaces: { mnt: [{ mounts }] } } as unknown as ContentImages;
   return { images, networks: [], problems, where: "files.img, entry 0" };
 }
 
@@ -72,6 +73,8 @@ Deno.test("buildFanotifyFile() takes marks of files and mounts, and tells others
     mark: [
       { ...mark, type: 1, ie: { iIno: 5n, fHandle: handleOf({ path: "/a" }) } },
       { ...mark, type: 2, me: { mntId: 3, path: "dev/shm" } },
+      { ...mark, type: 2, me: { mntId: 9, path: undefined } },
+      { ...mark, type: 2, me: { mntId: 10, path: undefined } },
       { ...mark, type: 3 },
     ],
   };
@@ -80,7 +83,8 @@ Deno.test("buildFanotifyFile() takes marks of files and mounts, and tells others
   assertEquals(marks, [
     { ...common, target: { kind: "path", path: "/a" } },
     { ...common, target: { kind: "mount", path: "/dev/shm", mount: 3 } },
+    { ...common, target: { kind: "mount", path: "/m", mount: 9 } },
   ]);
-  const what = "a mark of type 3 says neither what file nor what mount it is on";
-  assertEquals(problems, [{ where: "files.img, entry 0", what }]);
+  const whats = [2, 3].map((type) => `a mark of type ${type} says neither what file nor what mount it is on`);
+  assertEquals(problems, whats.map((what) => ({ where: "files.img, entry 0", what })));
 });

@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -529,6 +530,8 @@ PROGRAM(mounts_files)
 	MUST(listen(socket_fd, 5));
 	int notify = MUST(inotify_init1(IN_NONBLOCK));
 	MUST(inotify_add_watch(notify, path_of("t/watched"), IN_MODIFY));
+	int marked = MUST(fanotify_init(FAN_NONBLOCK, O_RDONLY));
+	MUST(fanotify_mark(marked, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_MODIFY, AT_FDCWD, path_of("t")));
 	int master = MUST(open(path_of("pts/ptmx"), O_RDWR | O_NOCTTY));
 	MUST(ioctl(master, TIOCSPTLCK, &(int){0}));
 	int slave = MUST(open(path_of("pts/0"), O_RDWR | O_NOCTTY));
@@ -540,7 +543,7 @@ PROGRAM(mounts_files)
 	char text[512] = "";
 	int client = socket(AF_UNIX, SOCK_STREAM, 0);
 	CHECK(connect(client, (struct sockaddr *)&address, sizeof(address)) == 0);
-	CHECK(write(locked, "x", 1) == 1 && read(notify, text, sizeof(text)) > 0);
+	CHECK(write(locked, "x", 1) == 1 && read(notify, text, sizeof(text)) > 0 && read(marked, text, sizeof(text)) > 0);
 	CHECK(write(slave, "out", 3) == 3 && read(master, text, 3) == 3 && strncmp(text, "out", 3) == 0);
 	struct stat open_one, named;
 	CHECK(fstat(slave, &open_one) == 0 && stat(path_of("pts/0"), &named) == 0 && open_one.st_dev == named.st_dev);
