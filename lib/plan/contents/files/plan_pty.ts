@@ -1,4 +1,5 @@
 import type { TerminalFile, TerminalSettings } from "../../../model/files/terminal_file.ts";
+import { NO_ID } from "../../../model/id_ranges.ts";
 import type { Handle } from "../contents_plan.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
 import type { StepBase } from "../file_step.ts";
@@ -53,7 +54,7 @@ export function planPty(planner: FilePlanner, { id, terminal }: TerminalFile, ho
       flags,
     })),
     ...first?.mode === undefined ? {} : { mode: first.mode & 0o7777 },
-    ...first?.terminal.owner === undefined ? {} : { owner: first.terminal.owner },
+    ...ownerOf(planner, pty, holder),
     ...settingsOf(pty),
     masterQueue: unpackQueue(planner, master, holder),
     slaveQueue: first?.terminal.queue ?? new Uint8Array(),
@@ -68,6 +69,15 @@ export function planPty(planner: FilePlanner, { id, terminal }: TerminalFile, ho
 /** The device number of the slave with this number. */
 export function slaveDevice(index: number): number {
   return FIRST_SLAVE | index & 0xff | (index & ~0xff) << 12;
+}
+
+function ownerOf(planner: FilePlanner, pty: Pty, holder: string): Pick<PtyStep, "owner"> {
+  const owner = pty.slaves[0]?.terminal.owner;
+  if (owner === undefined) return {};
+  if ([owner.uid, owner.gid].includes(NO_ID)) {
+    planner.notes.push(`${holder}: ${slavePath(pty)} belonged to nobody of the user namespace, and does to its root`);
+  }
+  return { owner };
 }
 
 function planMaster(planner: FilePlanner, { index, master, slaves }: Pty): Handle {

@@ -1,5 +1,5 @@
 import type { SocketOptions } from "../../../model/files/socket_options.ts";
-import { leadsInto, outsideId } from "../../../model/id_ranges.ts";
+import { leadsInto, NO_ID, outsideId } from "../../../model/id_ranges.ts";
 import type { IdRange, UserNamespace } from "../../../model/namespaces.ts";
 import type { Mount } from "../../../model/mounts.ts";
 import type { OpenFile } from "../../../model/open_file.ts";
@@ -200,7 +200,7 @@ function ownersOfFile(file: OpenFile): Owner[] {
     case "memfd":
       return isAnonymous(file.inode) ? [] : owned(`memfd "${file.inode.name}"`, file.inode);
     case "terminal":
-      return file.terminal.owner === undefined ? [] : owned("terminal", file.terminal.owner);
+      return file.terminal.owner === undefined ? [] : owned("terminal", file.terminal.owner).map(withoutNobody);
     case "unix":
       return file.name?.kind === "path" && file.name.permissions !== undefined
         ? owned(`unix socket "${file.name.path}"`, file.name.permissions)
@@ -208,6 +208,11 @@ function ownersOfFile(file: OpenFile): Owner[] {
     default:
       return [];
   }
+}
+
+/** Whoever makes a terminal that belonged to nobody inside is its owner. */
+function withoutNobody({ where, uids, gids }: Required<Owner>): Owner {
+  return { where, uids: uids.filter((id) => id !== NO_ID), gids: gids.filter((id) => id !== NO_ID) };
 }
 
 /** What takes capabilities outside of any user namespace. */

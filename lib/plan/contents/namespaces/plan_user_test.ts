@@ -5,6 +5,8 @@ import { buildHost } from "../../../../tests/support/plan_inputs.ts";
 import { anInetSocket } from "../../../../tests/support/sockets.ts";
 import { NEW_SOCKET_OPTIONS } from "../../../../tests/support/unix_sockets.ts";
 import type { Host } from "../../../host/host.ts";
+import type { Terminal, TerminalFile } from "../../../model/files/terminal_file.ts";
+import { NO_ID } from "../../../model/id_ranges.ts";
 import type { Mount } from "../../../model/mounts.ts";
 import type { NamespaceContents, UserNamespace } from "../../../model/namespaces.ts";
 import type { OpenFile } from "../../../model/open_file.ts";
@@ -20,6 +22,11 @@ const ALL = [{ first: 0, outside: 0, count: 0xffff_ffff }];
 const HOST_USER = { uids: ALL, gids: ALL, largestSendBuffer: 1000, largestReceiveBuffer: 1000 };
 const NO_LOGIN = [{ key: "loginUid", file: "loginuid", value: 7 }] as const;
 const CAPABILITIES = new Set(["CAP_SETUID", "CAP_SETGID", "CAP_SYS_ADMIN"]);
+
+function aTerminal(id: number, owner: NonNullable<Terminal["owner"]>): TerminalFile {
+  const terminal = { id, owner } as Partial<Terminal> as Terminal;
+  return { kind: "terminal", id, flags: 2, terminal } as Partial<TerminalFile> as TerminalFile;
+}
 
 interface Setting {
   readonly user?: UserNamespace;
@@ -191,6 +198,11 @@ Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
     ]],
     ["a priority", { threads: { 1: { scheduling: { policy: 1, priority: 7, nice: 0 } } } }, [
       "task 1: CAP_SYS_RESOURCE is missing, to set its priority in a user namespace",
+    ]],
+    ["a terminal of others, but not of nobody", {
+      files: [aTerminal(1, { uid: 1000, gid: NO_ID }), aTerminal(2, { uid: NO_ID, gid: NO_ID })],
+    }, [
+      "terminal: it has user 1000, not of the user namespace",
     ]],
     ["a large buffer", { files: [anInetSocket({ id: 5, options })] }, [
       "inet socket 5: its send buffer of 2002 bytes is larger than may be asked for in a user namespace: see the sysctl net.core.wmem_max",
