@@ -115,6 +115,7 @@ static void live_nested(int outer)
 	put_text(path_of("gone"), "ghost");
 	int far = MUST(open(path_of("gone"), O_RDONLY));
 	MUST(unlink(path_of("gone")));
+	int both = MUST(open(path_of("both"), O_RDONLY));
 	put_text(path_of("linked"), "linked");
 	int linked = MUST(open(path_of("linked"), O_RDONLY));
 	MUST(link(path_of("linked"), path_of("other")));
@@ -147,6 +148,7 @@ static void live_nested(int outer)
 	CHECK(strcmp(mapped, "its own") == 0 && pread(gone, text, 6, 0) == 5);
 	CHECK(has_text("../file", "its own"));
 	CHECK(pread(far, text, 6, 0) == 5 && strncmp(text, "ghost", 5) == 0 && access(path_of("gone"), F_OK) == -1);
+	CHECK(pread(both, text, 5, 0) == 4 && strncmp(text, "both", 4) == 0 && fstat(both, &state) == 0 && state.st_nlink == 0);
 	CHECK(pread(linked, text, 7, 0) == 6 && strncmp(text, "linked", 6) == 0);
 	CHECK(fstat(linked, &state) == 0 && state.st_nlink == 1);
 	CHECK(open(path_of("one/new"), O_WRONLY | O_CREAT, 0600) == -1 && errno == EROFS);
@@ -182,10 +184,16 @@ PROGRAM(nested_mounts)
 	}
 	may_end = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int outer = MUST(open(path_of("t/file"), O_RDONLY));
+	put_text(path_of("both"), "");
+	int both = MUST(open(path_of("both"), O_RDWR));
 	pid_t child = fork_as(1);
-	if (child == 0)
+	if (child == 0) {
+		close(both);
 		live_nested(outer);
+	}
 	await_file("nested");
+	MUST(unlink(path_of("both")));
+	MUST(write(both, "both", 4));
 	ready_and_wait();
 	CHECK(mount("new", path_of("t/point"), "tmpfs", 0, NULL) == 0);
 	CHECK(mount("new", path_of("p/point"), "tmpfs", 0, NULL) == 0);

@@ -20,6 +20,7 @@ import {
 import { cString } from "../../../text.ts";
 import type { RemoteArgument, RemoteCall } from "../../../tracee/remote_call.ts";
 import { descriptorOf, remoteCall, words } from "../remote.ts";
+import { enterMounts } from "../namespaces/make_mounts.ts";
 import { close, create, type FilesContext } from "./file_calls.ts";
 import { openAs } from "./open_path.ts";
 import { linkName, makeDirectory, makeParents, makingName, removeName, removeParents } from "./temporary_name.ts";
@@ -72,9 +73,18 @@ function openByNames(context: FilesContext, step: GhostStep, names: readonly Tem
   const [first, ...others] = names;
   return [
     ...others.flatMap((name) => [...makeParents(context, name), linkName(context, first?.path ?? "", name)]),
-    ...step.openings.flatMap(({ path, ...opening }) => openAs(context, path, opening)),
+    ...openAll(context, step),
     ...names.toReversed().flatMap((name) => removeName(context, name)),
   ];
+}
+
+/** Opens a file by its names, also in other mount namespaces that see them. */
+function openAll(context: FilesContext, { openings, mountNamespace = 0 }: GhostStep): RemoteCall[] {
+  const enter = (number: number) => enterMounts(context, context.mountNamespaces[number] ?? -1);
+  return openings.flatMap(({ path, seenIn, ...opening }) => {
+    const calls = openAs(context, path, opening);
+    return seenIn === undefined ? calls : [...enter(seenIn), ...calls, ...enter(mountNamespace)];
+  });
 }
 
 /** A file that never has a name (O_TMPFILE): so it can still be given one, as before the dump. */
@@ -127,7 +137,7 @@ function makeGhostDirectory(context: FilesContext, step: GhostStep, name: Tempor
       attempt: `Cannot open ${JSON.stringify(path)}`,
       expected: fd,
     }),
-    ...step.openings.flatMap(({ path: _, ...opening }) => openAs(context, path, opening)),
+    ...openAll(context, step),
     ...step.inside.flatMap((inner) => makeGhost(context, inner)),
     ...removeName(context, name, AT_REMOVEDIR),
     ...setAttributes(context, step, fd),

@@ -15,6 +15,7 @@ const CONTEXT = {
   base: BASE,
   hostPath: (path: string) => path,
   images: new Map(),
+  mountNamespaces: [200, 201],
 } as Partial<
   FilesContext
 > as FilesContext;
@@ -52,6 +53,17 @@ function step(part: Partial<GhostStep>, ghost: Partial<GhostFile> = {}): GhostSt
     ...part,
   };
 }
+
+Deno.test("makeGhost() opens a file also where another mount namespace sees it", () => {
+  const openings = [{ handle: 0, flags: 0, path: "/dir/file" }, { handle: 1, flags: 0, path: "/part/file", seenIn: 1 }];
+  const enter = (namespace: number) => ["openat = 1", `setns ${namespace}`, "fchdir 1", "close 1"];
+  assertEquals(callsOf(step({ openings })).slice(2, 15), [
+    ...["openat /dir/file = 1", "dup3 1", "close 1"],
+    ...enter(201),
+    ...["openat /part/file = 1", "dup3 1", "close 1"],
+    ...enter(200).slice(0, 3),
+  ]);
+});
 
 Deno.test("makeGhost() makes a regular file, which has names only until it is open", () => {
   const parts = [{ position: 4096, offset: 30, length: 7 }];

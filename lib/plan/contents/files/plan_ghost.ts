@@ -2,7 +2,7 @@ import type { GhostFile, PathFile } from "../../../model/files/path_file.ts";
 import type { FilePlanner } from "../file_planner.ts";
 import type { SeenFiles } from "../seen_files.ts";
 import type { StepBase } from "../file_step.ts";
-import { planName, type TemporaryName } from "./plan_name.ts";
+import { nameOf, planName, type TemporaryName } from "./plan_name.ts";
 import type { Opening } from "./plan_path.ts";
 
 /** Makes a file that has names only while it is opened. */
@@ -19,6 +19,8 @@ export interface GhostStep extends StepBase {
 export interface GhostOpening extends Opening {
   /** One of the names. */
   readonly path: string;
+  /** Number of the mount namespace that sees it there, where that is another one than makes the names. */
+  readonly seenIn?: number;
 }
 
 /** A ghost of which not all openings are known yet. */
@@ -51,21 +53,47 @@ export function planGhostOpening(
   if ((ghost.mode & S_IFMT) === S_IFSOCK) {
     return planner.refuse(`${holder}, ${JSON.stringify(file.path)}`, "a socket without a name cannot be opened");
   }
-  const name = planName(planner, file, holder);
-  if (name === undefined) return;
   const seen = planner.seenFrom(file.mount);
   const draft: GhostDraft = planner.ghosts.get(ghost.id) ?? { ghost, names: new Map(), openings: [], seen };
-  if (draft.seen.namespace !== seen.namespace) {
-    return planner.refuse(
-      `${holder}, ${JSON.stringify(file.path)}`,
-      "it has no name, and is open in several mnt namespaces",
-    );
-  }
+  if (draft.seen.namespace !== seen.namespace) return planSeen(planner, { draft, file, opening, holder });
+  const name = planName(planner, file, holder);
+  if (name === undefined) return;
   planner.ghosts.set(ghost.id, draft);
   draft.names.set(name.path, name);
   // The one that makes the file comes first.
   if ((opening.flags & __O_TMPFILE) !== 0) draft.openings.unshift({ ...opening, path: name.path });
   else draft.openings.push({ ...opening, path: name.path });
+}
+
+/** Adds an opening in another mount namespace, where no name is made: one of those that are made has to be seen there. */
+function planSeen(
+  planner: FilePlanner,
+  { draft, file, opening, holder }: {
+    readonly draft: GhostDraft;
+    readonly file: PathFile;
+    readonly opening: Opening;
+    readonly holder: string;
+  },
+): void {
+  const path = nameOf(planner, file);
+  const { namespace: seenIn } = planner.seenFrom(file.mount);
+  if (!isUnnamed(file) && isSeen(planner, draft, { path, namespace: seenIn })) {
+    draft.openings.push({ ...opening, path, seenIn });
+    return;
+  }
+  planner.refuse(
+    `${holder}, ${JSON.stringify(file.path)}`,
+    "it has no name, and is open in several mnt namespaces that do not see the same one",
+  );
+}
+
+function isSeen(
+  { options: { places } }: FilePlanner,
+  { names, seen }: GhostDraft,
+  { path, namespace }: { readonly path: string; readonly namespace: number },
+): boolean {
+  const place = places?.placeKey(path, namespace);
+  return [...names.keys()].some((name) => places?.placeKey(name, seen.namespace) === place);
 }
 
 /** Plans all files without a name, when all their openings are known. */

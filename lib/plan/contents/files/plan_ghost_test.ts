@@ -139,15 +139,33 @@ Deno.test("planGhosts() opens a file for descriptors and mappings alike", () => 
   assertEquals(planner.early, []);
 });
 
-Deno.test("planGhosts() tells of which mount namespace names are, and refuses those of several", () => {
-  const mounts = [ROOT_MOUNT, aMount({ id: 10, mountPoint: "/", namespace: 1, device: 1, type: "" })];
+Deno.test("planGhosts() tells of which mount namespace names are, and which others see them", () => {
+  const mounts = [
+    ROOT_MOUNT,
+    aMount({ id: 2, mountPoint: "/m", type: "" }),
+    aMount({ id: 10, mountPoint: "/", namespace: 1, device: 1, type: "" }),
+    aMount({ id: 11, mountPoint: "/part", namespace: 1, parent: 10, device: 1, root: "/dir", type: "" }),
+  ];
   const places = new MountPlaces(mounts, { external: [], takesDetected: false });
-  const files = [ghost("/gone", { id: 1, mount: 10 }), ghost("/gone", { id: 2, mount: 1 })];
+  const files = [
+    ghost("/dir/gone", { id: 1, mount: 10 }),
+    ghost("/dir/gone", { id: 2, mount: 1 }),
+    ghost("/part/gone", { id: 3, mount: 11 }),
+    ghost("/m/gone", { id: 4, mount: 2 }),
+  ];
   const planner = plannerOf(files, { options: { places } });
   for (const file of files) planPath(planner, file, `task 77, descriptor ${file.id}`);
-  assertEquals(planGhosts(planner).map(({ mountNamespace }) => mountNamespace), [1]);
-  const what = "it has no name, and is open in several mnt namespaces";
-  assertEquals(problemsOf(planner), [`task 77, descriptor 2, "/gone": ${what}`]);
+  const steps = planGhosts(planner);
+  assertEquals(steps.map(({ mountNamespace, names }) => [mountNamespace, names.map(({ path }) => path)]), [
+    [1, ["/dir/gone", "/part/gone"]],
+  ]);
+  assertEquals(steps[0]?.openings.map(({ path, seenIn }) => [path, seenIn]), [
+    ["/dir/gone", undefined],
+    ["/dir/gone", 0],
+    ["/part/gone", undefined],
+  ]);
+  const what = "it has no name, and is open in several mnt namespaces that do not see the same one";
+  assertEquals(problemsOf(planner), [`task 77, descriptor 4, "/m/gone": ${what}`]);
 });
 
 Deno.test("planGhosts() does not make directories that may be on an overlay", () => {

@@ -105,7 +105,7 @@ export class MountPlaces extends MountTree {
       return {
         ...layer,
         mount: found,
-        inside: joined(found.root, pathBelow(found.mountPoint, path)),
+        inside: insideOf(found, path),
         ...hostPath === undefined ? {} : { hostPath },
       };
     });
@@ -116,7 +116,13 @@ export class MountPlaces extends MountTree {
     const mount = this.mountAt(path, namespace);
     const overlay = mount && this.overlayOf(mount);
     if (mount === undefined || overlay === undefined) return undefined;
-    return { overlay, inside: joined(mount.root, pathBelow(mount.mountPoint, path)) };
+    return { overlay, inside: insideOf(mount, path) };
+  }
+
+  /** The same for paths that lead to the same name in the same file system, whatever mounts show that. */
+  placeKey(path: string, namespace: number): string {
+    const mount = this.mountAt(path, namespace);
+    return mount === undefined ? "" : `${mount.device} ${insideOf(mount, path)}`;
   }
 
   /** The overlay that a mount shows all or a part of, when it is made. */
@@ -162,7 +168,7 @@ export class MountPlaces extends MountTree {
     const opened = this.mounts.find(({ id }) => id === mount);
     if (opened === undefined || isRemoved(opened)) return opened;
     if (remap?.kind !== "ghost") return undefined;
-    const inside = joined(opened.root, pathBelow(opened.mountPoint, path));
+    const inside = insideOf(opened, path);
     return this.mounts.find((other) => isRemoved(other) && other.device === opened.device && other.root === inside);
   }
 
@@ -241,6 +247,11 @@ export function seenName(path: string, namespace: number): string {
 /** How problems name a mount. */
 export function whereOf(mount: Mount): string {
   return nameMount(mount) + (mount.type === "" ? "" : ` of type ${mount.type}`);
+}
+
+/** Where a path ends in the file system of the mount that it ends at. */
+function insideOf({ root, mountPoint }: Pick<Mount, "root" | "mountPoint">, path: string): string {
+  return joined(root, pathBelow(mountPoint, path));
 }
 
 function joined(directory: string, rest: string): string {
