@@ -290,7 +290,9 @@ Deno.test("parseArgs() refuses", async (t) => {
     [
       "--external dev[1/2]:a --external mnt[a] --external mnt[a]:b --ext-mount-map a",
       [
-        ...["dev[1/2]:a", "mnt[a]", "mnt[a]:b"].map((text) => (
+        'Cannot use "--external=dev[1/2]:a": it can be for mounts, veth and macvlan devices, as in "mnt[KEY]:/PATH"; ' +
+        "others are for scripts to provide",
+        ...["mnt[a]", "mnt[a]:b"].map((text) => (
           `Cannot use "--external=${text}": the name of a mount and an absolute path are needed, as in "mnt[KEY]:/PATH"`
         )),
         'Cannot use "--ext-mount-map=a": the name of a mount and an absolute path are needed, as in "KEY:/PATH"',
