@@ -28,6 +28,7 @@ export interface Performance {
 const [FIRST, SECOND] = [0, 1] as const;
 /** So many steps are done together at most. */
 const MOST_STEPS = 64;
+const PR_SET_DUMPABLE = 4;
 /** Keeps an id as it is (setresuid(2)). */
 const SAME = -1;
 
@@ -164,5 +165,7 @@ function actAs(context: FilesContext, { pid, identity }: Performer, calls: reado
     remoteCall(context, "setresuid", [SAME, own.uid, SAME], purpose),
     remoteCall(context, "setresgid", [SAME, own.gid, SAME], purpose),
     setGroups(own),
+    // That has taken dumpability away, and what was made is taken from the task.
+    remoteCall(context, "prctl", [PR_SET_DUMPABLE, 1, 0, 0, 0], purpose),
   ];
 }
