@@ -47,14 +47,15 @@ export async function testLimited(engine: Engine, refusal: Refusal): Promise<voi
 
 /** It is as it was: it has ended, and has no mounts. */
 async function failToRestore(engine: Engine, container: EngineContainer, { err, cgroups }: Refusal): Promise<void> {
-  // Docker tells it when it has tidied up.
-  assertEqual(await container.inspect("{{.State.Status}}"), "exited");
+  // Engines tell it when they have tidied up.
+  const state = () => container.inspect("{{.State.Status}}");
+  await assertBecomes(state, "exited");
   const before = engine.containerMounts;
   const run = await container.start("cgrestore");
   assert(run.code !== 0);
   assertMatch(run.err, err);
   assertMatch(engine.log(), /Error \(cgrestore\): .*"\/volume\/open": there is no such file/);
-  assertEqual(await container.inspect("{{.State.Status}}"), "exited");
+  await assertBecomes(state, "exited");
   await assertBecomes(() => engine.cgroups, cgroups(container.id));
   await assertBecomes(() => engine.containerMounts, before);
 }
