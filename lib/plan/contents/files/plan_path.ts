@@ -74,12 +74,18 @@ export function planPathUse(
   if (file.isExternal) {
     return planner.refuse(`${holder}, ${JSON.stringify(file.path)}`, "an external file cannot be mapped or worked in");
   }
+  if (file.remap?.kind === "dead-task" && planner.options.places !== undefined) {
+    return planner.refuse(`${holder}, ${JSON.stringify(file.path)}`, BEHIND_MOUNTS);
+  }
   const { handle, isNew } = planner.handle(`use ${flags} ${identityOf(planner, file)}`);
   if (!isNew) return handle;
   if (checkPath(planner, file, holder) === undefined) return undefined;
   planOpening(planner, file, { handle, flags, holder, isEarly: true });
   return handle;
 }
+
+/** Tasks enter it while somebody stands in for that task, and have the host's root directory until then. */
+const BEHIND_MOUNTS = "its task has ended, and nobody with mounts of its own can use it by then";
 
 /** The handle of /dev/null, to write to. */
 export function planNullFile(planner: FilePlanner): Handle {

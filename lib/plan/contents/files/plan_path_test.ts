@@ -1,4 +1,5 @@
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
+import { ROOT_MOUNT } from "../../../../tests/support/mounts.ts";
 import {
   ghostFile,
   pathFile,
@@ -11,6 +12,7 @@ import { smallContents } from "../../../../tests/support/small_contents.ts";
 import type { PathFile } from "../../../model/files/path_file.ts";
 import type { ExpectedFile } from "../expected_file.ts";
 import type { FileStep } from "../file_step.ts";
+import { MountPlaces } from "../namespaces/mount_places.ts";
 import { planPath, planPathUse } from "./plan_path.ts";
 
 const O_WRONLY = 1;
@@ -145,6 +147,16 @@ Deno.test("planPathUse() keeps files without a name apart from files that have i
   const planner = plannerOf([one, ghost, other], { host: { "/dir/file": REGULAR } });
   const uses = [one, ghost, other].map((file) => planPathUse(planner, file, { openFlags: 0, holder: "holder" }));
   assertEquals(uses, [0, 1, 2]);
+});
+
+Deno.test("planPathUse() refuses the directory of a task that has ended where tasks have mounts of their own", () => {
+  const one = pathFile({ path: "/proc/66", remap: { kind: "dead-task", pid: 66 } });
+  const places = new MountPlaces([ROOT_MOUNT], { external: [], takesDetected: false });
+  for (const [options, problems] of [[{}, 0], [{ places }, 1]] as const) {
+    const planner = plannerOf([one], { options });
+    planPathUse(planner, one, { openFlags: 0, holder: "holder" });
+    assertEqual(planner.problems.length, problems);
+  }
 });
 
 Deno.test("planPathUse() opens a directory of a task when the task is there", () => {
