@@ -101,22 +101,22 @@ function planMember(planner: FilePlanner, socket: InetSocket, group: readonly In
   const { id, type, protocol, family, flags, state, options, ip, remote, shutdown, backlog } = socket;
   noteBacklog(planner, socket);
   const isClosed = isConnection(socket);
-  const lacks = !isClosed && lacksItsAddress(planner, socket);
+  const isAbsent = !isClosed && isAddressAbsent(planner, socket);
   const handle = planner.fileHandle(id, expectInetSocket(isClosed ? { ...socket, state: "closed" } : socket));
   return {
     ...{ handle, what: nameInetSocket(socket), family, type, protocol, flags, options, ip },
     // Raw sockets are bound to their protocol as soon as they exist, and then it is too late.
     isV6Only: type === "raw" ? undefined : socket.isV6Only,
     tcp: type === "stream" ? socket.tcp : undefined,
-    binding: isClosed ? undefined : bindingOf(socket, { group, lacksAddress: lacks }),
+    binding: isClosed ? undefined : bindingOf(socket, { group, isAbsent }),
     backlog: state === "listening" ? backlog : undefined,
     remote: isClosed ? undefined : remote,
     shutdown: isClosed ? SHUT_RDWR : shutdown,
   };
 }
 
-/** The tasks' own network is as it was at the dump: there, the address had been taken away. */
-function lacksItsAddress(planner: FilePlanner, socket: InetSocket): boolean {
+/** Whether a socket may have to do without its address. The tasks' own network is as it was at the dump, when it may have. */
+function isAddressAbsent(planner: FilePlanner, socket: InetSocket): boolean {
   const { network } = planner.networkSeenIn(socket.network);
   if (network === undefined) return true;
   if (!lacksAddress(socket, network)) return false;
@@ -127,7 +127,7 @@ function lacksItsAddress(planner: FilePlanner, socket: InetSocket): boolean {
 
 function bindingOf(
   socket: InetSocket,
-  { group, lacksAddress }: { readonly group: readonly InetSocket[]; readonly lacksAddress: boolean },
+  { group, isAbsent }: { readonly group: readonly InetSocket[]; readonly isAbsent: boolean },
 ): InetBinding | undefined {
   const { type, family, local, options, ip } = socket;
   const hasAddress = !isUnspecified(local.address);
@@ -138,7 +138,7 @@ function bindingOf(
     reusesAddress: type === "stream" || group.length > 1 || options.reusesAddress,
     reusesPort: options.reusesPort || sharesListening(socket, group),
     // A new address of IPv6 cannot be used until it is known to be the only one.
-    bindsFreely: ip.bindsFreely || (family === "ipv6" || lacksAddress) && type !== "raw" && hasAddress,
+    bindsFreely: ip.bindsFreely || (family === "ipv6" || isAbsent) && type !== "raw" && hasAddress,
     leavesPort: type !== "raw" && local.port === 0,
   };
 }
