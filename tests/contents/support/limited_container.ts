@@ -5,6 +5,9 @@ import { checkCount, dumpCounting, restoreCounting } from "./counting_container.
 import type { Engine, EngineContainer } from "./engine.ts";
 
 const MIB = 2 ** 20;
+/** Limits of the container, in which runtimes put whoever restores it as well. */
+const MEMORY = 256 * MIB;
+const PROCESSES = "100";
 const SCRIPT = `
   echo kept >/scratch/kept; exec 3>/scratch/open 4>/volume/open; memory=$(head -c ${8 * MIB} /dev/zero | tr '\\0' m)
   i=0; while :; do echo $i >&3; echo $i >&4; echo $i; i=$((i + 1)); sleep 0.1; done
@@ -28,7 +31,7 @@ export async function testLimited(engine: Engine, refusal: Refusal): Promise<voi
   await Deno.chmod(volume, 0o777);
   const options = [
     ...["--volume", `${volume}:/volume`, "--user", "1000:1000", "--read-only", "--tmpfs", "/scratch:mode=1777"],
-    ...["--memory", "64m", "--pids-limit", "50", "--ulimit", "nofile=100:200", "--hostname", "named"],
+    ...["--memory", `${MEMORY / MIB}m`, "--pids-limit", PROCESSES, "--ulimit", "nofile=100:200", "--hostname", "named"],
     ...["--network", "none"],
   ];
   await using container = await engine.runContainer({ options, script: SCRIPT });
@@ -61,8 +64,8 @@ async function failToRestore(engine: Engine, container: EngineContainer, { err, 
 }
 
 function checkLimits(pid: number): void {
-  assertEqual(readCgroup(pid, { v1: "memory.limit_in_bytes", v2: "memory.max" }), String(64 * MIB));
-  assertEqual(readCgroup(pid, { v1: "pids.max", v2: "pids.max" }), "50");
+  assertEqual(readCgroup(pid, { v1: "memory.limit_in_bytes", v2: "memory.max" }), String(MEMORY));
+  assertEqual(readCgroup(pid, { v1: "pids.max", v2: "pids.max" }), PROCESSES);
   const charges = readCgroup(pid, { v1: "memory.stat", v2: "memory.stat" });
   const charged = Number(/^(?:anon|total_rss) (\d+)$/m.exec(charges)?.[1]);
   assert(charged >= 8 * MIB, `${charged} bytes are charged for memory`);
