@@ -11,6 +11,7 @@ import {
   CLONE_SYSVSEM,
   CLONE_THREAD,
   CLONE_VM,
+  PR_SET_DUMPABLE,
 } from "../sys/constants.ts";
 import type { SyscallNumbers } from "../tracee/architecture.ts";
 import { cString } from "../text.ts";
@@ -19,7 +20,6 @@ import { describeCgroup } from "./cgroups.ts";
 
 const SIGCHLD = 17;
 const SIG_UNBLOCK = 1;
-const PR_SET_DUMPABLE = 4;
 const PR_SET_NAME = 15;
 const PR_SET_CHILD_SUBREAPER = 36;
 const WAIT_ANY_KIND = 0x4000_0000; // __WALL

@@ -153,6 +153,7 @@ export const WUNTRACED = 0x2;
 export const WALL = 0x40000000;
 
 // linux/prctl.h
+export const PR_SET_DUMPABLE = 4;
 export const PR_SET_CHILD_SUBREAPER = 36;
 
 // linux/resource.h

@@ -2,12 +2,12 @@ import type { HiddenAsyncStep, OwnerStep } from "../../../plan/contents/plan_own
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { descriptorOf, integers, type Purpose, remoteCall } from "../remote.ts";
 import type { FilesContext } from "./file_calls.ts";
+import { PR_SET_DUMPABLE } from "../../../sys/constants.ts";
 
 const F_SETFL = 4;
 const F_SETSIG = 10;
 const F_SETOWN_EX = 15;
 const F_OWNER_PGRP = 2;
-const PR_SET_DUMPABLE = 4;
 const PR_SET_SECUREBITS = 28;
 const SECBIT_NO_SETUID_FIXUP = 1 << 2;
 const KEEP = -1;

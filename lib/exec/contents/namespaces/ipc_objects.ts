@@ -17,11 +17,11 @@ import {
 } from "./ipc_structures.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
 import { writeSysctl } from "./write_sysctl.ts";
+import { PR_SET_DUMPABLE } from "../../../sys/constants.ts";
 
 const IPC_CREAT = 0o1000;
 const IPC_EXCL = 0o2000;
 const IPC_NOWAIT = 0o4000;
-const PR_SET_DUMPABLE = 4;
 /** For setresuid(2) and setresgid(2): as it is. */
 const SAME = -1;
 

@@ -12,6 +12,7 @@ import {
   CLONE_NEWUSER,
   CLONE_NEWUTS,
   O_RDONLY,
+  PR_SET_DUMPABLE,
 } from "../../../sys/constants.ts";
 import { cString } from "../../../text.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
@@ -21,7 +22,6 @@ import { leaveMounts, NO_MOUNTS, type OpenedMounts, openHost, openMounts, return
 import { writeFile } from "./write_file.ts";
 
 const AT_FDCWD = -100;
-const PR_SET_DUMPABLE = 4;
 const SECOND = 1_000_000_000n;
 
 const FLAGS: Readonly<Record<MadeNamespace, number>> = {

@@ -1,9 +1,9 @@
 import type { TaskContents, ThreadContents } from "../../../plan/contents/contents_plan.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { type ContentsContext, remoteCall } from "../remote.ts";
+import { PR_SET_DUMPABLE } from "../../../sys/constants.ts";
 
 const PR_SET_PDEATHSIG = 1;
-const PR_SET_DUMPABLE = 4;
 
 /** A change of credentials takes both away. */
 export function compileDumpable(context: ContentsContext, { dumpable }: TaskContents, name: string): RemoteCall[] {

@@ -14,6 +14,7 @@ import { close, type FilesContext, takeFrom } from "../file_calls.ts";
 import type { Named } from "./compile_unix_action.ts";
 import { connect, listen, pair } from "./socket_calls.ts";
 import { encodeAbstract, encodeNobody, encodePath } from "./unix_address.ts";
+import { PR_SET_DUMPABLE } from "../../../../sys/constants.ts";
 
 /** How a task does a step itself. */
 export interface Performance {
@@ -28,7 +29,6 @@ export interface Performance {
 const [FIRST, SECOND] = [0, 1] as const;
 /** So many steps are done together at most. */
 const MOST_STEPS = 64;
-const PR_SET_DUMPABLE = 4;
 /** Keeps an id as it is (setresuid(2)). */
 const SAME = -1;
 
