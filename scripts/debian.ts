@@ -2,7 +2,7 @@
 
 /** One Debian suite, as apt sees it from a private state directory. */
 export interface Suite {
-  readonly name: "bookworm" | "sid";
+  readonly name: "bullseye" | "bookworm" | "trixie" | "sid";
   /** `-o` options that keep apt inside the state directory. */
   readonly options: readonly string[];
   readonly state: string;
@@ -34,8 +34,18 @@ async function mirror(): Promise<string> {
   return targets.split("\n").find((uri) => /\/debian\/?$/.test(uri)) ?? DEFAULT_MIRROR;
 }
 
-/** Makes apt's view of a suite in a temporary directory, which the caller removes (`state`). */
-export async function openSuite(name: Suite["name"]): Promise<Suite> {
+/** Has `use` do something with a suite, in a temporary directory, `state`, that is gone afterwards. */
+export async function withSuite(name: Suite["name"], use: (suite: Suite) => Promise<void>): Promise<void> {
+  const suite = await openSuite(name);
+  try {
+    await use(suite);
+  } finally {
+    await Deno.remove(suite.state, { recursive: true });
+  }
+}
+
+/** Makes apt's view of a suite. */
+async function openSuite(name: Suite["name"]): Promise<Suite> {
   const state = await Deno.makeTempDir({ prefix: "cgrestore-apt-" });
   await Deno.mkdir(`${state}/lists/partial`, { recursive: true });
   await Deno.mkdir(`${state}/cache/archives/partial`, { recursive: true });
@@ -60,12 +70,10 @@ export async function openSuite(name: Suite["name"]): Promise<Suite> {
   return { name, options, state };
 }
 
-/** The package that a package without content stands for: `linux-image-cloud-amd64` → `linux-image-6.1.0-…`. */
-export async function firstDependency(suite: Suite, name: string): Promise<string> {
+/** The packages that a package depends on. */
+export async function dependencies(suite: Suite, name: string): Promise<string[]> {
   const depends = await run("apt-cache", [...suite.options, "depends", name]);
-  const found = /Depends: (\S+)/.exec(depends)?.[1];
-  if (found === undefined) throw new Error(`Cannot find what "${name}" depends on: ${depends}`);
-  return found;
+  return [...depends.matchAll(/Depends: (\S+)/g)].flatMap(([, dependency]) => dependency ?? []);
 }
 
 /** Downloads and unpacks packages into a directory: with `dependencies`, all that an empty system would need. */

@@ -3,7 +3,7 @@
  * `deno run -A scripts/install_criu.ts [DIRECTORY]` (default `.cache/criu`). Debian 12's own CRIU cannot run on
  * kernels newer than 6.12.
  */
-import { openSuite, run, unpack } from "./debian.ts";
+import { run, unpack, withSuite } from "./debian.ts";
 
 /** Where CRIU is put when nothing else is said. */
 export const CRIU_DIRECTORY = new URL("../.cache/criu", import.meta.url).pathname;
@@ -12,12 +12,7 @@ export const CRIU_DIRECTORY = new URL("../.cache/criu", import.meta.url).pathnam
 export async function installCriu(directory = CRIU_DIRECTORY): Promise<string> {
   const wrapper = `${directory}/criu`;
   if (await run(wrapper, ["--version"]).then(() => true, () => false)) return wrapper;
-  const suite = await openSuite("sid");
-  try {
-    await unpack(suite, ["criu"], `${directory}/root`, true);
-  } finally {
-    await Deno.remove(suite.state, { recursive: true });
-  }
+  await withSuite("sid", (suite) => unpack(suite, ["criu"], `${directory}/root`, true));
   await Deno.writeTextFile(wrapper, wrapperText(`${directory}/root`));
   await Deno.chmod(wrapper, 0o755);
   await run(wrapper, ["--version"]);

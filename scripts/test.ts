@@ -1,7 +1,7 @@
 /**
  * Everything that can run here, `deno task test`: the steps of `ok.ts`, then the kernel, build, command line and
- * comparison tests and, at the same time, those of VMs with each cgroup layout. What they call as cgrestore is an
- * executable that is built first. Ends with `N passed, N failed, N skipped`.
+ * comparison tests and, at the same time, those of VMs with each cgroup layout and with other kernels. What they call as
+ * cgrestore is an executable that is built first. Ends with `N passed, N failed, N skipped`.
  *
  * Installs what is missing with apt-get when it may. With `CI=true`, a test that was skipped for a reason that is not
  * `EXPECTED` counts as a failure.
@@ -9,6 +9,7 @@
 import { compileHolder } from "../tests/contents/support/compile_holder.ts";
 import { CRIU_VARIABLE } from "../tests/support/skip.ts";
 import { runInVm, VM_MODES, type VmMode } from "../tests/vm/vm_run.ts";
+import { VM_KERNELS, type VmKernel } from "../tests/vm/vm_setup.ts";
 import { run } from "./debian.ts";
 import { installCriu } from "./install_criu.ts";
 import { OK_STEPS } from "./ok.ts";
@@ -101,6 +102,27 @@ const FIRST_VM_TESTS = [
   "tests/contents/users_test.ts",
 ];
 
+/** What another kernel makes a difference to, of which checkpoints of newer ones are most. */
+const KERNEL_TESTS = ["tests/kernel/linux_sys_test.ts", "tests/vm", "tests/contents/fixtures_test.ts"];
+
+/** A VM and what is tested in it. */
+interface VmPart {
+  readonly mode: VmMode;
+  readonly kernel: VmKernel;
+  readonly tests: readonly string[];
+}
+
+const [FIRST_KERNEL] = VM_KERNELS;
+const VM_PARTS: readonly VmPart[] = [
+  ...VM_MODES.map((mode) => ({
+    mode,
+    kernel: FIRST_KERNEL,
+    tests: mode === VM_MODES[0] ? [...VM_TESTS, ...FIRST_VM_TESTS] : VM_TESTS,
+  })),
+  // Stable ones: sid's may be of today.
+  ...(["bullseye", "trixie"] as const).map((kernel) => ({ mode: VM_MODES[0], kernel, tests: KERNEL_TESTS })),
+];
+
 /** A part of the tests that could not begin. */
 function skippedPart(name: string, reason: string): Counts {
   console.log(`SKIPPED ${name}: ${reason}`);
@@ -151,33 +173,39 @@ async function hostParts(criu: Record<string, string>): Promise<Counts[]> {
   return counts;
 }
 
-async function vmPart(mode: VmMode): Promise<Counts> {
+async function vmPart({ mode, kernel, tests }: VmPart): Promise<Counts> {
   // There is no compiler.
   await compileHolder();
   const started = performance.now();
-  console.log(`==> VM with cgroups ${mode}`);
-  const tests = mode === VM_MODES[0] ? [...VM_TESTS, ...FIRST_VM_TESTS] : VM_TESTS;
+  const name = nameOf({ mode, kernel });
+  console.log(`==> VM ${name}`);
   const command = ["deno", "test", "-A", "--no-check", "--cached-only", ...tests];
   const env = { [CRIU_VARIABLE]: "criu", CGRESTORE: `/src/${TESTED}`, NO_COLOR: "1" };
-  const options = { timeout: VM_TIMEOUT, env, prefix: `${mode} | ` };
+  const options = { kernel, timeout: VM_TIMEOUT, env, prefix: `${name} | ` };
   const { status, output, console: log } = await runInVm(mode, command, options);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  console.log(`<== VM with cgroups ${mode}: ${status === 0 ? "ok" : "FAILED"} after ${seconds} s\n`);
+  console.log(`<== VM ${name}: ${status === 0 ? "ok" : "FAILED"} after ${seconds} s\n`);
   if (status === undefined) console.log(`The VM ended early: ${log.slice(-2000)}`);
   return countTests({ success: status === 0, output });
 }
 
+/** As the arguments of `vm_run.ts` have it. */
+function nameOf({ mode, kernel }: Pick<VmPart, "mode" | "kernel">): string {
+  return kernel === FIRST_KERNEL ? mode : `${mode}@${kernel}`;
+}
+
 async function vmParts(unavailable: string | undefined): Promise<Counts[]> {
   const counts: Counts[] = [];
-  for (const mode of VM_MODES) {
+  for (const part of VM_PARTS) {
+    const name = `VM ${nameOf(part)}`;
     if (unavailable !== undefined) {
-      counts.push(skippedPart(`VM with cgroups ${mode}`, unavailable));
+      counts.push(skippedPart(name, unavailable));
       continue;
     }
     try {
-      counts.push(await vmPart(mode));
+      counts.push(await vmPart(part));
     } catch (error) {
-      counts.push(skippedPart(`VM with cgroups ${mode}`, messageOf(error)));
+      counts.push(skippedPart(name, messageOf(error)));
     }
   }
   return counts;

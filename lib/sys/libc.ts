@@ -367,7 +367,8 @@ export function openLibc(): Libc {
   return { symbols: opened, close };
 }
 
-const LIBRARY = "libc.so.6";
+/** Before glibc 2.34, dlsym(3) is in this part of it; it needs libc.so.6, so what is in that is found as well. */
+const LIBRARY = "libdl.so.2";
 const ATTEMPT = "Cannot make the library for system calls in memory";
 
 /** @throws {SysError} ELIBACC */

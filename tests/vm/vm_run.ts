@@ -1,20 +1,23 @@
 /**
  * Runs a command as root in a throw-away VM whose kernel has its cgroups laid out in one of three ways:
- * `deno run -A tests/vm/vm_run.ts v2|v1|hybrid COMMAND [ARGUMENT…]`. The command starts in a copy of the project, with
- * the modules that are cached on this machine; its output is streamed, its exit status returned.
+ * `deno run -A tests/vm/vm_run.ts v2|v1|hybrid[@KERNEL] COMMAND [ARGUMENT…]`. The command starts in a copy of the
+ * project, with the modules that are cached on this machine; its output is streamed, its exit status returned. KERNEL is
+ * the suite of Debian's that the kernel is of, one of `VM_KERNELS`.
  *
  * - `v2`: every controller enabled at the root, `nsdelegate,memory_recursiveprot`, as systemd does
  * - `v1`: every controller, `cpu,cpuacct` and `net_cls,net_prio` mounted together, and `name=systemd`
  * - `hybrid`: as `v1`, and an empty cgroup2 hierarchy at `unified`
  */
 import { run } from "../../scripts/debian.ts";
-import { packTree, setUpVm, type VmFiles } from "./vm_setup.ts";
+import { packTree, setUpVm, VM_KERNELS, type VmFiles, type VmKernel } from "./vm_setup.ts";
 
 /** The layouts of cgroups a VM can have. */
 export const VM_MODES = ["v2", "v1", "hybrid"] as const;
 export type VmMode = typeof VM_MODES[number];
 
 export interface VmOptions {
+  /** Default: the first of `VM_KERNELS`. */
+  readonly kernel?: VmKernel;
   /** Seconds until the VM is stopped and the run counts as failed. */
   readonly timeout?: number;
   /** Set for the command. */
@@ -41,7 +44,7 @@ const project = new URL("../../", import.meta.url).pathname;
 
 /** Boots a VM for one command. One that dies or hangs before its root disk is mounted is tried again, without KVM. */
 export async function runInVm(mode: VmMode, command: readonly string[], options: VmOptions = {}): Promise<VmResult> {
-  const files = await setUpVm();
+  const files = await setUpVm(options.kernel);
   const work = await Deno.makeTempDir({ prefix: "cgrestore-vm-" });
   try {
     await packJob(files, { mode, work, command, env: options.env ?? {} });
@@ -173,13 +176,16 @@ async function collect(stream: ReadableStream<Uint8Array>, prefix: string): Prom
 }
 
 if (import.meta.main) {
-  const [wanted, ...command] = Deno.args;
-  const mode = VM_MODES.find((name) => name === wanted);
-  if (mode === undefined || command.length === 0) {
-    console.error(`Cannot start a VM: the arguments are ${VM_MODES.join("|")} COMMAND [ARGUMENT…]`);
+  const [wanted = "", ...command] = Deno.args;
+  const [layout, suite = VM_KERNELS[0]] = wanted.split("@");
+  const mode = VM_MODES.find((name) => name === layout);
+  const kernel = VM_KERNELS.find((name) => name === suite);
+  if (mode === undefined || kernel === undefined || command.length === 0) {
+    const kernels = VM_KERNELS.join("|");
+    console.error(`Cannot start a VM: the arguments are ${VM_MODES.join("|")}[@${kernels}] COMMAND [ARGUMENT…]`);
     Deno.exit(2);
   }
-  const { status, console: log } = await runInVm(mode, command);
+  const { status, console: log } = await runInVm(mode, command, { kernel });
   if (status === undefined) console.error(`Cannot run the command: the VM ended early\n${log.slice(-2000)}`);
   Deno.exit(status ?? 125);
 }

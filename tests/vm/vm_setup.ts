@@ -1,10 +1,17 @@
 /**
- * Makes what the test VM boots: Debian 12's kernel (6.1, the last of Debian's with every v1 controller) with a small
- * initramfs, and a root disk with busybox, Deno, Debian sid's CRIU and what runs containers. `deno run -A
- * tests/vm/vm_setup.ts` makes what is missing. Host needs: apt-get, dpkg-deb, cpio, kmod, e2fsprogs.
+ * Makes what the test VM boots: a kernel of Debian's with a small initramfs, and a root disk with busybox, Deno, Debian
+ * sid's CRIU and what runs containers. `deno run -A tests/vm/vm_setup.ts` makes what is missing. Host needs: apt-get,
+ * dpkg-deb, cpio, kmod, xz, e2fsprogs.
  */
-import { firstDependency, openSuite, run, unpack } from "../../scripts/debian.ts";
+import { dependencies, run, type Suite, unpack, withSuite } from "../../scripts/debian.ts";
 import { CRIU_DIRECTORY, installCriu } from "../../scripts/install_criu.ts";
+
+/**
+ * The kernels a VM can have, by the suite they are of: Debian 11's (5.10), Debian 12's (6.1, the last of Debian's with
+ * every v1 controller), Debian 13's (6.12) and the newest.
+ */
+export const VM_KERNELS = ["bookworm", "bullseye", "trixie", "sid"] as const satisfies Suite["name"][];
+export type VmKernel = typeof VM_KERNELS[number];
 
 /** Files of a VM that is ready to boot. */
 export interface VmFiles {
@@ -17,7 +24,7 @@ const FREE_SPACE_MB = 512;
 /** The VM's own devices, what CRIU's start-up probes ask for, and what the kernel loads by itself for containers. */
 const MODULES = [
   ...["virtio_pci", "virtio_blk", "virtio_console", "ext4", "tun", "unix_diag", "inet_diag", "tcp_diag", "udp_diag"],
-  ...["raw_diag", "af_packet_diag", "netlink_diag", "veth", "nfnetlink", "nf_tables", "nft_compat", "nf_conntrack"],
+  ...["raw_diag", "af_packet_diag", "netlink_diag", "veth", "nf_tables", "nft_compat", "nf_conntrack"],
   ...["nf_conntrack_netlink", "ip_tables", "ip6_tables", "iptable_filter", "ip6table_filter", "xt_mark", "macvlan"],
   ...["bridge", "overlay", "nft_chain_nat", "xt_MASQUERADE", "xt_addrtype", "xt_comment", "xt_conntrack", "xt_nat"],
   ...["xt_tcpudp", "sit"],
@@ -29,7 +36,7 @@ export function vmCache(): string {
 }
 
 /** Makes what is missing; what an older version of this script or of Deno made is removed. */
-export async function setUpVm(): Promise<VmFiles> {
+export async function setUpVm(kernel: VmKernel = VM_KERNELS[0]): Promise<VmFiles> {
   const directory = `${vmCache()}/${await key()}`;
   await Deno.mkdir(directory, { recursive: true });
   for await (const { name } of Deno.readDir(vmCache())) {
@@ -38,12 +45,13 @@ export async function setUpVm(): Promise<VmFiles> {
     }
   }
   const files = {
-    kernel: `${directory}/vmlinuz`,
-    initramfs: `${directory}/initramfs.cpio`,
+    kernel: `${directory}/vmlinuz-${kernel}`,
+    initramfs: `${directory}/initramfs-${kernel}.cpio`,
     rootDisk: `${directory}/root.ext4`,
   };
   const busybox = `${directory}/busybox`;
-  if (!await exists(files.initramfs)) await makeKernel(files, busybox);
+  if (!await exists(busybox)) await fetchBusybox(busybox);
+  if (!await exists(files.initramfs)) await makeKernel(kernel, files, busybox);
   if (!await exists(files.rootDisk)) await makeRootDisk(files.rootDisk, busybox);
   return files;
 }
@@ -58,23 +66,38 @@ function exists(path: string): Promise<boolean> {
   return Deno.stat(path).then(() => true, () => false);
 }
 
-async function makeKernel(files: VmFiles, busybox: string): Promise<void> {
-  const suite = await openSuite("bookworm");
-  try {
-    const image = await firstDependency(suite, "linux-image-cloud-amd64");
-    const release = image.replace("linux-image-", "");
+async function fetchBusybox(busybox: string): Promise<void> {
+  await withSuite("bookworm", async (suite) => {
+    await unpack(suite, ["busybox-static"], `${suite.state}/busybox`, false);
+    await Deno.copyFile(`${suite.state}/busybox/bin/busybox`, busybox);
+  });
+}
+
+async function makeKernel(kernel: VmKernel, files: VmFiles, busybox: string): Promise<void> {
+  await withSuite(kernel, async (suite) => {
+    const packages = await kernelPackages(suite);
+    const release = packages[0].replace("linux-image-", "");
     const unpacked = `${suite.state}/image`;
     const tree = `${suite.state}/initramfs`;
-    await unpack(suite, [image, "busybox-static"], unpacked, false);
-    await Deno.copyFile(`${unpacked}/bin/busybox`, busybox);
-    await Deno.copyFile(`${unpacked}/boot/vmlinuz-${release}`, files.kernel);
+    await unpack(suite, packages, unpacked, false);
+    // Where depmod and modprobe look for modules.
+    if (!await exists(`${unpacked}/lib`)) await Deno.symlink("usr/lib", `${unpacked}/lib`);
+    const inBoot = `${unpacked}/boot/vmlinuz-${release}`;
+    const beside = `${unpacked}/lib/modules/${release}/vmlinuz`;
+    await Deno.copyFile(await exists(inBoot) ? inBoot : beside, files.kernel);
     await copyModules(unpacked, release, tree);
     await Deno.mkdir(`${tree}/bin`);
     await Deno.copyFile(busybox, `${tree}/bin/busybox`);
     await packTree(tree, files.initramfs);
-  } finally {
-    await Deno.remove(suite.state, { recursive: true });
-  }
+  });
+}
+
+/** The package of the suite's kernel, and those that it is divided into in newer ones. */
+async function kernelPackages(suite: Suite): Promise<[string, ...string[]]> {
+  const image = (await dependencies(suite, "linux-image-cloud-amd64")).find((name) => name.startsWith("linux-image-"));
+  if (image === undefined) throw new Error(`Cannot find the kernel of ${suite.name}`);
+  const parts = (await dependencies(suite, image)).filter((name) => /^linux-(base|binary|modules)-\d/.test(name));
+  return [image, ...parts];
 }
 
 /** Copies the needed modules, those they depend on, and a new index of them. */
@@ -90,6 +113,8 @@ async function copyModules(from: string, release: string, to: string): Promise<v
       if (file !== undefined) await Deno.copyFile(file, `${target}/${file.split("/").at(-1)}`);
     }
   }
+  // Busybox finds no compressed ones.
+  await run("sh", ["-c", 'find "$0" -name "*.xz" -exec xz -df {} +', target]);
   for (const index of ["modules.order", "modules.builtin", "modules.builtin.modinfo"]) {
     await Deno.copyFile(`${source}/${index}`, `${target}/${index}`);
   }
@@ -153,8 +178,7 @@ const PROGRAMS = {
 };
 
 async function addPrograms(tree: string, from: keyof typeof PROGRAMS): Promise<void> {
-  const suite = await openSuite(from);
-  try {
+  await withSuite(from, async (suite) => {
     const unpacked = `${suite.state}/programs`;
     await unpack(suite, Object.values(PROGRAMS[from]).flat(), unpacked, false);
     for (const directory of ["usr/lib", "lib"]) {
@@ -165,9 +189,7 @@ async function addPrograms(tree: string, from: keyof typeof PROGRAMS): Promise<v
       // Busybox has some of the names, too.
       await run("cp", ["--remove-destination", `${unpacked}/${program}`, `${tree}/${program}`]);
     }
-  } finally {
-    await Deno.remove(suite.state, { recursive: true });
-  }
+  });
 }
 
 async function fillRoot(tree: string, { criu, busybox }: { criu: string; busybox: string }): Promise<void> {

@@ -34,6 +34,7 @@ import { planFile } from "./plan_file.ts";
 import { checkHugePages } from "./memory/huge_pages.ts";
 import { checkOpenFiles, planOwnLimits } from "./memory/plan_own_limits.ts";
 import { planRings } from "./memory/plan_rings.ts";
+import { notesOnBuffers } from "./files/notes_on_buffers.ts";
 import { hadKeys, notesOnKeys } from "./memory/protection_keys.ts";
 import { KernelVdso, planVdso, type VdsoPlan, withoutVdso } from "./memory/plan_vdso.ts";
 import type { Inherited } from "./plan_inherited.ts";
@@ -117,6 +118,7 @@ export function planContents(outside: ContentsQuestions): PlannedContents {
       ...files.notes,
       ...notesOnInheritedFiles(files),
       ...notesOnKeys(contents, host),
+      ...notesOnBuffers(contents, host),
       ...notesOnMounts(contents.namespaces.mounts ?? [], options.mounts),
       ...notesOnOptions(draft.nets[0], options),
     ],

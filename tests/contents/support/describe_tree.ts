@@ -162,8 +162,8 @@ function describeStatus(file: string, put: Put): void {
   for (const name of STATUS_LINES) put(`status ${name}`, lines.get(name)?.slice(name.length + 1).trim());
 }
 
-/** Soft-dirty bits are CRIU's own business. */
-const IGNORED_VM_FLAGS = new Set(["sd"]);
+/** Soft-dirty bits are CRIU's own business; before Linux 5.15, only execve(2) can say that a file is not to be written. */
+const IGNORED_VM_FLAGS = new Set(["sd", "dw"]);
 
 /** Mounts of the task's own, by mount point; those that cover each other one behind the other. */
 function describeMounts(pid: number, put: Put): void {

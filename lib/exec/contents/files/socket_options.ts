@@ -49,6 +49,8 @@ export interface OptionValue {
   /** For messages: `"SO_MARK"`. */
   readonly name: string;
   readonly value: number | Uint8Array | StructReference;
+  /** The plan says what it means when the kernel does not have the option. */
+  readonly mayLack?: boolean;
 }
 
 const HINTS = {
@@ -60,13 +62,14 @@ const HINTS = {
 export function setOption(
   context: ContentsContext,
   { fd, what }: SocketReference,
-  { level, option, name, value }: OptionValue,
+  { level, option, name, value, mayLack }: OptionValue,
 ): RemoteCall {
   const memory = typeof value === "number" ? integerOf(value) : value;
   const size = memory instanceof Uint8Array ? memory.length : memory.struct.length;
   return remoteCall(context, "setsockopt", [fd, level, option, memory, size], {
     attempt: `Cannot set ${name} of ${what}`,
     hints: HINTS,
+    ...mayLack === true ? { tolerated: ["ENOPROTOOPT"] } : {},
   });
 }
 
@@ -124,7 +127,7 @@ function optionValues(context: ContentsContext, options: SocketOptions): OptionV
   const { keepAlive, filter, device, linger } = options;
   return [
     ...bufferValues(context, options.sendBuffer / 2, options.receiveBuffer / 2),
-    ...valueOf(SO_BUF_LOCK, "SO_BUF_LOCK", options.lockedBuffers),
+    ...valueOf(SO_BUF_LOCK, "SO_BUF_LOCK", options.lockedBuffers).map((value) => ({ ...value, mayLack: true })),
     ...valueOf(SO_PRIORITY, "SO_PRIORITY", options.priority),
     ...valueOf(SO_RCVLOWAT, "SO_RCVLOWAT", options.receiveLowWater),
     ...valueOf(SO_MARK, "SO_MARK", options.mark),
