@@ -22,7 +22,7 @@ const REMEDY: Readonly<Record<string, string>> = {
     "the sysctl vm.memfd_noexec forbids programs in memory, which tasks are made with: set it to 1",
   EMFILE: "raise the limit of open files, ulimit -n",
   ENFILE: "raise the sysctl fs.file-max",
-  ENOSYS: "this kernel lacks the call, or a seccomp filter forbids it",
+  ENOSYS: "Linux 5.6 or newer has the call; a seccomp filter may forbid it",
 };
 
 /** The error of a call, with what to do about it; `result` is what the call gave: minus the errno. */
