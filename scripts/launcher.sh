@@ -56,7 +56,9 @@ unpack() (
 @RUNTIME_SHA256@  deno
 SUMS
   fi
-  chmod 700 "$new/deno" && mv -f "$new/cgrestore.js" "$new/deno" "$cache/$key/" || die "Cannot write to the cache \"$cache\""
+  chmod 700 "$new/deno" && "$new/deno" --version >/dev/null 2>&1 ||
+    die "Cannot run programs in the cache \"$cache\": mounted noexec, or no glibc 2.31 here? CGRESTORE_CACHE names another"
+  mv -f "$new/cgrestore.js" "$new/deno" "$cache/$key/" || die "Cannot write to the cache \"$cache\""
   remove_unused
 )
 # Removes what other versions have unpacked and nobody has run for a month: every run touches a file in its directory.

@@ -164,6 +164,20 @@ Deno.test("the self-extracting executable", async (t) => {
       assert.equal(code, 70);
       assert.match(stderr, /Cannot use the cache ".*": it is a symbolic link/);
     });
+    await t.step({
+      name: "says why it cannot run what it has unpacked, and leaves nothing",
+      ...requires("a cache that is mounted noexec", "root"),
+      async fn() {
+        const cache = `${work}/noexec`;
+        Deno.mkdirSync(cache);
+        const script =
+          'mount -t tmpfs -o noexec tmpfs "$0"; "$1" || { status=$?; find "$0"/cgrestore/*/*; exit $status; }';
+        const args = ["--mount", "--propagation", "private", "sh", "-c", script, cache, executable];
+        const { code, stdout, stderr } = await run("unshare", args, { env: { CGRESTORE_CACHE: cache } });
+        assert.match(stderr, /^cgrestore: Cannot run programs in the cache ".*": mounted noexec, or no glibc/);
+        assert.deepEqual([code, stdout], [70, ""]);
+      },
+    });
     await t.step("refuses a payload that is damaged, and leaves nothing", async () => {
       const damaged = `${work}/damaged`;
       for (const position of [0.5, 0.99]) {
