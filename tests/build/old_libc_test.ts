@@ -19,7 +19,8 @@ async function makeRoot(): Promise<string | undefined> {
     await run("sh", ["-c", 'mkdir -p "$1" && mv -T "$0" "$1/old-libc"', made, `${project}.cache`]);
     return undefined;
   } catch (error) {
-    return `no C library of Debian 11: ${error instanceof Error ? error.message.split("\n")[0] : error}`;
+    console.log(error instanceof Error ? error.message : error);
+    return "Debian's bullseye cannot be had";
   }
 }
 
