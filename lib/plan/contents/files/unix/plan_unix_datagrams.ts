@@ -64,9 +64,13 @@ export class UnixDatagrams {
     } else this.#draft.planMaking(what, { kind: "make", handle, type }, { socket });
   }
 
-  /** Whether its peer is gone; one with a name may just be one that somebody has been connected to. */
+  /**
+   * Whether its peer is gone; one with a name may just be one that somebody has been connected to. Before Linux 5.15, no
+   * state says that it was connected, but then it may have more in its queue than others could have sent.
+   */
   #isLeftBehind(socket: UnixSocket): boolean {
-    return socket.name === undefined && this.#needsStandIn(socket) && socket.state === "connected" && socket.peer === 0;
+    const wasConnected = socket.state === "connected" || socket.packets.length > this.#longestQueueOf(socket);
+    return socket.name === undefined && this.#needsStandIn(socket) && wasConnected && socket.peer === 0;
   }
 
   /** The other end of a pair, of which at least one has no name by which the other one could be connected to it. */
@@ -123,11 +127,16 @@ export class UnixDatagrams {
 
   /** Only the one that it is connected to may send more than a certain number of datagrams. */
   #checkLength(socket: UnixSocket): void {
-    const { network, packets: { length } } = socket;
-    const longest = this.#draft.planner.networkSeenIn(network).unix?.longestQueue ?? length;
+    const { packets: { length } } = socket;
+    const longest = this.#longestQueueOf(socket);
     if (length <= longest || this.#isLeftBehind(socket)) return;
     const limits = "see the sysctl net.unix.max_dgram_qlen";
     this.#draft.refuse(socket, `${length} datagrams are in its queue, which takes ${longest} here: ${limits}`);
+  }
+
+  /** How many datagrams its queue takes from those that it is not connected to. */
+  #longestQueueOf({ network }: UnixSocket): number {
+    return this.#draft.planner.networkSeenIn(network).unix?.longestQueue ?? Infinity;
   }
 
   /** Makes a socket that sends to one that has a name. */
