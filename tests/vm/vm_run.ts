@@ -40,6 +40,9 @@ const MEMORY_MB = 1536;
 const BOOT_PATIENCE = 120_000;
 const BOOTED = "vm: root disk mounted";
 const DEFAULT_TIMEOUT = 300;
+const KVM = "kvm";
+/** Where one VM has not booted with it, the next ones are spared the wait. */
+let kvmWorks = true;
 const project = new URL("../../", import.meta.url).pathname;
 
 /** Boots a VM for one command. One that dies or hangs before its root disk is mounted is tried again, without KVM. */
@@ -48,11 +51,13 @@ export async function runInVm(mode: VmMode, command: readonly string[], options:
   const work = await Deno.makeTempDir({ prefix: "cgrestore-vm-" });
   try {
     await packJob(files, { mode, work, command, env: options.env ?? {} });
-    for (const [attempt, accelerator] of accelerators().entries()) {
+    const choices = accelerators();
+    for (const [attempt, accelerator] of choices.entries()) {
       const { timeout = DEFAULT_TIMEOUT, prefix = "" } = options;
       const result = await boot(files, { work, accelerator, timeout, prefix });
       const booted = result.status !== undefined || result.console.includes(BOOTED);
-      if (booted || attempt === accelerators().length - 1) return result;
+      if (booted || attempt === choices.length - 1) return result;
+      if (accelerator === KVM) kvmWorks = false;
     }
     throw new Error("Cannot start a VM: no accelerator to try");
   } finally {
@@ -158,7 +163,7 @@ async function boot(files: VmFiles, { work, accelerator, timeout, prefix }: Boot
  */
 function accelerators(): string[] {
   const given = Deno.env.get("CGRESTORE_VM_ACCEL");
-  return given ? [given, given] : ["kvm", ...Array<string>(3).fill("tcg,thread=multi")];
+  return given ? [given, given] : [...kvmWorks ? [KVM] : [], ...Array<string>(3).fill("tcg,thread=multi")];
 }
 
 /** Copies a stream to our own output line by line while it comes, and returns it as text. */
