@@ -11,8 +11,9 @@ const ROOT = `${project}.cache/old-libc`;
 /** Makes the root directory of such a host, if it is not there; returns why it cannot be had, or nothing. */
 async function makeRoot(): Promise<string | undefined> {
   if (exists(ROOT)) return undefined;
+  const work = await Deno.makeTempDir({ prefix: "cgr-old-libc-" });
+  const made = `${work}/root`;
   try {
-    const made = await Deno.makeTempDir({ prefix: "cgr-old-libc-" });
     await withSuite("bullseye", (suite) => unpack(suite, ["busybox-static", "libc6", "libgcc-s1"], made, false));
     for (const name of ["dev", "proc", "sys", "src", "tmp"]) Deno.mkdirSync(`${made}/${name}`, { recursive: true });
     await run("chroot", [made, "/bin/busybox", "--install", "-s", "/bin"]);
@@ -21,6 +22,8 @@ async function makeRoot(): Promise<string | undefined> {
   } catch (error) {
     console.log(error instanceof Error ? error.message : error);
     return "Debian's bullseye cannot be had";
+  } finally {
+    await Deno.remove(work, { recursive: true });
   }
 }
 
