@@ -2,7 +2,7 @@ import { orUndefined } from "../errors.ts";
 import { readText } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { describeDevices } from "./describe_devices.ts";
-import type { HostNetwork, HostSocket } from "./host.ts";
+import type { HostNetwork, HostSocket, NetworkPart } from "./host.ts";
 import { parseFibTrie, parseInet6Addresses, parseInetSockets, parseNetlinkPorts } from "./parse_proc_net.ts";
 
 /** Files of /proc/net that list sockets, with the protocol of each (IPPROTO_*). */
@@ -15,13 +15,17 @@ const LISTS: readonly (readonly [file: string, protocol: number])[] = [
   ["udplite6", 136],
 ];
 
+/** The files that show which parts of the network there are. */
+const PARTS: ReadonlyMap<string, NetworkPart> = new Map([["tcp6", "IPv6"], ["udplite", "UDP-Lite"]]);
+
 /** What the network that cgrestore itself is in is like. */
 export function describeNetwork(sys: Sys): HostNetwork {
   const read = (path: string) => readIfThere(sys, path);
   const setting = (name: string) => read(`/proc/sys/net/${name}`).trim();
+  const lists = readLists(sys, "/proc/self");
   const [firstGroup = 1, lastGroup = 0] = setting("ipv4/ping_group_range").split(/\s+/).map(Number);
   return {
-    sockets: describeInetSockets(sys, "/proc/self"),
+    sockets: lists.flatMap(parseList),
     netlinkPorts: parseNetlinkPorts(read("/proc/net/netlink")),
     ownNetworks: [
       ...parseFibTrie(read("/proc/net/fib_trie")),
@@ -34,12 +38,28 @@ export function describeNetwork(sys: Sys): HostNetwork {
     },
     largestBacklog: Number(setting("core/somaxconn")),
     pingGroups: [firstGroup, lastGroup],
+    lacks: new Set(lists.flatMap(({ file, text }) => text === "" ? PARTS.get(file) ?? [] : [])),
   };
 }
 
 /** The sockets of TCP, UDP and UDP-Lite in the network of the task with this directory of /proc. */
 export function describeInetSockets(sys: Sys, directory: string): HostSocket[] {
-  return LISTS.flatMap(([file, protocol]) => parseInetSockets(readIfThere(sys, `${directory}/net/${file}`), protocol));
+  return readLists(sys, directory).flatMap(parseList);
+}
+
+interface SocketList {
+  readonly file: string;
+  readonly protocol: number;
+  /** Empty where there is no such file; else it has a headline at least. */
+  readonly text: string;
+}
+
+function readLists(sys: Sys, directory: string): SocketList[] {
+  return LISTS.map(([file, protocol]) => ({ file, protocol, text: readIfThere(sys, `${directory}/net/${file}`) }));
+}
+
+function parseList({ text, protocol }: SocketList): HostSocket[] {
+  return parseInetSockets(text, protocol);
 }
 
 /** A kernel without IPv6, or without a protocol, has no such file. */

@@ -111,7 +111,12 @@ export interface HostNetwork {
   readonly largestBacklog: number;
   /** First and last id of the groups that may have sockets of ICMP messages (`net.ipv4.ping_group_range`). */
   readonly pingGroups: readonly [number, number];
+  /** What this kernel does not have. */
+  readonly lacks: ReadonlySet<NetworkPart>;
 }
+
+/** Parts of the network that a kernel can be without: Linux 7.1 has no UDP-Lite any more. */
+export type NetworkPart = "IPv6" | "UDP-Lite";
 
 export interface HostSocket {
   /** IPPROTO_* */

@@ -88,6 +88,7 @@ export const IDLE_NETWORK: HostNetwork = {
   bindsFreely: { ipv4: false, ipv6: false },
   largestBacklog: 4096,
   pingGroups: [1, 0],
+  lacks: new Set(),
 };
 
 /** A planner of files on a host where nothing is in the way, but for what `changes` say of the network. */

@@ -5,7 +5,7 @@ import { inNetwork } from "../file_step.ts";
 
 const IPPROTO_TCP = 6;
 const IPPROTO_UDP = 17;
-const IPPROTO_UDPLITE = 136;
+export const IPPROTO_UDPLITE = 136;
 /** Of net/tcp_states.h; sockets of UDP are in the first one when they are connected, else closed. */
 const ESTABLISHED = 1;
 const CLOSED = 7;

@@ -1,4 +1,4 @@
-import type { HostNetwork, OwnState } from "../../../host/host.ts";
+import type { HostNetwork, NetworkPart, OwnState } from "../../../host/host.ts";
 import type { Endpoint, InetSocket } from "../../../model/files/inet_socket.ts";
 import type { SocketOptions } from "../../../model/files/socket_options.ts";
 import { isUnspecified, overlap } from "../../../model/inet_address.ts";
@@ -9,7 +9,7 @@ import { describeHolder } from "../holder.ts";
 import { fileKey, type FilePlanner } from "../file_planner.ts";
 import { inNetwork, type StepBase } from "../file_step.ts";
 import { type ConnectedSocket, planConnection } from "./plan_connection.ts";
-import { expectInetSocket } from "./expect_inet_socket.ts";
+import { expectInetSocket, IPPROTO_UDPLITE } from "./expect_inet_socket.ts";
 import { inetAddressProblem, LACKS_ADDRESS, lacksAddress } from "./inet_address_problem.ts";
 
 /** Makes sockets that share a port: all are bound before any of them listens, and get their own options afterwards. */
@@ -76,7 +76,14 @@ function reasonAgainst(planner: FilePlanner, socket: InetSocket): string | undef
   if (isConnection(socket) && socket.connection === undefined) return NOT_DUMPED;
   const { network } = planner.networkSeenIn(socket.network);
   if (network === undefined) return undefined;
+  const part = partsOf(socket).find((name) => network.lacks.has(name));
+  if (part !== undefined) return `this kernel does not have ${part}`;
   return pingProblem(socket, { own: planner.host.own, network }) ?? inetAddressProblem(socket, network);
+}
+
+/** What a socket needs of the kernel. */
+function partsOf({ family, protocol }: InetSocket): NetworkPart[] {
+  return [...family === "ipv6" ? ["IPv6"] as const : [], ...protocol === IPPROTO_UDPLITE ? ["UDP-Lite"] as const : []];
 }
 
 /** Even who has all privileges must be in a group that may have sockets of ICMP messages. */

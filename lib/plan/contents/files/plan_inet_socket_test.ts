@@ -189,6 +189,18 @@ const REFUSALS: readonly Refusal[] = [
   },
   { name: "not a multicast address", socket: { ...UDP, local: { address: new Uint8Array([224, 0, 0, 1]), port: 80 } } },
   {
+    name: "IPv6 where there is none",
+    socket: { family: "ipv6", local: { address: new Uint8Array(16), port: 80 } },
+    circumstances: { network: { lacks: new Set(["IPv6"]) } },
+    what: "this kernel does not have IPv6",
+  },
+  {
+    name: "UDP-Lite where there is none",
+    socket: { ...UDP, protocol: 136 },
+    circumstances: { network: { lacks: new Set(["UDP-Lite"]) } },
+    what: "this kernel does not have UDP-Lite",
+  },
+  {
     name: "ICMP messages for groups that may not have them",
     socket: { type: "datagram", protocol: IPPROTO.ICMP },
     what: "no group of cgrestore is in the sysctl net.ipv4.ping_group_range",

@@ -31,7 +31,7 @@ export function withOwnNetwork(host: Host, net: NetNamespace): Host {
 }
 
 /** What is not in images is as in a new namespace. */
-function describeOwnNetwork(net: NetContents, { kernel }: Pick<Host, "kernel">): HostNetwork {
+function describeOwnNetwork(net: NetContents, { kernel, network }: Pick<Host, "kernel" | "network">): HostNetwork {
   const [firstGroup = 1, lastGroup = 0] = settingOf(net, "ipv4/ping_group_range", NO_GROUPS).split(" ").map(Number);
   return {
     sockets: [],
@@ -42,6 +42,7 @@ function describeOwnNetwork(net: NetContents, { kernel }: Pick<Host, "kernel">):
     bindsFreely: { ipv4: false, ipv6: false },
     largestBacklog: isAtLeast(kernel, LARGER_BACKLOG) ? BACKLOG : OLD_BACKLOG,
     pingGroups: [firstGroup, lastGroup],
+    lacks: network?.lacks ?? new Set(),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   VETH_DEVICE,
 } from "../../../../tests/support/net_contents.ts";
 import { buildHost } from "../../../../tests/support/plan_inputs.ts";
+import { IDLE_NETWORK } from "../../../../tests/support/sockets.ts";
 import { withOwnNetwork } from "./own_network.ts";
 
 const UNIX = { abstractNames: new Set(["1 @taken"]), longestQueue: 500 };
@@ -18,7 +19,10 @@ Deno.test("withOwnNetwork() has nothing taken, and what the namespace has", () =
     addresses: [anAddress([10, 0, 0, 1], 24), anAddress([10, 0, 1, 1], 24, 2), LOCAL_ADDRESS_6],
     devices: [LOOPBACK_DEVICE, VETH_DEVICE],
   });
-  const { network, unix } = withOwnNetwork(buildHost({ unix: UNIX, kernel: [5, 4] }), net);
+  const { network, unix } = withOwnNetwork(
+    buildHost({ unix: UNIX, network: { ...IDLE_NETWORK, lacks: new Set(["UDP-Lite"]) }, kernel: [5, 4] }),
+    net,
+  );
   assert.deepEqual(unix, { abstractNames: new Set(), longestQueue: 21 });
   assert.deepEqual(network, {
     sockets: [],
@@ -33,6 +37,7 @@ Deno.test("withOwnNetwork() has nothing taken, and what the namespace has", () =
     bindsFreely: { ipv4: false, ipv6: false },
     largestBacklog: 4096,
     pingGroups: [0, 5],
+    lacks: new Set(["UDP-Lite"]),
   });
 });
 
