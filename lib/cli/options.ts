@@ -34,7 +34,7 @@ export const COMMANDS = [
     name: "swrk",
     argument: "FD",
     summary: "Serve a container runtime on the socket FD, as CRIU does: restores only",
-    examples: [["cgrestore swrk 3", 'what a runtime runs: "runc --criu /usr/bin/cgrestore restore web"']],
+    examples: [["criu swrk 3", 'what a runtime runs, where "criu" in its PATH is a link to cgrestore']],
   },
   {
     name: "help",

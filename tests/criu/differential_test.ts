@@ -75,6 +75,9 @@ async function compareRestored(own: OwnCgroups, { program, layout, buildTree }: 
     assertEqual(run.err, "");
     assertEqual(run.code, 0);
     if (layout.losesNamed) { for (const suffix of NAMED) own.mountNamed(suffix); }
+    // A task that is let go stops as soon as the processor has time for it.
+    const countStopped = ({ tasks }: Observation) => tasks.filter(({ state }) => state === "stopped").length;
+    await waitUntil(() => countStopped(observe(own, tree, layout)) === countStopped(dumped), "tasks do not stop");
     const restored = observe(own, tree, layout);
     assertSameEntries(restored.tasks, dumped.tasks);
     assertSameEntries(restored.cgroups, dumped.cgroups);

@@ -3,6 +3,7 @@ import { exists } from "../../support/exists.ts";
 import { waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
 import { compileHolder } from "./compile_holder.ts";
+import { pathTo } from "./path_to.ts";
 import { writeCgrestore } from "./write_cgrestore.ts";
 
 /** What tests change of a container's configuration. */
@@ -233,17 +234,21 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * How the runtime is run. crun takes the first `criu` in `PATH`. It dumps what hides directories without regard to
+   * How the runtime is run: it takes the first `criu` in `PATH`. crun dumps what hides directories without regard to
    * `--root` (crun 1.24 to 1.29; its pull request 2239).
    */
   #options(args: readonly string[], criu?: string): Deno.CommandOptions {
     const state = `${this.directory}/state`;
-    const common = { cwd: this.directory, stdin: "null" } as const;
-    if (this.#runtime === "runc") {
-      return { ...common, args: ["--root", state, ...criu === undefined ? [] : ["--criu", criu], ...args] };
-    }
-    const path = criu === undefined ? {} : { PATH: `${dirname(criu)}:${Deno.env.get("PATH")}` };
-    return { ...common, args: [...args], env: { XDG_RUNTIME_DIR: state, ...path } };
+    const isRunc = this.#runtime === "runc";
+    return {
+      cwd: this.directory,
+      stdin: "null",
+      args: [...isRunc ? ["--root", state] : [], ...args],
+      env: {
+        ...isRunc ? {} : { XDG_RUNTIME_DIR: state },
+        ...criu === undefined ? {} : { PATH: pathTo(criu) },
+      },
+    };
   }
 
   async #consoleOptions(): Promise<string[]> {

@@ -1,7 +1,9 @@
+import { dirname } from "node:path/posix";
 import { exists } from "../../support/exists.ts";
 import { describeHierarchies, waitUntil } from "../../support/kernel_state.ts";
 import { criuPath } from "../../support/skip.ts";
 import { runProgram } from "./live_tree.ts";
+import { pathTo } from "./path_to.ts";
 import { writeCgrestore } from "./write_cgrestore.ts";
 
 /** What it has of its own; the rest is this host's. */
@@ -70,19 +72,17 @@ export class SystemdContainer implements AsyncDisposable {
   /** Has CRIU dump it; it is gone then, with its cgroups. */
   async checkpoint(): Promise<void> {
     const options = ["--image-path", `${this.directory}/images`, "--work-path", `${this.directory}/dump`];
-    await this.#run(["--criu", criuPath(), "checkpoint", ...options, ...RESTORED, this.id], "dump/dump.log");
+    await this.#run(["checkpoint", ...options, ...RESTORED, this.id], { criu: criuPath(), log: "dump/dump.log" });
     await this.#removeCgroups();
   }
 
   /** Restores it by cgrestore. */
   async restore(): Promise<void> {
-    const criu = `${this.directory}/criu`;
+    const criu = `${this.directory}/bin/criu`;
+    await Deno.mkdir(dirname(criu), { recursive: true });
     await writeCgrestore(criu);
     const options = ["--image-path", `${this.directory}/images`, "--work-path", `${this.directory}/restore`];
-    await this.#run(
-      ["--criu", criu, "restore", "--detach", ...options, ...RESTORED, this.id],
-      "restore/restore.log",
-    );
+    await this.#run(["restore", "--detach", ...options, ...RESTORED, this.id], { criu, log: "restore/restore.log" });
   }
 
   /** Runs a command in it; returns what that prints. */
@@ -165,12 +165,12 @@ export class SystemdContainer implements AsyncDisposable {
     }
   }
 
-  /** @param log of CRIU, for when the command fails */
-  async #run(args: readonly string[], log?: string): Promise<string> {
+  /** @param criu what runc shall take for CRIU, with its log, for when the command fails */
+  async #run(args: readonly string[], { criu = "criu", log }: { criu?: string; log?: string } = {}): Promise<string> {
     // What is started lives on with the descriptors that it gets.
     const script = 'cd "$1"; shift; "$@" >out 2>err </dev/null; code=$?; cat out; cat err >&2; exit $code';
     const { code, out, err } = await runProgram(
-      ["sh", "-c", script, "sh", this.directory, "runc", ...this.#state, ...args],
+      ["sh", "-c", script, "sh", this.directory, "env", `PATH=${pathTo(criu)}`, "runc", ...this.#state, ...args],
     );
     if (code === 0) return out;
     const told = log === undefined ? "" : Deno.readTextFileSync(`${this.directory}/${log}`);
