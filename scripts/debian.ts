@@ -36,17 +36,16 @@ async function mirror(): Promise<string> {
 
 /** Has `use` do something with a suite, in a temporary directory, `state`, that is gone afterwards. */
 export async function withSuite(name: Suite["name"], use: (suite: Suite) => Promise<void>): Promise<void> {
-  const suite = await openSuite(name);
+  const state = await Deno.makeTempDir({ prefix: "cgrestore-apt-" });
   try {
-    await use(suite);
+    await use(await openSuite(name, state));
   } finally {
-    await Deno.remove(suite.state, { recursive: true });
+    await Deno.remove(state, { recursive: true });
   }
 }
 
-/** Makes apt's view of a suite. */
-async function openSuite(name: Suite["name"]): Promise<Suite> {
-  const state = await Deno.makeTempDir({ prefix: "cgrestore-apt-" });
+/** Makes apt's view of a suite in an empty directory. */
+async function openSuite(name: Suite["name"], state: string): Promise<Suite> {
   await Deno.mkdir(`${state}/lists/partial`, { recursive: true });
   await Deno.mkdir(`${state}/cache/archives/partial`, { recursive: true });
   await Deno.writeTextFile(`${state}/status`, "");

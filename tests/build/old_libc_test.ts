@@ -8,20 +8,25 @@ const project = new URL("../../", import.meta.url).pathname;
 /** The glibc 2.31 of Debian 11 with a shell. */
 const ROOT = `${project}.cache/old-libc`;
 
+const PACKAGES = ["busybox-static", "libc6", "libgcc-s1"];
+
+function lackOf(error: unknown): string {
+  console.log(error instanceof Error ? error.message : error);
+  return "Debian's bullseye cannot be had";
+}
+
 /** Makes the root directory of such a host, if it is not there; returns why it cannot be had, or nothing. */
 async function makeRoot(): Promise<string | undefined> {
   if (exists(ROOT)) return undefined;
   const work = await Deno.makeTempDir({ prefix: "cgr-old-libc-" });
   const made = `${work}/root`;
   try {
-    await withSuite("bullseye", (suite) => unpack(suite, ["busybox-static", "libc6", "libgcc-s1"], made, false));
+    const reason = await withSuite("bullseye", (suite) => unpack(suite, PACKAGES, made, false)).catch(lackOf);
+    if (reason !== undefined) return reason;
     for (const name of ["dev", "proc", "sys", "src", "tmp"]) Deno.mkdirSync(`${made}/${name}`, { recursive: true });
     await run("chroot", [made, "/bin/busybox", "--install", "-s", "/bin"]);
     await run("sh", ["-c", 'mkdir -p "$1" && mv -T "$0" "$1/old-libc"', made, `${project}.cache`]);
     return undefined;
-  } catch (error) {
-    console.log(error instanceof Error ? error.message : error);
-    return "Debian's bullseye cannot be had";
   } finally {
     await Deno.remove(work, { recursive: true });
   }

@@ -56,3 +56,10 @@ Deno.test("compileReuse() leaves alone what is off", () => {
   const calls = compileReuse(filesContext(), { fd: 7, what: "a socket" }, { reusesAddress: true, reusesPort: false });
   assertEquals(calls.map(render), ["1 2 01000000 4"]);
 });
+
+Deno.test("compileSocketOptions() goes on without SO_BUF_LOCK, and without nothing else", () => {
+  const options = { ...PLAIN, lockedBuffers: 0, priority: 6 };
+  const calls = compileSocketOptions(filesContext(), { fd: 7, what: "a socket" }, options);
+  const tolerant = calls.filter(({ tolerated }) => tolerated !== undefined);
+  assertEquals(tolerant.map((call) => [render(call), call.tolerated]), [["1 72 00000000 4", ["ENOPROTOOPT"]]]);
+});
