@@ -43,7 +43,7 @@ const CONFIGURATION = {
 /** Sorts arguments by the table of options. Never throws: what is wrong is in the result. */
 export function tokenizeArgs(argv: readonly string[]): Tokens {
   const problems: string[] = [];
-  // Hearing of all of them takes it 2 ms.
+  // Hearing of all of them would take it 3 ms.
   const options = OPTIONS.filter((option) => argv.some((arg) => mayName(arg, option)));
   const { argv: parsed } = parseDetailed(argv.map(normalizeAll()), {
     alias: Object.fromEntries(options.map((option) => [option.name, otherNames(option)])),

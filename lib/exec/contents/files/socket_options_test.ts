@@ -57,7 +57,7 @@ Deno.test("compileReuse() leaves alone what is off", () => {
   assertEquals(calls.map(render), ["1 2 01000000 4"]);
 });
 
-Deno.test("compileSocketOptions() goes on without SO_BUF_LOCK, and without nothing else", () => {
+Deno.test("compileSocketOptions() goes on without SO_BUF_LOCK, and tolerates nothing else", () => {
   const options = { ...PLAIN, lockedBuffers: 0, priority: 6 };
   const calls = compileSocketOptions(filesContext(), { fd: 7, what: "a socket" }, options);
   const tolerant = calls.filter(({ tolerated }) => tolerated !== undefined);
