@@ -1,6 +1,7 @@
 import { ImageError, type Problem, SysError, throwProblems } from "../errors.ts";
 import { S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { readBeginning, readRegularFile } from "../sys/files.ts";
+import { FilesAhead } from "../sys/files_ahead.ts";
 import type { Sys } from "../sys/sys.ts";
 import type { ReadMessage } from "../wire/message_reader.ts";
 import type { WithBytes } from "./content_images.ts";
@@ -21,6 +22,7 @@ export interface ImageFile {
 export class ImageSource {
   /** Decides the framing of all files but the inventory. */
   version: ImageVersion = 2;
+  #ahead: FilesAhead | undefined;
 
   /** @param prefix what comes before the names of files where problems are told: `"parent/"` */
   constructor(
@@ -29,6 +31,20 @@ export class ImageSource {
     readonly problems: Problem[] = [],
     readonly prefix = "",
   ) {}
+
+  /**
+   * Reads `files` ahead while `use` asks for them, in this order: a checkpoint has thousands. Those that it does not ask
+   * for do no harm.
+   */
+  readingAhead<T>(files: readonly string[], use: () => T): T {
+    using ahead = new FilesAhead(files, this.sys.readAhead(this.directory, files));
+    this.#ahead = ahead;
+    try {
+      return use();
+    } finally {
+      this.#ahead = undefined;
+    }
+  }
 
   /** The one entry of a file, which has to be there. */
   single<T>(read: ReadMessage<T>, image: ImageFile): T | undefined {
@@ -113,6 +129,8 @@ export class ImageSource {
 
   /** The bytes of a file; `undefined` when it cannot be read, which is a problem unless it is optional and missing. */
   bytes(file: string, { optional = false } = {}): Uint8Array | undefined {
+    const read = this.#ahead?.take(file);
+    if (read !== undefined) return read.slice();
     try {
       return readRegularFile(this.sys, `${this.directory}/${file}`);
     } catch (error) {

@@ -28,18 +28,7 @@ const GHOST_BIT = 2 ** 31;
 
 /** Reads the images of what the live tasks of a tree hold; problems go to `source`. */
 export function readContents(source: ImageSource, tree: Omit<Images, "contents">): ContentImages {
-  const spaces = new Map<number, MmEntry>();
-  const pagemaps = new Map<number, Pagemap>();
-  const fs = new Map<number, FsEntry>();
-  const tables = new Map<number, FdinfoEntry[]>();
-  for (const [pid, { filesId }] of tree.ids) {
-    if (source.isHopeless) break;
-    put(spaces, pid, source.single(readMmEntry, { type: "mm", file: `mm-${pid}.img` }));
-    put(pagemaps, pid, readPagemap(source, `pagemap-${pid}.img`));
-    put(fs, pid, source.single(readFsEntry, { type: "fs", file: `fs-${pid}.img` }));
-    if (tables.has(filesId)) continue;
-    tables.set(filesId, source.optionalEntries(readFdinfoEntry, { type: "fdinfo", file: `fdinfo-${filesId}.img` }));
-  }
+  const { spaces, pagemaps, fs, tables } = readTaskContents(source, tree);
   const files = source.optionalEntries(readFileEntry, { type: "files", file: "files.img" });
   const memfds = source.optionalEntries(readMemfdInodeEntry, { type: "memfd", file: "memfd.img" });
   const remapped = source.optionalEntries(readRemapFilePathEntry, { type: "remap-fpath", file: "remap-fpath.img" });
@@ -62,6 +51,32 @@ export function readContents(source: ImageSource, tree: Omit<Images, "contents">
     locks: source.optionalEntries(readFileLockEntry, { type: "filelocks", file: "filelocks.img" }),
     filters: source.optionalSingle(readSeccompEntry, { type: "seccomp", file: "seccomp.img" })?.seccompFilters ?? [],
   };
+}
+
+/** What each task has images of its own for. */
+function readTaskContents(
+  source: ImageSource,
+  { ids }: Pick<Images, "ids">,
+): Pick<ContentImages, "spaces" | "pagemaps" | "fs" | "tables"> {
+  const spaces = new Map<number, MmEntry>();
+  const pagemaps = new Map<number, Pagemap>();
+  const fs = new Map<number, FsEntry>();
+  const tables = new Map<number, FdinfoEntry[]>();
+  const tasks = [...ids].map(([pid, { filesId }]) => ({
+    ...{ pid, filesId },
+    ...{ mm: `mm-${pid}.img`, pagemap: `pagemap-${pid}.img`, fs: `fs-${pid}.img`, fdinfo: `fdinfo-${filesId}.img` },
+  }));
+  source.readingAhead(tasks.flatMap((task) => [task.mm, task.pagemap, task.fs, task.fdinfo]), () => {
+    for (const task of tasks) {
+      if (source.isHopeless) break;
+      put(spaces, task.pid, source.single(readMmEntry, { type: "mm", file: task.mm }));
+      put(pagemaps, task.pid, readPagemap(source, task.pagemap));
+      put(fs, task.pid, source.single(readFsEntry, { type: "fs", file: task.fs }));
+      if (tables.has(task.filesId)) continue;
+      tables.set(task.filesId, source.optionalEntries(readFdinfoEntry, { type: "fdinfo", file: task.fdinfo }));
+    }
+  });
+  return { spaces, pagemaps, fs, tables };
 }
 
 function put<T>(map: Map<number, T>, key: number, value: T | undefined): void {

@@ -61,18 +61,31 @@ function readTasks(source: ImageSource, pstree: readonly PstreeEntry[]): Pick<Im
   const cores = new Map<number, CoreEntry>();
   const ids = new Map<number, TaskKobjIdsEntry>();
   const seen = new Set<number>();
-  for (const entry of pstree) {
-    if (source.isHopeless) break;
-    const leader = readCore(source, { tid: entry.pid, seen, cores });
-    if (leader === undefined || isZombie(leader)) continue;
-    for (const tid of entry.threads) {
+  const files = pstree.flatMap(({ pid, threads }) =>
+    [...new Set([pid, ...threads])].map(coreFile).concat(idsFile(pid))
+  );
+  source.readingAhead(files, () => {
+    for (const entry of pstree) {
       if (source.isHopeless) break;
-      readCore(source, { tid, seen, cores });
+      const leader = readCore(source, { tid: entry.pid, seen, cores });
+      if (leader === undefined || isZombie(leader)) continue;
+      for (const tid of entry.threads) {
+        if (source.isHopeless) break;
+        readCore(source, { tid, seen, cores });
+      }
+      const found = readIds(source, entry.pid, leader);
+      if (found !== undefined) ids.set(entry.pid, found);
     }
-    const found = readIds(source, entry.pid, leader);
-    if (found !== undefined) ids.set(entry.pid, found);
-  }
+  });
   return { cores, ids };
+}
+
+function coreFile(tid: number): string {
+  return `core-${tid}.img`;
+}
+
+function idsFile(pid: number): string {
+  return `ids-${pid}.img`;
 }
 
 /** Whether of a task only its end is left: what its images say of threads, ids and cgroups means nothing. */
@@ -87,7 +100,7 @@ function readCore(
 ): CoreEntry | undefined {
   if (tid < 1 || tid > PID_MAX || seen.has(tid)) return cores.get(tid);
   seen.add(tid);
-  const core = source.single(readCoreEntry, { type: "core", file: `core-${tid}.img` });
+  const core = source.single(readCoreEntry, { type: "core", file: coreFile(tid) });
   if (core !== undefined) cores.set(tid, core);
   return core;
 }
@@ -101,7 +114,7 @@ function readPidNamespace(source: ImageSource, ids: TaskKobjIdsEntry | undefined
 
 /** Dumps from before ids-PID.img have the ids in the core. */
 function readIds(source: ImageSource, pid: number, core: CoreEntry): TaskKobjIdsEntry | undefined {
-  const image = { type: "ids", file: `ids-${pid}.img` } as const;
+  const image = { type: "ids", file: idsFile(pid) } as const;
   if (core.ids === undefined) return source.single(readTaskKobjIdsEntry, image);
   return source.optionalSingle(readTaskKobjIdsEntry, image) ?? core.ids;
 }

@@ -76,7 +76,7 @@ export const START_LISTING: Listing = [
   ["41bac01f0000", "mov r10d, 8128"],
   ["0f05", "syscall"],
   ["eb42", "jmp store"],
-  ["ba00000800", "open: mov edx, 0x80000"], // O_CLOEXEC
+  ["ba00080800", "open: mov edx, 0x80800"], // O_CLOEXEC and O_NONBLOCK: opening a FIFO does not wait for a writer
   ["0f05", "syscall"],
   ["85c0", "test eax, eax"],
   ["7837", "js store"],

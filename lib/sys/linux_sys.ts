@@ -15,7 +15,7 @@ import * as k from "./constants.ts";
 import { EACCES, EINTR, EINVAL, EPERM, errnoName, ESRCH } from "./errno.ts";
 import { failure } from "./failure.ts";
 import { readText } from "./files.ts";
-import { TextsAhead } from "./texts_ahead.ts";
+import { FilesAhead } from "./files_ahead.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { bytesOf, CPUID_DECLARATION, CPUID_LISTING, type Listing } from "./machine_code.ts";
 import { addressOf, bytes, mapCode, mapMemory, memoryAt, pointerTo, setTime, unshared, words } from "./memory.ts";
@@ -186,13 +186,13 @@ export class LinuxSys implements Sys, Disposable {
   }
 
   readAll(directory: string, names: readonly string[]): string[] {
-    using ahead = new TextsAhead(names, this.readAhead(directory, names));
-    return names.map((name) => ahead.take(name) ?? readText(this, `${directory}/${name}`));
+    using ahead = new FilesAhead(names, this.readAhead(directory, names));
+    return names.map((name) => ahead.takeText(name) ?? readText(this, `${directory}/${name}`));
   }
 
   readLinks(directory: string, names: readonly string[]): string[] {
-    using ahead = new TextsAhead(names, this.readLinksAhead(directory, names));
-    return names.map((name) => ahead.take(name) ?? this.readLink(`${directory}/${name}`));
+    using ahead = new FilesAhead(names, this.readLinksAhead(directory, names));
+    return names.map((name) => ahead.takeText(name) ?? this.readLink(`${directory}/${name}`));
   }
 
   *#readAhead(directory: string, call: number, names: readonly string[]): Ahead {

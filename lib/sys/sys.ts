@@ -20,10 +20,9 @@ export interface Sys {
   readDirectory(fd: number): DirectoryEntry[];
   readLink(path: string): string;
   /**
-   * Reads small files of /proc ahead, by their names in a directory: `"status"`, `"77/status"`. The kernel has to make each
-   * in one go (`single_open`). Yields what is in each file, good until the next; `undefined` for what is to be read by
-   * itself: it is large or empty, or cannot be read. Ends early where there is no reading ahead; who ends before has to
-   * return it.
+   * Reads small files ahead, by their names in a directory: `"status"`, `"77/status"`. Yields what is in each, good until
+   * the next; `undefined` for what is to be read by itself: it is large or empty, or cannot be read. A FIFO is not waited
+   * for. Ends early where there is no reading ahead; who ends before has to return it.
    */
   readAhead(directory: string, names: readonly string[]): Generator<Uint8Array | undefined, void>;
   /** The same for links. */

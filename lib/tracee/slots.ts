@@ -53,6 +53,8 @@ interface Output {
 export class Slots {
   /** Of the table of each slot: how many entries and how much data it has room for. */
   readonly #measures: { readonly capacity: number; readonly room: number }[] = [];
+  /** Bytes of all slots and their tables. */
+  #tablesEnd = 0;
   #arena = 0;
 
   #bytes = new Uint8Array(0);
@@ -73,7 +75,9 @@ export class Slots {
 
   /** Reserves a slot whose table has room for so many entries, with so many bytes of data; returns its index. */
   reserve(entries: number, data: number): number {
-    this.#measures.push({ capacity: Math.max(entries, SPARE_ENTRIES), room: Math.max(rounded(data), SPARE_DATA) });
+    const measure = { capacity: Math.max(entries, SPARE_ENTRIES), room: Math.max(rounded(data), SPARE_DATA) };
+    this.#measures.push(measure);
+    this.#tablesEnd += SLOT_SIZE + measure.capacity * ENTRY_SIZE + measure.room;
     return this.#measures.length - 1;
   }
 
@@ -84,14 +88,7 @@ export class Slots {
 
   /** Bytes needed for all that was measured so far, in whole pages. */
   get size(): number {
-    return Math.ceil((this.#tablesEnd() + this.#arena) / PAGE) * PAGE;
-  }
-
-  #tablesEnd(): number {
-    return this.#measures.reduce(
-      (sum, { capacity, room }) => sum + SLOT_SIZE + capacity * ENTRY_SIZE + room,
-      0,
-    );
+    return Math.ceil((this.#tablesEnd + this.#arena) / PAGE) * PAGE;
   }
 
   /** Uses `memory`, which the tracees see at address `base`. */

@@ -4,7 +4,7 @@ import { describeHierarchy } from "../model/hierarchy.ts";
 import type { ExpectedTerminal } from "../plan/contents/terminals_plan.ts";
 import type { ExpectedTask, Place, Plan } from "../plan/plan.ts";
 import { readText } from "../sys/files.ts";
-import { TextsAhead } from "../sys/texts_ahead.ts";
+import { FilesAhead } from "../sys/files_ahead.ts";
 import type { Sys } from "../sys/sys.ts";
 import { parseStat, type TaskStatus } from "./parse_stat.ts";
 
@@ -29,8 +29,8 @@ export function verifyTasks(observer: TaskObserver, plan: Plan): Problem[] {
   const places = new PlaceComparison(plan.places);
   const rootParent = plan.rootIsSibling ? observer.sys.getppid() : observer.sys.getpid();
   const names = plan.expectedTasks.flatMap((task) => namesOf(observer, task));
-  using ahead = new TextsAhead(names, observer.sys.readAhead("/proc", names));
-  const read = (name: string) => ahead.take(name) ?? readText(observer.sys, `/proc/${name}`);
+  using ahead = new FilesAhead(names, observer.sys.readAhead("/proc", names));
+  const read = (name: string) => ahead.takeText(name) ?? readText(observer.sys, `/proc/${name}`);
   const treeObserver = { ...observer, read, rootParent, terminals: plan.contents?.terminals.expected };
   return [
     ...verifyPidNamespace(observer, plan),

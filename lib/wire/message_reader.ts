@@ -30,9 +30,12 @@ export class MessageReader extends BinaryReader {
 
   /** The next field's number and wire type, as on the wire: `number << 3 | type`; 0 at the end of the message. */
   nextTag(): number {
-    if (this.pos === this.#end) return 0;
-    const tag = this.uint32();
     this.#checkPosition();
+    if (this.pos === this.#end) return 0;
+    // Nearly all have one byte, and the function for all others calls another one.
+    const byte = this.#bytes[this.pos] ?? 0;
+    if (byte < 0x80) this.pos++;
+    const tag = byte < 0x80 ? byte : this.uint32();
     if (tag < 8) throw malformed("a field has the number 0");
     return tag;
   }

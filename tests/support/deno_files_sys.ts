@@ -3,7 +3,7 @@ import { SysError } from "../../lib/errors.ts";
 import type { Sys } from "../../lib/sys/sys.ts";
 
 /** The calls of `Sys` that reading regular files takes. */
-type FileCalls = Pick<Sys, "open" | "read" | "pread" | "fstat" | "close" | "isSameMemory">;
+type FileCalls = Pick<Sys, "open" | "read" | "readAhead" | "pread" | "fstat" | "close" | "isSameMemory">;
 
 /** A `Sys` that reads regular files through Deno, and can do nothing else. It knows when files are left open. */
 export class DenoFilesSys implements FileCalls {
@@ -37,6 +37,8 @@ export class DenoFilesSys implements FileCalls {
       throw new SysError("read", codeOf(cause), `Cannot read "${path}"`, undefined, { cause });
     }
   }
+
+  *readAhead(): ReturnType<Sys["readAhead"]> {}
 
   isSameMemory(one: Uint8Array, other: Uint8Array): boolean {
     return Buffer.compare(one, other) === 0;

@@ -2,7 +2,7 @@ import type { Problem } from "../../errors.ts";
 import type { ContentsPlan, TaskContents } from "../../plan/contents/contents_plan.ts";
 import type { UserNamespace } from "../../model/namespaces.ts";
 import { readText } from "../../sys/files.ts";
-import { TextsAhead } from "../../sys/texts_ahead.ts";
+import { FilesAhead } from "../../sys/files_ahead.ts";
 import { reading, readingAll, type TaskObserver } from "../verify_tasks.ts";
 import { DescriptorComparison } from "./verify_descriptors.ts";
 import { MappingComparison } from "./verify_mappings.ts";
@@ -15,12 +15,12 @@ export function verifyContents(observer: TaskObserver, plan: ContentsPlan): Prob
   const comparisons = { descriptors, mappings: new MappingComparison() };
   const names = plan.tasks.flatMap((task) => namesOf(observer, task));
   const links = plan.tasks.flatMap((task) => linksOf(observer, task));
-  using texts = new TextsAhead(names, sys.readAhead("/proc", names));
-  using targets = new TextsAhead(links, sys.readLinksAhead("/proc", links));
+  using texts = new FilesAhead(names, sys.readAhead("/proc", names));
+  using targets = new FilesAhead(links, sys.readLinksAhead("/proc", links));
   const reader: Reader = {
     ...observer,
-    read: (name) => texts.take(name) ?? readText(sys, `/proc/${name}`),
-    readLink: (name) => targets.take(name) ?? sys.readLink(`/proc/${name}`),
+    read: (name) => texts.takeText(name) ?? readText(sys, `/proc/${name}`),
+    readLink: (name) => targets.takeText(name) ?? sys.readLink(`/proc/${name}`),
   };
   return plan.tasks.flatMap((task) => [
     ...verifyTask(reader, task, comparisons),
