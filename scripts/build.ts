@@ -5,15 +5,24 @@
  * `DENORT_BIN` names, or a download. Where neither is there, the same bundle becomes a self-extracting executable with
  * the Deno that runs this script inside (`launcher.sh` is its head), prelinked because that starts faster.
  */
+import { COMPILE_ALL, makeCodeCache } from "./make_code_cache.ts";
 import { prelink } from "./prelink.ts";
 
 /** Where the parts of a self-extracting executable lie, and how they are known to be whole. */
 export interface Payload {
-  /** Bundled program and Deno runtime, both gzipped. */
+  /** Bundled program, its code cache and Deno runtime, gzipped. */
   readonly program: Uint8Array;
+  readonly codeCache: Uint8Array;
   readonly runtime: Uint8Array;
+  /** Name of the directory in a user's cache, of which there is one for all that runs in the same way. */
+  readonly key: string;
+  /** The module that starts the program. */
+  readonly start: string;
+  /** Flags of V8 that go with the code cache. */
+  readonly flags: readonly string[];
   /** Of the contents before compression, in hexadecimal. */
   readonly programSha256: string;
+  readonly codeCacheSha256: string;
   readonly runtimeSha256: string;
 }
 
@@ -25,6 +34,9 @@ const DENORT_SERVER = "dl.deno.land";
 
 const text = new TextEncoder();
 const root = new URL("../", import.meta.url);
+const MAIN = new URL("main.ts", root).pathname;
+
+const KEY_DIGITS = 32;
 
 /** Digits a template's number is padded to, so that filling it in does not move what follows. */
 const OFFSET_DIGITS = 12;
@@ -36,20 +48,25 @@ const OFFSET_DIGITS = 12;
  */
 export function renderLauncher(template: string, payload: Payload): string {
   const values = {
-    KEY: payload.programSha256.slice(0, 16) + payload.runtimeSha256.slice(0, 16),
-    V8_FLAGS,
+    KEY: payload.key,
+    V8_FLAGS: payload.flags.join(),
     GLIBC_TUNABLES,
+    START: payload.start.trimEnd(),
     PROGRAM_SHA256: payload.programSha256,
+    CODE_CACHE_SHA256: payload.codeCacheSha256,
     RUNTIME_SHA256: payload.runtimeSha256,
     PROGRAM_SIZE: pad(payload.program.length),
+    CODE_CACHE_SIZE: pad(payload.codeCache.length),
     PROGRAM_START: pad(0),
+    CODE_CACHE_START: pad(0),
     RUNTIME_START: pad(0),
   };
   const headLength = text.encode(fill(template, values)).length;
   return fill(template, {
     ...values,
     PROGRAM_START: pad(headLength + 1),
-    RUNTIME_START: pad(headLength + payload.program.length + 1),
+    CODE_CACHE_START: pad(headLength + payload.program.length + 1),
+    RUNTIME_START: pad(headLength + payload.program.length + payload.codeCache.length + 1),
   });
 }
 
@@ -66,16 +83,14 @@ function fill(template: string, values: Record<string, string>): string {
 }
 
 /**
- * Everything is compiled when the code cache is made, and not when it is first used; garbage is collected a few times
- * only, and among what is old not before there is much of it; and what is called a second time is looked at for the
- * compilers. A restore of 400 tasks takes a quarter less.
+ * Garbage is collected a few times only, and among what is old not before there is much of it; and what is called a second
+ * time is looked at for the compilers. A restore of 400 tasks takes a quarter less.
  */
 const V8_FLAGS = [
-  "--no-lazy",
   "--initial-heap-size=128",
   "--min-semi-space-size=8",
   "--invocation-count-for-feedback-allocation=2",
-].join();
+];
 
 /** For malloc: no mapping of its own for what is smaller, nothing given back before the end, huge pages. */
 const GLIBC_TUNABLES = [
@@ -89,7 +104,7 @@ export function compileArguments(bundle: string, output: string): string[] {
   return [
     "compile",
     "-A",
-    `--v8-flags=${V8_FLAGS}`,
+    `--v8-flags=${[COMPILE_ALL, ...V8_FLAGS].join()}`,
     "--no-check",
     "--no-config",
     "--no-lock",
@@ -124,6 +139,8 @@ async function bundle(entry: string, output: string): Promise<void> {
   const args = ["bundle", ...form, "--no-check", "--output", output, entry];
   const result = await runDeno(args);
   if (!result.success) throw new Error(`Cannot bundle "${entry}": ${result.output}`);
+  // As all modules are, whether it is run as one or not.
+  await Deno.writeTextFile(output, `"use strict";${await Deno.readTextFile(output)}`);
 }
 
 /** Why `deno compile` cannot have its runtime, or nothing when it is worth a try. */
@@ -182,17 +199,33 @@ async function prepareRuntime(work: string): Promise<Uint8Array<ArrayBuffer>> {
   return runtime;
 }
 
-async function makeSelfExtracting(programPath: string, { work, output }: { work: string; output: string }) {
-  const program = await Deno.readFile(programPath);
+interface Target {
+  /** Directory of the bundled program, `cgrestore.js`. */
+  readonly work: string;
+  readonly output: string;
+  /** Whether the program is cgrestore. */
+  readonly restores: boolean;
+}
+
+async function makeSelfExtracting({ work, output, restores }: Target): Promise<void> {
+  const program = await Deno.readFile(`${work}/cgrestore.js`);
+  const start = await Deno.readTextFile(new URL("start.js", import.meta.url));
+  await Deno.writeTextFile(`${work}/start.js`, start);
+  const { flags, database } = await makeCodeCache({ work, flags: V8_FLAGS, restores });
   const runtime = await prepareRuntime(work);
+  const programSha256 = await sha256(program);
+  const runtimeSha256 = await sha256(runtime);
   const payload = {
+    ...{ start, flags, programSha256, runtimeSha256 },
+    key: (await sha256(text.encode([programSha256, runtimeSha256, start, ...flags].join()))).slice(0, KEY_DIGITS),
     program: await gzip(program),
+    codeCache: await gzip(database),
     runtime: await gzip(runtime),
-    programSha256: await sha256(program),
-    runtimeSha256: await sha256(runtime),
+    codeCacheSha256: await sha256(database),
   };
   const head = renderLauncher(await Deno.readTextFile(new URL("launcher.sh", import.meta.url)), payload);
-  await Deno.writeFile(output, new Blob([text.encode(head), payload.program, payload.runtime] as BlobPart[]).stream());
+  const parts = [text.encode(head), payload.program, payload.codeCache, payload.runtime];
+  await Deno.writeFile(output, new Blob(parts as BlobPart[]).stream());
 }
 
 interface Options {
@@ -204,7 +237,7 @@ interface Options {
 
 function parseOptions(args: readonly string[]): Options {
   const options = {
-    entry: new URL("main.ts", root).pathname,
+    entry: MAIN,
     output: new URL("cgrestore", root).pathname,
     selfExtracting: false,
   };
@@ -230,7 +263,7 @@ async function build({ entry, output, selfExtracting }: Options): Promise<void> 
     const missing = selfExtracting ? "as told" : await compile(program, made);
     if (missing !== undefined) {
       console.log(`Making a self-extracting executable: ${missing}`);
-      await makeSelfExtracting(program, { work, output: made });
+      await makeSelfExtracting({ work, output: made, restores: entry === MAIN });
     }
     await Deno.chmod(made, 0o755);
     await Deno.rename(made, output);

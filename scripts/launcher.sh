@@ -1,7 +1,8 @@
 #!/bin/sh
-# cgrestore, self-extracting: this head, then the gzipped program, then the gzipped Deno runtime.
-# The first run unpacks both into a private cache; every run executes them from there.
-key=@KEY@ program_start=@PROGRAM_START@ program_size=@PROGRAM_SIZE@ runtime_start=@RUNTIME_START@
+# cgrestore, self-extracting: this head, then the program, its code cache and the Deno runtime, gzipped.
+# The first run unpacks them into a private cache; every run executes them from there.
+key=@KEY@ program_start=@PROGRAM_START@ program_size=@PROGRAM_SIZE@
+code_cache_start=@CODE_CACHE_START@ code_cache_size=@CODE_CACHE_SIZE@ runtime_start=@RUNTIME_START@
 
 die() { echo "cgrestore: $1" >&2; exit 70; }
 
@@ -47,18 +48,23 @@ unpack() (
   trap 'rm -rf "$new"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
+  cat >"$new/start.js" <<'START' || die "$damaged"
+@START@
+START
   tail -c +"$program_start" "$0" | head -c "$program_size" | gzip -dc >"$new/cgrestore.js" || die "$damaged"
+  tail -c +"$code_cache_start" "$0" | head -c "$code_cache_size" | gzip -dc >"$new/v8_code_cache_v2" || die "$damaged"
   tail -c +"$runtime_start" "$0" | gzip -dc >"$new/deno" || die "$damaged"
   # Without sha256sum, the checksum in the gzip format has to do.
   if command -v sha256sum >/dev/null; then
     (cd "$new" && sha256sum -c) >/dev/null 2>&1 <<SUMS || die "$damaged"
 @PROGRAM_SHA256@  cgrestore.js
+@CODE_CACHE_SHA256@  v8_code_cache_v2
 @RUNTIME_SHA256@  deno
 SUMS
   fi
   chmod 700 "$new/deno" && "$new/deno" --version >/dev/null 2>&1 ||
     die "Cannot run programs in the cache \"$cache\": mounted noexec, or no glibc 2.31 here? CGRESTORE_CACHE names another"
-  mv -f "$new/cgrestore.js" "$new/deno" "$cache/$key/" || die "Cannot write to the cache \"$cache\""
+  mv -f "$new/start.js" "$new/cgrestore.js" "$new/v8_code_cache_v2" "$new/deno" "$cache/$key/" || die "Cannot write to the cache \"$cache\""
   remove_unused
 )
 # Removes what other versions have unpacked and nobody has run for a month: every run touches a file in its directory.
@@ -68,20 +74,9 @@ remove_unused() {
   done
 }
 
-# The first start compiles the program and writes that to a database, as SQLite does it: to a log beside it, which every
-# start would read as a whole, until it is moved. All of it is only for speed.
-prepare() {
-  "$cache/$key/deno" $flags "$cache/$key/cgrestore.js" version
-  DENO_DIR="$cache/$key/new" "$cache/$key/deno" eval --no-config --no-lock '
-    import { DatabaseSync } from "node:sqlite";
-    for (const path of Deno.args) new DatabaseSync(path).exec("PRAGMA wal_checkpoint(TRUNCATE)");
-  ' "$cache/$key/"*_cache_v2
-  rm -rf "$cache/$key/new"
-} </dev/null >/dev/null 2>&1
-
 find_cache
 refuse_unless_private "$cache"
-[ -x "$cache/$key/deno" ] || { unpack && is_new=yes; } || exit
+[ -x "$cache/$key/deno" ] || unpack || exit
 # Programs that cgrestore starts get the caller's variables: CGRESTORE_SET names ours, CGRESTORE_CALLERS_… are theirs.
 export CGRESTORE_SET="CGRESTORE_CALLED_AS DENO_DIR DENO_NO_UPDATE_CHECK GLIBC_TUNABLES" CGRESTORE_CALLED_AS="$0"
 [ -z "${DENO_DIR+set}" ] || export CGRESTORE_CALLERS_DENO_DIR="$DENO_DIR"
@@ -91,6 +86,5 @@ export CGRESTORE_SET="CGRESTORE_CALLED_AS DENO_DIR DENO_NO_UPDATE_CHECK GLIBC_TU
 : "${GLIBC_TUNABLES=@GLIBC_TUNABLES@}"
 export DENO_DIR="$cache/$key" DENO_NO_UPDATE_CHECK=1 GLIBC_TUNABLES
 flags="run -A --v8-flags=@V8_FLAGS@ --no-config --no-lock --no-remote --no-npm --no-check --cached-only"
-[ -z "${is_new-}" ] || prepare
-exec "$cache/$key/deno" $flags "$cache/$key/cgrestore.js" "$@"
+exec "$cache/$key/deno" $flags "$cache/$key/start.js" "$@"
 exit 70

@@ -16,7 +16,7 @@ const DATA_FLOW = ["wire", "gen", "image", "model", "host", "plan", "sys", "trac
 const IMPORTS: Readonly<Record<string, Allowed>> = {
   wire: { values: [], types: [] },
   gen: { values: ["wire"], types: [] },
-  image: { values: ["gen", "wire", "sys/constants.ts", "sys/files.ts"], types: ["sys/sys.ts"] },
+  image: { values: ["gen", "wire", "sys/constants.ts", "sys/files.ts", "sys/files_ahead.ts"], types: ["sys/sys.ts"] },
   model: { values: ["gen", "wire"], types: ["image"] },
   host: { values: ["model", "sys"], types: [] },
   plan: { values: ["model"], types: ["host"] },

@@ -27,8 +27,14 @@ async function run(command: string, args: string[], { env = {}, stdin = "" }: Ru
   return { code, signal, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr), pid: child.pid };
 }
 
-async function build(output: string, options: { args?: string[]; env?: Record<string, string> } = {}) {
-  const args = ["run", "-A", `${project}scripts/build.ts`, "--entry", `${project}tests/build/program.ts`];
+interface Build {
+  readonly entry?: string;
+  readonly args?: string[];
+  readonly env?: Record<string, string>;
+}
+
+async function build(output: string, { entry = "tests/build/program.ts", ...options }: Build = {}) {
+  const args = ["run", "-A", `${project}scripts/build.ts`, "--entry", project + entry];
   // Building may have to download esbuild, with the certificates and caches that this machine's environment names.
   const { DENORT_BIN: _, ...inherited } = Deno.env.toObject();
   const env = { ...inherited, ...options.env };
@@ -58,23 +64,35 @@ async function behavesLikeTheProgram(t: Deno.TestContext, executable: string, en
   });
 }
 
+const PAYLOAD = {
+  program: new Uint8Array(),
+  codeCache: new Uint8Array(),
+  runtime: new Uint8Array(),
+  key: "0123",
+  start: "start();\n",
+  flags: ["--one", "--two"],
+  programSha256: "a".repeat(64),
+  codeCacheSha256: "c".repeat(64),
+  runtimeSha256: "b".repeat(64),
+};
+
 Deno.test("renderLauncher() puts the parts where tail and head find them", () => {
-  const template = "@KEY@ @PROGRAM_START@|@PROGRAM_SIZE@|@RUNTIME_START@|@PROGRAM_SHA256@ @RUNTIME_SHA256@";
-  const payload = {
+  const names = ["PROGRAM_START", "PROGRAM_SIZE", "CODE_CACHE_START", "CODE_CACHE_SIZE", "RUNTIME_START"];
+  const head = renderLauncher(["@KEY@", ...names.map((name) => `@${name}@`), "@START@", "@V8_FLAGS@"].join("|"), {
+    ...PAYLOAD,
     program: new Uint8Array(10),
+    codeCache: new Uint8Array(5),
     runtime: new Uint8Array(20),
-    programSha256: "a".repeat(64),
-    runtimeSha256: "b".repeat(64),
-  };
-  const head = renderLauncher(template, payload);
-  const [, program, size, runtime] = /^\S+ (\d+) *\|(\d+) *\|(\d+) *\|/.exec(head) ?? [];
-  assert.deepEqual([Number(program), Number(size), Number(runtime)], [head.length + 1, 10, head.length + 11]);
-  assert.ok(head.startsWith("a".repeat(16) + "b".repeat(16)));
+  });
+  const [key, ...others] = head.split("|");
+  const { length } = head;
+  assert.equal(key, PAYLOAD.key);
+  assert.deepEqual(others.slice(0, 5).map(Number), [length + 1, 10, length + 11, 5, length + 16]);
+  assert.deepEqual(others.slice(5), ["start();", "--one,--two"]);
 });
 
 Deno.test("renderLauncher() refuses a name it has no value for", () => {
-  const payload = { program: new Uint8Array(), runtime: new Uint8Array(), programSha256: "", runtimeSha256: "" };
-  assert.throws(() => renderLauncher("@OTHER@", payload), /Cannot fill in the launcher: no value for "OTHER"/);
+  assert.throws(() => renderLauncher("@OTHER@", PAYLOAD), /Cannot fill in the launcher: no value for "OTHER"/);
 });
 
 Deno.test("the self-extracting executable", async (t) => {
@@ -86,8 +104,6 @@ Deno.test("the self-extracting executable", async (t) => {
     const path = `${work}/cache-${caches++}`;
     return { path: `${path}/cgrestore`, env: { CGRESTORE_CACHE: path } };
   };
-  /** The directory in the cache that has the unpacked files. */
-  const unpackedIn = (path: string) => `${path}/${[...Deno.readDirSync(path)].map(({ name }) => name).join()}`;
   try {
     await t.step("is built", async () => {
       assert.match(await build(executable, { args: ["--self-extracting"] }), /\(self-extracting, \d+ MB\)/);
@@ -112,6 +128,9 @@ Deno.test("the self-extracting executable", async (t) => {
         "CGRESTORE_CALLERS_GLIBC_TUNABLES",
         "",
       ]]);
+    });
+    await t.step("has a code cache that V8 takes", async () => {
+      assert.equal(await tryCodeCache(executable, unpackedIn(shared.path)), "taken\n");
     });
     await t.step("unpacks once, for the caller only", async () => {
       const deno = `${unpackedIn(shared.path)}/deno`;
@@ -229,6 +248,38 @@ Deno.test("the self-extracting executable", async (t) => {
   } finally {
     await Deno.remove(work, { recursive: true });
   }
+});
+
+/** The directory in a cache that has the unpacked files. */
+function unpackedIn(path: string): string {
+  return `${path}/${[...Deno.readDirSync(path)].map(({ name }) => name).join()}`;
+}
+
+/** Whether V8 takes the code cache in the directory of unpacked files, with the flags that the executable gives it. */
+async function tryCodeCache(executable: string, directory: string, moreFlags = ""): Promise<string> {
+  const [flags = ""] = /--v8-flags=\S+/.exec(new TextDecoder().decode(Deno.readFileSync(executable))) ?? [];
+  const args = ["run", "-A", flags + moreFlags, `${project}tests/build/check_code_cache.ts`, directory];
+  return (await run(`${directory}/deno`, args)).stdout;
+}
+
+Deno.test({
+  name: "cgrestore has a code cache of what a restore takes",
+  ...requires("the code cache", "root", "pid-namespaces"),
+  async fn() {
+    const work = await Deno.makeTempDir({ prefix: "cgr-build-" });
+    try {
+      const executable = `${work}/cgrestore`;
+      const output = await build(executable, { entry: "main.ts", args: ["--self-extracting"] });
+      assert.doesNotMatch(output, /The code cache has all functions/);
+      const { stdout } = await run(executable, ["version"], { env: { CGRESTORE_CACHE: `${work}/cache` } });
+      assert.match(stdout, /^cgrestore /);
+      const directory = unpackedIn(`${work}/cache/cgrestore`);
+      assert.equal(await tryCodeCache(executable, directory), "taken\n");
+      assert.equal(await tryCodeCache(executable, directory, ",--no-lazy"), "rejected\n");
+    } finally {
+      await Deno.remove(work, { recursive: true });
+    }
+  },
 });
 
 /** Runs where the cache falls back to a directory of the system; `cleanUp` removes it if the run made it. */

@@ -5,7 +5,7 @@
 import { describeComponents } from "../../../lib/host/describe_components.ts";
 import { PROTECTION_KEYS } from "../../../lib/plan/contents/memory/protection_keys.ts";
 import { openLinuxSys } from "../../../lib/sys/linux_sys.ts";
-import { LiveTree } from "./live_tree.ts";
+import { LiveTree, runProgram } from "./live_tree.ts";
 
 /** What is known of a fixture, `NAME.json`; `NAME.tar.gz` has its `images` and the tasks' `files`. */
 export interface Fixture {
@@ -89,7 +89,7 @@ export function settingOf(name: string): FixtureSetting {
 export const FIXTURES = new URL("../../fixtures/contents/", import.meta.url).pathname;
 
 /** The executable that the tasks of all fixtures run that have so many bits, compressed. */
-export function holderArchive({ isCompat }: Pick<FixtureSetting, "isCompat">): string {
+function holderArchive({ isCompat }: Pick<FixtureSetting, "isCompat">): string {
   return `${FIXTURES}${isCompat ? "compat_holder" : "holder"}.gz`;
 }
 
@@ -120,15 +120,30 @@ export function lackFor({ components }: Fixture): string | undefined {
   }
 }
 
-/**
- * A place for the tree of a fixture. For a process that is alone in a pid namespace and in a mount namespace: only
- * there, the pids and the paths of the images are free.
- */
+/** The place of a fixture as a tree, which is ended with it. For who may call `makeFixtureRoot`. */
 export async function createFixtureTree(): Promise<LiveTree> {
+  await makeFixtureRoot();
+  return await LiveTree.create({ pids: { first: 20_000, [Symbol.dispose]() {} }, directory: FILES });
+}
+
+/**
+ * Makes the place of a fixture. For a process that is alone in a pid namespace and in a mount namespace: only there, the
+ * pids and the paths of the images are free.
+ */
+export async function makeFixtureRoot(): Promise<void> {
   await Deno.mkdir(FIXTURE_ROOT, { recursive: true });
   const sys = openLinuxSys();
   sys.mount("tmpfs", FIXTURE_ROOT, "tmpfs", 0, "");
   sys.release();
   await Deno.mkdir(FILES);
-  return await LiveTree.create({ pids: { first: 20_000, [Symbol.dispose]() {} }, directory: FILES });
+}
+
+/** Unpacks a fixture into its place, with the executable of its tasks; returns the directory of the images. */
+export async function unpackFixture(name: string): Promise<string> {
+  const archive = await Deno.open(holderArchive(settingOf(name)));
+  await Deno.writeFile(HOLDER, archive.readable.pipeThrough(new DecompressionStream("gzip")));
+  await Deno.chmod(HOLDER, 0o755);
+  const { code, err } = await runProgram(["tar", "-xpzf", `${FIXTURES}${name}.tar.gz`, "-C", FIXTURE_ROOT]);
+  if (code !== 0) throw new Error(`Cannot unpack the fixture: ${err}`);
+  return `${FIXTURE_ROOT}/images`;
 }

@@ -2,14 +2,21 @@ import { exists } from "../../support/exists.ts";
 import { FIXTURE_ROOT } from "./fixture.ts";
 import { runProgram } from "./live_tree.ts";
 
-/** Runs a script of ours as the first process of a pid namespace, with mounts of its own; returns what it prints, as JSON. */
+/** Runs a script of this directory as `runDenoInNamespaces` does; returns what it prints, as JSON. */
 export async function runInNamespaces(script: string, ...args: readonly string[]): Promise<unknown> {
-  const path = new URL(script, import.meta.url).pathname;
-  const deno = [Deno.execPath(), "run", "-A", "--no-check", path, ...args];
+  return JSON.parse(await runDenoInNamespaces([new URL(script, import.meta.url).pathname, ...args]));
+}
+
+/**
+ * `deno run` of a script of ours, as the first process of a pid namespace and with mounts of its own, so that it may use
+ * `FIXTURE_ROOT`; returns what it prints.
+ */
+export async function runDenoInNamespaces(args: readonly string[]): Promise<string> {
+  const deno = [Deno.execPath(), "run", "-A", "--no-check", ...args];
   try {
     const { code, out, err } = await runProgram(["unshare", "-p", "-f", "-m", "--mount-proc", ...deno]);
-    if (code !== 0) throw new Error(`Cannot run ${script}: status ${code}\n${err}`);
-    return JSON.parse(out);
+    if (code !== 0) throw new Error(`Cannot run ${args.join(" ")}: status ${code}\n${err}`);
+    return out;
   } finally {
     // Here, what it mounts something on is an empty directory.
     if (exists(FIXTURE_ROOT)) await Deno.remove(FIXTURE_ROOT);
