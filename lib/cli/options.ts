@@ -266,7 +266,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     kind: "value",
     value: "DIR",
     commands: PLANNING,
-    help: "Where the root file system of the tasks' mount namespace is here, an absolute path; default: this host's",
+    help: "Where the root file system of the tasks' mount namespace is here; default: this host's",
   },
   {
     name: "external",
@@ -274,8 +274,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "mnt[KEY]:PATH",
     repeatable: true,
     commands: PLANNING,
-    help:
-      "Use PATH, which is absolute, for the mount that was dumped as the external one KEY; mnt[] takes those that " +
+    help: "Use PATH for the mount that was dumped as the external one KEY; mnt[] takes those that " +
       "CRIU has found by itself from where they were. veth[INNER]:NAME@BRIDGE calls the other end of the veth device " +
       "INNER, which is in cgrestore's own net namespace, NAME, and makes it a part of BRIDGE if that is given; " +
       "macvlan[INNER]:PARENT has INNER use the device PARENT there; may be repeated",

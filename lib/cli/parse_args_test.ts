@@ -77,6 +77,7 @@ Deno.test("parseArgs() understands", async (t) => {
     ["-s", restore({ leaveStopped: true })],
     ["--leave-stopped", restore({ leaveStopped: true })],
     ["-r /srv/root/", withMounts({ root: "/srv/root" })],
+    ["-r root/ -M a:b", withMounts({ root: "root", external: [{ key: "a", path: "b" }] })],
     [
       "--root=/ --external mnt[/etc/hosts]:/srv/hosts --ext-mount-map b:/c --external=mnt[]",
       withMounts({
@@ -286,16 +287,16 @@ Deno.test("parseArgs() refuses", async (t) => {
       "--cgroup-root /a --cgroup-root /b",
       'Cannot use "--cgroup-root=/b": there is another root for the same hierarchies',
     ],
-    ["--root a", 'Cannot use "--root=a": an absolute path is needed'],
+    ["--root=", 'Cannot use "--root=": the value is empty'],
     [
-      "--external dev[1/2]:a --external mnt[a] --external mnt[a]:b --ext-mount-map a",
+      "--external dev[1/2]:a --external mnt[a] --external mnt[a]: --ext-mount-map a",
       [
-        'Cannot use "--external=dev[1/2]:a": it can be for mounts, veth and macvlan devices, as in "mnt[KEY]:/PATH"; ' +
+        'Cannot use "--external=dev[1/2]:a": it can be for mounts, veth and macvlan devices, as in "mnt[KEY]:PATH"; ' +
         "others are for scripts to provide",
-        ...["mnt[a]", "mnt[a]:b"].map((text) => (
-          `Cannot use "--external=${text}": the name of a mount and an absolute path are needed, as in "mnt[KEY]:/PATH"`
+        ...["mnt[a]", "mnt[a]:"].map((text) => (
+          `Cannot use "--external=${text}": the name of a mount and a path are needed, as in "mnt[KEY]:PATH"`
         )),
-        'Cannot use "--ext-mount-map=a": the name of a mount and an absolute path are needed, as in "KEY:/PATH"',
+        'Cannot use "--ext-mount-map=a": the name of a mount and a path are needed, as in "KEY:PATH"',
       ].join("\n  "),
     ],
     [

@@ -81,23 +81,22 @@ function readMounts(reader: OptionReader): MountOptions {
   for (const [text, option, match] of given) {
     const [, key, path] = match ?? [];
     if (key === "" && !path?.startsWith("/")) takesDetected = true;
-    else if (key === undefined || path === undefined || !path.startsWith("/")) {
+    else if (key === undefined || path === undefined || path === "") {
       reader.refuse(option, text, mountNeeded(option, text));
     } else if (external.some((other) => other.key === key)) {
       reader.refuse(option, text, "there is another path for the same mount");
     } else external.push({ key, path });
   }
-  if (root !== undefined && !root.startsWith("/")) reader.refuse("root", root, "an absolute path is needed");
   return { ...optional("root", root?.replace(/(?<=.)\/+$/, "")), external, takesDetected };
 }
 
 /** CRIU takes network devices that are moved (`netdev`), and block devices (`dev`). */
 function mountNeeded(option: string, text: string): string {
   if (option === "external" && !text.startsWith("mnt[")) {
-    return 'it can be for mounts, veth and macvlan devices, as in "mnt[KEY]:/PATH"; others are for scripts to provide';
+    return 'it can be for mounts, veth and macvlan devices, as in "mnt[KEY]:PATH"; others are for scripts to provide';
   }
-  const example = option === "external" ? "mnt[KEY]:/PATH" : "KEY:/PATH";
-  return `the name of a mount and an absolute path are needed, as in "${example}"`;
+  const example = option === "external" ? "mnt[KEY]:PATH" : "KEY:PATH";
+  return `the name of a mount and a path are needed, as in "${example}"`;
 }
 
 /** `--external veth[INNER]:NAME@BRIDGE` and its older form, `--veth-pair INNER=NAME@BRIDGE`; the bridge may be left out. */

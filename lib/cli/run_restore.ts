@@ -16,6 +16,7 @@ import { type LoggedOutput, wantsColor } from "./output.ts";
 import { planForHost, planWithYard } from "./plan_for_host.ts";
 import { readCheckpoint } from "./read_checkpoint.ts";
 import { describeJob, waitForRoot } from "./wait_for_root.ts";
+import { withAbsolutePaths } from "./with_absolute_paths.ts";
 
 /** Mode of a pidfile, as CRIU's. */
 const PIDFILE_MODE = 0o600;
@@ -24,9 +25,10 @@ const PIDFILE_MODE = 0o600;
  * Restores the checkpoint, or with `--rehearse` proves that it can be restored. Returns the exit status: that of the
  * root task, when it was waited for.
  */
-export function runRestore(invocation: RestoreInvocation, sys: Sys, output: LoggedOutput): number {
+export function runRestore(given: RestoreInvocation, sys: Sys, output: LoggedOutput): number {
   sys.catchSignals();
   const begin = performance.now();
+  const invocation = withAbsolutePaths(sys, given);
   const { images, planOptions: { placeholders, joins }, givesMasters = false } = invocation;
   const checkpoint = readCheckpoint(sys, images, { placeholders, givesMasters, joins });
   const read = performance.now();

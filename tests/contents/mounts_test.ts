@@ -1,3 +1,4 @@
+import { relative } from "node:path/posix";
 import { equal as assertEqual } from "node:assert/strict";
 import type { mnt_entry } from "../gen/mnt_pb.ts";
 import { waitUntil } from "../support/kernel_state.ts";
@@ -71,8 +72,8 @@ for (
     inDirectory: (directory) => ({
       dump: ["--external", `mnt[${directory}]:own`, "--external", "mnt[/data]:data"],
       restore: [
-        ...["--root", `${directory}/root`],
-        ...["--external", `mnt[own]:${directory}`, "--external", `mnt[data]:${directory}/data`],
+        ...["--root", `${relative(Deno.cwd(), directory)}/root`],
+        ...["--external", `mnt[own]:${directory}`, "--external", `mnt[data]:${relative(Deno.cwd(), directory)}/data`],
       ],
     }),
   });

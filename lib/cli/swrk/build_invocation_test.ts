@@ -105,8 +105,8 @@ Deno.test("buildInvocation() refuses what is not done here, and tells all of it"
 
 Deno.test("buildInvocation() refuses what cannot be understood", () => {
   throws(
-    () => buildInvocation({ ...NOTHING, ...IMAGES, root: "here" }, ORIGIN),
-    /Cannot use "--root=here": an absolute path is needed/,
+    () => buildInvocation({ ...NOTHING, ...IMAGES, external: ["mnt[a]:"] }, ORIGIN),
+    /Cannot use "--external=mnt\[a\]:": the name of a mount and a path are needed/,
   );
 });
 
