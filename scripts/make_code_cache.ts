@@ -10,6 +10,9 @@ import { run } from "./debian.ts";
 /** What `start.js` calls the program. */
 const SPECIFIER = "file:///cgrestore.js";
 
+/** Seconds in which the program has to restore something: half of one is common. */
+const PATIENCE = 60;
+
 /** For V8 to compile functions before they run. */
 export const COMPILE_ALL = "--no-lazy";
 
@@ -43,7 +46,7 @@ async function makeSmallCache(work: string, flags: readonly string[]): Promise<C
   const output = `${work}/cache`;
   const script = new URL("train.ts", import.meta.url).pathname;
   try {
-    await runDenoInNamespaces([v8Option(flags), script, `${work}/cgrestore.js`, output]);
+    await runDenoInNamespaces([v8Option(flags), script, `${work}/cgrestore.js`, output], PATIENCE);
     return { flags, database: await makeDatabase(work, flags, await Deno.readFile(output)) };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

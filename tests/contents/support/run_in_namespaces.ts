@@ -10,12 +10,17 @@ export async function runInNamespaces(script: string, ...args: readonly string[]
 /**
  * `deno run` of a script of ours, as the first process of a pid namespace and with mounts of its own, so that it may use
  * `FIXTURE_ROOT`; returns what it prints.
+ *
+ * @param patience seconds after which it is ended
  */
-export async function runDenoInNamespaces(args: readonly string[]): Promise<string> {
+export async function runDenoInNamespaces(args: readonly string[], patience?: number): Promise<string> {
+  const inside = ["unshare", "-p", "-f", "-m", "--mount-proc"];
+  // The unshare of busybox, in a VM, knows no such option.
+  const limited = patience === undefined ? inside : ["timeout", "-s", "KILL", `${patience}`, ...inside, "--kill-child"];
   const deno = [Deno.execPath(), "run", "-A", "--no-check", ...args];
   try {
-    const { code, out, err } = await runProgram(["unshare", "-p", "-f", "-m", "--mount-proc", ...deno]);
-    if (code !== 0) throw new Error(`Cannot run ${args.join(" ")}: status ${code}\n${err}`);
+    const { code, out, err } = await runProgram([...limited, ...deno]);
+    if (code !== 0) throw new Error(`Cannot run ${args.join(" ")}: status ${code}\n${err}`.trimEnd());
     return out;
   } finally {
     // Here, what it mounts something on is an empty directory.
