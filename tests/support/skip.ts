@@ -88,7 +88,7 @@ const LACKS: Record<Requirement, () => string | undefined> = {
     const found = runs("sh", ["-c", "case $(cc -m32 -print-file-name=libc.a) in /*) ;; *) exit 1 ;; esac"]);
     return found ? undefined : "no C compiler and library for 32 bits";
   },
-  compat: () => (exists("/proc/sys/abi/vsyscall32") ? undefined : "no programs of 32 bits in this kernel"),
+  compat: () => (runsCompat() ? undefined : "no programs of 32 bits in this kernel"),
   criu: () => (runs(criuPath(), ["--version"]) ? undefined : "no criu"),
   iproute2: () => (runs("ip", ["-V"]) ? undefined : "no ip"),
   denort: () => (Deno.env.get("DENORT_BIN") ? undefined : "no denort"),
@@ -149,6 +149,27 @@ function runs(command: string, args: string[]): boolean {
   } catch {
     // The program is not there.
     return false;
+  }
+}
+
+/**
+ * A program of 32 bits: the header of the file, one of a segment, which has all of it (elf(5)), and the instructions
+ * `mov eax, 1; xor ebx, ebx; int 0x80`, which is exit(0).
+ */
+const COMPAT_PROGRAM = [
+  "7f454c46010101000000000000000000020003000100000054800408340000000000000000000000340020000100000000000000",
+  "010000000000000000800408008004085d0000005d0000000500000000100000",
+  "b80100000031dbcd80",
+].join("");
+
+/** A kernel that was made for them, with a sysctl of theirs, may still run none. */
+function runsCompat(): boolean {
+  const directory = Deno.makeTempDirSync({ prefix: "cgr-compat-" });
+  try {
+    Deno.writeFileSync(`${directory}/program`, Uint8Array.fromHex(COMPAT_PROGRAM), { mode: 0o700 });
+    return runs(`${directory}/program`, []);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
   }
 }
 
