@@ -1,5 +1,6 @@
 /** `LinuxSys` on the real kernel. Needs root. Signals go to a separate `deno`, never to the one that runs the tests. */
 
+import { execFileSync } from "node:child_process";
 import assert from "node:assert/strict";
 import { SysError } from "../../lib/errors.ts";
 import { encodeNetlink, NETLINK_ROUTE, NLM_F_REQUEST } from "../../lib/model/netlink_message.ts";
@@ -295,6 +296,14 @@ test("tells links from what they lead to, and one file from another", (sys, dire
   assert.equal(sys.identity(at("same")), sys.identity(at("link")));
   assert.notEqual(sys.identity(at("other")), sys.identity(at("file")));
   fails(() => sys.identity(at("dangling")), "ENOENT", /^Cannot look at ".*dangling"/);
+});
+
+test("waits for no FIFO when files are read ahead", (sys, directory) => {
+  execFileSync("mkfifo", [`${directory}/fifo`]);
+  const names = Array.from({ length: 100 }, (_, index) => index === 50 ? "fifo" : String(index));
+  for (const name of names) if (name !== "fifo") Deno.writeTextFileSync(`${directory}/${name}`, name);
+  const texts = [...sys.readAhead(directory, names)].map((content) => content && new TextDecoder().decode(content));
+  assert.deepEqual(texts, names.map((name) => name === "fifo" ? undefined : name));
 });
 
 test("reads at an offset", (sys, directory) => {
