@@ -64,7 +64,9 @@ SUMS
   fi
   chmod 700 "$new/deno" && "$new/deno" --version >/dev/null 2>&1 ||
     die "Cannot run programs in the cache \"$cache\": mounted noexec, or no glibc 2.31 here? CGRESTORE_CACHE names another"
-  mv -f "$new/start.js" "$new/cgrestore.js" "$new/v8_code_cache_v2" "$new/deno" "$cache/$key/" || die "Cannot write to the cache \"$cache\""
+  # Others may run already, and use the database with what they have written beside it.
+  mv -n "$new/v8_code_cache_v2" "$cache/$key/" || true
+  mv -f "$new/start.js" "$new/cgrestore.js" "$new/deno" "$cache/$key/" || die "Cannot write to the cache \"$cache\""
   remove_unused
 )
 # Removes what other versions have unpacked and nobody has run for a month: every run touches a file in its directory.
