@@ -6,7 +6,7 @@ import { cgrestoreCommand } from "../support/run_cgrestore.ts";
 import { criuPath, requires } from "../support/skip.ts";
 import { exists } from "../support/exists.ts";
 import { compileHolder } from "./support/compile_holder.ts";
-import { runProgram } from "./support/live_tree.ts";
+import { LiveTree, runProgram } from "./support/live_tree.ts";
 import { editMounts } from "./support/edit_mounts.ts";
 import { only } from "./support/edit_image.ts";
 import { testEdited } from "./support/test_edited.ts";
@@ -69,15 +69,34 @@ for (
   testProgram({
     program,
     what,
-    inDirectory: (directory) => ({
-      dump: ["--external", `mnt[${directory}]:own`, "--external", "mnt[/data]:data"],
-      restore: [
-        ...["--root", `${relative(Deno.cwd(), directory)}/root`],
-        ...["--external", `mnt[own]:${directory}`, "--external", `mnt[data]:${relative(Deno.cwd(), directory)}/data`],
-      ],
-    }),
+    inDirectory: (directory) => ({ dump: nameMounts(directory), restore: placeMounts(directory) }),
   });
 }
+
+/** Options of a dump, for programs with a root directory of their own. */
+function nameMounts(directory: string): string[] {
+  return ["--external", `mnt[${directory}]:own`, "--external", "mnt[/data]:data"];
+}
+
+/** Options of a restore of what was dumped with those. */
+function placeMounts(directory: string): string[] {
+  const external = ["--external", `mnt[own]:${directory}`, "--external", `mnt[data]:${directory}/data`];
+  return ["--root", `${directory}/root`, ...external];
+}
+
+const RELATIVE = "mounts_root: a root directory and mounts, found from the working directory";
+Deno.test({
+  name: RELATIVE,
+  ...requires(RELATIVE, "root", "cc", "criu"),
+  async fn() {
+    await using tree = await LiveTree.ofProgram("mounts_root");
+    const images = await tree.dump(nameMounts(tree.directory));
+    const { code, err } = await tree.restore(images, placeMounts(relative(Deno.cwd(), tree.directory)));
+    assertEqual(err, "");
+    assertEqual(code, 0);
+    assertEqual(await tree.finish(), "ok");
+  },
+});
 testProgram({
   program: "mounts_several",
   what: "mounts that the root joins",
