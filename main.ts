@@ -25,7 +25,7 @@ function calledAs(): string {
   return path?.split("/").at(-1) ?? "";
 }
 
-// Not Deno.exit: what ends that way leaves no code cache for the next start.
+// Not Deno.exit: what ends that way leaves no code cache for the next start, and a build runs this several times.
 Deno.exitCode = run(Deno.args, {
   openSys: openLinuxSys,
   calledAs,

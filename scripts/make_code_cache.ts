@@ -8,9 +8,9 @@ import { runDenoInNamespaces } from "../tests/contents/support/run_in_namespaces
 import { run } from "./debian.ts";
 
 /** What `start.js` calls the program. */
-const SPECIFIER = "file:///cgrestore.js";
+export const SPECIFIER = "file:///cgrestore.js";
 
-/** Seconds in which the program has to restore something: half of one is common. */
+/** Seconds in which the program has to restore something, which takes a few. */
 const PATIENCE = 60;
 
 /** For V8 to compile functions before they run. */
@@ -29,11 +29,14 @@ interface Making {
   readonly flags: readonly string[];
   /** Whether the program restores. */
   readonly restores: boolean;
+  /** Seconds that it may take for that. */
+  readonly patience?: number;
 }
 
 /** Makes the cache of a program; tells why it is not a small one. */
-export async function makeCodeCache({ work, flags, restores }: Making): Promise<CodeCache> {
-  const small = restores ? await makeSmallCache(work, flags) : "it is of another program";
+export async function makeCodeCache(making: Making): Promise<CodeCache> {
+  const { work, flags, restores } = making;
+  const small = restores ? await makeSmallCache(making) : "it is of another program";
   if (typeof small !== "string") return small;
   console.log(`The code cache has all functions, with which starts take longer: ${small}`);
   const withAll = [COMPILE_ALL, ...flags];
@@ -41,12 +44,12 @@ export async function makeCodeCache({ work, flags, restores }: Making): Promise<
 }
 
 /** That of a program which has restored something, or why it cannot do so. */
-async function makeSmallCache(work: string, flags: readonly string[]): Promise<CodeCache | string> {
+async function makeSmallCache({ work, flags, patience = PATIENCE }: Making): Promise<CodeCache | string> {
   if (Deno.uid() !== 0) return "another one takes root";
   const output = `${work}/cache`;
   const script = new URL("train.ts", import.meta.url).pathname;
   try {
-    await runDenoInNamespaces([v8Option(flags), script, `${work}/cgrestore.js`, output], PATIENCE);
+    await runDenoInNamespaces([v8Option(flags), script, `${work}/cgrestore.js`, output], patience);
     return { flags, database: await makeDatabase(work, flags, await Deno.readFile(output)) };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
