@@ -353,6 +353,8 @@ PROGRAM(user_nested)
 		CHECK(has_ids(0, 0) && is_mapped() && can_connect(&port) && network_of("self") != network_of(parent));
 		CHECK(if_nametoindex("in0") == 9 && if_nametoindex("out0") == 0);
 		set_loopback_up();
+		/* The pair of devices ends with this namespace: the parent looks at it first. */
+		CHECK(read(entered[0], &byte, 1) == 1);
 		end_child();
 	}
 	enter_user_namespace(CLONE_NEWNET);
@@ -367,6 +369,7 @@ PROGRAM(user_nested)
 
 	CHECK(has_ids(0, 0) && is_mapped() && can_connect(&port));
 	CHECK(system("ip -o link show out0 | grep -q '^8: out0@if9:'") == 0);
+	CHECK(write(entered[1], "", 1) == 1);
 	join_child(child);
 }
 
