@@ -1,4 +1,14 @@
-import type { Attach, Ending, JoinedPidNamespace, TaskProgram, TaskStep } from "../plan/plan.ts";
+import {
+  type Attach,
+  COORDINATOR,
+  deputyId,
+  type Ending,
+  type Entrance,
+  isDeputy,
+  type JoinedPidNamespace,
+  type TaskProgram,
+  type TaskStep,
+} from "../plan/plan.ts";
 import {
   CLONE_FILES,
   CLONE_FS,
@@ -15,7 +25,7 @@ import {
 } from "../sys/constants.ts";
 import type { SyscallNumbers } from "../tracee/architecture.ts";
 import { cString } from "../text.ts";
-import type { CloneArguments, RemoteCall } from "../tracee/remote_call.ts";
+import { CLONE_ARGS_SIZE, type CloneArguments, type RemoteCall } from "../tracee/remote_call.ts";
 import { describeCgroup } from "./cgroups.ts";
 
 const SIGCHLD = 17;
@@ -54,11 +64,9 @@ export function compileStep(context: CompileContext, pid: number, step: SingleSt
     case "create-task":
       return compileBirth(context, step);
     case "create-thread":
-      return compileClone(context, step.tid, "thread", {
-        flags: BigInt(CLONE_PTRACE | THREAD_FLAGS),
-        exitSignal: 0,
-        tid: step.tid,
-        cgroup: 0,
+      return compileClone(context, step.tid, {
+        who: () => `thread ${step.tid} "${context.commOf(step.tid)}"`,
+        clone: { flags: BigInt(CLONE_PTRACE | THREAD_FLAGS), exitSignal: 0, tid: step.tid },
       });
     case "set-name":
       return call("prctl", numbers.prctl, [PR_SET_NAME, cString(step.comm)], () => `Cannot name task ${pid}`);
@@ -77,6 +85,12 @@ export function compileStep(context: CompileContext, pid: number, step: SingleSt
         `Cannot make ${taskName(context, pid)} a child subreaper`
       ));
   }
+}
+
+/** Has the coordinator make a deputy, which shares its descriptors. */
+export function compileDeputy(context: CompileContext, number: number, { into }: Entrance): RemoteCall {
+  const clone = { flags: BigInt(CLONE_PTRACE | CLONE_FILES), exitSignal: 0, tid: 0 };
+  return compileClone(context, deputyId(number), { who: () => taskName(context, deputyId(number)), into, clone });
 }
 
 /** The calls of one ending; those that end the task never return. */
@@ -132,24 +146,41 @@ const ENTRY_HINTS: Readonly<Record<string, string>> = {
 function compileBirth(context: CompileContext, step: Extract<TaskStep, { kind: "create-task" }>): RemoteCall {
   const sibling = step.as === "sibling";
   const relation = (sibling ? CLONE_PARENT : 0) | (step.sharesDescriptors === true ? CLONE_FILES : 0);
-  return compileClone(context, step.pid, "task", {
-    flags: BigInt(CLONE_PTRACE | relation) | (step.into === undefined ? 0n : CLONE_INTO_CGROUP),
-    // With CLONE_PARENT the child gets its maker's exit signal, and must not ask for one (clone(2)).
-    exitSignal: sibling ? 0 : SIGCHLD,
-    tid: step.pid,
-    cgroup: step.into === undefined ? 0 : context.birthPlace(step.into),
+  return compileClone(context, step.pid, {
+    who: () => taskName(context, step.pid),
+    into: step.into,
+    clone: {
+      flags: BigInt(CLONE_PTRACE | relation),
+      // With CLONE_PARENT the child gets its maker's exit signal, and must not ask for one (clone(2)).
+      exitSignal: sibling ? 0 : SIGCHLD,
+      tid: step.pid,
+    },
   });
 }
 
-function compileClone(context: CompileContext, id: number, kind: string, clone: CloneArguments): RemoteCall {
+interface CloneOptions {
+  /** Who is made, for messages. */
+  readonly who: () => string;
+  /** v2 path of the cgroup that the child is born in. */
+  readonly into?: string | undefined;
+  readonly clone: Omit<CloneArguments, "cgroup">;
+}
+
+function compileClone(context: CompileContext, id: number, { who, into, clone }: CloneOptions): RemoteCall {
   const { clone3 } = context.numbers;
-  const attempt = () => `Cannot create ${kind} ${id} "${context.commOf(id)}"`;
-  const args = [{ clone }, 88, { slot: context.slotOf(id) }];
-  return call("clone3", clone3, args, attempt, {
+  const place = into === undefined ? { cgroup: 0 } : {
+    flags: clone.flags | CLONE_INTO_CGROUP,
+    cgroup: context.birthPlace(into),
+  };
+  const args = [{ clone: { ...clone, ...place } }, CLONE_ARGS_SIZE, { slot: context.slotOf(id) }];
+  const ofPid = clone.tid === 0 ? {} : {
     EEXIST: `pid ${id} is taken: stop what has it, or use --pid-namespace`,
-    EAGAIN: "a limit on the number of tasks was reached: see pids.max and RLIMIT_NPROC",
     EPERM: "choosing pids needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN",
     EINVAL: `pid ${id} is above kernel.pid_max, or the kernel is older than 5.5`,
+  };
+  return call("clone3", clone3, args, () => `Cannot create ${who()}`, {
+    EAGAIN: "a limit on the number of tasks was reached: see pids.max and RLIMIT_NPROC",
+    ...ofPid,
   });
 }
 
@@ -176,6 +207,8 @@ function maskOf(signal: number): Uint8Array {
 }
 
 function taskName(context: CompileContext, pid: number): string {
+  if (pid === COORDINATOR) return "the coordinator";
+  if (isDeputy(pid)) return "a deputy of the coordinator";
   return `task ${pid} "${context.commOf(pid)}"`;
 }
 

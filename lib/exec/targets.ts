@@ -1,6 +1,6 @@
 import { joinPath, relativePath } from "../model/cgroup_path.ts";
 import { UNIFIED } from "../model/hierarchy.ts";
-import type { Attach, Plan, TaskStep } from "../plan/plan.ts";
+import type { Attach, Plan } from "../plan/plan.ts";
 import { O_DIRECTORY, O_RDONLY, O_WRONLY } from "../sys/constants.ts";
 import type { Sys } from "../sys/sys.ts";
 import { attachSteps } from "./compile_program.ts";
@@ -8,8 +8,8 @@ import { forEachAlways } from "../for_each_always.ts";
 import type { Yard } from "./yard.ts";
 
 /**
- * Descriptors of all that the tasks write themselves into or are born in. They are inherited by the coordinator and
- * from there by every task, so that a move is a single write(2), and are closed by each task in the end.
+ * Descriptors of all that the tasks, and deputies, write themselves into or are born in. They are inherited by the
+ * coordinator and from there by every task, so that a move is a single write(2), and are closed by each task in the end.
  */
 export class Targets {
   readonly #fds = new Map<string, number>();
@@ -49,7 +49,7 @@ export class Targets {
   }
 }
 
-/** Opens the targets of all programs of a plan; the caller closes them once the coordinator has been started. */
+/** Opens the targets of a plan's programs and deputies; the caller closes them once the coordinator has been started. */
 export function openTargets(sys: Sys, yard: Yard, plan: Plan): Targets {
   const targets = new Targets(sys);
   try {
@@ -57,7 +57,12 @@ export function openTargets(sys: Sys, yard: Yard, plan: Plan): Targets {
       for (const step of attachSteps(program)) openAttachTarget(targets, yard, step);
     }
     for (const step of [...plan.coordinator, ...plan.tasks.flatMap((program) => program.steps)]) {
-      openStepTargets(targets, yard, step);
+      if (step.kind === "attach") openAttachTarget(targets, yard, step);
+      if (step.kind === "create-task" && step.into !== undefined) openBirthPlace(targets, yard, step.into);
+    }
+    for (const { into, moves } of plan.contents?.deputies ?? []) {
+      if (into !== undefined) openBirthPlace(targets, yard, into);
+      for (const move of moves) openAttachTarget(targets, yard, move);
     }
     return targets;
   } catch (error) {
@@ -66,10 +71,7 @@ export function openTargets(sys: Sys, yard: Yard, plan: Plan): Targets {
   }
 }
 
-function openStepTargets(targets: Targets, yard: Yard, step: TaskStep): void {
-  if (step.kind === "attach") openAttachTarget(targets, yard, step);
-  if (step.kind !== "create-task" || step.into === undefined) return;
-  const path = step.into;
+function openBirthPlace(targets: Targets, yard: Yard, path: string): void {
   targets.open(birthKey(path), () => (
     targets.sys.openBeneath(yard.root(UNIFIED), relativePath(path), O_RDONLY | O_DIRECTORY)
   ));

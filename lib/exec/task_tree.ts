@@ -2,8 +2,11 @@ import { orUndefined, SysError } from "../errors.ts";
 import type { ContentsPlan } from "../plan/contents/contents_plan.ts";
 import {
   COORDINATOR,
+  deputyId,
   type Ending,
+  type Entrance,
   type ExpectedTask,
+  isDeputy,
   type Plan,
   type TaskProgram,
   type TaskStep,
@@ -28,6 +31,7 @@ import type { ObservedNamespaces } from "../verify/contents/verify_namespaces.ts
 import {
   compileCloseAll,
   type CompileContext,
+  compileDeputy,
   compileEnding,
   compileJoinPidNamespace,
   compileNewPidNamespace,
@@ -152,7 +156,39 @@ export class TaskTree {
     for (const { pid, threads, stopSignal } of this.#stoppedTasks()) {
       haltTask(this.#traceeOf(pid), threads.map(({ tid }) => this.#traceeOf(tid)), stopSignal);
     }
+    this.#makeDeputies();
+    this.#contents.makeLateFiles();
+    this.#endDeputies();
     this.#contents.restore();
+  }
+
+  /** When all tasks are there, so that none of their pids can be one of a deputy. */
+  #makeDeputies(): void {
+    const deputies = this.#deputies;
+    if (deputies.length === 0) return;
+    const coordinator = this.#actor(COORDINATOR);
+    const births = deputies.map((deputy, number) => compileDeputy(this.#compile, number, deputy));
+    coordinator.tracee?.run(births);
+    for (const number of deputies.keys()) {
+      const deputy = this.#actor(deputyId(number));
+      deputy.tracee = new Tracee(this.#context, this.#context.slots.result(coordinator.slot, number), deputy.slot);
+      deputy.tracee.adopt(deputy.calls);
+      deputy.tracee.finish();
+    }
+  }
+
+  get #deputies(): readonly Entrance[] {
+    return this.#plan.contents?.deputies ?? [];
+  }
+
+  #endDeputies(): void {
+    for (const number of this.#deputies.keys()) {
+      const id = deputyId(number);
+      const child = this.hostPid(id);
+      this.#end({ pid: id, step: { kind: "exit", status: 0 } });
+      this.#end({ pid: COORDINATOR, step: { kind: "reap", child } });
+      this.#actors.delete(id);
+    }
   }
 
   #stoppedTasks(): ExpectedTask[] {
@@ -295,7 +331,11 @@ export class TaskTree {
     const { targets } = this.#options;
     reserveCoordinatorSlot(slots, this.#keptDescriptors().length);
     // Slots are numbered in the order of `ids`: the coordinator has the first.
-    const ids = [COORDINATOR, ...this.#plan.tasks.flatMap((task) => [task.pid, ...task.threads.map((t) => t.tid)])];
+    const ids = [
+      COORDINATOR,
+      ...this.#plan.tasks.flatMap((task) => [task.pid, ...task.threads.map(({ tid }) => tid)]),
+      ...this.#deputies.keys().map(deputyId),
+    ];
     const slotOf = new Map(ids.map((id, slot) => [id, slot]));
     const comms = this.#comms();
     const context: CompileContext = {
@@ -317,6 +357,7 @@ export class TaskTree {
       this.#addActor(context, task.pid, task.steps, closing);
       for (const thread of task.threads) this.#addActor(context, thread.tid, thread.steps, []);
     }
+    for (const [number, { moves }] of this.#deputies.entries()) this.#addActor(context, deputyId(number), moves, []);
     return context;
   }
 
@@ -338,8 +379,10 @@ export class TaskTree {
   #addActor(context: CompileContext, id: number, steps: readonly TaskStep[], closing: readonly RemoteCall[]): void {
     const calls: RemoteCall[] = [];
     const births: (number | undefined)[] = [];
+    // Deputies are born where the coordinator is by then.
+    const isTask = id !== COORDINATOR && !isDeputy(id);
     const entersLate = this.#contents?.namespaces.entersLate === true;
-    const entry = id === COORDINATOR ? [] : this.#contents?.namespaces.compileNestedEntry(id) ?? [];
+    const entry = isTask ? this.#contents?.namespaces.compileNestedEntry(id) ?? [] : [];
     if (!entersLate) calls.push(...entry);
     for (const step of steps) {
       if (step.kind === "restore-memory") calls.push(...this.#contents?.compileMemory(id) ?? []);
@@ -347,7 +390,7 @@ export class TaskTree {
       else calls.push(compileStep(context, id, step));
       births[calls.length - 1] = bornBy(step);
     }
-    if (id !== COORDINATOR && entersLate) calls.push(...this.#contents?.namespaces.compileEntry() ?? [], ...entry);
+    if (isTask && entersLate) calls.push(...this.#contents?.namespaces.compileEntry() ?? [], ...entry);
     calls.push(...closing);
     const slot = id === COORDINATOR ? 0 : this.#reserveSlot(id, calls);
     this.#actors.set(id, { id, calls, births, slot, ended: false });

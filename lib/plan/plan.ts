@@ -55,7 +55,7 @@ export interface JoinedPidNamespace {
 }
 
 export interface PlanCounts {
-  /** Writes to `cgroup.procs`, `tasks` and `cgroup.threads` that this plan makes. */
+  /** Writes to `cgroup.procs`, `tasks` and `cgroup.threads` for tasks; those of deputies are not counted. */
   readonly writes: number;
   /** Writes that comparing whole sets from parent to child would have made (the rule of CRIU's 2014 patch). */
   readonly originWrites: number;
@@ -124,6 +124,15 @@ export interface WriteProperty {
 /** Pid of the maker of a task that the coordinator makes: the coordinator is not part of the checkpoint. */
 export const COORDINATOR = 0;
 
+/** By what a deputy is known where others are by their pids. */
+export function deputyId(number: number): number {
+  return -1 - number;
+}
+
+export function isDeputy(id: number): boolean {
+  return id < 0;
+}
+
 export interface TaskProgram {
   readonly pid: number;
   /** `helper`: stands in for a session or group leader that is gone, and ends before the tasks run. */
@@ -186,6 +195,16 @@ export type Ending =
   | { readonly pid: number; readonly step: { readonly kind: "exit"; readonly status: number } }
   /** Waits for its child `child`, a helper that has ended. */
   | { readonly pid: number; readonly step: { readonly kind: "reap"; readonly child: number } };
+
+/**
+ * How one more process gets to where memory and sockets count as those of a place do: in the hierarchy of v2, and in that
+ * of the memory controller.
+ */
+export interface Entrance {
+  /** v2 path of the cgroup that it is created in; absent: that of its maker. */
+  readonly into?: string;
+  readonly moves: readonly Attach[];
+}
 
 /** `pid` is written to `cgroup.procs` of a cgroup from outside. */
 export interface LateMove {

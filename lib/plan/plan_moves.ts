@@ -5,9 +5,9 @@ import { type Closure, findClosedPlaces } from "./closed_places.ts";
 import { birthsOf } from "./plan_births.ts";
 import type { Newborn } from "./newborn.ts";
 import { orderBirths } from "./order_births.ts";
-import type { Attach, LateMove, TaskStep } from "./plan.ts";
+import type { Attach, Entrance, LateMove, TaskStep } from "./plan.ts";
 import { chooseGoodPlace, type GoodPlaces, NO_GOAL, planWalk, type WalkProblem } from "./plan_walk.ts";
-import { findHomes, type Homes, OWN_PLACE, type SetPlaces } from "./task_places.ts";
+import { findHomes, type Homes, OWN_PATH, OWN_PLACE, type SetPlaces } from "./task_places.ts";
 
 /** First kernel with CLONE_INTO_CGROUP. */
 const INTO_KERNEL = [5, 7] as const;
@@ -33,6 +33,8 @@ export interface MovePlan {
   readonly enterNamespace: readonly Attach[];
   readonly itineraries: readonly Itinerary[];
   readonly lateMoves: readonly LateMove[];
+  /** By place: absent for one that is cgrestore's own in these respects, and for one that no other process can enter. */
+  readonly entrances: ReadonlyMap<number, Entrance>;
   readonly problems: readonly Problem[];
 }
 
@@ -74,7 +76,30 @@ export function planMoves(newborns: readonly Newborn[], options: MoveOptions): M
   const enterNamespace = lanes.flatMap((lane) => enterStart(travel, lane));
   const itineraries: Itinerary[] = [];
   for (const index of order) itineraries[index] = planItinerary(travel, index);
-  return { homes, order, enterNamespace, itineraries, lateMoves: travel.lateMoves, problems: travel.problems };
+  const { lateMoves, problems } = travel;
+  return { homes, order, enterNamespace, itineraries, lateMoves, entrances: planEntrances(homes, lanes), problems };
+}
+
+/** How one more process gets into each place; there may be one in each at the same time. */
+function planEntrances({ table }: Homes, lanes: readonly Lane[]): Map<number, Entrance> {
+  const entrances = new Map<number, Entrance>();
+  for (const [place, row] of table.rows.entries()) {
+    const goals = lanes.filter(chargesMemory).map((lane) => ({ lane, path: row[lane.number] ?? 0 }))
+      .filter(({ path }) => path !== OWN_PATH);
+    if (goals.length === 0 || goals.some(({ lane, path }) => isShut(lane.closed.get(lane.paths[path] ?? "/")))) {
+      continue;
+    }
+    const isInto = ({ lane, path }: typeof goals[number]) => lane.isInto && !lane.crowded.has(lane.paths[path] ?? "/");
+    const into = goals.filter(isInto).map(({ lane, path }) => lane.paths[path])[0];
+    const moves = goals.filter((goal) => !isInto(goal)).map(({ lane, path }) => attach(lane, path));
+    entrances.set(place, { ...into === undefined ? {} : { into }, moves });
+  }
+  return entrances;
+}
+
+/** Whether nobody gets in who would go on there, as a process of its own. */
+function isShut(closure: Closure | undefined): boolean {
+  return closure === "frozen" || closure === "threaded";
 }
 
 /** Indices of the fillers that can be at home first: a closed home lets nobody in until the end. */
@@ -128,6 +153,8 @@ interface Lane {
   /** Whether tasks are created in their place, so that makers need not walk. */
   readonly isInto: boolean;
   readonly closed: ReadonlyMap<string, Closure>;
+  /** Those that would be closed with one more process in each place. */
+  readonly crowded: ReadonlyMap<string, Closure>;
   /** Homes to walk to; `NO_GOAL` also for homes that are closed. */
   readonly goals: Int32Array;
   /** Good places of the maker before each birth. */
@@ -163,7 +190,8 @@ function buildLane(
   };
   for (const home of homes.homes) if (home !== undefined) count(home, 0);
   for (const place of homes.threads.flat()) count(place, 1);
-  const closed = findClosedPlaces(hierarchy, { threads, processes: newborns.length });
+  const processes = newborns.length;
+  const closed = findClosedPlaces(hierarchy, { threads, processes });
   const goals = Int32Array.from(homes.homes, (home) => {
     const path = home === undefined ? NO_GOAL : pathOf(home);
     return closed.has(paths[path] ?? "") ? NO_GOAL : path;
@@ -174,6 +202,7 @@ function buildLane(
     paths,
     isInto: hierarchy.version === 2 && canBeInto,
     closed,
+    crowded: findClosedPlaces(hierarchy, { threads, processes: processes + table.rows.length }),
     goals,
     before: [],
     at: new Int32Array(newborns.length),

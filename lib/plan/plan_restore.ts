@@ -91,6 +91,7 @@ function planParts(checkpoint: Checkpoint, host: Host, options: PlanOptions): Pa
   const contents = planTaskContents(checkpoint, {
     ...{ host, programs, options },
     tasks: tasks.expectedTasks,
+    entrances: tasks.entrances,
     rootIsSibling: options.restoreSibling,
     madeCgroups: pathsOfMade(cgroups, mapping),
     newPidNamespace: tasks.newPidNamespace,

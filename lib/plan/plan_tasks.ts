@@ -7,6 +7,7 @@ import { type Itinerary, type MovePlan, planMoves } from "./plan_moves.ts";
 import { type Newborn, NO_MAKER } from "./newborn.ts";
 import {
   COORDINATOR,
+  type Entrance,
   type ExpectedTask,
   type Plan,
   type PlanCounts,
@@ -44,6 +45,8 @@ export interface TasksPlan extends
     Plan,
     "tasks" | "endings" | "lateMoves" | "places" | "expectedTasks" | "counts" | "newPidNamespace" | "notes"
   > {
+  /** By place: how one more process gets there; absent where it is there already, or cannot get there. */
+  readonly entrances: readonly (Entrance | undefined)[];
   readonly problems: readonly Problem[];
 }
 
@@ -172,9 +175,9 @@ function becomeSubreaper({ lateSubreapers }: BirthPlan, task: Task | undefined):
 /** What must be true in the end, with the places that it names. */
 function expectTasks(
   { tree }: BirthPlan,
-  { homes }: MovePlan,
+  { homes, entrances }: MovePlan,
   isIgnored: boolean,
-): Pick<TasksPlan, "places" | "expectedTasks"> {
+): Pick<TasksPlan, "places" | "entrances" | "expectedTasks"> {
   const numbers = new Map<number, number>();
   const numberOf = (home: number): number => {
     const place = isIgnored ? OWN_PLACE : home;
@@ -197,8 +200,11 @@ function expectTasks(
       })),
     };
   });
-  const places = [...numbers.keys()].map((place) => describePlace(homes.table, homes.table.rows[place] ?? []));
-  return { places, expectedTasks };
+  return {
+    places: [...numbers.keys()].map((place) => describePlace(homes.table, homes.table.rows[place] ?? [])),
+    entrances: [...numbers.keys()].map((place) => entrances.get(place)),
+    expectedTasks,
+  };
 }
 
 function countWrites(tasks: readonly TaskProgram[], moves: MovePlan, isIgnored: boolean): PlanCounts {

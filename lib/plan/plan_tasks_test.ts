@@ -588,3 +588,54 @@ Deno.test("planTasks() plans 10,000 tasks", async (t) => {
     }
   }
 });
+
+/** Ways for one more process into the places of the tasks 1 and 2, of which the first is in cgrestore's own. */
+const ENTRANCES: readonly {
+  readonly name: string;
+  readonly host: Host;
+  readonly options?: Pick<TaskQuestions, "entersUserNamespace">;
+  readonly entrance: string | undefined;
+}[] = [
+  { name: "v2", host: hostOf([hierarchy("")]), entrance: "into /3" },
+  { name: "memory in v1", host: hostOf([hierarchy("cpu,memory"), hierarchy("pids")]), entrance: "cpu,memory:/3" },
+  { name: "hybrid", host: hostOf([hierarchy("memory"), hierarchy("")]), entrance: "into /3, memory:/3" },
+  { name: "other hierarchies", host: hostOf([hierarchy("cpu"), hierarchy("name=x")]), entrance: undefined },
+  { name: "an old kernel", host: hostOf([hierarchy("")], { kernel: [5, 6] }), entrance: ":/3" },
+  {
+    name: "from a user namespace",
+    host: hostOf([hierarchy("")]),
+    options: { entersUserNamespace: true },
+    entrance: ":/3",
+  },
+  {
+    name: "room for the tasks only",
+    host: hostOf([hierarchy("", { "/3": { "pids.max": "2", "pids.current": "0" } })]),
+    entrance: ":/3",
+  },
+  {
+    name: "frozen in v1",
+    host: hostOf([hierarchy("memory,freezer", { "/3": { "freezer.state": "FROZEN" } }), hierarchy("")]),
+    entrance: undefined,
+  },
+  {
+    name: "threaded",
+    host: hostOf([hierarchy("", { "/3": { "cgroup.type": "threaded" } })]),
+    entrance: undefined,
+  },
+];
+
+Deno.test("planTasks() tells how others get to the cgroups of memory and sockets", async (t) => {
+  for (const { name, host, options, entrance } of ENTRANCES) {
+    await t.step(name, () => {
+      const checkpoint = checkpointOf(["1 0 @1", "2 1 @3"].map(parseTask), 1);
+      const { entrances } = planTasks({ ...questionsOf(checkpoint, host), ...options }, MODES);
+      const told = entrances.map((way) =>
+        way && [
+          ...way.into === undefined ? [] : [`into ${way.into}`],
+          ...way.moves.map(describeStep),
+        ].join(", ")
+      );
+      assert.deepEqual(told, [undefined, entrance]);
+    });
+  }
+});

@@ -9,6 +9,9 @@ export type SetPlaces = ReadonlyMap<number, ReadonlyMap<HierarchyName, string>>;
 /** Index in `PlaceTable.rows` of the place in which cgrestore itself is. */
 export const OWN_PLACE = 0;
 
+/** Number, in each hierarchy, of the path where cgrestore itself is. */
+export const OWN_PATH = 0;
+
 /** All places that are homes, as numbers. */
 export interface PlaceTable {
   readonly hierarchies: readonly Hierarchy[];

@@ -4,6 +4,7 @@ import {
   type Attach,
   COORDINATOR,
   type Ending,
+  type Entrance,
   type ExpectedTask,
   type OpenHierarchy,
   type Plan,
@@ -38,6 +39,7 @@ export function renderPlan(plan: Plan, options: PlanView): string {
     ["Cgroups, before the tasks", renderCgroupSteps(plan.cgroups, style)],
     [titleOfTasks(plan), renderTasks(plan, { ...options, style })],
     ["Once every task exists", plan.endings.map(renderEnding)],
+    ["Deputies, who make sockets and fill pipes in cgroups of tasks", plan.contents?.deputies.map(renderDeputy) ?? []],
     [
       "Moves from outside",
       plan.lateMoves.map((move) => `  ${move.pid} to ${describePlace(move.hierarchy, move.path)}`),
@@ -168,6 +170,11 @@ function describeSteps(steps: readonly TaskStep[]): string[] {
 
 function describeMove({ hierarchy, path, file }: Attach): string {
   return `moves ${file === "cgroup.procs" ? "" : "this thread "}to ${describePlace(hierarchy, path)}`;
+}
+
+function renderDeputy({ into, moves }: Entrance): string {
+  const made = into === undefined ? [] : [`is made in ${describePlace("", into)}`];
+  return `  one ${[...made, ...moves.map(describeMove)].join("; ")}`;
 }
 
 function renderEnding({ pid, step }: Ending): string {

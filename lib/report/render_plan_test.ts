@@ -1,5 +1,6 @@
 import { equal, match, ok } from "node:assert/strict";
-import type { ExpectedTask, Plan, TaskProgram } from "../plan/plan.ts";
+import type { ContentsPlan } from "../plan/contents/contents_plan.ts";
+import type { Entrance, ExpectedTask, Plan, TaskProgram } from "../plan/plan.ts";
 import { EMPTY_PLAN } from "../../tests/support/plan_inputs.ts";
 import { renderPlan } from "./render_plan.ts";
 
@@ -211,6 +212,15 @@ Notes
   Note: net_cls is not on this host
 `,
   );
+});
+
+Deno.test("renderPlan() tells of deputies", () => {
+  const move = { kind: "attach", hierarchy: "memory", path: "/me\nm", file: "cgroup.procs" } as const;
+  const deputies: readonly Entrance[] = [{ into: "/job", moves: [move] }, { moves: [move] }];
+  const contents = { deputies, namespaces: {} } as unknown as ContentsPlan;
+  const text = renderPlan({ ...FULL, contents }, { color: false });
+  const [, lines] = /^Deputies, .*\n((?: {2}.*\n)*)/m.exec(text) ?? [];
+  equal(lines, "  one is made in cgroup2:/job; moves to memory:/me\\nm\n  one moves to memory:/me\\nm\n");
 });
 
 Deno.test("renderPlan() names the pid namespace that tasks are made in", () => {

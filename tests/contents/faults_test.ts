@@ -9,6 +9,7 @@ import { waitUntil } from "../support/kernel_state.ts";
 import type { Faults } from "../support/faulty_sys.ts";
 import { type Requirement, requires } from "../support/skip.ts";
 import { type Attempt, restoreAsChild, restoreHere, type Restorer, whatIsNew } from "./support/attempt_restore.ts";
+import { linkCgroups } from "./support/linked_cgroups.ts";
 import { isAlive, LiveTree, reap } from "./support/live_tree.ts";
 import { OwnBridge, ownDevices } from "./support/own_bridge.ts";
 
@@ -28,6 +29,8 @@ interface FaultTest {
   readonly needs?: readonly Requirement[];
   /** A bridge that is made for it on this host. */
   readonly bridge?: string;
+  /** v2 cgroups that are made for it. */
+  readonly cgroups?: readonly string[];
   /** Our own pid namespace is taken for one of others. */
   readonly providesPids?: boolean;
 }
@@ -48,6 +51,13 @@ const TESTS: readonly FaultTest[] = [
     program: "tcp_several",
     dump: ["--tcp-established", "--network-lock", "skip"],
     restore: ["--tcp-established"],
+  },
+  {
+    program: "socket_cgroups",
+    dump: ["--tcp-established", "--network-lock", "skip"],
+    restore: ["--tcp-established"],
+    cgroups: ["first", "second"],
+    needs: ["v2"],
   },
   { program: "namespaces_several" },
   { program: "user_alone" },
@@ -95,7 +105,7 @@ const TESTS: readonly FaultTest[] = [
 
 for (const test of TESTS) {
   const { program, isCompat = false, dump = [], restore = [], isSibling = false, providesPids = false } = test;
-  const { bridge, stride = 1, remoteName, needs = [] } = test;
+  const { bridge, cgroups = [], stride = 1, remoteName, needs = [] } = test;
   const how = `${isCompat ? "with 32 bits " : ""}${isSibling ? "as a sibling " : ""}${
     providesPids ? "in a pid namespace that is there " : ""
   }`;
@@ -107,7 +117,9 @@ for (const test of TESTS) {
       await using _ = bridge === undefined ? undefined : await OwnBridge.create(bridge);
       using pids = providesPids ? provideOwnPids() : undefined;
       await using child = isSibling ? await restoreAsChild(pids?.through) : undefined;
-      await using tree = await LiveTree.ofProgram(program, { isCompat });
+      await using tree = await LiveTree.create();
+      using _cgroups = cgroups.length === 0 ? undefined : linkCgroups(tree.directory, cgroups);
+      await tree.startProgram(program, { isCompat });
       const tasks = tree.listTasks();
       const options = [...restore, ...pids?.restore ?? [], ...isSibling ? ["--restore-sibling"] : []];
       const images = await tree.dump([...dump, ...pids?.dump ?? []]);

@@ -3,7 +3,6 @@ import { SysError } from "../../lib/errors.ts";
 import { openLinuxSys } from "../../lib/sys/linux_sys.ts";
 import { waitUntil } from "../support/kernel_state.ts";
 import { requires } from "../support/skip.ts";
-import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
 const COUNTED = 40;
@@ -12,8 +11,7 @@ const SIGCONT = 18;
 const sys = openLinuxSys();
 
 async function dumpCounting(tree: LiveTree): Promise<string> {
-  await tree.start([await compileHolder(), "spawn", String(tree.root), "counting", tree.directory]);
-  await tree.ready();
+  await tree.startProgram("counting");
   return await tree.dump();
 }
 

@@ -3,7 +3,6 @@ import { equal as assertEqual, match as assertMatch } from "node:assert/strict";
 import type { Run } from "../support/run_cgrestore.ts";
 import { requires } from "../support/skip.ts";
 import { ExternalNetwork, networkOf, providing } from "./support/external_network.ts";
-import { compileHolder } from "./support/compile_holder.ts";
 import { LiveTree } from "./support/live_tree.ts";
 import { OwnNetwork } from "./support/own_network.ts";
 import { testEdited } from "./support/test_edited.ts";
@@ -197,13 +196,10 @@ Deno.test({
     const { outerDevices, restore } = BRIDGED;
     await using network = await OwnNetwork.create();
     await network.setUp(BRIDGED.networkSetup);
-    const holder = await compileHolder();
     await using server = await LiveTree.create({ home: network });
-    await server.start([holder, "spawn", String(server.root), "net_veth_server", server.directory]);
-    await server.ready();
+    await server.startProgram("net_veth_server");
     await using tree = await LiveTree.create({ home: network });
-    await tree.start([holder, "spawn", String(tree.root), "net_veth_connection", tree.directory]);
-    await tree.ready();
+    await tree.startProgram("net_veth_connection");
     const images = await tree.dump([...UNLOCKED, "--tcp-established"]);
     await network.awaitGone(outerDevices);
     await server.letGo();
@@ -225,10 +221,8 @@ Deno.test({
   ...requires(REFUSED, ...NEEDS),
   async fn(t) {
     await using network = await OwnNetwork.create();
-    const holder = await compileHolder();
     await using tree = await LiveTree.create({ home: network });
-    await tree.start([holder, "spawn", String(tree.root), "net_veth", tree.directory]);
-    await tree.ready();
+    await tree.startProgram("net_veth");
     const images = await tree.dump(UNLOCKED);
     await network.awaitGone(BRIDGED.outerDevices);
     const rows: readonly (readonly [options: readonly string[], want: RegExp])[] = [

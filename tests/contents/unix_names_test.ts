@@ -3,7 +3,6 @@ import { deepEqual as assertEquals, equal as assertEqual, match as assertMatch }
 import { core_entrySchema } from "../gen/core_pb.ts";
 import { type Run, runCgrestore } from "../support/run_cgrestore.ts";
 import { requires } from "../support/skip.ts";
-import { compileHolder } from "./support/compile_holder.ts";
 import { editImage } from "./support/edit_image.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
@@ -16,11 +15,6 @@ interface Dumped {
   readonly images: string;
 }
 
-async function start(tree: LiveTree, program: string): Promise<void> {
-  await tree.start([await compileHolder(), "spawn", String(tree.root), program, tree.directory]);
-  await tree.ready();
-}
-
 function testNames(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, ...requires(name, "root", "cc", "criu"), fn });
 }
@@ -28,7 +22,7 @@ function testNames(name: string, fn: () => Promise<void>): void {
 function testDumped(name: string, program: string, fn: (dumped: Dumped) => Promise<void>): void {
   testNames(name, async () => {
     await using tree = await LiveTree.create();
-    await start(tree, program);
+    await tree.startProgram(program);
     const images = await tree.dump();
     await tree.putDirectoryBack();
     await fn({ tree, images });
@@ -104,7 +98,7 @@ testDumped("what is left of a killed restore is not overwritten", "unix_server",
 testDumped("an abstract name must be free", "unix_datagram_name", async ({ tree, images }) => {
   await using outsider = await LiveTree.create();
   Deno.writeTextFileSync(`${outsider.directory}/outside`, `\0cgr-${tree.root}-datagram`);
-  await start(outsider, "unix_outsider");
+  await outsider.startProgram("unix_outsider");
   const message = /unix socket \d+ "@cgr-\d+-datagram": another socket has its name here/;
   assertRefused(await restore(images), tree, message);
 });
@@ -115,8 +109,8 @@ for (const kind of ["path", "abstract"] as const) {
     await using tree = await LiveTree.create();
     const name = kind === "path" ? `${outsider.directory}/socket\0` : `\0cgr-${outsider.root}-outside`;
     for (const { directory } of [outsider, tree]) Deno.writeTextFileSync(`${directory}/outside`, name);
-    await start(outsider, "unix_outsider");
-    await start(tree, "unix_external");
+    await outsider.startProgram("unix_outsider");
+    await tree.startProgram("unix_external");
     const images = await tree.dump(["--ext-unix-sk"]);
     await tree.putDirectoryBack();
     assertRefused(await restore(images), tree, /is outside of the checkpoint: "--ext-unix-sk" connects it again/);

@@ -191,8 +191,8 @@ export class ContentsRun {
     for (const { pid } of entering) this.#entered.add(pid);
   }
 
-  /** Everything else, when all tasks are there; in the end their registers are theirs, and they wait to be let go. */
-  restore(): void {
+  /** Makes the other files, when all tasks are there, and deputies. */
+  makeLateFiles(): void {
     // No other numbers than ours are taken then: some files need a number for a while.
     this.#options.coordinator().run([
       remoteCall(this.#context, "close_range", [0, this.#context.base - 1, 0], {
@@ -200,6 +200,10 @@ export class ContentsRun {
       }),
     ]);
     this.#makeFiles(this.#withoutOutsideFiles(this.#plan.lateFiles), []);
+  }
+
+  /** Everything else; in the end the registers of all tasks are theirs, and they wait to be let go. */
+  restore(): void {
     this.#followSessionSteps();
     const { tasks } = this.#plan;
     for (const task of tasks) if (task.rings.length > 0) this.#restoreRings(task);
@@ -329,8 +333,8 @@ export class ContentsRun {
       makeProcess: () => ended.make(),
     };
     try {
-      for (const { pid, calls } of compileFileSteps(context, steps, hostPid)) {
-        this.#tables.runInPieces(pid === undefined ? coordinator() : traceeOf(pid), calls);
+      for (const { by, calls } of compileFileSteps(context, steps, hostPid)) {
+        this.#tables.runInPieces(traceeOf(by), calls);
       }
       ended.end();
     } catch (error) {

@@ -12,6 +12,7 @@ import type {
 import type { DescriptorAction } from "./descriptor_action.ts";
 import type { ExpectedFile } from "./expected_file.ts";
 import type { ExpectedMapping } from "./expected_mapping.ts";
+import type { Entrance } from "../plan.ts";
 import type { NetworkUnlock } from "./plan_network_unlock.ts";
 import type { FileStep } from "./file_step.ts";
 import type { NamespacesPlan } from "./namespaces/namespaces_plan.ts";
@@ -34,7 +35,9 @@ export interface ContentsPlan {
   readonly earlyFiles: readonly FileStep[];
   /** Files of tasks that have ended; made by the coordinator while helpers stand in for these. */
   readonly helperFiles: readonly FileStep[];
-  /** The other files; made by the coordinator when all tasks are there. */
+  /** Those who stand in for the coordinator where it matters in which cgroup something is made; by number. */
+  readonly deputies: readonly Entrance[];
+  /** The other files; made by the coordinator, or by a deputy, when all tasks are there. */
   readonly lateFiles: readonly FileStep[];
   /** What the coordinator does to files when all tasks have what they hold. */
   readonly lastFiles: readonly FileStep[];

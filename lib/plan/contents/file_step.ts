@@ -30,7 +30,7 @@ import type { OpenHandleStep } from "./files/plan_watched.ts";
 import type { UnixStep } from "./files/unix/unix_step.ts";
 import type { HiddenAsyncStep, OwnerStep } from "./plan_owners.ts";
 
-/** How one open file, or several that belong together, are made in the coordinator. */
+/** How one open file, or several that belong together, are made in the coordinator, or by a deputy. */
 export type FileStep =
   | OpenPathStep
   | OpenLinkedStep
@@ -81,6 +81,8 @@ export interface StepBase {
   readonly mountNamespace?: number;
   /** Number of the net namespace that its sockets, and what it opens, are of; absent: that of the root task. */
   readonly network?: number;
+  /** The number of the deputy who does it, because the kernel remembers in which cgroup that was; absent: the coordinator. */
+  readonly deputy?: number;
 }
 
 /** What a step has that is done in a net namespace. */

@@ -27,9 +27,10 @@ import { notesOnMounts } from "./namespaces/plan_mounts.ts";
 import { type NamespaceQuestions, planNamespaces } from "./namespaces/plan_namespaces.ts";
 import { type OuterState, outerState, withUserNamespace } from "./namespaces/user_host.ts";
 import { findFreeAddresses, findLowAddresses, type FreeAddresses } from "./memory/free_addresses.ts";
-import type { ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
+import type { Entrance, ExpectedTask, PlanOptions, TaskProgram } from "../plan.ts";
 import type { TaskQuestions } from "../plan_tasks.ts";
 import { planNullFile } from "./files/plan_path.ts";
+import { assignDeputies } from "./plan_deputies.ts";
 import { planFile } from "./plan_file.ts";
 import { checkHugePages } from "./memory/huge_pages.ts";
 import { checkOpenFiles, planOwnLimits } from "./memory/plan_own_limits.ts";
@@ -62,6 +63,8 @@ export interface ContentsQuestions {
       PlanOptions,
       "leavesNetEmpty" | "mayLackSettings" | "mounts" | "outerEnds" | "parents" | "profile" | "joins"
     >;
+  /** As of `TasksPlan`. */
+  readonly entrances: readonly (Entrance | undefined)[];
   /** Whether the root task is made by cgrestore itself. */
   readonly rootIsSibling: boolean;
   /** Paths here of the cgroups that are made before the tasks, where their hierarchies are mounted. */
@@ -103,6 +106,7 @@ export function planContents(outside: ContentsQuestions): PlannedContents {
       namespaces: withGhosts(namespaces, files),
       free,
       ...planOpenFiles(draft, namespaces),
+      ...assignDeputies(files.late, { ...outside, contents: taskPlans.tasks }),
       ownLimits: planOwnLimits(host),
       ...networkUnlock === undefined ? {} : { networkUnlock },
       terminals,
@@ -203,7 +207,6 @@ function planOpenFiles(
     openFiles,
     earlyFiles: [...files.early, ...planGhosts(files)],
     helperFiles: files.helped,
-    lateFiles: files.late,
     lastFiles: files.last,
     finalFiles: files.final,
     obsoleteNames: obsoleteNames(files),

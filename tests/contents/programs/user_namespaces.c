@@ -3,11 +3,10 @@
  * that these may enter.
  */
 #include "own_mounts.h"
-#include <arpa/inet.h>
+#include "socket_cgroups.h"
 #include <grp.h>
 #include <linux/sched.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
@@ -371,6 +370,23 @@ PROGRAM(user_nested)
 	CHECK(system("ip -o link show out0 | grep -q '^8: out0@if9:'") == 0);
 	CHECK(write(entered[1], "", 1) == 1);
 	join_child(child);
+}
+
+/* In a cgroup, and with a net namespace that belongs to its users. */
+PROGRAM(user_sockets)
+{
+	uint64_t cgroup = enter_cgroup("first");
+	move_to_directory("user_sockets");
+	enter_user_namespace(CLONE_NEWNET);
+	set_loopback_up();
+	int udp = bound(SOCK_DGRAM, "127.0.0.1", 53), listening = bound(SOCK_STREAM, "127.0.0.1", 80);
+	MUST(listen(listening, 1));
+	MUST(cgroup_of(listening, IPPROTO_TCP) == cgroup ? 0 : -1);
+
+	ready_and_wait();
+
+	CHECK(has_ids(0, 0) && is_mapped());
+	CHECK(cgroup_of(listening, IPPROTO_TCP) == cgroup && cgroup_of(udp, IPPROTO_UDP) == cgroup);
 }
 
 /* Runs a command in a child, which goes on when the program says so. */

@@ -73,16 +73,20 @@ export class LiveTree implements AsyncDisposable {
 
   /** A tree of one of `programs`, which is ready. */
   static async ofProgram(program: string, target: Target = {}): Promise<LiveTree> {
-    const holder = await compileHolder(target);
     const tree = await LiveTree.create();
     try {
-      await tree.start([holder, "spawn", String(tree.root), program, tree.directory]);
-      await tree.ready();
+      await tree.startProgram(program, target);
       return tree;
     } catch (error) {
       await tree[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Starts one of `programs`, and waits until it is ready. */
+  async startProgram(program: string, target: Target = {}): Promise<void> {
+    await this.start([await compileHolder(target), "spawn", String(this.root), program, this.directory]);
+    await this.ready();
   }
 
   /** Pid of the root task: the first of those that are reserved. */

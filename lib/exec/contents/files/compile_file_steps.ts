@@ -1,4 +1,5 @@
 import type { FileStep } from "../../../plan/contents/file_step.ts";
+import { COORDINATOR, deputyId } from "../../../plan/plan.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { compileFileStep } from "./compile_file_step.ts";
 import { enterMounts } from "../namespaces/make_mounts.ts";
@@ -8,8 +9,8 @@ import { compilePerformance, groupSteps } from "./unix/perform.ts";
 
 /** Calls that are made in one go. */
 export interface Turn {
-  /** Pid of the task that makes them; absent: the coordinator does. */
-  readonly pid?: number;
+  /** Who makes them: pid of a task, the coordinator, or id of a deputy. */
+  readonly by: number;
   readonly calls: readonly RemoteCall[];
 }
 
@@ -23,34 +24,83 @@ export function compileFileSteps(
   steps: readonly FileStep[],
   hostPid: (pid: number) => number,
 ): Turn[] {
-  const turns: Turn[] = [];
-  let calls: RemoteCall[] = [];
-  // The coordinator is in those of the root task.
-  let [mountNamespace, network] = [0, 0];
-  const enter = (step: Pick<FileStep, "mountNamespace" | "network">) => {
-    const before = [mountNamespace, network];
-    [mountNamespace, network] = [step.mountNamespace ?? 0, step.network ?? 0];
-    if (mountNamespace !== before[0]) {
-      calls.push(...enterMounts(context, context.mountNamespaces[mountNamespace] ?? -1));
-    }
-    if (network !== before[1]) calls.push(enterNet(context, context.netNamespaces[network] ?? -1));
-  };
+  const turns = new Turns(context);
   for (const group of groupSteps(context, steps)) {
     const performance = compilePerformance(context, group, hostPid);
     if (performance === undefined) {
-      enter(group[0]);
-      calls.push(...group.flatMap((step) => compileHere(context, step)));
+      turns.enter(group[0]);
+      turns.add(group.flatMap((step) => compileHere(context, step)));
       continue;
     }
     const { pid, first, coordinator, last } = performance;
-    turns.push({ calls }, { pid, calls: first });
-    calls = [...coordinator];
-    if (last.length === 0) continue;
-    turns.push({ calls }, { pid, calls: last });
-    calls = [];
+    turns.take(pid, first);
+    turns.take(COORDINATOR, coordinator);
+    turns.take(pid, last);
   }
-  enter({});
-  return [...turns, { calls }];
+  return turns.finish();
+}
+
+/** The numbers of the namespaces that somebody is in. */
+interface Surroundings {
+  readonly mountNamespace: number;
+  readonly network: number;
+}
+
+const OF_ROOT_TASK: Surroundings = { mountNamespace: 0, network: 0 };
+
+/** Turns that come one after the other. */
+class Turns {
+  readonly #context: FilesContext;
+  readonly #turns: Turn[] = [];
+  /** Where those are who are in other namespaces than the root task. */
+  readonly #surroundings = new Map<number, Surroundings>();
+  #by = COORDINATOR;
+  #calls: RemoteCall[] = [];
+
+  constructor(context: FilesContext) {
+    this.#context = context;
+  }
+
+  /** Gives the turn to who does a step, in the namespaces of the step. */
+  enter({ deputy, mountNamespace = 0, network = 0 }: Pick<FileStep, "deputy" | "mountNamespace" | "network">): void {
+    this.#giveTo(deputy === undefined ? COORDINATOR : deputyId(deputy));
+    const { mountNamespaces, netNamespaces } = this.#context;
+    const before = this.#surroundings.get(this.#by) ?? OF_ROOT_TASK;
+    if (mountNamespace !== before.mountNamespace) {
+      this.add(enterMounts(this.#context, mountNamespaces[mountNamespace] ?? -1));
+    }
+    if (network !== before.network) this.add([enterNet(this.#context, netNamespaces[network] ?? -1)]);
+    this.#surroundings.set(this.#by, { mountNamespace, network });
+  }
+
+  /** Adds to what is done by who has the turn. */
+  add(calls: readonly RemoteCall[]): void {
+    this.#calls.push(...calls);
+  }
+
+  /** Gives the turn to somebody who is where these calls have to be made. */
+  take(by: number, calls: readonly RemoteCall[]): void {
+    this.#giveTo(by);
+    this.add(calls);
+  }
+
+  /** In the end, the coordinator is in the namespaces of the root task. */
+  finish(): Turn[] {
+    this.enter({});
+    this.#end();
+    return this.#turns;
+  }
+
+  #giveTo(by: number): void {
+    if (by === this.#by) return;
+    this.#end();
+    this.#by = by;
+  }
+
+  #end(): void {
+    if (this.#calls.length > 0) this.#turns.push({ by: this.#by, calls: this.#calls });
+    this.#calls = [];
+  }
 }
 
 /** The names that a step makes are of its mount namespace. */

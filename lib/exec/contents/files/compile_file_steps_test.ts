@@ -79,3 +79,29 @@ Deno.test("compileFileSteps() knows of which mount namespace names are", () => {
     ["removes", "/dir", 1],
   ]);
 });
+
+Deno.test("compileFileSteps() has deputies make what they are to make, and the coordinator the rest", () => {
+  const steps = [
+    open(0, "/a"),
+    { ...makeUnix(1), deputy: 0 },
+    { ...makeUnix(2, 1), deputy: 0 },
+    { ...makeUnix(3), deputy: 1 },
+    makeUnix(4, 1),
+    { ...makeUnix(5, 1), deputy: 0 },
+  ];
+  const turns = compileFileSteps({ ...filesContext(), netNamespaces: [200, 201] }, steps, (pid) => pid);
+  const told = turns.map(({ by, calls }) => [by, calls.map(renderCall).filter((call) => /^(setns|dup3)/.test(call))]);
+  const [enter, made] = [
+    (fd: number) => `setns ${fd} ${0x4000_0000}`,
+    (handle: number) => `dup3 0 ${101 + handle} 0`,
+  ];
+  assertEquals(told, [
+    [0, [made(0)]],
+    // Each has a net namespace of its own, where it stays until it has to go elsewhere.
+    [-1, [made(1), enter(201), made(2)]],
+    [-2, [made(3)]],
+    [0, [enter(201), made(4)]],
+    [-1, [made(5)]],
+    [0, [enter(200)]],
+  ]);
+});

@@ -1,0 +1,63 @@
+import type { Entrance, ExpectedTask } from "../plan.ts";
+import type { ContentsPlan, Handle, TaskContents } from "./contents_plan.ts";
+import type { FileStep } from "./file_step.ts";
+
+/** What choosing deputies has to know. */
+export interface DeputyQuestions {
+  readonly tasks: readonly ExpectedTask[];
+  /** As of `TasksPlan`. */
+  readonly entrances: readonly (Entrance | undefined)[];
+  /** Who holds what, makers first. */
+  readonly contents: readonly Pick<TaskContents, "pid" | "descriptors">[];
+}
+
+/**
+ * Has what the kernel counts to the cgroup of who made it be made in that of the first task that holds it: a socket stays
+ * in the v2 cgroup in which it was made, to which firewalls and BPF programs look, and has its buffers charged to that of
+ * the memory controller (`sk_alloc` of net/core/sock.c); so it is with the bytes in a pipe (`pipe_write` of fs/pipe.c).
+ * The classes of net_cls and net_prio follow who gets a socket (`__receive_sock` of net/core/sock.c).
+ */
+export function assignDeputies(
+  steps: readonly FileStep[],
+  { tasks, entrances, contents }: DeputyQuestions,
+): Pick<ContentsPlan, "deputies" | "lateFiles"> {
+  const places = new Map(tasks.map(({ pid, place }) => [pid, place]));
+  const holders = firstHolders(contents);
+  const deputies = new Map<string, { readonly number: number; readonly entrance: Entrance }>();
+  const deputyFor = (entrance: Entrance): number => {
+    const key = JSON.stringify(entrance);
+    const number = deputies.get(key)?.number ?? deputies.size;
+    deputies.set(key, { number, entrance });
+    return number;
+  };
+  const lateFiles = steps.map((step): FileStep => {
+    const holder = countedHandles(step).map((handle) => holders.get(handle)).find((pid) => pid !== undefined);
+    const entrance = entrances[places.get(holder ?? 0) ?? -1];
+    return entrance === undefined ? step : { ...step, deputy: deputyFor(entrance) };
+  });
+  return { lateFiles, deputies: [...deputies.values()].map(({ entrance }) => entrance) };
+}
+
+/** The first task that has each open file. */
+function firstHolders(contents: DeputyQuestions["contents"]): Map<Handle, number> {
+  const holders = new Map<Handle, number>();
+  for (const { pid, descriptors = [] } of contents) {
+    for (const { handle } of descriptors) if (!holders.has(handle)) holders.set(handle, pid);
+  }
+  return holders;
+}
+
+/** What a step makes that counts to a cgroup: nothing where the step has to know pids, of which a deputy sees others. */
+function countedHandles(step: FileStep): readonly Handle[] {
+  switch (step.kind) {
+    case "make-inet-sockets":
+      return step.sockets.map(({ handle }) => handle);
+    case "make-connection":
+    case "make-packet-socket":
+      return [step.handle];
+    case "make-pipe":
+      return step.bytes.length === 0 ? [] : step.ends.map(({ handle }) => handle);
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,67 @@
+import { deepEqual as assertEquals } from "node:assert/strict";
+import type { Entrance, ExpectedTask } from "../plan.ts";
+import type { FileStep } from "./file_step.ts";
+import type { InetSocketPlan } from "./files/plan_inet_socket.ts";
+import { assignDeputies } from "./plan_deputies.ts";
+
+const FIRST: Entrance = { into: "/first", moves: [] };
+const SECOND: Entrance = { moves: [{ kind: "attach", hierarchy: "memory", path: "/second", file: "cgroup.procs" }] };
+
+/** Three tasks: cgrestore's own place is that of 70, the others are in two cgroups. */
+const TASKS = [[70, 0], [71, 1], [72, 2]].map(([pid, place]) => ({ pid, place }) as ExpectedTask);
+
+function pipe(bytes: string, ...handles: readonly number[]): FileStep {
+  const ends = handles.map((handle) => ({ handle, flags: 0 }));
+  return { kind: "make-pipe", what: "a pipe", ends, bytes: new TextEncoder().encode(bytes), capacity: undefined };
+}
+
+function packet(handle: number): FileStep {
+  return { kind: "make-packet-socket", what: "a socket", handle } as FileStep;
+}
+
+function sockets(...handles: readonly number[]): FileStep {
+  return {
+    kind: "make-inet-sockets",
+    what: "sockets",
+    sockets: handles.map((handle) => ({ handle }) as InetSocketPlan),
+  };
+}
+
+function connection(handle: number): FileStep {
+  return { kind: "make-connection", what: "a connection", handle } as FileStep;
+}
+
+const PLAIN: FileStep = { kind: "open-path", what: "/a", handle: 3, flags: 0, path: "/a" };
+
+/** The handles 1, 2 and 3 are of the tasks in that order; 4 is of the last two, 5 of nobody. */
+const HELD = [[70, [1]], [71, [2, 4]], [72, [3, 4]]] as const;
+
+const CASES:
+  readonly (readonly [what: string, steps: readonly FileStep[], deputies: readonly (number | undefined)[]])[] = [
+    ["sockets of each task", [sockets(1), packet(2), connection(3)], [undefined, 0, 1]],
+    ["one that two tasks hold is of the first", [sockets(4)], [0]],
+    ["several that are made together are of the first that somebody holds", [sockets(5, 3, 2)], [0]],
+    ["what nobody holds", [connection(5)], [undefined]],
+    ["a pipe with bytes in it", [pipe("x", 5, 2), pipe("", 2)], [0, undefined]],
+    ["other files", [PLAIN], [undefined]],
+    ["one deputy for each place", [sockets(3), sockets(2), packet(3)], [0, 1, 0]],
+  ];
+
+for (const [what, steps, deputies] of CASES) {
+  Deno.test(`assignDeputies(): ${what}`, () => {
+    const contents = HELD.map(([pid, handles]) => ({
+      pid,
+      descriptors: handles.map((handle, fd) => ({ fd, handle, closeOnExec: false })),
+    }));
+    const plan = assignDeputies(steps, { tasks: TASKS, entrances: [undefined, FIRST, SECOND], contents });
+    assertEquals(plan.lateFiles.map(({ deputy }) => deputy), deputies);
+    assertEquals(plan.lateFiles.map(({ deputy: _, ...step }) => step), steps);
+  });
+}
+
+Deno.test("assignDeputies() lists those that are needed, as they are", () => {
+  const contents = [{ pid: 72, descriptors: [{ fd: 0, handle: 3, closeOnExec: false }] }];
+  const entrances = [undefined, FIRST, { ...SECOND }];
+  const { deputies } = assignDeputies([sockets(3), connection(3)], { tasks: TASKS, entrances, contents });
+  assertEquals(deputies, [SECOND]);
+});
