@@ -85,6 +85,7 @@ const VM_TESTS = [
   "tests/kernel/interrupt_test.ts",
   "tests/vm",
   "tests/contents/memory_charging_test.ts",
+  "tests/contents/socket_cgroups_test.ts",
 ];
 /** What one mode shows for all: another kernel, checkpoints of a newer one, what needs capabilities, and containers. */
 const FIRST_VM_TESTS = [

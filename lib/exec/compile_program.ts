@@ -3,7 +3,6 @@ import {
   COORDINATOR,
   deputyId,
   type Ending,
-  type Entrance,
   isDeputy,
   type JoinedPidNamespace,
   type TaskProgram,
@@ -88,7 +87,7 @@ export function compileStep(context: CompileContext, pid: number, step: SingleSt
 }
 
 /** Has the coordinator make a deputy, which shares its descriptors. */
-export function compileDeputy(context: CompileContext, number: number, { into }: Entrance): RemoteCall {
+export function compileDeputy(context: CompileContext, number: number, into: string | undefined): RemoteCall {
   const clone = { flags: BigInt(CLONE_PTRACE | CLONE_FILES), exitSignal: 0, tid: 0 };
   return compileClone(context, deputyId(number), { who: () => taskName(context, deputyId(number)), into, clone });
 }

@@ -1,5 +1,6 @@
 import { orUndefined, SysError } from "../errors.ts";
 import type { ContentsPlan } from "../plan/contents/contents_plan.ts";
+import type { FileStep } from "../plan/contents/file_step.ts";
 import {
   COORDINATOR,
   deputyId,
@@ -61,6 +62,8 @@ interface Actor {
   readonly calls: readonly RemoteCall[];
   /** Whom each call of the table makes; `undefined` for other calls. */
   readonly births: readonly (number | undefined)[];
+  /** How many calls of the table are made before its turn. */
+  readonly early: number;
   readonly slot: number;
   tracee?: Tracee;
   /** It has ended, and is a zombie or gone. */
@@ -142,11 +145,12 @@ export class TaskTree {
     if (coordinator.sibling === undefined) this.#makeRoot();
     else this.#join(coordinator.sibling);
     if (this.#contents?.namespaces.entersLate === true) this.#contents.namespaces.make();
+    this.#moveRoot();
     this.#setUpNamespaces();
     for (const actor of this.#actors.values()) {
-      if (actor.id === COORDINATOR) continue;
+      if (actor.id === COORDINATOR || isDeputy(actor.id)) continue;
       this.#context.slots.load(actor.slot, actor.calls);
-      this.#context.slots.select(actor.slot, 0, runEnd(actor, 0));
+      this.#context.slots.select(actor.slot, actor.early, runEnd(actor, actor.early));
     }
     this.#followBirths([this.#startRoot()]);
     this.#contents?.openHelperFiles();
@@ -156,39 +160,47 @@ export class TaskTree {
     for (const { pid, threads, stopSignal } of this.#stoppedTasks()) {
       haltTask(this.#traceeOf(pid), threads.map(({ tid }) => this.#traceeOf(tid)), stopSignal);
     }
-    this.#makeDeputies();
-    this.#contents.makeLateFiles();
-    this.#endDeputies();
-    this.#contents.restore();
+    const contents = this.#contents;
+    this.#withDeputies(this.#plan.contents?.lateFiles ?? [], () => contents.makeLateFiles());
+    contents.restore();
   }
 
-  /** When all tasks are there, so that none of their pids can be one of a deputy. */
-  #makeDeputies(): void {
-    const deputies = this.#deputies;
-    if (deputies.length === 0) return;
+  /**
+   * Has files made, also by those deputies that are needed, who are made for that: the kernel chooses their pids, so no
+   * task may be made meanwhile.
+   */
+  #withDeputies(steps: readonly FileStep[], makeFiles: () => void): void {
+    const numbers = [...new Set(steps.flatMap(({ deputy }) => deputy ?? []))];
+    this.#makeDeputies(numbers);
+    makeFiles();
+    for (const number of numbers) this.#endDeputy(deputyId(number));
+  }
+
+  #makeDeputies(numbers: readonly number[]): void {
+    if (numbers.length === 0) return;
     const coordinator = this.#actor(COORDINATOR);
-    const births = deputies.map((deputy, number) => compileDeputy(this.#compile, number, deputy));
-    coordinator.tracee?.run(births);
-    for (const number of deputies.keys()) {
-      const deputy = this.#actor(deputyId(number));
-      deputy.tracee = new Tracee(this.#context, this.#context.slots.result(coordinator.slot, number), deputy.slot);
+    const deputies = numbers.map((number) => this.#actor(deputyId(number)));
+    for (const { slot, calls } of deputies) this.#context.slots.load(slot, calls);
+    coordinator.tracee?.run(numbers.map((number) => (
+      compileDeputy(this.#compile, number, this.#deputies[number]?.into)
+    )));
+    deputies.forEach((deputy, index) => {
+      deputy.tracee = new Tracee(this.#context, this.#context.slots.result(coordinator.slot, index), deputy.slot);
       deputy.tracee.adopt(deputy.calls);
       deputy.tracee.finish();
-    }
+    });
+  }
+
+  #endDeputy(id: number): void {
+    const actor = this.#actor(id);
+    const child = this.hostPid(id);
+    this.#end({ pid: id, step: { kind: "exit", status: 0 } });
+    this.#end({ pid: COORDINATOR, step: { kind: "reap", child } });
+    delete actor.tracee;
   }
 
   get #deputies(): readonly Entrance[] {
     return this.#plan.contents?.deputies ?? [];
-  }
-
-  #endDeputies(): void {
-    for (const number of this.#deputies.keys()) {
-      const id = deputyId(number);
-      const child = this.hostPid(id);
-      this.#end({ pid: id, step: { kind: "exit", status: 0 } });
-      this.#end({ pid: COORDINATOR, step: { kind: "reap", child } });
-      this.#actors.delete(id);
-    }
   }
 
   #stoppedTasks(): ExpectedTask[] {
@@ -393,7 +405,14 @@ export class TaskTree {
     if (isTask && entersLate) calls.push(...this.#contents?.namespaces.compileEntry() ?? [], ...entry);
     calls.push(...closing);
     const slot = id === COORDINATOR ? 0 : this.#reserveSlot(id, calls);
-    this.#actors.set(id, { id, calls, births, slot, ended: false });
+    const early = id === this.#rootId && entry.length === 0 && this.#fillsNamespaces ? countMoves(steps) : 0;
+    this.#actors.set(id, { id, calls, births, early, slot, ended: false });
+  }
+
+  /** Whether the root puts something into namespaces that stays in memory. */
+  get #fillsNamespaces(): boolean {
+    const { mounts, ipc } = this.#plan.contents?.namespaces ?? {};
+    return mounts !== undefined || ipc !== undefined;
   }
 
   #siblingOptions(): SiblingOptions | undefined {
@@ -426,7 +445,16 @@ export class TaskTree {
     root.tracee?.finish(0);
   }
 
-  /** The root is in the namespaces of the tasks, and has nothing of its own yet. */
+  /** Before it fills namespaces, as what is in memory then is charged to the cgroup that it is in. */
+  #moveRoot(): void {
+    const { calls, early, tracee } = this.#actor(this.#rootId);
+    if (early === 0 || tracee === undefined) return;
+    tracee.start(calls.slice(0, early));
+    this.#makeUseOfWaiting(tracee);
+    tracee.finish();
+  }
+
+  /** The root is in the namespaces of the tasks, and in its first cgroups; it has nothing of its own yet. */
   #setUpNamespaces(): void {
     const root = this.#traceeOf(this.#rootId);
     const hasOwn = this.#plan.namespaces.length > 0;
@@ -434,13 +462,13 @@ export class TaskTree {
     run("setup-namespaces");
     this.#contents?.namespaces.fill(root, this.#plan);
     run("post-setup-namespaces");
-    this.#contents?.makeEarlyFiles();
+    this.#withDeputies(this.#plan.contents?.earlyFiles ?? [], () => this.#contents?.makeEarlyFiles());
   }
 
   /** Sets the root going. */
   #startRoot(): Actor {
     const root = this.#actor(this.#rootId);
-    root.tracee?.resume(root.calls, 0, runEnd(root, 0));
+    root.tracee?.resume(root.calls, root.early, runEnd(root, root.early));
     return root;
   }
 
@@ -450,8 +478,8 @@ export class TaskTree {
       const actor = queue[next];
       if (actor?.tracee === undefined) continue;
       this.#options.checkpoint();
-      let end = runEnd(actor, 0);
-      for (let start = 0;;) {
+      let end = runEnd(actor, actor.early);
+      for (let start = actor.early;;) {
         this.#makeUseOfWaiting(actor.tracee);
         actor.tracee.finish(end);
         const made: [number, number] = [start, end];
@@ -583,6 +611,12 @@ export class TaskTree {
 function bornBy(step: TaskStep): number | undefined {
   if (step.kind === "create-task") return step.pid;
   return step.kind === "create-thread" ? step.tid : undefined;
+}
+
+/** How many steps a program begins with that take its task to cgroups, and nothing more. */
+function countMoves(steps: readonly TaskStep[]): number {
+  const last = steps.findIndex(({ kind }) => kind !== "attach" && kind !== "set-name");
+  return last === -1 ? steps.length : last;
 }
 
 /** Where the run that begins with entry `start` ends: after so many births, or with the table. */

@@ -49,6 +49,7 @@ export interface MoveOptions {
   /** Pids of those whose memory is restored before they make others: at home, where it is to be charged. */
   readonly fillers: ReadonlySet<number>;
   /** As for tasks. */
+  readonly rootFillsNamespaces?: boolean | undefined;
   readonly entersUserNamespace?: boolean | undefined;
 }
 
@@ -70,9 +71,10 @@ export function planMoves(newborns: readonly Newborn[], options: MoveOptions): M
     walked: walked.map(({ number }) => number),
   });
   const order = preorder(births);
-  const fillers = findFillers(newborns, { ...options, homes, lanes });
-  planWalks(walked, { births, order, fixed: (index) => fillers.has(index) });
-  const travel: Travel = { newborns, births, homes, lanes, fillers, lateMoves: [], problems: [] };
+  const homeFirst = findHomeFirst(newborns, { ...options, homes, lanes });
+  planWalks(walked, { births, order, fixed: (index) => homeFirst.has(index) });
+  const { fillers } = options;
+  const travel: Travel = { newborns, births, homes, lanes, fillers, homeFirst, lateMoves: [], problems: [] };
   const enterNamespace = lanes.flatMap((lane) => enterStart(travel, lane));
   const itineraries: Itinerary[] = [];
   for (const index of order) itineraries[index] = planItinerary(travel, index);
@@ -102,17 +104,20 @@ function isShut(closure: Closure | undefined): boolean {
   return closure === "frozen" || closure === "threaded";
 }
 
-/** Indices of the fillers that can be at home first: a closed home lets nobody in until the end. */
-function findFillers(
+/** Indices of those who fill something, and can be at home first: a closed home lets nobody in until the end. */
+function findHomeFirst(
   newborns: readonly Newborn[],
-  { fillers, homes, lanes }: Pick<MoveOptions, "fillers"> & Pick<Travel, "homes" | "lanes">,
+  { fillers, rootFillsNamespaces = false, homes, lanes }:
+    & Pick<MoveOptions, "fillers" | "rootFillsNamespaces">
+    & Pick<Travel, "homes" | "lanes">,
 ): Set<number> {
   const memory = lanes.filter(chargesMemory);
   const isOpen = (index: number) => {
     const row = homes.table.rows[homes.homes[index] ?? OWN_PLACE];
     return memory.every((lane) => !lane.closed.has(lane.paths[row?.[lane.number] ?? 0] ?? "/"));
   };
-  return new Set(newborns.keys().filter((index) => fillers.has(newborns[index]?.pid ?? 0) && isOpen(index)));
+  const fills = (index: number) => fillers.has(newborns[index]?.pid ?? 0) || index === 0 && rootFillsNamespaces;
+  return new Set(newborns.keys().filter((index) => fills(index) && isOpen(index)));
 }
 
 /** Hierarchies often divide the tasks alike; then one answer serves all. */
@@ -168,8 +173,10 @@ interface Travel {
   readonly births: readonly (readonly number[])[];
   readonly homes: Homes;
   readonly lanes: readonly Lane[];
-  /** Indices of those whose memory is restored first of all. */
+  /** Pids of those whose memory is restored before they make others. */
   readonly fillers: ReadonlySet<number>;
+  /** Indices of those who go home first of all, where memory is charged. */
+  readonly homeFirst: ReadonlySet<number>;
   readonly lateMoves: LateMove[];
   readonly problems: Problem[];
 }
@@ -232,11 +239,13 @@ function attach(lane: Lane, path: number, file: Attach["file"] = "cgroup.procs")
 function planItinerary(travel: Travel, index: number): Itinerary {
   const before: TaskStep[] = [];
   const after: TaskStep[] = [];
-  const fills = travel.fillers.has(index);
+  const goesHome = travel.homeFirst.has(index);
   for (const lane of travel.lanes) {
-    if (lane.isInto || fills && chargesMemory(lane)) before.push(...walkTo(lane, index, lane.goals[index] ?? NO_GOAL));
+    if (lane.isInto || goesHome && chargesMemory(lane)) {
+      before.push(...walkTo(lane, index, lane.goals[index] ?? NO_GOAL));
+    }
   }
-  if (fills) before.push({ kind: "restore-memory" });
+  if (goesHome && travel.fillers.has(travel.newborns[index]?.pid ?? 0)) before.push({ kind: "restore-memory" });
   for (const child of travel.births[index] ?? []) {
     const steps = travel.newborns[child]?.when === "before" ? before : after;
     for (const lane of travel.lanes) steps.push(...walkForBirth(lane, index, child));

@@ -85,6 +85,7 @@ function planParts(checkpoint: Checkpoint, host: Host, options: PlanOptions): Pa
     ...findFillers === undefined ? {} : { findFillers },
     controlledSessions: controlledSessionsOf(checkpoint),
     joinsPidNamespace: pids.joined !== undefined,
+    rootFillsNamespaces: fillsNamespaces(checkpoint),
     entersUserNamespace: checkpoint.contents?.namespaces.user !== undefined,
   }, options);
   const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);
@@ -144,6 +145,11 @@ function planTaskContents(checkpoint: Checkpoint, questions: Omit<ContentsQuesti
 /** Sessions whose leaders take a terminal before they make others, who inherit it. */
 function controlledSessionsOf({ contents }: Checkpoint): ReadonlySet<number> {
   return new Set(contents === undefined ? [] : controllingTerminals(contents).keys());
+}
+
+/** Whether there are mounts of the tasks' own, or objects of System V, which the root makes with what was in them. */
+function fillsNamespaces({ contents }: Checkpoint): boolean {
+  return contents?.namespaces.mounts !== undefined || contents?.namespaces.ipc !== undefined;
 }
 
 /** Whose memory is restored before others are made. */

@@ -35,6 +35,8 @@ export interface TaskQuestions {
   readonly controlledSessions?: ReadonlySet<number>;
   /** Whether the tasks are made in a pid namespace that is there, and not cgrestore's own; default: false. */
   readonly joinsPidNamespace?: boolean;
+  /** Whether the root puts something in memory before it makes others; default: false. */
+  readonly rootFillsNamespaces?: boolean;
   /** Whether the tasks get into a user namespace, from which nobody may be born in a cgroup of this host. */
   readonly entersUserNamespace?: boolean;
 }

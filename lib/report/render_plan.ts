@@ -39,7 +39,7 @@ export function renderPlan(plan: Plan, options: PlanView): string {
     ["Cgroups, before the tasks", renderCgroupSteps(plan.cgroups, style)],
     [titleOfTasks(plan), renderTasks(plan, { ...options, style })],
     ["Once every task exists", plan.endings.map(renderEnding)],
-    ["Deputies, who make sockets and fill pipes in cgroups of tasks", plan.contents?.deputies.map(renderDeputy) ?? []],
+    ["Deputies, who make files in cgroups of tasks", plan.contents?.deputies.map(renderDeputy) ?? []],
     [
       "Moves from outside",
       plan.lateMoves.map((move) => `  ${move.pid} to ${describePlace(move.hierarchy, move.path)}`),

@@ -9,7 +9,7 @@ import { waitUntil } from "../support/kernel_state.ts";
 import type { Faults } from "../support/faulty_sys.ts";
 import { type Requirement, requires } from "../support/skip.ts";
 import { type Attempt, restoreAsChild, restoreHere, type Restorer, whatIsNew } from "./support/attempt_restore.ts";
-import { linkCgroups } from "./support/linked_cgroups.ts";
+import { inCgroup, linkCgroups } from "./support/linked_cgroups.ts";
 import { isAlive, LiveTree, reap } from "./support/live_tree.ts";
 import { OwnBridge, ownDevices } from "./support/own_bridge.ts";
 
@@ -29,8 +29,10 @@ interface FaultTest {
   readonly needs?: readonly Requirement[];
   /** A bridge that is made for it on this host. */
   readonly bridge?: string;
-  /** v2 cgroups that are made for it. */
+  /** v2 cgroups that are made for it, by the links that lead to them. */
   readonly cgroups?: readonly string[];
+  /** The one that it is started in. */
+  readonly startsIn?: string;
   /** Our own pid namespace is taken for one of others. */
   readonly providesPids?: boolean;
 }
@@ -57,6 +59,14 @@ const TESTS: readonly FaultTest[] = [
     dump: ["--tcp-established", "--network-lock", "skip"],
     restore: ["--tcp-established"],
     cgroups: ["first", "second"],
+    needs: ["v2"],
+  },
+  {
+    program: "mounts_tmpfs",
+    restore: ["--root", "/"],
+    cgroups: ["first"],
+    startsIn: "first",
+    stride: 5,
     needs: ["v2"],
   },
   { program: "namespaces_several" },
@@ -105,7 +115,7 @@ const TESTS: readonly FaultTest[] = [
 
 for (const test of TESTS) {
   const { program, isCompat = false, dump = [], restore = [], isSibling = false, providesPids = false } = test;
-  const { bridge, cgroups = [], stride = 1, remoteName, needs = [] } = test;
+  const { bridge, cgroups = [], startsIn, stride = 1, remoteName, needs = [] } = test;
   const how = `${isCompat ? "with 32 bits " : ""}${isSibling ? "as a sibling " : ""}${
     providesPids ? "in a pid namespace that is there " : ""
   }`;
@@ -119,7 +129,8 @@ for (const test of TESTS) {
       await using child = isSibling ? await restoreAsChild(pids?.through) : undefined;
       await using tree = await LiveTree.create();
       using _cgroups = cgroups.length === 0 ? undefined : linkCgroups(tree.directory, cgroups);
-      await tree.startProgram(program, { isCompat });
+      const through = startsIn === undefined ? [] : inCgroup(`${tree.directory}/${startsIn}`);
+      await tree.startProgram(program, { isCompat, through });
       const tasks = tree.listTasks();
       const options = [...restore, ...pids?.restore ?? [], ...isSibling ? ["--restore-sibling"] : []];
       const images = await tree.dump([...dump, ...pids?.dump ?? []]);

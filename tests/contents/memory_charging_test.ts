@@ -5,11 +5,20 @@ import { PAGE_SIZE } from "../../lib/model/address_space.ts";
 import { UNIFIED } from "../../lib/model/hierarchy.ts";
 import { OwnCgroups } from "../support/own_cgroups.ts";
 import { type Requirement, requires } from "../support/skip.ts";
-import { compileHolder } from "./support/compile_holder.ts";
+import { inCgroup } from "./support/linked_cgroups.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
 const MIB = 2 ** 20;
-const PROGRAM_SIZE = 100 * MIB;
+const PROGRAMS: readonly Program[] = [
+  { program: "hundred_megabytes", what: "memory", size: 100 * MIB, check: checkOwners },
+  {
+    program: "memory_of_files",
+    what: "what is in memory without being mapped",
+    size: 80 * MIB,
+    dump: ["--ghost-limit", "32M"],
+    restore: ["--root", "/"],
+  },
+];
 /** What may be left of cgrestore when it has ended: what this test, and the kernel, have needed meanwhile. */
 const MARGIN = 32 * MIB;
 /** Number of the frame that a page is in, in an entry of /proc/PID/pagemap. */
@@ -17,8 +26,21 @@ const FRAME_MASK = (1n << 55n) - 1n;
 /** In /proc/kpageflags. */
 const COMPOUND_TAIL = 1n << 16n;
 
-test({ version: "v1", needs: "v1", hierarchy: "memory", usage: "memory.usage_in_bytes" });
-test({ version: "v2", needs: "v2-memory", hierarchy: UNIFIED, usage: "memory.current" });
+for (const program of PROGRAMS) {
+  test(program, { version: "v1", needs: "v1", hierarchy: "memory", usage: "memory.usage_in_bytes" });
+  test(program, { version: "v2", needs: "v2-memory", hierarchy: UNIFIED, usage: "memory.current" });
+}
+
+interface Program {
+  readonly program: string;
+  readonly what: string;
+  /** Bytes that it has in memory. */
+  readonly size: number;
+  readonly dump?: readonly string[];
+  readonly restore?: readonly string[];
+  /** Looks at whose the memory of the task is. */
+  readonly check?: (pid: number, cgroup: string) => void;
+}
 
 interface Layout {
   readonly version: "v1" | "v2";
@@ -28,8 +50,11 @@ interface Layout {
   readonly usage: string;
 }
 
-function test({ version, needs, hierarchy, usage }: Layout): void {
-  const name = `memory is charged to the cgroup of the tasks, ${version}`;
+function test(
+  { program, what, size, dump = [], restore = [], check }: Program,
+  { version, needs, hierarchy, usage }: Layout,
+): void {
+  const name = `${what} is charged to the cgroup of the tasks, ${version}`;
   Deno.test({
     name,
     ...requires(name, "root", "cc", "criu", needs),
@@ -44,30 +69,29 @@ function test({ version, needs, hierarchy, usage }: Layout): void {
       });
       own.make({ hierarchy, path: `/${own.id}/program` });
       own.make({ hierarchy, path: `/${own.id}/restorer` });
-      const program = await compileHolder();
-      const start = `echo $$ >${top}/program/cgroup.procs && exec "$0" "$@"`;
-      await tree.start(["sh", "-c", start, program, "spawn", String(tree.root), "hundred_megabytes", tree.directory]);
-      await tree.ready();
-      const images = await tree.dump();
+      await tree.startProgram(program, { through: inCgroup(`${top}/program`) });
+      const images = await tree.dump(dump);
       Deno.removeSync(`${top}/program`);
 
-      await inCgroup(`${top}/restorer`, async () => {
-        const { code, err } = await tree.restore(images);
+      await whileIn(`${top}/restorer`, async () => {
+        const { code, err } = await tree.restore(images, restore);
         assertEqual(err, "");
         assertEqual(code, 0);
       });
       const charged = readUsage(`${top}/program/${usage}`);
-      assert(charged >= PROGRAM_SIZE, `the tasks are charged for ${charged} bytes`);
-      const leftover = readUsage(`${top}/restorer/${usage}`) - readCached(`${top}/restorer/memory.stat`);
+      assert(charged >= size, `the tasks are charged for ${charged} bytes`);
+      const { shared, cached } = readFiles(`${top}/restorer/memory.stat`);
+      const leftover = readUsage(`${top}/restorer/${usage}`) - cached;
       assert(leftover < MARGIN, `cgrestore is charged for ${leftover} bytes`);
-      checkOwners(tree.root, `${top}/program`);
+      assertEqual(shared, 0, "cgrestore is charged for memory that tasks may share");
+      check?.(tree.root, `${top}/program`);
       assertEqual(await tree.finish(), "ok");
     },
   });
 }
 
 /** Runs something with this process, and what it starts, in a cgroup. */
-async function inCgroup(directory: string, action: () => Promise<void>): Promise<void> {
+async function whileIn(directory: string, action: () => Promise<void>): Promise<void> {
   const enter = (path: string) => Deno.writeTextFileSync(`${path}/cgroup.procs`, String(Deno.pid));
   const [root] = directory.split(/\/cgr-/);
   const before = ownCgroup(root ?? "");
@@ -91,11 +115,11 @@ function readUsage(path: string): number {
   return Number(Deno.readTextFileSync(path));
 }
 
-/** How much of that are pages of files, which stay when they have been read; memory that tasks share is none of them. */
-function readCached(path: string): number {
+/** How much of that are pages of files in memory, and how much others, which stay when they have been read. */
+function readFiles(path: string): { readonly shared: number; readonly cached: number } {
   const numbers = new Map(Deno.readTextFileSync(path).split("\n").map((line) => line.split(" ") as [string, string]));
-  const cached = numbers.get("file") ?? numbers.get("cache");
-  return Number(cached) - Number(numbers.get("shmem"));
+  const shared = Number(numbers.get("shmem"));
+  return { shared, cached: Number(numbers.get("file") ?? numbers.get("cache")) - shared };
 }
 
 /** Every page of the program's own belongs to the cgroup (Documentation/admin-guide/mm/pagemap.rst). */

@@ -2,7 +2,7 @@
 import { equal as assertEqual } from "node:assert/strict";
 import { OwnCgroups } from "../support/own_cgroups.ts";
 import { requires } from "../support/skip.ts";
-import { compileHolder } from "./support/compile_holder.ts";
+import { inCgroup } from "./support/linked_cgroups.ts";
 import { LiveTree } from "./support/live_tree.ts";
 
 const NAME = "a cgroup that is open and has gone is made before it is opened";
@@ -17,10 +17,7 @@ Deno.test({
     const directory = `${own.mountPoint(hierarchy)}/job`;
     own.make({ hierarchy, path: "/job" });
     Deno.symlinkSync(directory, `${tree.directory}/cgroup`);
-    const start = `echo $$ >${directory}/cgroup.procs && exec "$0" "$@"`;
-    const program = await compileHolder();
-    await tree.start(["sh", "-c", start, program, "spawn", String(tree.root), "open_cgroup", tree.directory]);
-    await tree.ready();
+    await tree.startProgram("open_cgroup", { through: inCgroup(directory) });
     const images = await tree.dump();
     Deno.removeSync(directory);
 

@@ -31,7 +31,7 @@ export interface ContentsPlan {
   readonly firstDescriptor: number;
   /** Limits that the coordinator sets for itself, and that the tasks are born with. */
   readonly ownLimits: readonly LimitStep[];
-  /** Files that are mapped and the like; made by the coordinator before any task is. */
+  /** Files that are mapped and the like; made by the coordinator, or by a deputy, before any task but the root is. */
   readonly earlyFiles: readonly FileStep[];
   /** Files of tasks that have ended; made by the coordinator while helpers stand in for these. */
   readonly helperFiles: readonly FileStep[];

@@ -106,7 +106,10 @@ export function planContents(outside: ContentsQuestions): PlannedContents {
       namespaces: withGhosts(namespaces, files),
       free,
       ...planOpenFiles(draft, namespaces),
-      ...assignDeputies(files.late, { ...outside, contents: taskPlans.tasks }),
+      ...assignDeputies(
+        { earlyFiles: [...files.early, ...planGhosts(files)], lateFiles: files.late },
+        { ...outside, contents: taskPlans.tasks },
+      ),
       ownLimits: planOwnLimits(host),
       ...networkUnlock === undefined ? {} : { networkUnlock },
       terminals,
@@ -205,7 +208,6 @@ function planOpenFiles(
   return {
     firstDescriptor,
     openFiles,
-    earlyFiles: [...files.early, ...planGhosts(files)],
     helperFiles: files.helped,
     lastFiles: files.last,
     finalFiles: files.final,

@@ -11,16 +11,23 @@ export interface DeputyQuestions {
   readonly contents: readonly Pick<TaskContents, "pid" | "descriptors">[];
 }
 
+/** Steps that come when no task has anything, and when all are there. */
+interface Phases {
+  readonly earlyFiles: readonly FileStep[];
+  readonly lateFiles: readonly FileStep[];
+}
+
 /**
  * Has what the kernel counts to the cgroup of who made it be made in that of the first task that holds it: a socket stays
  * in the v2 cgroup in which it was made, to which firewalls and BPF programs look, and has its buffers charged to that of
- * the memory controller (`sk_alloc` of net/core/sock.c); so it is with the bytes in a pipe (`pipe_write` of fs/pipe.c).
+ * the memory controller (`sk_alloc` of net/core/sock.c); so it is with the bytes in a pipe (`pipe_write` of fs/pipe.c),
+ * and with pages of files that are in memory. What tasks hold otherwise, by mapping it, is made in that of the root task.
  * The classes of net_cls and net_prio follow who gets a socket (`__receive_sock` of net/core/sock.c).
  */
 export function assignDeputies(
-  steps: readonly FileStep[],
+  { earlyFiles, lateFiles }: Phases,
   { tasks, entrances, contents }: DeputyQuestions,
-): Pick<ContentsPlan, "deputies" | "lateFiles"> {
+): Phases & Pick<ContentsPlan, "deputies"> {
   const places = new Map(tasks.map(({ pid, place }) => [pid, place]));
   const holders = firstHolders(contents);
   const deputies = new Map<string, { readonly number: number; readonly entrance: Entrance }>();
@@ -30,12 +37,18 @@ export function assignDeputies(
     deputies.set(key, { number, entrance });
     return number;
   };
-  const lateFiles = steps.map((step): FileStep => {
-    const holder = countedHandles(step).map((handle) => holders.get(handle)).find((pid) => pid !== undefined);
+  const assign = (step: FileStep): FileStep => {
+    const counted = countedHandles(step);
+    if (counted.length === 0) return step;
+    const holder = counted.map((handle) => holders.get(handle)).find((pid) => pid !== undefined) ?? tasks[0]?.pid;
     const entrance = entrances[places.get(holder ?? 0) ?? -1];
     return entrance === undefined ? step : { ...step, deputy: deputyFor(entrance) };
-  });
-  return { lateFiles, deputies: [...deputies.values()].map(({ entrance }) => entrance) };
+  };
+  return {
+    earlyFiles: earlyFiles.map(assign),
+    lateFiles: lateFiles.map(assign),
+    deputies: [...deputies.values()].map(({ entrance }) => entrance),
+  };
 }
 
 /** The first task that has each open file. */
@@ -54,7 +67,10 @@ function countedHandles(step: FileStep): readonly Handle[] {
       return step.sockets.map(({ handle }) => handle);
     case "make-connection":
     case "make-packet-socket":
+    case "write":
       return [step.handle];
+    case "make-ghost":
+      return step.ghost.size === 0 ? [] : step.openings.map(({ handle }) => handle);
     case "make-pipe":
       return step.bytes.length === 0 ? [] : step.ends.map(({ handle }) => handle);
     default:

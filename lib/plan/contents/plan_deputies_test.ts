@@ -1,4 +1,5 @@
 import { deepEqual as assertEquals } from "node:assert/strict";
+import { ghostFile } from "../../../tests/support/plan_files.ts";
 import type { Entrance, ExpectedTask } from "../plan.ts";
 import type { FileStep } from "./file_step.ts";
 import type { InetSocketPlan } from "./files/plan_inet_socket.ts";
@@ -31,6 +32,15 @@ function connection(handle: number): FileStep {
   return { kind: "make-connection", what: "a connection", handle } as FileStep;
 }
 
+function written(handle: number): FileStep {
+  return { kind: "write", what: "a memfd", handle, content: [] };
+}
+
+function ghost(size: number, ...handles: readonly number[]): FileStep {
+  const openings = handles.map((handle) => ({ handle, flags: 0, path: "/gone" }));
+  return { kind: "make-ghost", what: "/gone", ghost: ghostFile({ size }), names: [], openings, inside: [] };
+}
+
 const PLAIN: FileStep = { kind: "open-path", what: "/a", handle: 3, flags: 0, path: "/a" };
 
 /** The handles 1, 2 and 3 are of the tasks in that order; 4 is of the last two, 5 of nobody. */
@@ -41,7 +51,8 @@ const CASES:
     ["sockets of each task", [sockets(1), packet(2), connection(3)], [undefined, 0, 1]],
     ["one that two tasks hold is of the first", [sockets(4)], [0]],
     ["several that are made together are of the first that somebody holds", [sockets(5, 3, 2)], [0]],
-    ["what nobody holds", [connection(5)], [undefined]],
+    ["what nobody holds is of the root task", [connection(5), written(5)], [undefined, undefined]],
+    ["content of files in memory", [written(3), ghost(7, 5, 2), ghost(0, 2)], [0, 1, undefined]],
     ["a pipe with bytes in it", [pipe("x", 5, 2), pipe("", 2)], [0, undefined]],
     ["other files", [PLAIN], [undefined]],
     ["one deputy for each place", [sockets(3), sockets(2), packet(3)], [0, 1, 0]],
@@ -53,15 +64,18 @@ for (const [what, steps, deputies] of CASES) {
       pid,
       descriptors: handles.map((handle, fd) => ({ fd, handle, closeOnExec: false })),
     }));
-    const plan = assignDeputies(steps, { tasks: TASKS, entrances: [undefined, FIRST, SECOND], contents });
-    assertEquals(plan.lateFiles.map(({ deputy }) => deputy), deputies);
-    assertEquals(plan.lateFiles.map(({ deputy: _, ...step }) => step), steps);
+    const questions = { tasks: TASKS, entrances: [undefined, FIRST, SECOND], contents };
+    const { lateFiles } = assignDeputies({ earlyFiles: [], lateFiles: steps }, questions);
+    assertEquals(lateFiles.map(({ deputy }) => deputy), deputies);
+    assertEquals(lateFiles.map(({ deputy: _, ...step }) => step), steps);
   });
 }
 
 Deno.test("assignDeputies() lists those that are needed, as they are", () => {
   const contents = [{ pid: 72, descriptors: [{ fd: 0, handle: 3, closeOnExec: false }] }];
   const entrances = [undefined, FIRST, { ...SECOND }];
-  const { deputies } = assignDeputies([sockets(3), connection(3)], { tasks: TASKS, entrances, contents });
-  assertEquals(deputies, [SECOND]);
+  const files = { earlyFiles: [written(3)], lateFiles: [sockets(3), connection(3)] };
+  const plan = assignDeputies(files, { tasks: TASKS, entrances, contents });
+  assertEquals(plan.deputies, [SECOND]);
+  assertEquals(plan.earlyFiles.map(({ deputy }) => deputy), [0]);
 });

@@ -1,4 +1,5 @@
 /* Mount namespaces. CRIU dumps a task only whose files are all on mounts of its own: so these run again inside. */
+#include "memory.h"
 #include "own_mounts.h"
 #include <linux/aio_abi.h>
 #include <net/if.h>
@@ -138,6 +139,37 @@ PROGRAM(mounts_tmpfs)
 	CHECK(stat("..", &first) == 0 && (first.st_mode & 07777) == 0711);
 	struct statvfs state;
 	CHECK(statvfs("..", &state) == 0 && state.f_blocks * state.f_frsize == 4 << 20);
+}
+
+/* What is in memory without being mapped: in a tmpfs, also without a name there, in a segment of System V, in a memfd. */
+PROGRAM(memory_of_files)
+{
+	if (!is_inside()) {
+		leave_mounts(MS_PRIVATE);
+		MUST(unshare(CLONE_NEWIPC));
+		make_directory(path_of("t"));
+		MUST(mount("own", path_of("t"), "tmpfs", 0, "size=64m"));
+		run_inside(own_executable(), "memory_of_files");
+	}
+	close(make_file("t/file", 32 * MIB, 1));
+	int ghost = make_file("t/gone", 16 * MIB, 2), memory = MUST(memfd_create("unmapped", 0));
+	MUST(unlink(path_of("t/gone")));
+	int segment = MUST(shmget(IPC_PRIVATE, 16 * MIB, 0600));
+	void *attached = shmat(segment, NULL, 0);
+	fill(attached, 16 * MIB, 3);
+	MUST(shmdt(attached));
+	MUST(ftruncate(memory, 16 * MIB));
+	void *mapped = map(NULL, 16 * MIB, RW, MAP_SHARED, memory, 0);
+	fill(mapped, 16 * MIB, 4);
+	MUST(munmap(mapped, 16 * MIB));
+
+	ready_and_wait();
+
+	int file = MUST(open(path_of("t/file"), O_RDONLY));
+	CHECK(is_filled(map(NULL, 32 * MIB, PROT_READ, MAP_PRIVATE, file, 0), 32 * MIB, 1));
+	CHECK(is_filled(map(NULL, 16 * MIB, PROT_READ, MAP_PRIVATE, ghost, 0), 16 * MIB, 2));
+	CHECK(is_filled(shmat(segment, NULL, SHM_RDONLY), 16 * MIB, 3));
+	CHECK(is_filled(map(NULL, 16 * MIB, PROT_READ, MAP_PRIVATE, memory, 0), 16 * MIB, 4));
 }
 
 /* Parts of the root and of a tmpfs, for reading only and not; one below what another one covers. */

@@ -12,3 +12,8 @@ export function linkCgroups(directory: string, names: readonly string[]): OwnCgr
   }
   return own;
 }
+
+/** A command that runs another one in a cgroup with this directory. */
+export function inCgroup(directory: string): readonly string[] {
+  return ["sh", "-c", `echo $$ >${directory}/cgroup.procs && exec "$0" "$@"`];
+}

@@ -31,6 +31,10 @@ export interface Home {
   readonly inside: (command: readonly string[]) => readonly string[];
 }
 
+interface Starting extends Target {
+  readonly through?: readonly string[];
+}
+
 interface TreeOptions {
   readonly directory: string;
   readonly images: string;
@@ -83,9 +87,9 @@ export class LiveTree implements AsyncDisposable {
     }
   }
 
-  /** Starts one of `programs`, and waits until it is ready. */
-  async startProgram(program: string, target: Target = {}): Promise<void> {
-    await this.start([await compileHolder(target), "spawn", String(this.root), program, this.directory]);
+  /** Starts one of `programs`, by a command that ends with it, and waits until it is ready. */
+  async startProgram(program: string, { through = [], ...target }: Starting = {}): Promise<void> {
+    await this.start([...through, await compileHolder(target), "spawn", String(this.root), program, this.directory]);
     await this.ready();
   }
 
