@@ -1,10 +1,9 @@
 import { S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { MAX_REGULAR_SIZE } from "../sys/files.ts";
 import { decodeText } from "../text.ts";
 import type { ArchivedFile } from "./content_images.ts";
 import { gunzip } from "./gunzip.ts";
 
-/** More than that is not taken into memory. */
-const LARGEST = 2 ** 30;
 const BLOCK = 512;
 
 /** Types of entries (tar(5)) and the type of file in st_mode. */
@@ -28,7 +27,7 @@ const LONG_LINK = "K";
 
 /** The files of an archive as `tar --gzip --sparse` makes it (GNU format), or what is wrong with it. */
 export function readArchive(compressed: Uint8Array): ArchivedFile[] | string {
-  const bytes = gunzip(compressed, LARGEST);
+  const bytes = gunzip(compressed, MAX_REGULAR_SIZE);
   return typeof bytes === "string" ? bytes : readTar(bytes);
 }
 

@@ -3,8 +3,10 @@ import { decodeText } from "../text.ts";
 import { O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } from "./constants.ts";
 import type { Sys } from "./sys.ts";
 
-/** Files of a kernel or of a checkpoint's description are small; nothing we read whole comes near this. */
+/** Files of a kernel are small; nothing we read whole comes near this. */
 const MAX_SIZE = 64 * 1024 * 1024;
+/** The files of a file system in memory are in one image, compressed. */
+export const MAX_REGULAR_SIZE = 1024 * 1024 * 1024;
 const FIRST_READ = 8192;
 
 /**
@@ -22,7 +24,7 @@ export function readFile(sys: Sys, path: string): Uint8Array<ArrayBuffer> {
  *
  * There are thousands of them, nearly all small: those are not asked for their size.
  *
- * @throws {SysError} EINVAL for another kind of file, EFBIG above 64 MiB and for a file that grows meanwhile
+ * @throws {SysError} EINVAL for another kind of file, EFBIG above 1 GiB and for a file that grows meanwhile
  */
 export function readRegularFile(sys: Sys, path: string): Uint8Array<ArrayBuffer> {
   // Without O_NONBLOCK, opening a FIFO would wait for a writer.
@@ -83,7 +85,7 @@ function readSized(
 ): Uint8Array<ArrayBuffer> {
   const { mode, size } = sys.fstat(fd);
   if ((mode & S_IFMT) !== S_IFREG) throw cannotRead(path, "EINVAL", "it is not a regular file");
-  if (size > MAX_SIZE) throw cannotRead(path, "EFBIG", `it has more than ${MAX_SIZE} bytes`);
+  if (size > MAX_REGULAR_SIZE) throw cannotRead(path, "EFBIG", `it has more than ${MAX_REGULAR_SIZE} bytes`);
   // One byte more than expected, so that reading sees the end.
   const buffer = new Uint8Array(new ArrayBuffer(Math.max(size, begin.length) + 1));
   buffer.set(begin);

@@ -172,6 +172,22 @@ PROGRAM(memory_of_files)
 	CHECK(is_filled(map(NULL, 16 * MIB, PROT_READ, MAP_PRIVATE, memory, 0), 16 * MIB, 4));
 }
 
+/* A tmpfs with so much that cannot be compressed that its image is larger than others are. */
+PROGRAM(mounts_large)
+{
+	if (!is_inside()) {
+		leave_mounts(MS_PRIVATE);
+		make_directory(path_of("t"));
+		MUST(mount("own", path_of("t"), "tmpfs", 0, "size=80m"));
+		run_inside(own_executable(), "mounts_large");
+	}
+	int file = make_file("t/file", 72 * MIB, 1);
+
+	ready_and_wait();
+
+	CHECK(is_filled(map(NULL, 72 * MIB, PROT_READ, MAP_SHARED, file, 0), 72 * MIB, 1));
+}
+
 /* Parts of the root and of a tmpfs, for reading only and not; one below what another one covers. */
 PROGRAM(mounts_parts)
 {
