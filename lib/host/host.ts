@@ -73,7 +73,7 @@ export interface JoinedPids {
 
 /** What matters to a user namespace that is made: the ids that there are in cgrestore's own, and limits. */
 export interface HostUser extends UserNamespace {
-  /** Most bytes of buffers of sockets that can be asked for (`net.core.wmem_max` and `rmem_max`). */
+  /** Most bytes of buffers of sockets that can be asked for (`net.core.wmem_max` and `rmem_max`); Infinity: not known. */
   readonly largestSendBuffer: number;
   readonly largestReceiveBuffer: number;
 }

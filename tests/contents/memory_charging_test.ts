@@ -60,7 +60,7 @@ function test(
     ...requires(name, "root", "cc", "criu", needs),
     async fn() {
       using own = new OwnCgroups();
-      await using tree = await LiveTree.create();
+      await using tree = await LiveTree.create({ directory: makeDirectory() });
       const top = `${own.mountPoint(hierarchy)}/${own.id}`;
       own.make({
         hierarchy,
@@ -88,6 +88,12 @@ function test(
       assertEqual(await tree.finish(), "ok");
     },
   });
+}
+
+/** Where no file system in memory is mounted: that of a test would be dumped with what is in it. */
+function makeDirectory(): string {
+  Deno.mkdirSync("/var/tmp", { recursive: true });
+  return Deno.makeTempDirSync({ dir: "/var/tmp", prefix: "cgr-tree-" });
 }
 
 /** Runs something with this process, and what it starts, in a cgroup. */

@@ -6,7 +6,8 @@
  * @param setup a command that is run first
  */
 export async function startKeeper(options: readonly string[], setup = "true"): Promise<Deno.ChildProcess> {
-  const args = [...options, "sh", "-c", `${setup} && echo ready && exec cat`];
+  // Some versions of cat look whether anybody reads what they write before there is anything to write.
+  const args = [...options, "sh", "-c", `${setup} && echo ready && exec cat >/dev/null`];
   const keeper = new Deno.Command("unshare", { args, stdin: "piped", stdout: "piped" }).spawn();
   const reader = keeper.stdout.getReader();
   const { value } = await reader.read();
