@@ -50,7 +50,7 @@ export interface CompileContext {
 }
 
 /** A step that is one system call. */
-export type SingleStep = Exclude<TaskStep, { readonly kind: "restore-memory" | "take-terminal" }>;
+export type SingleStep = Exclude<TaskStep, { readonly kind: "restore-memory" | "take-terminal" | "fill-namespaces" }>;
 
 /** The system call that carries out `step` in the task `pid`. */
 export function compileStep(context: CompileContext, pid: number, step: SingleStep): RemoteCall {

@@ -62,8 +62,10 @@ interface Actor {
   readonly calls: readonly RemoteCall[];
   /** Whom each call of the table makes; `undefined` for other calls. */
   readonly births: readonly (number | undefined)[];
-  /** How many calls of the table are made before its turn. */
+  /** How many calls of the table are made before namespaces are filled. */
   readonly early: number;
+  /** Whether results in its slot are of its table. */
+  isLoaded: boolean;
   readonly slot: number;
   tracee?: Tracee;
   /** It has ended, and is a zombie or gone. */
@@ -145,11 +147,12 @@ export class TaskTree {
     if (coordinator.sibling === undefined) this.#makeRoot();
     else this.#join(coordinator.sibling);
     if (this.#contents?.namespaces.entersLate === true) this.#contents.namespaces.make();
-    this.#moveRoot();
+    this.#beginRoot();
     this.#setUpNamespaces();
     for (const actor of this.#actors.values()) {
       if (actor.id === COORDINATOR || isDeputy(actor.id)) continue;
       this.#context.slots.load(actor.slot, actor.calls);
+      actor.isLoaded = true;
       this.#context.slots.select(actor.slot, actor.early, runEnd(actor, actor.early));
     }
     this.#followBirths([this.#startRoot()]);
@@ -396,8 +399,10 @@ export class TaskTree {
     const entersLate = this.#contents?.namespaces.entersLate === true;
     const entry = isTask ? this.#contents?.namespaces.compileNestedEntry(id) ?? [] : [];
     if (!entersLate) calls.push(...entry);
+    let early = 0;
     for (const step of steps) {
-      if (step.kind === "restore-memory") calls.push(...this.#contents?.compileMemory(id) ?? []);
+      if (step.kind === "fill-namespaces") early = calls.length;
+      else if (step.kind === "restore-memory") calls.push(...this.#contents?.compileMemory(id) ?? []);
       else if (step.kind === "take-terminal") calls.push(...this.#contents?.compileTerminal(id) ?? []);
       else calls.push(compileStep(context, id, step));
       births[calls.length - 1] = bornBy(step);
@@ -405,14 +410,7 @@ export class TaskTree {
     if (isTask && entersLate) calls.push(...this.#contents?.namespaces.compileEntry() ?? [], ...entry);
     calls.push(...closing);
     const slot = id === COORDINATOR ? 0 : this.#reserveSlot(id, calls);
-    const early = id === this.#rootId && entry.length === 0 && this.#fillsNamespaces ? countMoves(steps) : 0;
-    this.#actors.set(id, { id, calls, births, early, slot, ended: false });
-  }
-
-  /** Whether the root puts something into namespaces that stays in memory. */
-  get #fillsNamespaces(): boolean {
-    const { mounts, ipc } = this.#plan.contents?.namespaces ?? {};
-    return mounts !== undefined || ipc !== undefined;
+    this.#actors.set(id, { id, calls, births, early, slot, isLoaded: false, ended: false });
   }
 
   #siblingOptions(): SiblingOptions | undefined {
@@ -440,13 +438,14 @@ export class TaskTree {
     const root = this.#actor(this.#rootId);
     this.#context.slots.load(root.slot, []);
     this.#context.slots.select(root.slot, 0, 0);
+    coordinator.isLoaded = true;
     coordinator.tracee?.run(coordinator.calls);
     this.#adopt(coordinator, 0, coordinator.calls.length);
     root.tracee?.finish(0);
   }
 
-  /** Before it fills namespaces, as what is in memory then is charged to the cgroup that it is in. */
-  #moveRoot(): void {
+  /** What the root does before it fills namespaces: above all it goes to the cgroups that are charged for that. */
+  #beginRoot(): void {
     const { calls, early, tracee } = this.#actor(this.#rootId);
     if (early === 0 || tracee === undefined) return;
     tracee.start(calls.slice(0, early));
@@ -454,7 +453,7 @@ export class TaskTree {
     tracee.finish();
   }
 
-  /** The root is in the namespaces of the tasks, and in its first cgroups; it has nothing of its own yet. */
+  /** The root is in the namespaces of the tasks, and has nothing of its own yet. */
   #setUpNamespaces(): void {
     const root = this.#traceeOf(this.#rootId);
     const hasOwn = this.#plan.namespaces.length > 0;
@@ -598,6 +597,8 @@ export class TaskTree {
 
   /** Children that a maker's table says it has made, and that were not taken over. */
   *#unadopted(maker: Actor): Iterable<number> {
+    // Results of other calls are no pids.
+    if (!maker.isLoaded) return;
     // The table has their pids inside. Those that have not told of their birth are known when they do.
     if (maker.tracee === undefined || (this.#hasOwnPids && maker.id !== COORDINATOR)) return;
     for (const [index, id] of maker.births.entries()) {
@@ -611,12 +612,6 @@ export class TaskTree {
 function bornBy(step: TaskStep): number | undefined {
   if (step.kind === "create-task") return step.pid;
   return step.kind === "create-thread" ? step.tid : undefined;
-}
-
-/** How many steps a program begins with that take its task to cgroups, and nothing more. */
-function countMoves(steps: readonly TaskStep[]): number {
-  const last = steps.findIndex(({ kind }) => kind !== "attach" && kind !== "set-name");
-  return last === -1 ? steps.length : last;
 }
 
 /** Where the run that begins with entry `start` ends: after so many births, or with the table. */

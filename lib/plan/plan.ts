@@ -175,7 +175,9 @@ export type TaskStep =
   | { readonly kind: "unshare-cgroup-namespace" }
   | { readonly kind: "set-child-subreaper"; readonly on: boolean }
   /** Its memory is restored before it makes other tasks, which inherit it. */
-  | { readonly kind: "restore-memory" };
+  | { readonly kind: "restore-memory" }
+  /** The namespaces get what they had, through the root task. Without this step: before its program begins. */
+  | { readonly kind: "fill-namespaces" };
 
 export type ThreadStep = Attach | { readonly kind: "set-name"; readonly comm: string };
 

@@ -33,7 +33,7 @@ export interface MovePlan {
   readonly enterNamespace: readonly Attach[];
   readonly itineraries: readonly Itinerary[];
   readonly lateMoves: readonly LateMove[];
-  /** By place: absent for one that is cgrestore's own in these respects, and for one that no other process can enter. */
+  /** By place: absent for one that is cgrestore's own in these respects, and for one where nobody would go on. */
   readonly entrances: ReadonlyMap<number, Entrance>;
   readonly problems: readonly Problem[];
 }
@@ -48,12 +48,16 @@ export interface MoveOptions {
   readonly isIgnored: boolean;
   /** Pids of those whose memory is restored before they make others: at home, where it is to be charged. */
   readonly fillers: ReadonlySet<number>;
+  /** Whether the root puts something in memory before it makes others: at home as well. */
+  readonly rootFillsNamespaces: boolean;
   /** As for tasks. */
-  readonly rootFillsNamespaces?: boolean | undefined;
   readonly entersUserNamespace?: boolean | undefined;
 }
 
-/** Plans the fewest writes that get all newborns home, hierarchy by hierarchy, and the order of births with them. */
+/**
+ * Plans the fewest writes that get all newborns home, hierarchy by hierarchy, and the order of births with them: those
+ * who fill something are at home first, whatever that takes.
+ */
 export function planMoves(newborns: readonly Newborn[], options: MoveOptions): MovePlan {
   const unordered = birthsOf(newborns);
   const makersFirst = preorder(unordered);
@@ -73,8 +77,7 @@ export function planMoves(newborns: readonly Newborn[], options: MoveOptions): M
   const order = preorder(births);
   const homeFirst = findHomeFirst(newborns, { ...options, homes, lanes });
   planWalks(walked, { births, order, fixed: (index) => homeFirst.has(index) });
-  const { fillers } = options;
-  const travel: Travel = { newborns, births, homes, lanes, fillers, homeFirst, lateMoves: [], problems: [] };
+  const travel: Travel = { newborns, births, homes, lanes, homeFirst, ...options, lateMoves: [], problems: [] };
   const enterNamespace = lanes.flatMap((lane) => enterStart(travel, lane));
   const itineraries: Itinerary[] = [];
   for (const index of order) itineraries[index] = planItinerary(travel, index);
@@ -86,28 +89,22 @@ export function planMoves(newborns: readonly Newborn[], options: MoveOptions): M
 function planEntrances({ table }: Homes, lanes: readonly Lane[]): Map<number, Entrance> {
   const entrances = new Map<number, Entrance>();
   for (const [place, row] of table.rows.entries()) {
-    const goals = lanes.filter(chargesMemory).map((lane) => ({ lane, path: row[lane.number] ?? 0 }))
+    const ways = lanes.filter(chargesMemory).map((lane) => ({ lane, path: row[lane.number] ?? 0 }))
       .filter(({ path }) => path !== OWN_PATH);
-    if (goals.length === 0 || goals.some(({ lane, path }) => isShut(lane.closed.get(lane.paths[path] ?? "/")))) {
-      continue;
-    }
-    const isInto = ({ lane, path }: typeof goals[number]) => lane.isInto && !lane.crowded.has(lane.paths[path] ?? "/");
-    const into = goals.filter(isInto).map(({ lane, path }) => lane.paths[path])[0];
-    const moves = goals.filter((goal) => !isInto(goal)).map(({ lane, path }) => attach(lane, path));
+    const isFrozen = ways.some(({ lane, path }) => lane.closed.get(lane.paths[path] ?? "/") === "frozen");
+    if (ways.length === 0 || isFrozen) continue;
+    const isInto = ({ lane, path }: typeof ways[number]) => lane.isInto && !lane.crowded.has(lane.paths[path] ?? "/");
+    const into = ways.filter(isInto).map(({ lane, path }) => lane.paths[path])[0];
+    const moves = ways.filter((way) => !isInto(way)).map(({ lane, path }) => attach(lane, path));
     entrances.set(place, { ...into === undefined ? {} : { into }, moves });
   }
   return entrances;
 }
 
-/** Whether nobody gets in who would go on there, as a process of its own. */
-function isShut(closure: Closure | undefined): boolean {
-  return closure === "frozen" || closure === "threaded";
-}
-
 /** Indices of those who fill something, and can be at home first: a closed home lets nobody in until the end. */
 function findHomeFirst(
   newborns: readonly Newborn[],
-  { fillers, rootFillsNamespaces = false, homes, lanes }:
+  { fillers, rootFillsNamespaces, homes, lanes }:
     & Pick<MoveOptions, "fillers" | "rootFillsNamespaces">
     & Pick<Travel, "homes" | "lanes">,
 ): Set<number> {
@@ -168,13 +165,11 @@ interface Lane {
   readonly at: Int32Array;
 }
 
-interface Travel {
+interface Travel extends Pick<MoveOptions, "fillers" | "rootFillsNamespaces"> {
   readonly newborns: readonly Newborn[];
   readonly births: readonly (readonly number[])[];
   readonly homes: Homes;
   readonly lanes: readonly Lane[];
-  /** Pids of those whose memory is restored before they make others. */
-  readonly fillers: ReadonlySet<number>;
   /** Indices of those who go home first of all, where memory is charged. */
   readonly homeFirst: ReadonlySet<number>;
   readonly lateMoves: LateMove[];
@@ -245,6 +240,7 @@ function planItinerary(travel: Travel, index: number): Itinerary {
       before.push(...walkTo(lane, index, lane.goals[index] ?? NO_GOAL));
     }
   }
+  if (index === 0 && travel.rootFillsNamespaces) before.push({ kind: "fill-namespaces" });
   if (goesHome && travel.fillers.has(travel.newborns[index]?.pid ?? 0)) before.push({ kind: "restore-memory" });
   for (const child of travel.births[index] ?? []) {
     const steps = travel.newborns[child]?.when === "before" ? before : after;

@@ -85,7 +85,7 @@ function planParts(checkpoint: Checkpoint, host: Host, options: PlanOptions): Pa
     ...findFillers === undefined ? {} : { findFillers },
     controlledSessions: controlledSessionsOf(checkpoint),
     joinsPidNamespace: pids.joined !== undefined,
-    rootFillsNamespaces: fillsNamespaces(checkpoint),
+    fillsNamespaces: fillsNamespaces(checkpoint),
     entersUserNamespace: checkpoint.contents?.namespaces.user !== undefined,
   }, options);
   const programs = checkpoint.contents === undefined ? tasks.tasks : planSharing(tasks.tasks, checkpoint.contents);

@@ -35,8 +35,8 @@ export interface TaskQuestions {
   readonly controlledSessions?: ReadonlySet<number>;
   /** Whether the tasks are made in a pid namespace that is there, and not cgrestore's own; default: false. */
   readonly joinsPidNamespace?: boolean;
-  /** Whether the root puts something in memory before it makes others; default: false. */
-  readonly rootFillsNamespaces?: boolean;
+  /** Whether there are namespaces that the root fills, which takes memory; default: false. */
+  readonly fillsNamespaces?: boolean;
   /** Whether the tasks get into a user namespace, from which nobody may be born in a cgroup of this host. */
   readonly entersUserNamespace?: boolean;
 }
@@ -47,7 +47,7 @@ export interface TasksPlan extends
     Plan,
     "tasks" | "endings" | "lateMoves" | "places" | "expectedTasks" | "counts" | "newPidNamespace" | "notes"
   > {
-  /** By place: how one more process gets there; absent where it is there already, or cannot get there. */
+  /** By place: how one more process gets there; absent where it is there already, or would not go on there. */
   readonly entrances: readonly (Entrance | undefined)[];
   readonly problems: readonly Problem[];
 }
@@ -72,6 +72,9 @@ export function planTasks(
     ownSet: checkpoint.ownSet,
     isIgnored: options.mode === "ignore",
     fillers: questions.findFillers?.(makersOf(births)) ?? new Set(),
+    // Else the coordinator does that, before anybody can choose pids.
+    rootFillsNamespaces: questions.fillsNamespaces === true &&
+      (questions.entersUserNamespace !== true || births.newPidNamespace),
   });
   const parts: ProgramParts = {
     births,

@@ -73,6 +73,8 @@ function describeStep(step: TaskStep | ThreadStep | Ending["step"]): string {
       return "unshare";
     case "set-child-subreaper":
       return `subreaper ${step.on ? "on" : "off"}`;
+    case "fill-namespaces":
+      return "fill";
     case "restore-memory":
       return "memory";
     case "exit":
@@ -118,6 +120,7 @@ interface Row {
   readonly host?: Host;
   readonly namespaceRoot?: Map<string, string>;
   readonly joinsPidNamespace?: boolean;
+  readonly questions?: Pick<TaskQuestions, "fillsNamespaces" | "entersUserNamespace">;
 }
 
 const CPU = hostOf([hierarchy("cpu")]);
@@ -340,6 +343,28 @@ const ROWS: readonly Row[] = [
     plan: ["1: name job, cpu:/2, pids:/n, unshare, setsid, pids:/3, +2, pids:/2", "2: cpu:/3"],
   },
   {
+    name: "the root is at home before it fills namespaces, where memory is charged",
+    tasks: ["1 0 @2 R", "2 1 @3"],
+    host: hostOf([hierarchy("cpu"), hierarchy("memory")]),
+    questions: { fillsNamespaces: true },
+    plan: ["1: name job, subreaper on, memory:/2, fill, setsid, cpu:/3, +2, cpu:/2", "2: memory:/3"],
+  },
+  {
+    name: "the root fills namespaces when it has its cgroup namespace",
+    tasks: ["1 0 @2", "2 1 @3"],
+    host: hostOf([hierarchy("memory"), hierarchy("")]),
+    namespaceRoot: new Map([["memory", "/n"], ["", "/n"]]),
+    questions: { fillsNamespaces: true },
+    plan: ["1: name job, memory:/n, :/n, unshare, memory:/2, :/2, fill, setsid, +2 into /3", "2: memory:/3"],
+  },
+  {
+    name: "the coordinator fills namespaces that the root enters late",
+    tasks: ["10 0 s10 @2"],
+    host: hostOf([hierarchy("memory")]),
+    questions: { fillsNamespaces: true, entersUserNamespace: true },
+    plan: ["10: name job, setsid, memory:/2"],
+  },
+  {
     name: "nothing moves when cgroups are ignored",
     tasks: ["1 0 @2 t9@3", "2 1 @3"],
     namespaceRoot: new Map([["cpu", "/n"]]),
@@ -392,6 +417,7 @@ Deno.test("planTasks() plans small trees", async (t) => {
       const namespace = {
         ...row.namespaceRoot === undefined ? {} : { namespaceRoot: row.namespaceRoot },
         joinsPidNamespace: row.joinsPidNamespace === true,
+        ...row.questions,
       };
       const plan = planTasks({ ...questionsOf(checkpoint, host), ...namespace }, { ...MODES, ...row.options });
       const problems = plan.problems.map(({ where, what }) => `${where}: ${what}`);
@@ -617,11 +643,7 @@ const ENTRANCES: readonly {
     host: hostOf([hierarchy("memory,freezer", { "/3": { "freezer.state": "FROZEN" } }), hierarchy("")]),
     entrance: undefined,
   },
-  {
-    name: "threaded",
-    host: hostOf([hierarchy("", { "/3": { "cgroup.type": "threaded" } })]),
-    entrance: undefined,
-  },
+  { name: "threaded", host: hostOf([hierarchy("", { "/3": { "cgroup.type": "threaded" } })]), entrance: ":/3" },
 ];
 
 Deno.test("planTasks() tells how others get to the cgroups of memory and sockets", async (t) => {

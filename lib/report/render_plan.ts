@@ -147,9 +147,11 @@ function describeProgram(program: TaskProgram, context: ProgramContext): TreeNod
   return { line: `${name}  ${facts}${describeThreads(program.threads.length)}${place}${maker}`, details };
 }
 
+const SHOWN: ReadonlySet<TaskStep["kind"]> = new Set(["attach", "create-task", "create-thread", "fill-namespaces"]);
+
 /** The moves of a task in order, and which tasks and threads it makes in between; nothing when it does not move. */
 function describeSteps(steps: readonly TaskStep[]): string[] {
-  const shown = steps.filter(({ kind }) => kind === "attach" || kind === "create-task" || kind === "create-thread");
+  const shown = steps.filter(({ kind }) => SHOWN.has(kind));
   if (!shown.some(({ kind }) => kind === "attach")) return [];
   const texts: string[] = [];
   let made: number[] = [];
@@ -160,9 +162,9 @@ function describeSteps(steps: readonly TaskStep[]): string[] {
   for (const step of shown) {
     if (step.kind === "create-task") made.push(step.pid);
     if (step.kind === "create-thread") made.push(step.tid);
-    if (step.kind !== "attach") continue;
+    if (step.kind !== "attach" && step.kind !== "fill-namespaces") continue;
     flush();
-    texts.push(describeMove(step));
+    texts.push(step.kind === "attach" ? describeMove(step) : "fills namespaces");
   }
   flush();
   return [texts.join("; ")];

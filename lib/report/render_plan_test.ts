@@ -214,6 +214,14 @@ Notes
   );
 });
 
+Deno.test("renderPlan() tells when the root fills namespaces", () => {
+  const [root, ...others] = FULL.tasks;
+  const move = { kind: "attach", hierarchy: "memory", path: "/mem", file: "cgroup.procs" } as const;
+  const tasks = [{ ...root!, steps: [move, { kind: "fill-namespaces" } as const, ...root!.steps] }, ...others];
+  const text = renderPlan({ ...FULL, tasks }, { color: false });
+  match(text, /^ {2}│ {3}moves to memory:\/mem; fills namespaces; moves to name=x:\/a; makes 8/m);
+});
+
 Deno.test("renderPlan() tells of deputies", () => {
   const move = { kind: "attach", hierarchy: "memory", path: "/me\nm", file: "cgroup.procs" } as const;
   const deputies: readonly Entrance[] = [{ into: "/job", moves: [move] }, { moves: [move] }];

@@ -82,6 +82,7 @@ const TESTS: readonly FaultTest[] = [
     needs: ["iproute2"],
   },
   { program: "mounts_several" },
+  { program: "mounts_shared_by_two", restore: ["--root", "/"] },
   { program: "mounts_several", isSibling: true },
   { program: "mounts_removed" },
   { program: "mounts_removed_files", restore: ["--on-missing=skip"] },

@@ -1,6 +1,7 @@
 import type { Entrance, ExpectedTask } from "../plan.ts";
 import type { ContentsPlan, Handle, TaskContents } from "./contents_plan.ts";
 import type { FileStep } from "./file_step.ts";
+import type { GhostStep } from "./files/plan_ghost.ts";
 
 /** What choosing deputies has to know. */
 export interface DeputyQuestions {
@@ -29,7 +30,7 @@ export function assignDeputies(
   { tasks, entrances, contents }: DeputyQuestions,
 ): Phases & Pick<ContentsPlan, "deputies"> {
   const places = new Map(tasks.map(({ pid, place }) => [pid, place]));
-  const holders = firstHolders(contents);
+  const holders = firstHolders(contents, [...earlyFiles, ...lateFiles]);
   const deputies = new Map<string, { readonly number: number; readonly entrance: Entrance }>();
   const deputyFor = (entrance: Entrance): number => {
     const key = JSON.stringify(entrance);
@@ -51,16 +52,23 @@ export function assignDeputies(
   };
 }
 
-/** The first task that has each open file. */
-function firstHolders(contents: DeputyQuestions["contents"]): Map<Handle, number> {
+/** The first task that has each open file, or one that is opened once more for it. */
+function firstHolders(contents: DeputyQuestions["contents"], steps: readonly FileStep[]): Map<Handle, number> {
   const holders = new Map<Handle, number>();
   for (const { pid, descriptors = [] } of contents) {
     for (const { handle } of descriptors) if (!holders.has(handle)) holders.set(handle, pid);
   }
+  for (const step of steps) {
+    const holder = step.kind === "reopen" && !holders.has(step.from) ? holders.get(step.handle) : undefined;
+    if (step.kind === "reopen" && holder !== undefined) holders.set(step.from, holder);
+  }
   return holders;
 }
 
-/** What a step makes that counts to a cgroup: nothing where the step has to know pids, of which a deputy sees others. */
+/**
+ * What a step makes that counts to a cgroup. Not what is sent through unix sockets, though it does: who sends it has a pid
+ * that may be looked at, and a deputy has one in the tasks' pid namespace.
+ */
 function countedHandles(step: FileStep): readonly Handle[] {
   switch (step.kind) {
     case "make-inet-sockets":
@@ -70,10 +78,18 @@ function countedHandles(step: FileStep): readonly Handle[] {
     case "write":
       return [step.handle];
     case "make-ghost":
-      return step.ghost.size === 0 ? [] : step.openings.map(({ handle }) => handle);
+      return countedInGhost(step);
     case "make-pipe":
       return step.bytes.length === 0 ? [] : step.ends.map(({ handle }) => handle);
+    case "fill-pipe":
+      return step.bytes.length === 0 ? [] : step.ends;
     default:
       return [];
   }
+}
+
+/** A directory without a name may have files in it, whose content it is. */
+function countedInGhost({ ghost, openings, inside }: GhostStep): Handle[] {
+  const hasContent = ghost.content.parts.length > 0;
+  return [...hasContent ? openings.map(({ handle }) => handle) : [], ...inside.flatMap(countedInGhost)];
 }

@@ -2,6 +2,7 @@ import { deepEqual as assertEquals } from "node:assert/strict";
 import { ghostFile } from "../../../tests/support/plan_files.ts";
 import type { Entrance, ExpectedTask } from "../plan.ts";
 import type { FileStep } from "./file_step.ts";
+import type { GhostStep } from "./files/plan_ghost.ts";
 import type { InetSocketPlan } from "./files/plan_inet_socket.ts";
 import { assignDeputies } from "./plan_deputies.ts";
 
@@ -36,9 +37,19 @@ function written(handle: number): FileStep {
   return { kind: "write", what: "a memfd", handle, content: [] };
 }
 
-function ghost(size: number, ...handles: readonly number[]): FileStep {
+function ghost(size: number, handles: readonly number[], ...inside: readonly GhostStep[]): GhostStep {
   const openings = handles.map((handle) => ({ handle, flags: 0, path: "/gone" }));
-  return { kind: "make-ghost", what: "/gone", ghost: ghostFile({ size }), names: [], openings, inside: [] };
+  const content = { path: "/images/ghost", parts: size === 0 ? [] : [{ position: 0, offset: 0, length: size }] };
+  return { kind: "make-ghost", what: "/gone", ghost: ghostFile({ size, content }), names: [], openings, inside };
+}
+
+function fifo(bytes: string, keeper: number, ...ends: readonly number[]): FileStep {
+  const content = { bytes: new TextEncoder().encode(bytes), capacity: undefined };
+  return { kind: "fill-pipe", what: "a FIFO", handle: keeper, ends, ...content };
+}
+
+function reopen(handle: number, from: number): FileStep {
+  return { kind: "reopen", what: "a memfd", handle, from, flags: 0 };
 }
 
 const PLAIN: FileStep = { kind: "open-path", what: "/a", handle: 3, flags: 0, path: "/a" };
@@ -52,7 +63,10 @@ const CASES:
     ["one that two tasks hold is of the first", [sockets(4)], [0]],
     ["several that are made together are of the first that somebody holds", [sockets(5, 3, 2)], [0]],
     ["what nobody holds is of the root task", [connection(5), written(5)], [undefined, undefined]],
-    ["content of files in memory", [written(3), ghost(7, 5, 2), ghost(0, 2)], [0, 1, undefined]],
+    ["content of files in memory", [written(3), ghost(7, [5, 2]), ghost(0, [2])], [0, 1, undefined]],
+    ["what is in a directory without a name", [ghost(0, [2], ghost(0, []), ghost(0, [5], ghost(7, [3])))], [0]],
+    ["what is opened once more", [written(6), reopen(3, 6), reopen(2, 6)], [0, undefined, undefined]],
+    ["a FIFO with bytes in it", [fifo("x", 5, 3), fifo("", 5, 3)], [0, undefined]],
     ["a pipe with bytes in it", [pipe("x", 5, 2), pipe("", 2)], [0, undefined]],
     ["other files", [PLAIN], [undefined]],
     ["one deputy for each place", [sockets(3), sockets(2), packet(3)], [0, 1, 0]],

@@ -172,6 +172,27 @@ PROGRAM(memory_of_files)
 	CHECK(is_filled(map(NULL, 16 * MIB, PROT_READ, MAP_PRIVATE, memory, 0), 16 * MIB, 4));
 }
 
+/* Two tasks with a mount namespace of their own, of which nobody has a pid namespace. */
+PROGRAM(mounts_shared_by_two)
+{
+	if (!is_inside()) {
+		leave_mounts(MS_PRIVATE);
+		make_directory(path_of("t"));
+		MUST(mount("own", path_of("t"), "tmpfs", 0, "size=1m"));
+		run_inside(own_executable(), "mounts_shared_by_two");
+	}
+	put_text(path_of("t/file"), "content");
+	pid_t child = fork_as(1);
+	if (child == 0) {
+		while (!may_go())
+			sleep_ms(5);
+		CHECK(has_text(path_of("t/file"), "content"));
+		end_child();
+	}
+	ready_and_wait();
+	join_child(child);
+}
+
 /* A tmpfs with so much that cannot be compressed that its image is larger than others are. */
 PROGRAM(mounts_large)
 {

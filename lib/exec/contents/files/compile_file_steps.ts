@@ -52,7 +52,7 @@ const OF_ROOT_TASK: Surroundings = { mountNamespace: 0, network: 0 };
 class Turns {
   readonly #context: FilesContext;
   readonly #turns: Turn[] = [];
-  /** Where those are who are in other namespaces than the root task. */
+  /** Where those are who have entered namespaces; the others are in those of the root task. */
   readonly #surroundings = new Map<number, Surroundings>();
   #by = COORDINATOR;
   #calls: RemoteCall[] = [];

@@ -11,6 +11,8 @@ import { expectedLink, planOpening } from "./plan_path.ts";
 export interface FillPipeStep extends StepBase {
   readonly kind: "fill-pipe";
   readonly handle: Handle;
+  /** All openings that tasks have. */
+  readonly ends: readonly Handle[];
   readonly bytes: Uint8Array;
   readonly capacity: number | undefined;
 }
@@ -40,16 +42,17 @@ export function planFifo(planner: FilePlanner, fifo: FifoFile, holder: string): 
   if (first === undefined) return planner.get(fileKey(id));
   const { handle: keeper } = planner.handle(`keeper of FIFO ${pipe.id}`);
   planOpening(planner, first, { handle: keeper, flags: O_RDWR | O_NONBLOCK, holder });
-  opened.forEach((end, index) => {
+  const handles = opened.flatMap((end, index) => {
     const file = named[index];
-    if (file === undefined) return;
+    if (file === undefined) return [];
     const { flags } = file;
     const handle = planner.fileHandle(end.id, { ...expectedLink(planner, file), flags, object: `FIFO ${pipe.id}` });
     planOpening(planner, file, { handle, flags, holder });
+    return [handle];
   });
   const what = first.path;
   const { bytes, capacity } = pipe;
-  planner.late.push({ kind: "fill-pipe", what, handle: keeper, bytes, capacity });
+  planner.late.push({ kind: "fill-pipe", what, handle: keeper, ends: handles, bytes, capacity });
   planner.late.push({ kind: "close", what, handle: keeper });
   return planner.get(fileKey(id));
 }

@@ -45,7 +45,7 @@ Deno.test("planFifo() opens a FIFO for both first, then as it was, fills it and 
     { ...named, handle: 0, flags: O_RDWR | O_NONBLOCK | O_NOCTTY },
     { ...named, handle: 1, flags: O_NOCTTY },
     { ...named, handle: 2, flags: O_WRONLY | O_NOCTTY },
-    { kind: "fill-pipe", what: "/fifo", handle: 0, bytes: PIPE.bytes, capacity: 4096 },
+    { kind: "fill-pipe", what: "/fifo", handle: 0, ends: [1, 2], bytes: PIPE.bytes, capacity: 4096 },
     { kind: "close", what: "/fifo", handle: 0 },
   ]);
   assertEquals(handles, [1, 2]);
