@@ -1,6 +1,5 @@
 import { deepEqual as assertEquals, equal as assertEqual } from "node:assert/strict";
-import { SysError } from "../errors.ts";
-import type { Sys } from "../sys/sys.ts";
+import { type Texts, textsSys } from "../../tests/support/texts_sys.ts";
 import type { HostAppArmor } from "./host.ts";
 import { describeAppArmor, nameOfProfile } from "./describe_app_armor.ts";
 
@@ -21,8 +20,7 @@ const LOADED = "/sys/kernel/security/apparmor/profiles";
 
 interface Host {
   readonly what: string;
-  /** Texts by path, or the errno that reading it gives. */
-  readonly files: Readonly<Record<string, { readonly text: string } | { readonly errno: string }>>;
+  readonly files: Texts;
   readonly want: HostAppArmor | undefined;
 }
 
@@ -47,26 +45,5 @@ const HOSTS: readonly Host[] = [
 ];
 
 for (const { what, files, want } of HOSTS) {
-  Deno.test(`describeAppArmor: ${what}`, () => assertEquals(describeAppArmor(sysWith(files)), want));
-}
-
-/** One file at a time. */
-function sysWith(files: Host["files"]): Sys {
-  let rest = new Uint8Array();
-  const calls: Pick<Sys, "open" | "read" | "close"> = {
-    open: (path) => {
-      const file = files[path] ?? { errno: "ENOENT" };
-      if ("errno" in file) throw new SysError("open", file.errno, `Cannot open "${path}"`);
-      rest = new TextEncoder().encode(file.text);
-      return 3;
-    },
-    read: (_, buffer) => {
-      const count = Math.min(rest.length, buffer.length);
-      buffer.set(rest.subarray(0, count));
-      rest = rest.slice(count);
-      return count;
-    },
-    close: () => {},
-  };
-  return calls as Sys;
+  Deno.test(`describeAppArmor: ${what}`, () => assertEquals(describeAppArmor(textsSys(files)), want));
 }

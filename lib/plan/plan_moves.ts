@@ -89,14 +89,14 @@ export function planMoves(newborns: readonly Newborn[], options: MoveOptions): M
 function planEntrances({ table }: Homes, lanes: readonly Lane[]): Map<number, Entrance> {
   const entrances = new Map<number, Entrance>();
   for (const [place, row] of table.rows.entries()) {
-    const ways = lanes.filter(chargesMemory).map((lane) => ({ lane, path: row[lane.number] ?? 0 }))
-      .filter(({ path }) => path !== OWN_PATH);
-    const isFrozen = ways.some(({ lane, path }) => lane.closed.get(lane.paths[path] ?? "/") === "frozen");
-    if (ways.length === 0 || isFrozen) continue;
-    const isInto = ({ lane, path }: typeof ways[number]) => lane.isInto && !lane.crowded.has(lane.paths[path] ?? "/");
-    const into = ways.filter(isInto).map(({ lane, path }) => lane.paths[path])[0];
-    const moves = ways.filter((way) => !isInto(way)).map(({ lane, path }) => attach(lane, path));
-    entrances.set(place, { ...into === undefined ? {} : { into }, moves });
+    const ways = lanes.filter((lane) => chargesMemory(lane) && row[lane.number] !== OWN_PATH).map((lane) => {
+      const number = row[lane.number] ?? OWN_PATH;
+      return { lane, number, path: lane.paths[number] ?? "/" };
+    });
+    if (ways.length === 0 || ways.some(({ lane, path }) => lane.closed.get(path) === "frozen")) continue;
+    const born = ways.find(({ lane, path }) => lane.isInto && !lane.crowded.has(path));
+    const moves = ways.filter((way) => way !== born).map(({ lane, number }) => attach(lane, number));
+    entrances.set(place, { ...born === undefined ? {} : { into: born.path }, moves });
   }
   return entrances;
 }

@@ -92,15 +92,21 @@ unsigned long flags_of(const char *path)
 	return state.f_flag;
 }
 
+/* Runs the program again, in a mount namespace of its own with a tmpfs at "t", unless it is there already. */
+static void run_in_tmpfs(const char *program, unsigned long flags, const char *options)
+{
+	if (is_inside())
+		return;
+	leave_mounts(MS_PRIVATE);
+	make_directory(path_of("t"));
+	MUST(mount("own", path_of("t"), "tmpfs", flags, options));
+	run_inside(own_executable(), program);
+}
+
 /* A tmpfs with files of all kinds, in which a task works; open, mapped, and without a name. */
 PROGRAM(mounts_tmpfs)
 {
-	if (!is_inside()) {
-		leave_mounts(MS_PRIVATE);
-		make_directory(path_of("t"));
-		MUST(mount("own", path_of("t"), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, "size=4m,mode=0711"));
-		run_inside(own_executable(), "mounts_tmpfs");
-	}
+	run_in_tmpfs("mounts_tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, "size=4m,mode=0711");
 	make_owned(path_of("t/file"), "content");
 	make_directory(path_of("t/dir"));
 	MUST(mkdir(path_of("t/dir/deep"), 0700));
@@ -144,13 +150,9 @@ PROGRAM(mounts_tmpfs)
 /* What is in memory without being mapped: in a tmpfs, also without a name there, in a segment of System V, in a memfd. */
 PROGRAM(memory_of_files)
 {
-	if (!is_inside()) {
-		leave_mounts(MS_PRIVATE);
+	if (!is_inside())
 		MUST(unshare(CLONE_NEWIPC));
-		make_directory(path_of("t"));
-		MUST(mount("own", path_of("t"), "tmpfs", 0, "size=64m"));
-		run_inside(own_executable(), "memory_of_files");
-	}
+	run_in_tmpfs("memory_of_files", 0, "size=64m");
 	close(make_file("t/file", 32 * MIB, 1));
 	int ghost = make_file("t/gone", 16 * MIB, 2), memory = MUST(memfd_create("unmapped", 0));
 	MUST(unlink(path_of("t/gone")));
@@ -175,12 +177,7 @@ PROGRAM(memory_of_files)
 /* Two tasks with a mount namespace of their own, of which nobody has a pid namespace. */
 PROGRAM(mounts_shared_by_two)
 {
-	if (!is_inside()) {
-		leave_mounts(MS_PRIVATE);
-		make_directory(path_of("t"));
-		MUST(mount("own", path_of("t"), "tmpfs", 0, "size=1m"));
-		run_inside(own_executable(), "mounts_shared_by_two");
-	}
+	run_in_tmpfs("mounts_shared_by_two", 0, "size=1m");
 	put_text(path_of("t/file"), "content");
 	pid_t child = fork_as(1);
 	if (child == 0) {
@@ -196,12 +193,7 @@ PROGRAM(mounts_shared_by_two)
 /* A tmpfs with so much that cannot be compressed that its image is larger than others are. */
 PROGRAM(mounts_large)
 {
-	if (!is_inside()) {
-		leave_mounts(MS_PRIVATE);
-		make_directory(path_of("t"));
-		MUST(mount("own", path_of("t"), "tmpfs", 0, "size=80m"));
-		run_inside(own_executable(), "mounts_large");
-	}
+	run_in_tmpfs("mounts_large", 0, "size=80m");
 	int file = make_file("t/file", 72 * MIB, 1);
 
 	ready_and_wait();
