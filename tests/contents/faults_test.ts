@@ -61,6 +61,14 @@ const TESTS: readonly FaultTest[] = [
     cgroups: ["first", "second"],
     needs: ["v2"],
   },
+  // A deputy that moves itself, as nobody in a user namespace is born in a cgroup of the host.
+  {
+    program: "user_sockets",
+    dump: ["--network-lock", "skip"],
+    cgroups: ["first"],
+    stride: 31,
+    needs: ["v2"],
+  },
   {
     program: "mounts_tmpfs",
     restore: ["--root", "/"],
