@@ -19,14 +19,15 @@ function makeWriter(stream: { writeSync(data: Uint8Array): number }): (text: str
   };
 }
 
-/** The head of the self-extracting executable, of which we see nothing else, tells the name that it was called by. */
+/** What the head of the self-extracting executable was called by; of that head we see nothing else. */
+const launcher = Deno.env.get("CGRESTORE_CALLED_AS");
+
 function calledAs(): string {
-  const path = Deno.env.get("CGRESTORE_CALLED_AS") ?? Deno.readTextFileSync("/proc/self/cmdline").split("\0")[0];
+  const path = launcher ?? Deno.readTextFileSync("/proc/self/cmdline").split("\0")[0];
   return path?.split("/").at(-1) ?? "";
 }
 
-// Not Deno.exit: what ends that way leaves no code cache for the next start, and a build runs this several times.
-Deno.exitCode = run(Deno.args, {
+const status = run(Deno.args, {
   openSys: openLinuxSys,
   calledAs,
   output: {
@@ -36,3 +37,8 @@ Deno.exitCode = run(Deno.args, {
     noColor: Deno.noColor,
   },
 });
+
+// To end at once spares taking the heap apart. Elsewhere it would leave no code cache for the next start, and a build runs
+// this several times.
+if (launcher === undefined) Deno.exitCode = status;
+else Deno.exit(status);

@@ -84,19 +84,26 @@ function fill(template: string, values: Record<string, string>): string {
 }
 
 /**
- * Garbage is collected a few times only, and among what is old not before there is much of it; and what is called a second
- * time is looked at for the compilers.
+ * Garbage is collected a few times only, and among what is old not before there is much of it; what is called a second
+ * time is looked at for the compilers; and functions know where in the program they are from, or the first error that is
+ * thrown would have V8 parse all of the program once more.
  */
 const V8_FLAGS = [
   "--initial-heap-size=128",
   "--min-semi-space-size=8",
   "--invocation-count-for-feedback-allocation=2",
+  "--no-enable-lazy-source-positions",
 ];
 
-/** For malloc: no mapping of its own for what is smaller, nothing given back before the end, huge pages. */
+/**
+ * For malloc: no mapping of its own for what is smaller, nothing given back before the end, huge pages, and one heap that
+ * begins large enough to have some.
+ */
 const GLIBC_TUNABLES = [
   "glibc.malloc.mmap_threshold=67108864",
   "glibc.malloc.trim_threshold=268435456",
+  "glibc.malloc.top_pad=16777216",
+  "glibc.malloc.arena_max=1",
   "glibc.malloc.hugetlb=1",
 ].join(":");
 
