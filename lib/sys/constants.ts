@@ -46,6 +46,7 @@ export const S_IFLNK = 0o120000;
 export const S_IFSOCK = 0o140000;
 /** STATX_TYPE, STATX_MODE, STATX_UID, STATX_GID and STATX_SIZE. */
 export const STATX_WANTED = 0x1 | 0x2 | 0x8 | 0x10 | 0x200;
+export const STATX_UID = 0x8;
 export const STATX_INO = 0x100;
 
 // linux/fs.h (DT_*: include/linux/fs_types.h, dirent.h)

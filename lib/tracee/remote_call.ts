@@ -13,6 +13,11 @@ export interface RemoteCall {
   readonly purpose: CallPurpose;
   /** What the call does to a name in the file system when it succeeds, for whoever has to undo that. */
   readonly effect?: NameEffect | undefined;
+  /**
+   * Made by cgrestore itself, on a copy of the tracee's descriptor: ioctl(2) with bytes to read, where that takes
+   * capabilities outside of any user namespace.
+   */
+  readonly isOurs?: true;
 }
 
 /**

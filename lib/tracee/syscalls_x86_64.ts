@@ -121,6 +121,7 @@ export const SYSCALLS_X86_64 = {
   membarrier: 324,
   mlock2: 325,
   pkey_mprotect: 329,
+  statx: 332,
   rseq: 334,
   open_tree: 428,
   move_mount: 429,

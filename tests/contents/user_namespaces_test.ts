@@ -201,7 +201,7 @@ class UserContainer implements AsyncDisposable {
     const args = ["dump", "-t", `${this.#root}`, "-D", this.#images, "-o", "dump.log", "--network-lock", "skip"];
     const nulls = NULLS.map((path) => `mnt[${path}]:${path}`);
     const external = [`mnt[${this.#directory}]:own`, ...nulls].flatMap((key) => ["--external", key]);
-    const { code } = await runProgram([criuPath(), ...args, ...external]);
+    const { code } = await runProgram([criuPath(), ...args, "--file-locks", ...external]);
     assertEqual(code, 0, "criu dump");
     await this.#launcher?.status;
     this.#root = undefined;
@@ -222,7 +222,7 @@ class UserContainer implements AsyncDisposable {
   options(): string[] {
     const nulls = NULLS.map((path) => `mnt[${path}]:/dev/null`);
     const external = [`mnt[own]:${this.#directory}`, ...nulls].flatMap((key) => ["--external", key]);
-    return ["-D", this.#images, "--root", this.#file("root"), ...external];
+    return ["-D", this.#images, "--root", this.#file("root"), "--file-locks", ...external];
   }
 
   /** What a file of its first process says of ids. */

@@ -22,6 +22,8 @@ const LOCK_NB = 4;
 const F_WRLCK = 1;
 const SEEK_SET = 0;
 const NOBODY = 0;
+/** Whom tasks in a user namespace are until they get their own credentials. */
+const ROOT = 0;
 
 /** Calls of a task, and those that are left when these have been made, which depend on what came of them. */
 export interface DescriptorCalls {
@@ -29,24 +31,33 @@ export interface DescriptorCalls {
   readonly rest: () => RemoteCall[];
 }
 
-/** What a task does through descriptors of its own; `name` is the task's. */
+/** Who does something through descriptors. */
+export interface DescriptorUser {
+  /** Name of the task. */
+  readonly name: string;
+  /** Who has to take leases, by the descriptor; of others, the task itself does. */
+  readonly leaseOwners: ReadonlyMap<number, number>;
+}
+
+/** What a task does through descriptors of its own. */
 export function compileDescriptorActions(
   context: ContentsContext,
   actions: readonly DescriptorAction[],
-  name: string,
+  user: DescriptorUser,
 ): DescriptorCalls {
-  const compiled = actions.map((action) => compileAction(context, action, name));
+  const compiled = actions.map((action) => compileAction(context, action, user));
   return { calls: compiled.flatMap(({ calls }) => calls), rest: () => compiled.flatMap(({ rest }) => rest()) };
 }
 
-function compileAction(context: ContentsContext, action: DescriptorAction, name: string): DescriptorCalls {
+function compileAction(context: ContentsContext, action: DescriptorAction, user: DescriptorUser): DescriptorCalls {
+  const { name } = user;
   switch (action.kind) {
     case "watch":
       return watch(context, action, name);
     case "set-async":
       return complete(setAsync(context, action, name));
     case "lease":
-      return complete(lease(context, action, name));
+      return complete(lease(context, action, user));
     case "lock":
       return complete(lock(context, action, name));
   }
@@ -98,14 +109,25 @@ function setAsync(context: ContentsContext, { fd, flags }: AsyncStep, name: stri
 }
 
 /** The kernel makes whoever takes a lease its owner, if it has none: that is set later on, as it was. */
-function lease(context: ContentsContext, { fd, type }: LeaseStep, name: string): RemoteCall[] {
+function lease(
+  context: ContentsContext,
+  { fd, type }: LeaseStep,
+  { name, leaseOwners }: DescriptorUser,
+): RemoteCall[] {
+  const owner = leaseOwners.get(fd) ?? ROOT;
   const purpose = {
     attempt: `Cannot take the lease of descriptor ${fd} of ${name}`,
     hints: { EAGAIN: "another process has the file open", EACCES: "that needs CAP_LEASE" },
   };
-  return [
+  const take = [
     remoteCall(context, "fcntl", [fd, F_SETLEASE, type], purpose),
     remoteCall(context, "fcntl", [fd, F_SETOWN, NOBODY], purpose),
+  ];
+  if (owner === ROOT) return take;
+  return [
+    remoteCall(context, "setfsuid", [owner], purpose),
+    ...take,
+    remoteCall(context, "setfsuid", [ROOT], { ...purpose, expected: owner }),
   ];
 }
 

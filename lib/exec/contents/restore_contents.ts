@@ -15,6 +15,7 @@ import { compileRing, compileRingSetup } from "./compile_rings.ts";
 import { compileTaskState } from "./compile_task_state.ts";
 import { compileThread } from "./compile_thread.ts";
 import { Departure } from "./departure.ts";
+import { leaseOwners } from "./lease_owners.ts";
 import { type ContentsContext, descriptorOf, LowestDescriptors, remoteCall, words } from "./remote.ts";
 import { descriptorsForMasters, openMasters } from "./open_masters.ts";
 import { followSessionStep, takeTerminal } from "./session_steps.ts";
@@ -334,7 +335,7 @@ export class ContentsRun {
     };
     try {
       for (const { by, calls } of compileFileSteps(context, steps, hostPid)) {
-        this.#tables.runInPieces(traceeOf(by), calls);
+        this.#tables.runTurn(traceeOf(by), calls);
       }
       ended.end();
     } catch (error) {
@@ -370,8 +371,11 @@ export class ContentsRun {
     }
   }
 
-  #compileActions({ pid, descriptorActions }: TaskContents): DescriptorCalls {
-    return compileDescriptorActions(this.#context, descriptorActions, this.#context.nameOf(pid));
+  #compileActions(task: TaskContents): DescriptorCalls {
+    return compileDescriptorActions(this.#context, task.descriptorActions, {
+      name: this.#context.nameOf(task.pid),
+      leaseOwners: leaseOwners(this.#context, this.#options.coordinator(), task),
+    });
   }
 
   #compileTask(task: TaskContents, descriptorActions: readonly RemoteCall[]): [number, RemoteCall[]] {

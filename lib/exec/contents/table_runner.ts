@@ -5,6 +5,7 @@ import type { Tracee, TraceeContext } from "../../tracee/tracee.ts";
 import type { ContentsPlan } from "../../plan/contents/contents_plan.ts";
 import { forEachAlways } from "../../for_each_always.ts";
 import { MadeNames } from "./made_names.ts";
+import { requestOurselves } from "./request_ourselves.ts";
 
 export interface TableRunnerOptions {
   readonly context: TraceeContext;
@@ -62,6 +63,18 @@ export class TableRunner {
       running.push(tracee);
     }
     gather();
+  }
+
+  /** Runs a table of any length in one task, while no other is running, and makes what is ours in between. */
+  runTurn(tracee: Tracee, calls: readonly RemoteCall[]): void {
+    for (let start = 0; start < calls.length;) {
+      const isOurs = calls[start]?.isOurs;
+      const next = calls.findIndex((call, index) => index > start && call.isOurs !== isOurs);
+      const run = calls.slice(start, next === -1 ? undefined : next);
+      if (isOurs === true) requestOurselves(this.#options.context.sys, tracee.pid, run);
+      else this.runInPieces(tracee, run);
+      start += run.length;
+    }
   }
 
   /** Runs a table of any length in one task, while no other is running. */

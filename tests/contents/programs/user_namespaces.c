@@ -536,6 +536,35 @@ static void live_nested(int ready)
 		pause();
 }
 
+/* The other end of a terminal with a line that waits to be read, and its echo. */
+static int open_typed(int master)
+{
+	int locked = 0, count = 0;
+	MUST(ioctl(master, TIOCSPTLCK, &locked));
+	int slave = MUST(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY));
+	MUST(write(master, "typed\n", 6));
+	while (count < 7)
+		MUST(ioctl(master, FIONREAD, &count));
+	return slave;
+}
+
+static bool is_typed(int master, int slave)
+{
+	char line[16];
+	return read(slave, line, sizeof(line)) == 6 && memcmp(line, "typed\n", 6) == 0 &&
+	       read(master, line, sizeof(line)) == 7 && memcmp(line, "typed\r\n", 7) == 0;
+}
+
+/* Of a file of another user, for which a user inside may not do what root may outside. */
+static int open_leased(const char *path)
+{
+	int fd = MUST(open(path, O_RDONLY));
+	setfsuid(USER);
+	MUST(fcntl(fd, F_SETLEASE, F_RDLCK));
+	setfsuid(0);
+	return fd;
+}
+
 PROGRAM(user_container)
 {
 	if (getpid() != 1) {
@@ -551,8 +580,9 @@ PROGRAM(user_container)
 	listen_at(&port);
 	put_text("/dev/kept", "kept");
 	MUST(chown("/dev/kept", USER, GROUP));
+	int leased = open_leased("/dev/kept");
 	int ghost = open_ghost("/dev/gone"), own = MUST(open("/proc/self/status", O_RDONLY));
-	int terminal = MUST(open("/dev/pts/ptmx", O_RDWR | O_NOCTTY));
+	int terminal = MUST(open("/dev/pts/ptmx", O_RDWR | O_NOCTTY)), slave = open_typed(terminal);
 	pthread_t thread;
 	MUST(pthread_create(&thread, NULL, be_other_user, &ready[1]) == 0 ? 0 : -1);
 	MUST(read(ready[0], &byte, 1));
@@ -572,6 +602,8 @@ PROGRAM(user_container)
 	CHECK(stat("/dev/kept", &state) == 0 && state.st_uid == USER && state.st_gid == GROUP);
 	CHECK(stat("/dev", &state) == 0 && state.st_uid == 0 && state.st_gid == 7);
 	CHECK(ioctl(terminal, TIOCSPTLCK, &locked) == 0 && stat("/dev/pts/0", &state) == 0 && state.st_gid == 5);
+	CHECK(is_typed(terminal, slave));
+	CHECK(fcntl(leased, F_GETLEASE) == F_RDLCK);
 	CHECK(read(own, name, 5) == 5 && strncmp(name, "Name:", 5) == 0);
 	/* It may mount, and set what its namespaces have. */
 	CHECK(mount("more", "/sys", "tmpfs", 0, NULL) == 0 && sethostname("changed", 7) == 0);

@@ -100,8 +100,13 @@ function setMode({ step, master, call }: Pty): RemoteCall[] {
     call(master, TCSETS, mode, attempts.mode),
     call(master, TCGETS, read(mode), attempts.mode),
     // What is locked could not be set any more.
-    ...locked.some((byte) => byte !== 0) ? [call(master, TIOCSLCKTRMIOS, locked, attempts.mode)] : [],
+    ...locked.some((byte) => byte !== 0) ? [ofOurs(call(master, TIOCSLCKTRMIOS, locked, attempts.mode))] : [],
   ];
+}
+
+/** TIOCSTI and TIOCSLCKTRMIOS take CAP_SYS_ADMIN outside (drivers/tty/tty_io.c and tty_ioctl.c). */
+function ofOurs(call: RemoteCall): RemoteCall {
+  return { ...call, isOurs: true };
 }
 
 function setSwitches({ step, master, slave, call }: Pty): RemoteCall[] {
@@ -123,7 +128,7 @@ function fillQueues(pty: Pty): RemoteCall[] {
   if (settings === undefined || masterQueue.length + slaveQueue.length === 0) return [];
   const quiet = quietMode(settings.mode);
   const type = (fd: number, queue: Uint8Array) => (
-    [...queue.subarray(0, QUEUE_SIZE)].map((byte) => call(fd, TIOCSTI, Uint8Array.of(byte)))
+    [...queue.subarray(0, QUEUE_SIZE)].map((byte) => ofOurs(call(fd, TIOCSTI, Uint8Array.of(byte))))
   );
   return [
     call(master, TCSETS, encodeMode(quiet)),

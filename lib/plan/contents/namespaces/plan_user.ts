@@ -1,9 +1,7 @@
-import type { Problem } from "../../../errors.ts";
 import type { SocketOptions } from "../../../model/files/socket_options.ts";
 import { leadsInto, NO_ID, outsideId } from "../../../model/id_ranges.ts";
 import type { IdRange, UserNamespace } from "../../../model/namespaces.ts";
 import type { Mount } from "../../../model/mounts.ts";
-import type { Terminal, TerminalMode } from "../../../model/files/terminal_file.ts";
 import type { OpenFile } from "../../../model/open_file.ts";
 import { isAnonymous } from "../files/plan_memory_file.ts";
 import { isAtLeast } from "../kernel_version.ts";
@@ -229,7 +227,6 @@ function checkHeld({ held, host, problems }: NamespaceQuestions): void {
     }
   }
   for (const file of held.files.values()) {
-    if (file.kind === "terminal") problems.push(...terminalProblems(file.terminal));
     if (!("options" in file) || host.user === undefined) continue;
     const { largestSendBuffer, largestReceiveBuffer } = host.user;
     const where = `${file.kind} socket ${file.id}`;
@@ -237,20 +234,6 @@ function checkHeld({ held, host, problems }: NamespaceQuestions): void {
       problems.push({ where, what });
     }
   }
-}
-
-/** TIOCSTI and TIOCSLCKTRMIOS take CAP_SYS_ADMIN outside (drivers/tty/tty_io.c and tty_ioctl.c). */
-function terminalProblems({ type, index, queue, settings }: Terminal): Problem[] {
-  const where = `terminal, ${type} ${index}`;
-  const isLocked = settings !== undefined && isAnySet(settings.locked);
-  return [
-    ...queue.length === 0 ? [] : ["what waits to be read from it, nobody in a user namespace may put back"],
-    ...isLocked ? ["what of its mode is locked, nobody in a user namespace may lock"] : [],
-  ].map((what) => ({ where, what }));
-}
-
-function isAnySet({ characters, ...words }: TerminalMode): boolean {
-  return characters.some((byte) => byte !== 0) || Object.values(words).some((word) => word !== 0);
 }
 
 /** The kernel doubles what is asked for; buffers that nobody has chosen grow by themselves. */
