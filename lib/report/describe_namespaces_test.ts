@@ -133,7 +133,7 @@ Deno.test("describeMadeNamespaces() tells what becomes of a net namespace", asyn
       {
         kind: "fill",
         ...{
-          ...{ idRequests: [], pairs: [], deviceRequests: [], setUp: [], ids: new Map() },
+          ...{ idRequests: [], pairs: [], children: [], deviceRequests: [], setUp: [], ids: new Map() },
           connections: [],
           sysctls: [],
           requests: [],

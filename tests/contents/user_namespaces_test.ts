@@ -65,6 +65,15 @@ testProgram({
   cgrestore: ["--restore-sibling"],
 });
 
+const OF_PARENT = { ...BRIDGED, outerDevices: [], restore: ["--external", "macvlan[mv0]:cgrvbr"] };
+testProgram({ program: "user_macvlan", what: "a device in a user namespace, with its parent outside", ...OF_PARENT });
+testProgram({
+  program: "user_macvlan",
+  what: "a device with its parent outside, in a user namespace that a sibling enters",
+  ...OF_PARENT,
+  cgrestore: ["--restore-sibling"],
+});
+
 testEdited({
   program: "user_alone",
   what: "a user who is not mapped is refused",

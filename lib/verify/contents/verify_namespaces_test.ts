@@ -83,7 +83,7 @@ Deno.test("compareNamespaces() finds what differs", async (t) => {
 
 const FILL: FillNet = {
   kind: "fill",
-  ...{ idRequests: [], pairs: [], deviceRequests: [], setUp: [], ids: new Map([[1, 4]]) },
+  ...{ idRequests: [], pairs: [], children: [], deviceRequests: [], setUp: [], ids: new Map([[1, 4]]) },
   sysctls: [{ path: "net/unix/max_dgram_qlen", value: "10" }],
   requests: [],
   ruleRequests: [],

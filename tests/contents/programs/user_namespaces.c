@@ -434,6 +434,33 @@ PROGRAM(user_veth)
 	CHECK(connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&outside, sizeof(outside)) == -1 && errno == ECONNREFUSED);
 }
 
+/* A device that uses another one outside. */
+PROGRAM(user_macvlan)
+{
+	char command[200];
+	int told[2], status;
+	move_to_directory("user_macvlan");
+	MUST(pipe(told));
+	snprintf(command, sizeof(command),
+	         "ip link add link cgrvbr name mv0 index 7 address 02:00:00:00:00:07 mtu 1400 netns %d type macvlan mode bridge",
+	         getpid());
+	pid_t connecting = start_later(command, told[0]);
+	enter_user_namespace(CLONE_NEWNET);
+	MUST(write(told[1], "", 1));
+	MUST(waitpid(connecting, &status, 0));
+	MUST(status == 0 ? 0 : -1);
+	close(told[0]);
+	close(told[1]);
+	set_loopback_up();
+	MUST(system("ip link set mv0 addrgenmode none && ip addr add 10.4.0.2/24 dev mv0 && ip link set mv0 up") == 0 ? 0 : -1);
+
+	ready_and_wait();
+
+	CHECK(has_ids(0, 0) && is_mapped());
+	CHECK(system("ip -o -d link show mv0 | grep -q '^7: mv0.* mtu 1400 .*02:00:00:00:00:07.* macvlan mode bridge'") == 0);
+	CHECK(system("ip -o addr show mv0 | grep -q 10.4.0.2/24") == 0);
+}
+
 /* A root of its own, with what nobody in a user namespace has to be given by others; and /dev/null. */
 static void enter_root(void)
 {

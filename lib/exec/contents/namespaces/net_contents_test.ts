@@ -37,6 +37,7 @@ const FILL: FillNet = {
   ...{
     idRequests: [],
     pairs: [],
+    children: [],
     deviceRequests: [],
     setUp: [],
     ids: new Map(),
@@ -71,7 +72,6 @@ const ERRNOS: Readonly<Record<number, string>> = { 1: "EPERM", 17: "EEXIST" };
 const CONTEXT: RouteContext = {
   ...filesContext(),
   errnoName: (errno) => ERRNOS[errno] ?? "",
-  hostNetwork: "/proc/9/ns/net",
   netNamespaces: [200, 201],
 };
 
@@ -79,17 +79,15 @@ function render(calls: readonly RemoteCall[]): string[] {
   return calls.map((call) => renderCall(call).split(" ").slice(0, 3).join(" "));
 }
 
-const REQUESTS = [aRequest({ type: 19, flags: 0 }), aRequest({ type: 16, endsWithNetwork: "host" })];
+const REQUESTS = [aRequest({ type: 19, flags: 0 }), aRequest({ type: 16, endsWithNetwork: 0 })];
 
 Deno.test("askForRoutes() puts descriptors of namespaces into what is asked for", () => {
   assert.deepEqual(render(askForRoutes(CONTEXT, REQUESTS).calls), [
-    'openat -100 "/proc/9/ns/net"',
     "socket 16 3",
-    `sendto 1 ${"14000000" + "13000500" + "00".repeat(8) + "01020304"}`,
-    "recvfrom 1 [1024]",
-    `sendto 1 ${"14000000" + "10000504" + "00".repeat(8) + "00000000"}`,
-    "recvfrom 1 [1024]",
-    "close 1",
+    `sendto 0 ${"14000000" + "13000500" + "00".repeat(8) + "01020304"}`,
+    "recvfrom 0 [1024]",
+    `sendto 0 ${"14000000" + "10000504" + "00".repeat(8) + "c8000000"}`,
+    "recvfrom 0 [1024]",
     "close 0",
   ]);
   assert.deepEqual(render(askForRoutes(CONTEXT, [aRequest({ endsWithNetwork: 1 })]).calls), [

@@ -10,7 +10,7 @@ import type { NamespacesRunOptions } from "./namespaces_run.ts";
 import { enterNet, keepNet } from "./nested_nets.ts";
 import { fillNet } from "./net_contents.ts";
 import type { Observation } from "./observation.ts";
-import { awaitGone, connectOuterEnd, makePairs, takenNames } from "./outer_ends.ts";
+import { awaitGone, connectOuterEnd, makeFromOutside, takenNames } from "./outer_ends.ts";
 import { askForRoutes, type RouteContext } from "./route_requests.ts";
 
 /** Gives the net namespaces of a tree what they had: through the coordinator, which is in the first, and from outside. */
@@ -46,13 +46,12 @@ export class NetworkRun {
   /** Makes the devices of the one that the coordinator is in. */
   #makeDevices(net: FillNet, context: RouteContext): void {
     const { sys } = this.#options.context;
-    const { idRequests, pairs, deviceRequests, devices, outerEnds } = net;
+    const { idRequests, deviceRequests, devices, outerEnds } = net;
     if (idRequests.length > 0) this.#observe(askForRoutes(context, idRequests));
     const names = outerEnds.map(({ name }) => name);
     const taken = names.length === 0 ? [] : takenNames(sys, names);
     this.#outerEnds = [...this.#outerEnds, ...names.filter((name) => !taken.includes(name))];
-    const { coordinator } = this.#options;
-    if (pairs.length > 0) makePairs(sys, { pairs, networkFile: `/proc/${coordinator().pid}/ns/net` });
+    makeFromOutside(sys, net, `/proc/${this.#options.coordinator().pid}/ns/net`);
     this.#run(makeTuns(context, devices));
     if (deviceRequests.length > 0) this.#observe(askForRoutes(context, deviceRequests));
   }
@@ -105,7 +104,7 @@ export class NetworkRun {
   #routeContext(lowest = new LowestDescriptors([])): RouteContext {
     const { context: { sys }, contents } = this.#options;
     const context: NamespacesContext = { ...contents, lowest };
-    return { ...context, errnoName: (errno) => sys.errnoName(errno), hostNetwork: `/proc/${sys.getpid()}/ns/net` };
+    return { ...context, errnoName: (errno) => sys.errnoName(errno) };
   }
 
   #observe<T>({ calls, read }: Observation<T>): T {

@@ -15,8 +15,8 @@ import {
   RTM_SETLINK,
   textValue,
 } from "../../../model/route_message.ts";
-import type { DevicePair } from "../../../plan/contents/namespaces/net_plan.ts";
-import { encodePair, makingPair } from "../../../plan/contents/namespaces/plan_devices.ts";
+import type { DevicePair, FillNet } from "../../../plan/contents/namespaces/net_plan.ts";
+import { encodeChild, encodePair, makingDevice, makingPair } from "../../../plan/contents/namespaces/plan_devices.ts";
 import type { OuterEnd } from "../../../plan/plan.ts";
 import { O_RDONLY } from "../../../sys/constants.ts";
 import { readText } from "../../../sys/files.ts";
@@ -34,25 +34,32 @@ const GONE_TIMEOUT_MS = 30_000;
 const GONE_PAUSE_MS = 5;
 
 /**
- * Makes pairs of devices, one end of each in the net namespace that a file of /proc is.
+ * Makes the devices with an end or a parent in cgrestore's own net namespace, for the one that a file of /proc is.
  *
  * @throws {SysError} the first failure
  */
-export function makePairs(
+export function makeFromOutside(
   sys: Sys,
-  { pairs, networkFile }: { readonly pairs: readonly DevicePair[]; readonly networkFile: string },
+  { pairs, children }: Pick<FillNet, "pairs" | "children">,
+  networkFile: string,
 ): void {
+  if (pairs.length + children.length === 0) return;
   const network = sys.open(networkFile, O_RDONLY);
   try {
     for (const pair of pairs) makePair(sys, { pair, network });
+    for (const child of children) {
+      askHere(sys, { ...MAKING, attempt: makingDevice(child.device), body: encodeChild(child, network) });
+    }
   } finally {
     sys.close(network);
   }
 }
 
+const MAKING = { type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL } as const;
+
 /** The outer end gets a number that is free: else the inner one could not have its own. */
 function makePair(sys: Sys, { pair, network }: { readonly pair: DevicePair; readonly network: number }): void {
-  const request = { attempt: makingPair(pair), type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL };
+  const request = { ...MAKING, attempt: makingPair(pair) };
   for (let tries = 1;; tries++) {
     const { devices } = describeDevices(sys);
     const index = Math.max(...devices.keys()) + 1;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { saved } from "../../../../tests/support/net_contents.ts";
 import { numberValue, type RouteMessage } from "../../../model/route_message.ts";
 import type { Sys } from "../../../sys/sys.ts";
-import { awaitGone, connectOuterEnd, makePairs } from "./outer_ends.ts";
+import { awaitGone, connectOuterEnd, makeFromOutside } from "./outer_ends.ts";
 
 /** An answer that tells a device, or an errno. */
 function aDevice(index: number, flags = 0, master?: number): RouteMessage {
@@ -41,20 +41,50 @@ const PAIR = {
 } as const;
 const END: RouteMessage = { type: 3, header: new Uint8Array(4), attributes: new Map() };
 
-Deno.test("makePairs() takes another number when that of an end has been taken", () => {
+Deno.test("makeFromOutside() takes another number when that of an end has been taken", () => {
   const { sys, sent } = anAnsweringSys([aDevice(7), END, anError(17), aDevice(8), END, aDevice(8), END, anError(0)]);
-  makePairs(sys, { pairs: [PAIR], networkFile: "/proc/9/ns/net" });
+  makeFromOutside(sys, { pairs: [PAIR], children: [] }, "/proc/9/ns/net");
   const made = sent.filter((message) => message.startsWith("10000506", 8));
   assert.deepEqual(made.map((message) => message.slice(40, 48)), ["08000000", "09000000"]);
 });
 
-Deno.test("makePairs() tells what was refused", () => {
-  const { sys } = anAnsweringSys([aDevice(7), END, anError(17), aDevice(7), END]);
-  const refused = /Cannot make the veth device "eth0" with the other end "out": EEXIST/;
-  assert.throws(
-    () => makePairs(sys, { pairs: [PAIR], networkFile: "/proc/9/ns/net" }),
-    (error) => refused.test(String(error)),
-  );
+const CHILD = {
+  device: { kind: "macvlan", name: "mv0", index: 5, mtu: 1400, flags: 0, macvlan: { mode: 4, flags: 1 } },
+  parent: 7,
+} as const;
+
+Deno.test("makeFromOutside() makes macvlan devices of their parents, in the net namespace of the tasks", () => {
+  const { sys, sent } = anAnsweringSys([anError(0)]);
+  makeFromOutside(sys, { pairs: [], children: [CHILD] }, "/proc/9/ns/net");
+  const header = "00000000" + "05000000" + "00".repeat(8);
+  const info = "0c0001006d6163766c616e00" + "14000200" + "08000100" + "10000000" + "06000200" + "01000000";
+  const attributes = [
+    "080003006d763000",
+    "0800040078050000",
+    "0800050007000000",
+    "08001c0005000000",
+    `24001200${info}`,
+  ];
+  assert.deepEqual(sent.map((message) => message.slice(32)), [header + attributes.join("")]);
+});
+
+Deno.test("makeFromOutside() tells what was refused", async (t) => {
+  const rows = [
+    [
+      "a pair",
+      { pairs: [PAIR], children: [] },
+      [aDevice(7), END, anError(17), aDevice(7), END],
+      'veth device "eth0" with the other end "out"',
+    ],
+    ["a child", { pairs: [], children: [CHILD] }, [anError(17)], 'macvlan device "mv0"'],
+  ] as const;
+  for (const [name, devices, answers, want] of rows) {
+    await t.step(name, () => {
+      const { sys } = anAnsweringSys(answers);
+      const make = () => makeFromOutside(sys, devices, "/proc/9/ns/net");
+      assert.throws(make, (error) => String(error).includes(`Cannot make the ${want}: EEXIST`));
+    });
+  }
 });
 
 /** A kernel that gives these answers, and what it was asked. */

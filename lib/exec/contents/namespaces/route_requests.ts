@@ -27,8 +27,6 @@ import {
 } from "../../../model/route_message.ts";
 import type { RouteRequest } from "../../../plan/contents/namespaces/net_plan.ts";
 import type { Sys } from "../../../sys/sys.ts";
-import { AT_FDCWD, O_RDONLY } from "../../../sys/constants.ts";
-import { cString } from "../../../text.ts";
 import type { RemoteCall } from "../../../tracee/remote_call.ts";
 import { remoteCall } from "../remote.ts";
 import type { NamespacesContext } from "./make_namespaces.ts";
@@ -48,8 +46,6 @@ export const ROUTE_HINTS: ReadonlyMap<string, string> = new Map([
 /** What asking for changes has to know. */
 export interface RouteContext extends NamespacesContext {
   readonly errnoName: Sys["errnoName"];
-  /** A file of /proc that is cgrestore's own net namespace. */
-  readonly hostNetwork: string;
 }
 
 /**
@@ -62,20 +58,18 @@ export function askForRoutes(
   family = NETLINK_ROUTE,
 ): Observation<void> {
   const asked = requests.map((request) => ({ request, answer: new Uint8Array(ANSWER_SIZE) }));
-  const ask = (fd: number, host?: number) => (
+  const ask = (fd: number) => (
     asked.flatMap(({ request, answer }) => {
-      const { attempt, type, flags, endsWithNetwork = "host" } = request;
-      const body = bodyOf(request, endsWithNetwork === "host" ? host : context.netNamespaces[endsWithNetwork]);
+      const { attempt, type, flags } = request;
+      const body = bodyOf(context, request);
       return [
         send(context, fd, { attempt, type, flags: NLM_F_REQUEST | NLM_F_ACK | flags, body }),
         remoteCall(context, "recvfrom", [fd, { output: answer }, ANSWER_SIZE, MSG_DONTWAIT, 0, 0], { attempt }),
       ];
     })
   );
-  const askWith = (host?: number) => withSocket(context, (fd) => ask(fd, host), family);
-  const needsHost = requests.some(({ endsWithNetwork }) => endsWithNetwork === "host");
   return {
-    calls: needsHost ? withFile(context, context.hostNetwork, askWith) : askWith(),
+    calls: withSocket(context, ask, family),
     read() {
       for (const { request: { attempt, tolerated }, answer } of asked) {
         const error = errorOf(answer);
@@ -87,8 +81,9 @@ export function askForRoutes(
   };
 }
 
-function bodyOf({ body, endsWithNetwork }: RouteRequest, network = -1): Uint8Array {
-  return endsWithNetwork === undefined ? body : Uint8Array.from([...body.subarray(0, -4), ...numberValue(network)]);
+function bodyOf({ netNamespaces }: RouteContext, { body, endsWithNetwork }: RouteRequest): Uint8Array {
+  if (endsWithNetwork === undefined) return body;
+  return Uint8Array.from([...body.subarray(0, -4), ...numberValue(netNamespaces[endsWithNetwork] ?? -1)]);
 }
 
 /** What is listed. */
@@ -165,23 +160,6 @@ const TALK = { attempt: "Cannot talk to the net namespace" };
 
 function openSocket(context: NamespacesContext, fd: number, family: number): RemoteCall {
   return remoteCall(context, "socket", [AF_NETLINK, SOCK_RAW, family], { ...TALK, expected: fd });
-}
-
-/** Has a file of the host's /proc open while calls are made. */
-function withFile(
-  context: NamespacesContext,
-  path: string,
-  use: (fd: number) => readonly RemoteCall[],
-): RemoteCall[] {
-  const fd = context.lowest.take();
-  const purpose = { attempt: `Cannot open "${path}"` };
-  const calls = [
-    remoteCall(context, "openat", [AT_FDCWD, cString(context.hostPath(path)), O_RDONLY], { ...purpose, expected: fd }),
-    ...use(fd),
-    remoteCall(context, "close", [fd], purpose),
-  ];
-  context.lowest.release(fd);
-  return calls;
 }
 
 function send(

@@ -44,8 +44,10 @@ export interface FillNet {
   readonly kind: "fill";
   /** Tell it which ids others have in it, before the kernel chooses some. */
   readonly idRequests: readonly RouteRequest[];
-  /** Devices with an end outside, which are made from there. */
+  /** Devices with an end outside, which are made from there: nobody in a user namespace could. */
   readonly pairs: readonly DevicePair[];
+  /** The same of macvlan devices with a parent outside. */
+  readonly children: readonly ChildDevice[];
   /** Make its other devices, and ends of these in those namespaces of the tasks that come behind it. */
   readonly deviceRequests: readonly RouteRequest[];
   /** Sets all of them up, when those of all namespaces are there. */
@@ -78,6 +80,12 @@ export interface DevicePair {
   readonly outer: OuterEnd;
 }
 
+/** A device of the namespace, and the index of its parent in cgrestore's own. */
+export interface ChildDevice {
+  readonly device: NetDevice;
+  readonly parent: number;
+}
+
 /** Rules for packets, and the program that loads them, all or none. */
 export interface FilterLoad {
   readonly tool: FilterTool;
@@ -100,10 +108,10 @@ export interface RouteRequest {
   /** What follows the header of the message. */
   readonly body: Uint8Array;
   /**
-   * A net namespace of which the last four bytes are to be a descriptor, which only whoever makes the request can know:
-   * one of the tasks by its number, or cgrestore's own.
+   * A net namespace of the tasks, by its number, of which the last four bytes are to be a descriptor: only whoever makes
+   * the request can know it.
    */
-  readonly endsWithNetwork?: number | "host";
+  readonly endsWithNetwork?: number;
   /** Errors that are as good as success. */
   readonly tolerated: readonly string[];
 }

@@ -32,8 +32,7 @@ import {
 } from "../../../model/route_message.ts";
 import { sitAddress } from "../../../model/sit_tunnel.ts";
 import type { OuterEnd, PlanOptions } from "../../plan.ts";
-import type { DevicePair, RouteRequest } from "./net_plan.ts";
-import { hostId } from "./plan_ids.ts";
+import type { ChildDevice, DevicePair, RouteRequest } from "./net_plan.ts";
 
 /** Facts of rtnetlink(7) (linux/if_link.h, linux/veth.h). */
 const IFLA_AF_SPEC = 26;
@@ -79,7 +78,7 @@ export interface DeviceQuestions extends DeviceOptions {
   readonly ids: ReadonlyMap<number, number>;
 }
 
-/** Devices with an end outside, from where they are made: nobody in a user namespace could. */
+/** Devices with an end outside. */
 export function pairsOf(devices: readonly NetDevice[], outerEnds: readonly OuterEnd[]): DevicePair[] {
   return devices.filter(isHalfOutside).flatMap((device) => {
     const [outer] = outerEndsOf([device], outerEnds);
@@ -109,6 +108,30 @@ export function encodePair(
   return encodeRouteBody({ header: linkHeader(index), attributes });
 }
 
+/** Devices with a parent outside, of which it is known. */
+export function childrenOf(devices: readonly NetDevice[], questions: DeviceQuestions): ChildDevice[] {
+  return devices.filter(hasOuterParent).flatMap((device) => {
+    const parent = parentOf(device, questions);
+    return parent === undefined ? [] : [{ device, parent }];
+  });
+}
+
+/** What makes a child, with a descriptor of its net namespace. */
+export function encodeChild({ device, parent }: ChildDevice, network: number): Uint8Array {
+  const attributes = new Map([
+    ...describingAttributes(device),
+    [IFLA_LINK, numberValue(parent)],
+    [IFLA_NET_NS_FD, numberValue(network)],
+    [IFLA_LINKINFO, encodeAttributes(linkInfo(device, quietMacvlan(device)))],
+  ]);
+  return encodeRouteBody({ header: linkHeader(device.index), attributes });
+}
+
+/** What making a device is for. */
+export function makingDevice(device: NetDevice): string {
+  return `Cannot make ${nameDevice(device)}`;
+}
+
 /** What making a pair is for. */
 export function makingPair({ device, outer }: DevicePair): string {
   return `Cannot make ${nameDevice(device)} with the other end "${outer.name}"`;
@@ -125,7 +148,7 @@ function isHalfOutside({ kind, peer }: NetDevice): boolean {
 }
 
 /** Whether a device uses one of this host. */
-export function hasOuterParent({ kind, peer }: NetDevice): boolean {
+function hasOuterParent({ kind, peer }: NetDevice): boolean {
   return kind === "macvlan" && peer === undefined;
 }
 
@@ -365,25 +388,27 @@ function linkLocalOf({ address = new Uint8Array() }: NetDevice): string {
 function makeDevice(device: NetDevice, questions: DeviceQuestions): RouteRequest[] {
   const { index, kind, peerNet } = device;
   // These are made by other means.
-  if (kind === "tun" || isHalfOutside(device) || isMadeByPeer(device, questions)) return [];
-  const data = infoOf(device, questions);
-  const info = new Map([
-    [IFLA_INFO_KIND, textValue(kind)],
-    ...data === undefined ? [] : [[IFLA_INFO_DATA, data] as const],
-  ]);
+  if (kind === "tun" || reachesOut(device) || isMadeByPeer(device, questions)) return [];
   const attributes = new Map([
     ...describingAttributes(device),
     ...kind === "macvlan" ? parentAttributes(device, questions) : [],
-    [IFLA_LINKINFO, encodeAttributes(info)] as const,
+    [IFLA_LINKINFO, encodeAttributes(linkInfo(device, infoOf(device, questions)))] as const,
   ]);
   return [{
-    attempt: `Cannot make ${nameDevice(device)}`,
+    attempt: makingDevice(device),
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     body: encodeRouteBody({ header: linkHeader(index), attributes }),
     ...kind === "veth" && peerNet !== undefined ? { endsWithNetwork: peerNet } : {},
     tolerated: [],
   }];
+}
+
+function linkInfo({ kind }: NetDevice, data: Uint8Array | undefined): Map<number, Uint8Array> {
+  return new Map([
+    [IFLA_INFO_KIND, textValue(kind)],
+    ...data === undefined ? [] : [[IFLA_INFO_DATA, data] as const],
+  ]);
 }
 
 /** Of a pair, the first one makes the other: that of the first namespace, or with the lower number. */
@@ -394,14 +419,19 @@ function isMadeByPeer({ kind, index, peer, peerNet }: NetDevice, { number }: Dev
 
 /** What a device of its kind has besides. */
 function infoOf(device: NetDevice, { number, nets }: DeviceQuestions): Uint8Array | undefined {
-  const { kind, macvlan, peer, peerNet, sit } = device;
+  const { kind, peer, peerNet, sit } = device;
   if (sit !== undefined) return encodeAttributes(sit);
-  if (kind === "macvlan") return macvlanInfo(MACVLAN_MODE_SOURCE, macvlan?.flags ?? 0);
+  if (kind === "macvlan") return quietMacvlan(device);
   const there = nets[peerNet ?? number];
   const other = there?.kind === "own" ? there.devices.find(({ index }) => index === peer) : undefined;
   if (kind !== "veth" || other === undefined) return undefined;
   const place = peerNet === undefined ? [] : [[IFLA_NET_NS_FD, numberValue(0)] as const];
   return otherEnd(other.index, new Map([...describingAttributes(other), ...place]));
+}
+
+/** It takes packets of nobody, since its parent may be connected to others. */
+function quietMacvlan({ macvlan }: NetDevice): Uint8Array {
+  return macvlanInfo(MACVLAN_MODE_SOURCE, macvlan?.flags ?? 0);
 }
 
 function macvlanInfo(mode: number, flags: number): Uint8Array {
@@ -414,17 +444,15 @@ function macvlanInfo(mode: number, flags: number): Uint8Array {
 }
 
 /** The parent is told by its index in its own namespace. */
-function parentAttributes(device: NetDevice, questions: DeviceQuestions): [number, Uint8Array][] {
-  const { peer = parentOf(device, questions) ?? 0, peerNet } = device;
-  const { ids } = questions;
-  const id = hasOuterParent(device) ? hostId(ids) : peerNet === undefined ? undefined : ids.get(peerNet);
+function parentAttributes({ peer = 0, peerNet }: NetDevice, { ids }: DeviceQuestions): [number, Uint8Array][] {
+  const id = peerNet === undefined ? undefined : ids.get(peerNet);
   return [
     [IFLA_LINK, numberValue(peer)],
     ...id === undefined ? [] : [[IFLA_LINK_NETNSID, numberValue(id)] as [number, Uint8Array]],
   ];
 }
 
-/** A macvlan device is made to take packets of nobody, since its parent may be connected to others. */
+/** Until now, macvlan devices take packets of nobody. */
 export function connectDevices(devices: readonly NetDevice[]): RouteRequest[] {
   return devices.flatMap((device) => {
     const { index, kind, macvlan } = device;

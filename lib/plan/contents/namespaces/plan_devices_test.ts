@@ -3,8 +3,10 @@ import { anAddress, aNet, LOOPBACK_DEVICE, VETH_DEVICE } from "../../../../tests
 import { IDLE_NETWORK } from "../../../../tests/support/sockets.ts";
 import type { NetContents, NetDevice } from "../../../model/namespaces.ts";
 import {
+  childrenOf,
   connectDevices,
   type DeviceQuestions,
+  encodeChild,
   encodePair,
   findDeviceObstacles,
   makeDevices,
@@ -272,11 +274,13 @@ Deno.test("makeDevices() and setUpDevices() encode what the kernel takes", async
   await t.step("a device with its parent outside, which takes no packets yet", () => {
     const devices = [MACVLAN];
     const questions = ask({ parents: [{ inner: "mv0", parent: "p" }], network: { ...IDLE_NETWORK, devices: PARENTS } });
-    const ids = new Map([[1, 0], [2, 2]]);
-    const [, made] = setUpDevices(devices, { ...questions, ids });
-    const parent = "0800050007000000" + "0800250001000000";
-    assert.ok(made?.body.toHex().includes(parent));
-    assert.ok(made?.body.toHex().endsWith("0800010010000000" + "0600020001000000"));
+    const [child] = childrenOf(devices, questions);
+    assert.equal(child?.parent, 7);
+    const body = encodeChild({ device: MACVLAN, parent: 7 }, 9).toHex();
+    assert.ok(body.includes("0800050007000000" + "08001c0009000000"));
+    assert.ok(body.endsWith("0800010010000000" + "0600020001000000"));
+    const requests = [...makeDevices(devices, questions), ...setUpDevices(devices, questions)];
+    assert.ok(requests.every(({ attempt }) => !attempt.startsWith("Cannot make")));
     assert.ok(connectDevices(devices)[0]?.body.toHex().endsWith("0800010004000000" + "0600020001000000"));
   });
   await t.step("a device with its parent within", () => {

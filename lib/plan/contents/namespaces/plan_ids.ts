@@ -10,28 +10,16 @@ import {
 import type { RouteRequest } from "./net_plan.ts";
 
 /**
- * Gives net namespaces ids in another one (`ip netns set`, network_namespaces(7)): those of the tasks the ones that they
- * had, by their numbers, and this host's a free one when devices use some of it.
+ * Gives net namespaces of the tasks, by their numbers, the ids that they had in another one (`ip netns set`,
+ * network_namespaces(7)).
  */
-export function planIds(ids: ReadonlyMap<number, number>, usesHost: boolean): RouteRequest[] {
-  return [
-    ...[...ids].map(([number, id]) => giveId(id, number)),
-    ...usesHost ? [giveId(hostId(ids), "host")] : [],
-  ];
+export function planIds(ids: ReadonlyMap<number, number>): RouteRequest[] {
+  return [...ids].map(([number, id]) => giveId(id, number));
 }
 
-/** The id that the net namespace of cgrestore gets: the kernel would choose the same (`alloc_netid`). */
-export function hostId(ids: ReadonlyMap<number, number>): number {
-  const taken = new Set(ids.values());
-  let id = 0;
-  while (taken.has(id)) id++;
-  return id;
-}
-
-function giveId(id: number, network: number | "host"): RouteRequest {
-  const what = network === "host" ? "the net namespace of this host" : countNetNamespace(network);
+function giveId(id: number, network: number): RouteRequest {
   return {
-    attempt: `Cannot give ${what} the id ${id} in a net namespace of the tasks`,
+    attempt: `Cannot give ${countNetNamespace(network)} the id ${id} in a net namespace of the tasks`,
     type: RTM_NEWNSID,
     flags: 0,
     body: encodeRouteBody({

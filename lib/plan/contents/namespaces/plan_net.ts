@@ -8,10 +8,10 @@ import type { Sysctl } from "./namespaces_plan.ts";
 import type { FillNet, JoinNet, NetPlan, RouteRequest } from "./net_plan.ts";
 import { addAddresses, findAddressObstacles, notesOnAddresses } from "./plan_addresses.ts";
 import {
+  childrenOf,
   connectDevices,
   type DeviceQuestions,
   findDeviceObstacles,
-  hasOuterParent,
   LOOPBACK,
   makeDevices,
   notesOnDevices,
@@ -77,8 +77,9 @@ function planFill(net: NetContents, questions: NetQuestions): FillNet {
   notes.push(...notesOnDevices(devices), ...notesOnAddresses(net), ...notesOnRules(net));
   return {
     kind: "fill",
-    idRequests: planIds(ids, devices.some(hasOuterParent)),
+    idRequests: planIds(ids),
     pairs: pairsOf(devices, outerEnds),
+    children: childrenOf(devices, outside),
     deviceRequests: makeDevices(devices, outside),
     setUp: setUpDevices(devices, outside),
     sysctls: planSettings(net, questions),

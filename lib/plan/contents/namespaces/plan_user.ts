@@ -42,7 +42,7 @@ export function checkUser(user: UserNamespace, net: NetPlan | undefined, questio
   const refuse = (what: string) => problems.push({ where: "user namespace", what });
   checkMaps(user, questions).forEach(refuse);
   checkWays(net, questions).forEach(refuse);
-  checkOthers(net, questions).forEach(refuse);
+  checkObjects(questions).forEach(refuse);
   checkMounts(net, questions);
   checkIds(user, questions);
   checkHeld(questions);
@@ -92,14 +92,10 @@ function siblingProblems(net: NetPlan | undefined, { joins, outerState }: Namesp
   ];
 }
 
-/** What becomes of the namespaces that it owns. */
-function checkOthers(net: NetPlan | undefined, questions: NamespaceQuestions): string[] {
+/** What becomes of an ipc namespace that it owns. */
+function checkObjects(questions: NamespaceQuestions): string[] {
   const { ipc } = questions.contents;
-  const outside = net?.kind === "fill" && net.idRequests.some(({ endsWithNetwork }) => endsWithNetwork === "host");
-  return [
-    ...outside ? ["it has network devices that use some of this host's, which nobody in it may make"] : [],
-    ...ipc === undefined || !keepsLimits(questions) ? [] : problemsOfLimits(ipc),
-  ];
+  return ipc === undefined || !keepsLimits(questions) ? [] : problemsOfLimits(ipc);
 }
 
 function checkMounts(net: NetPlan | undefined, questions: NamespaceQuestions): void {

@@ -95,7 +95,6 @@ Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
   const file = { path: "file", mode: 0o100600, uid: 7, gid: 1007, changeTime: 0, size: 0, parts: [], device: 0 };
   const device = { ...file, path: "null", mode: 0o020666, gid: 7, device: 0x103 };
   const whiteout = { ...device, path: "hidden", device: 0 };
-  const request = { attempt: "", type: 0, flags: 0, body: new Uint8Array(), tolerated: [] };
   const options = { ...NEW_SOCKET_OPTIONS, sendBuffer: 2002, receiveBuffer: 2002, lockedBuffers: 1 };
   const rows: readonly (readonly [string, Setting, readonly string[]])[] = [
     ["nothing", {}, []],
@@ -140,14 +139,6 @@ Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
       contents: { ipc: { ...LIMITED, segments: [aSegment()] } },
       host: { kernel: [6, 8] },
     }, ["user namespace: Linux 6.9 or newer is needed for the System V objects in it"]],
-    ["devices outside", {
-      net: {
-        kind: "fill",
-        idRequests: [{ ...request, endsWithNetwork: 1 }, { ...request, endsWithNetwork: "host" }],
-      } as unknown as NetPlan,
-    }, [
-      "user namespace: it has network devices that use some of this host's, which nobody in it may make",
-    ]],
     ["a sysfs of this host", { mounts: [ROOT_MOUNT, aMount({ id: 2, mountPoint: "/sys", type: "sysfs" })] }, [
       'mount "/sys" of type sysfs: the tasks have no net namespace of their own, so that nobody in their user namespace may make it: it had to be dumped as an external one',
     ]],
