@@ -84,14 +84,12 @@ function fill(template: string, values: Record<string, string>): string {
 }
 
 /**
- * Garbage is collected a few times only, and among what is old not before there is much of it; what is called a second
- * time is looked at for the compilers; and functions know where in the program they are from, or the first error that is
- * thrown would have V8 parse all of the program once more.
+ * Garbage is collected a few times only, and among what is old not before there is much of it. And functions know where in
+ * the program they are from, or the first error that is told would have V8 parse all of the program once more.
  */
 const V8_FLAGS = [
   "--initial-heap-size=128",
   "--min-semi-space-size=8",
-  "--invocation-count-for-feedback-allocation=2",
   "--no-enable-lazy-source-positions",
 ];
 
