@@ -47,6 +47,7 @@ const TESTS: readonly FaultTest[] = [
   { program: "unix_several" },
   { program: "several_events", dump: ["--file-locks"] },
   { program: "several_terminals" },
+  { program: "pty_queues" },
   { program: "events_of_requests" },
   { program: "lost_names", dump: ["--link-remap"] },
   {

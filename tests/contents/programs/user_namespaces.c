@@ -401,18 +401,11 @@ static pid_t start_later(const char *command, int told)
 	_exit(1);
 }
 
-/* As containers of users without rights: a device whose other end is outside, in a bridge, made by somebody there. */
-PROGRAM(user_veth)
+/* A net namespace, to which a command connects something from outside. */
+static void enter_connected(const char *command)
 {
-	struct sockaddr_in port = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = inet_addr("10.4.0.2")};
-	char command[400];
 	int told[2], status;
-	move_to_directory("user_veth");
 	MUST(pipe(told));
-	snprintf(command, sizeof(command),
-	         "ip link add cgrv0 index 7077 type veth peer name eth0 index 7 address 02:00:00:00:00:07 mtu 1400 netns %d;"
-	         "ip link set cgrv0 up master cgrvbr; ip addr add 10.4.0.1/24 dev cgrvbr",
-	         getpid());
 	pid_t connecting = start_later(command, told[0]);
 	enter_user_namespace(CLONE_NEWNET);
 	MUST(write(told[1], "", 1));
@@ -421,6 +414,19 @@ PROGRAM(user_veth)
 	close(told[0]);
 	close(told[1]);
 	set_loopback_up();
+}
+
+/* As containers of users without rights: a device whose other end is outside, in a bridge, made by somebody there. */
+PROGRAM(user_veth)
+{
+	struct sockaddr_in port = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = inet_addr("10.4.0.2")};
+	char command[400];
+	move_to_directory("user_veth");
+	snprintf(command, sizeof(command),
+	         "ip link add cgrv0 index 7077 type veth peer name eth0 index 7 address 02:00:00:00:00:07 mtu 1400 netns %d;"
+	         "ip link set cgrv0 up master cgrvbr; ip addr add 10.4.0.1/24 dev cgrvbr",
+	         getpid());
+	enter_connected(command);
 	MUST(system("ip link set eth0 addrgenmode none && ip addr add 10.4.0.2/24 dev eth0 && ip link set eth0 up &&"
 	            "ip route add default via 10.4.0.1") == 0 ? 0 : -1);
 	listen_at(&port);
@@ -438,20 +444,11 @@ PROGRAM(user_veth)
 PROGRAM(user_macvlan)
 {
 	char command[200];
-	int told[2], status;
 	move_to_directory("user_macvlan");
-	MUST(pipe(told));
 	snprintf(command, sizeof(command),
 	         "ip link add link cgrvbr name mv0 index 7 address 02:00:00:00:00:07 mtu 1400 netns %d type macvlan mode bridge",
 	         getpid());
-	pid_t connecting = start_later(command, told[0]);
-	enter_user_namespace(CLONE_NEWNET);
-	MUST(write(told[1], "", 1));
-	MUST(waitpid(connecting, &status, 0));
-	MUST(status == 0 ? 0 : -1);
-	close(told[0]);
-	close(told[1]);
-	set_loopback_up();
+	enter_connected(command);
 	MUST(system("ip link set mv0 addrgenmode none && ip addr add 10.4.0.2/24 dev mv0 && ip link set mv0 up") == 0 ? 0 : -1);
 
 	ready_and_wait();
