@@ -19,11 +19,9 @@ function makeWriter(stream: { writeSync(data: Uint8Array): number }): (text: str
   };
 }
 
-/** What the head of the self-extracting executable was called by; of that head we see nothing else. */
-const launcher = Deno.env.get("CGRESTORE_CALLED_AS");
-
+/** The head of the self-extracting executable, of which we see nothing else, tells the name that it was called by. */
 function calledAs(): string {
-  const path = launcher ?? Deno.readTextFileSync("/proc/self/cmdline").split("\0")[0];
+  const path = Deno.env.get("CGRESTORE_CALLED_AS") ?? Deno.readTextFileSync("/proc/self/cmdline").split("\0")[0];
   return path?.split("/").at(-1) ?? "";
 }
 
@@ -38,7 +36,7 @@ const status = run(Deno.args, {
   },
 });
 
-// To end at once spares taking the heap apart. Elsewhere it would leave no code cache for the next start, and a build runs
-// this several times.
-if (launcher === undefined) Deno.exitCode = status;
-else Deno.exit(status);
+// To end at once spares taking the heap apart. That leaves no code cache for the next start, which only the self-extracting
+// executable has already; and a build runs this several times.
+if (Deno.env.has("CGRESTORE_SET")) Deno.exit(status);
+else Deno.exitCode = status;

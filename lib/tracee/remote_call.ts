@@ -14,10 +14,10 @@ export interface RemoteCall {
   /** What the call does to a name in the file system when it succeeds, for whoever has to undo that. */
   readonly effect?: NameEffect | undefined;
   /**
-   * Made by cgrestore itself, on a copy of the tracee's descriptor: ioctl(2) with bytes to read, where that takes
-   * capabilities outside of any user namespace.
+   * Made by cgrestore itself, on a copy of the tracee's descriptor: ioctl(2) with bytes to read, and nothing else that is
+   * asked of it. For requests that take capabilities outside of any user namespace, where the tracee may have none.
    */
-  readonly isOurs?: true;
+  readonly isOurs?: true | undefined;
 }
 
 /**

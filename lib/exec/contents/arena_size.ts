@@ -7,8 +7,8 @@ const MAX_ARENA = 64 * 2 ** 20;
 /** What a table of a task or thread takes beyond what is counted, and what moves at once through the coordinator. */
 const BASE_SIZE = 16384;
 const COORDINATOR_SIZE = 2 ** 20;
-/** What a descriptor action takes: four calls and their data at most. */
-const ACTION_SIZE = 4 * (ENTRY_SIZE + 32);
+/** What a descriptor action takes: five calls and their data at most. */
+const ACTION_SIZE = 5 * (ENTRY_SIZE + 32);
 
 /** Room that the tables of a plan need, in the best case all of them at the same time; in bytes. */
 export function arenaSize(plan: ContentsPlan): number {

@@ -2,6 +2,7 @@ import type { DescriptorAction } from "../../plan/contents/descriptor_action.ts"
 import type { WatchStep } from "../../plan/contents/files/plan_epoll.ts";
 import type { LeaseStep, LockStep } from "../../plan/contents/plan_locks.ts";
 import type { AsyncStep } from "../../plan/contents/plan_owners.ts";
+import { PR_SET_DUMPABLE } from "../../sys/constants.ts";
 import type { RemoteCall } from "../../tracee/remote_call.ts";
 import { type ContentsContext, integers, type Purpose, remoteCall, words } from "./remote.ts";
 
@@ -22,7 +23,7 @@ const LOCK_NB = 4;
 const F_WRLCK = 1;
 const SEEK_SET = 0;
 const NOBODY = 0;
-/** Whom tasks in a user namespace are until they get their own credentials. */
+/** Who tasks in a user namespace are until they get their own credentials. */
 const ROOT = 0;
 
 /** Calls of a task, and those that are left when these have been made, which depend on what came of them. */
@@ -117,7 +118,7 @@ function lease(
   const owner = leaseOwners.get(fd) ?? ROOT;
   const purpose = {
     attempt: `Cannot take the lease of descriptor ${fd} of ${name}`,
-    hints: { EAGAIN: "another process has the file open", EACCES: "that needs CAP_LEASE" },
+    hints: { EAGAIN: "another process has the file open", EACCES: LEASE_HINT },
   };
   const take = [
     remoteCall(context, "fcntl", [fd, F_SETLEASE, type], purpose),
@@ -125,11 +126,16 @@ function lease(
   ];
   if (owner === ROOT) return take;
   return [
-    remoteCall(context, "setfsuid", [owner], purpose),
+    remoteCall(context, "setfsuid", [owner], { ...purpose, expected: ROOT }),
     ...take,
     remoteCall(context, "setfsuid", [ROOT], { ...purpose, expected: owner }),
+    // That has taken dumpability away, and others have to look at the task.
+    remoteCall(context, "prctl", [PR_SET_DUMPABLE, 1, 0, 0, 0], purpose),
   ];
 }
+
+const LEASE_HINT =
+  "that needs CAP_LEASE, which has no effect in a user namespace: there, the file has to be of a user of it";
 
 /** Never waits: nobody of the checkpoint can be in the way. */
 function lock(context: ContentsContext, { of, fd, type, start, length }: LockStep, name: string): RemoteCall[] {

@@ -30,7 +30,7 @@ const ROWS: readonly [name: string, action: DescriptorAction, calls: string[], r
   [
     "takes a lease as the owner of the file",
     { kind: "lease", fd: 6, type: 1 },
-    ["setfsuid 1000", "fcntl 6 1024 1", "fcntl 6 8 0", "setfsuid 0"],
+    ["setfsuid 1000", "fcntl 6 1024 1", "fcntl 6 8 0", "setfsuid 0", "prctl 4 1 0 0 0"],
     [],
   ],
   ["locks without waiting", { kind: "lock", of: "flock", fd: 5, type: 0, start: 0n, length: 0n }, ["flock 5 5"], []],

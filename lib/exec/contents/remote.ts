@@ -47,6 +47,8 @@ export interface Purpose {
   readonly effect?: NameEffect;
   /** Errors that are as good as success. */
   readonly tolerated?: readonly string[];
+  /** Whether cgrestore itself makes the call. */
+  readonly isOurs?: true | undefined;
 }
 
 /** Makes calls by name. All are of one shape, and without closures: trees of thousands of tasks make millions. */
@@ -54,10 +56,10 @@ export function remoteCall(
   { numbers }: Pick<ContentsContext, "numbers">,
   name: keyof SyscallNumbers,
   args: readonly RemoteArgument[],
-  { attempt, hints, expected, tolerated, effect }: Purpose,
+  { attempt, hints, expected, tolerated, effect, isOurs }: Purpose,
 ): RemoteCall {
   const purpose = new NamedPurpose(name, attempt, hints);
-  return { number: numbers[name], arguments: args, expected, effect, tolerated, purpose };
+  return { number: numbers[name], arguments: args, expected, effect, tolerated, isOurs, purpose };
 }
 
 class NamedPurpose implements CallPurpose {

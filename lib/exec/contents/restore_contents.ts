@@ -335,7 +335,7 @@ export class ContentsRun {
     };
     try {
       for (const { by, calls } of compileFileSteps(context, steps, hostPid)) {
-        this.#tables.runTurn(traceeOf(by), calls);
+        this.#tables.runInPieces(traceeOf(by), calls);
       }
       ended.end();
     } catch (error) {
@@ -374,7 +374,9 @@ export class ContentsRun {
   #compileActions(task: TaskContents): DescriptorCalls {
     return compileDescriptorActions(this.#context, task.descriptorActions, {
       name: this.#context.nameOf(task.pid),
-      leaseOwners: leaseOwners(this.#context, this.#options.coordinator(), task),
+      leaseOwners: leaseOwners(this.#context, task, (calls) => (
+        this.#tables.runInPieces(this.#options.coordinator(), calls)
+      )),
     });
   }
 

@@ -66,31 +66,26 @@ export class TableRunner {
   }
 
   /** Runs a table of any length in one task, while no other is running, and makes what is ours in between. */
-  runTurn(tracee: Tracee, calls: readonly RemoteCall[]): void {
-    for (let start = 0; start < calls.length;) {
-      const isOurs = calls[start]?.isOurs;
-      const next = calls.findIndex((call, index) => index > start && call.isOurs !== isOurs);
-      const run = calls.slice(start, next === -1 ? undefined : next);
-      if (isOurs === true) requestOurselves(this.#options.context.sys, tracee.pid, run);
-      else this.runInPieces(tracee, run);
-      start += run.length;
-    }
-  }
-
-  /** Runs a table of any length in one task, while no other is running. */
   runInPieces(tracee: Tracee, calls: readonly RemoteCall[]): void {
-    const { slots } = this.#options.context;
+    const { slots, sys } = this.#options.context;
     for (const { effect } of calls) if (effect !== undefined) this.openRoot(namespaceOf(effect));
     for (let start = 0; start < calls.length;) {
       this.#options.checkpoint();
       slots.clearArena();
-      const end = Math.max(start + 1, slots.pieceEnd(calls, start));
+      const sameEnd = endOfSame(calls, start);
+      const isOurs = calls[start]?.isOurs === true;
+      const end = isOurs ? sameEnd : Math.min(sameEnd, Math.max(start + 1, slots.pieceEnd(calls, start)));
       const piece = calls.slice(start, end);
-      tracee.start(piece);
-      this.#finish(tracee, piece);
+      if (isOurs) requestOurselves(sys, tracee.pid, piece);
+      else this.#runPiece(tracee, piece);
       start = end;
     }
     slots.clearArena();
+  }
+
+  #runPiece(tracee: Tracee, piece: readonly RemoteCall[]): void {
+    tracee.start(piece);
+    this.#finish(tracee, piece);
   }
 
   /** Removes all names that were made for open files, and puts back what was in their way. */
@@ -146,6 +141,14 @@ export class TableRunner {
       }
     });
   }
+}
+
+/** Where the calls end, from a place on, that the same one makes: the task or we. */
+function endOfSame(calls: readonly RemoteCall[], start: number): number {
+  const isOurs = calls[start]?.isOurs;
+  let end = start + 1;
+  while (end < calls.length && calls[end]?.isOurs === isOurs) end++;
+  return end;
 }
 
 function namespaceOf({ mountNamespace = 0 }: NameEffect): NamedNamespace {

@@ -37,10 +37,12 @@ const QUEUE_SIZE = 4095;
 export function makePty(context: FilesContext, step: PtyStep): RemoteCall[] {
   const { what, slaves, settings } = step;
   const master = descriptorOf(context, step.master);
-  const call = (fd: number, request: number, argument: RemoteArgument, purpose = `Cannot make ${what}`) => (
-    remoteCall(context, "ioctl", [fd, request, argument], { attempt: purpose, hints: HINTS })
+  const make = (isOurs: true | undefined): Pty["call"] => (fd, request, argument, attempt = `Cannot make ${what}`) => (
+    remoteCall(context, "ioctl", [fd, request, argument], { attempt, hints: HINTS, isOurs })
   );
-  const pty: Pty = { context, step, master, slave: firstSlave(context, step), call };
+  const slave = firstSlave(context, step);
+  const [call, callOurselves] = [make(undefined), make(true)];
+  const pty: Pty = { context, step, master, slave, call, callOurselves };
   return [
     call(master, TIOCSPTLCK, integers(0)),
     ...slaves.flatMap(({ handle, flags }) => create(context, handle, (fd) => [openSlave(pty, flags, fd)])),
@@ -52,7 +54,7 @@ export function makePty(context: FilesContext, step: PtyStep): RemoteCall[] {
 
 const HINTS = {
   EPERM: "that needs CAP_SYS_ADMIN",
-  EIO: "the kernel refuses TIOCSTI: that needs CAP_SYS_ADMIN, or the sysctl dev.tty.legacy_tiocsti",
+  EIO: "the kernel refuses TIOCSTI: that needs CAP_SYS_ADMIN",
   EPROTO: "the kernel has made something else of it",
 };
 
@@ -64,6 +66,11 @@ interface Pty {
   /** Any slave; -1 where nobody has one. */
   readonly slave: number;
   readonly call: (fd: number, request: number, argument: RemoteArgument, attempt?: string) => RemoteCall;
+  /**
+   * The same by cgrestore itself: TIOCSTI and TIOCSLCKTRMIOS take CAP_SYS_ADMIN in the first user namespace
+   * (drivers/tty/tty_io.c and tty_ioctl.c; newer kernels take CAP_CHECKPOINT_RESTORE for the latter as well).
+   */
+  readonly callOurselves: Pty["call"];
 }
 
 function firstSlave(context: FilesContext, { slaves }: PtyStep): number {
@@ -88,7 +95,7 @@ function setFile({ context, step, slave }: Pty): RemoteCall[] {
   ];
 }
 
-function setMode({ step, master, call }: Pty): RemoteCall[] {
+function setMode({ step, master, call, callOurselves }: Pty): RemoteCall[] {
   const { settings, what } = step;
   if (settings === undefined) return [];
   const [mode, size, locked] = [encodeMode(settings.mode), encodeSize(settings.size), encodeMode(settings.locked)];
@@ -100,13 +107,8 @@ function setMode({ step, master, call }: Pty): RemoteCall[] {
     call(master, TCSETS, mode, attempts.mode),
     call(master, TCGETS, read(mode), attempts.mode),
     // What is locked could not be set any more.
-    ...locked.some((byte) => byte !== 0) ? [ofOurs(call(master, TIOCSLCKTRMIOS, locked, attempts.mode))] : [],
+    ...locked.some((byte) => byte !== 0) ? [callOurselves(master, TIOCSLCKTRMIOS, locked, attempts.mode)] : [],
   ];
-}
-
-/** TIOCSTI and TIOCSLCKTRMIOS take CAP_SYS_ADMIN outside (drivers/tty/tty_io.c and tty_ioctl.c). */
-function ofOurs(call: RemoteCall): RemoteCall {
-  return { ...call, isOurs: true };
 }
 
 function setSwitches({ step, master, slave, call }: Pty): RemoteCall[] {
@@ -124,11 +126,11 @@ function setSwitches({ step, master, slave, call }: Pty): RemoteCall[] {
  * looked at by a worker of the kernel at any time, maybe when the mode is a different one already.
  */
 function fillQueues(pty: Pty): RemoteCall[] {
-  const { step: { settings, masterQueue, slaveQueue }, master, slave, call } = pty;
+  const { step: { settings, masterQueue, slaveQueue }, master, slave, call, callOurselves } = pty;
   if (settings === undefined || masterQueue.length + slaveQueue.length === 0) return [];
   const quiet = quietMode(settings.mode);
   const type = (fd: number, queue: Uint8Array) => (
-    [...queue.subarray(0, QUEUE_SIZE)].map((byte) => ofOurs(call(fd, TIOCSTI, Uint8Array.of(byte))))
+    [...queue.subarray(0, QUEUE_SIZE)].map((byte) => callOurselves(fd, TIOCSTI, Uint8Array.of(byte)))
   );
   return [
     call(master, TCSETS, encodeMode(quiet)),

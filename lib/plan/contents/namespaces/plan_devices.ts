@@ -1,4 +1,4 @@
-import type { HostNetwork } from "../../../host/host.ts";
+import type { Host, HostNetwork } from "../../../host/host.ts";
 import type { NetContents, NetDevice, NetDeviceKind, NetNamespace } from "../../../model/namespaces.ts";
 import { addressDevice, IFA_ADDRESS } from "../../../model/describe_route.ts";
 import {
@@ -32,6 +32,7 @@ import {
 } from "../../../model/route_message.ts";
 import { sitAddress } from "../../../model/sit_tunnel.ts";
 import type { OuterEnd, PlanOptions } from "../../plan.ts";
+import { isAtLeast } from "../kernel_version.ts";
 import type { ChildDevice, DevicePair, RouteRequest } from "./net_plan.ts";
 
 /** Facts of rtnetlink(7) (linux/if_link.h, linux/veth.h). */
@@ -68,6 +69,7 @@ type DeviceOptions = Pick<PlanOptions, "outerEnds" | "parents">;
 /** What planning devices has to know. */
 export interface DeviceQuestions extends DeviceOptions {
   readonly network: HostNetwork | undefined;
+  readonly kernel: Host["kernel"];
   /** Whether the tasks have a user namespace, in which ids have other numbers than images tell. */
   readonly hasUsers: boolean;
   /** That of their net namespace: what the user tells is of devices of the first, which is the root task's. */
@@ -254,9 +256,22 @@ function macvlanObstacles(device: NetDevice, questions: DeviceQuestions): string
       `${nameDevice(device)} has its parent outside, which has to be named: --external "macvlan[${name}]:PARENT"`,
     ];
   }
-  return parentOf(device, questions) === undefined
-    ? [`"${parent}", the parent of ${nameDevice(device)}, is not there`]
-    : [];
+  if (parentOf(device, questions) === undefined) {
+    return [`"${parent}", the parent of ${nameDevice(device)}, is not there`];
+  }
+  return numberObstacle(device, questions);
+}
+
+/** Before that version, the kernel looks for the number of a new device where it is asked for it (`__rtnl_newlink`). */
+const LOOKS_INSIDE: Host["kernel"] = [6, 15];
+
+function numberObstacle(device: NetDevice, { kernel, network }: DeviceQuestions): string[] {
+  const other = network?.devices.get(device.index);
+  if (other === undefined || isAtLeast(kernel, LOOKS_INSIDE)) return [];
+  return [
+    `${nameDevice(device)} cannot have its number ${device.index}: on this host, "${other}" has it, ` +
+    "and only Linux 6.15 and newer make one with a parent outside nevertheless",
+  ];
 }
 
 function tunObstacles(device: NetDevice, { hasUsers }: DeviceQuestions): string[] {

@@ -39,6 +39,7 @@ function ask(questions: Partial<DeviceQuestions> = {}): DeviceQuestions {
     outerEnds: [],
     parents: [],
     network,
+    kernel: [6, 15],
     hasUsers: false,
     number: 0,
     nets: [aNet()],
@@ -141,6 +142,26 @@ Deno.test("findDeviceObstacles() tells what cannot be restored", async (t) => {
         name: "a parent that is there",
         devices: [MACVLAN],
         questions: { parents: [{ inner: "mv0", parent: "lo" }] },
+        want: [],
+      },
+      {
+        name: "a number that another device has, where newer kernels do not look",
+        devices: [{ ...MACVLAN, index: 3 }],
+        questions: { parents: [{ inner: "mv0", parent: "lo" }], network: host },
+        want: [],
+      },
+      {
+        name: "a number that another device has, where older kernels look",
+        devices: [{ ...MACVLAN, index: 3 }],
+        questions: { parents: [{ inner: "mv0", parent: "lo" }], network: host, kernel: [6, 14] },
+        want: [
+          'the macvlan device "mv0" cannot have its number 3: on this host, "br0" has it, and only Linux 6.15 and newer make one with a parent outside nevertheless',
+        ],
+      },
+      {
+        name: "a free number, where older kernels look",
+        devices: [{ ...MACVLAN, index: 7 }],
+        questions: { parents: [{ inner: "mv0", parent: "lo" }], network: host, kernel: [6, 14] },
         want: [],
       },
       {

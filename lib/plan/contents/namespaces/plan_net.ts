@@ -67,10 +67,10 @@ function planJoin(key: string, { inherited, host, problems }: NamespaceQuestions
 }
 
 function planFill(net: NetContents, questions: NetQuestions): FillNet {
-  const { number, outerEnds, parents, contents, host: { network, programs }, problems, notes } = questions;
+  const { number, outerEnds, parents, contents, host: { network, programs, kernel }, problems, notes } = questions;
   const { devices, addresses, routes, rules, ids } = net;
   const hasUsers = contents.user !== undefined;
-  const outside = { outerEnds, parents, network, hasUsers, number, nets: netsOf(contents), ids };
+  const outside = { outerEnds, parents, network, kernel, hasUsers, number, nets: netsOf(contents), ids };
   const refuse = (what: string) => problems.push({ where: nameNetNamespace(number), what });
   findObstacles(net, outside).forEach(refuse);
   if (net.expectsConnections) notes.push("The kernel forgets which connections of the net namespace it expected");

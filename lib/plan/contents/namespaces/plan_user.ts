@@ -1,3 +1,5 @@
+import type { Problem } from "../../../errors.ts";
+import type { Terminal, TerminalMode } from "../../../model/files/terminal_file.ts";
 import type { SocketOptions } from "../../../model/files/socket_options.ts";
 import { leadsInto, NO_ID, outsideId } from "../../../model/id_ranges.ts";
 import type { IdRange, UserNamespace } from "../../../model/namespaces.ts";
@@ -223,6 +225,7 @@ function checkHeld({ held, host, problems }: NamespaceQuestions): void {
     }
   }
   for (const file of held.files.values()) {
+    if (file.kind === "terminal" && !isInitial(host.user?.uids)) problems.push(...terminalProblems(file.terminal));
     if (!("options" in file) || host.user === undefined) continue;
     const { largestSendBuffer, largestReceiveBuffer } = host.user;
     const where = `${file.kind} socket ${file.id}`;
@@ -230,6 +233,27 @@ function checkHeld({ held, host, problems }: NamespaceQuestions): void {
       problems.push({ where, what });
     }
   }
+}
+
+/** The first user namespace has all users. */
+function isInitial(uids: readonly IdRange[] = [ALL_IDS]): boolean {
+  return uids.some(({ count }) => count === ALL_IDS.count);
+}
+
+const ALL_IDS: IdRange = { first: 0, outside: 0, count: 2 ** 32 - 1 };
+
+/** What takes capabilities in the first user namespace, which cgrestore has to have then (`makePty`). */
+function terminalProblems({ type, index, queue, settings }: Terminal): Problem[] {
+  const where = `terminal, ${type} ${index}`;
+  const isLocked = settings !== undefined && isAnySet(settings.locked);
+  return [
+    ...queue.length === 0 ? [] : ["what waits to be read from it cannot be put back"],
+    ...isLocked ? ["what of its mode is locked cannot be locked"] : [],
+  ].map((what) => ({ where, what: `${what}: cgrestore itself is in a user namespace` }));
+}
+
+function isAnySet({ characters, ...words }: TerminalMode): boolean {
+  return characters.some((byte) => byte !== 0) || Object.values(words).some((word) => word !== 0);
 }
 
 /** The kernel doubles what is asked for; buffers that nobody has chosen grow by themselves. */

@@ -23,8 +23,14 @@ const HOST_USER = { uids: ALL, gids: ALL, largestSendBuffer: 1000, largestReceiv
 const NO_LOGIN = [{ key: "loginUid", file: "loginuid", value: 7 }] as const;
 const CAPABILITIES = new Set(["CAP_SETUID", "CAP_SETGID", "CAP_SYS_ADMIN"]);
 
-function aTerminal(id: number, owner: NonNullable<Terminal["owner"]>): TerminalFile {
-  const terminal = { id, type: "slave", index: id, owner } as Partial<Terminal> as Terminal;
+const NO_MODE = { input: 0, output: 0, control: 0, local: 0, discipline: 0, characters: new Uint8Array(19) };
+const SIZE = { rows: 0, columns: 0, width: 0, height: 0 };
+const WAITING = { queue: Uint8Array.of(7) };
+const LOCKED = { settings: { mode: NO_MODE, locked: { ...NO_MODE, local: 8 }, size: SIZE } };
+
+function aTerminal(id: number, owner: NonNullable<Terminal["owner"]>, part: Partial<Terminal> = {}): TerminalFile {
+  const common = { id, type: "slave", index: id, owner, queue: new Uint8Array() } as const;
+  const terminal = { ...common, ...part } as Partial<Terminal> as Terminal;
   return { kind: "terminal", id, flags: 2, terminal } as Partial<TerminalFile> as TerminalFile;
 }
 
@@ -194,6 +200,20 @@ Deno.test("checkUser() tells what cannot be in a user namespace", async (t) => {
       files: [aTerminal(1, { uid: 1000, gid: NO_ID }), aTerminal(2, { uid: NO_ID, gid: NO_ID })],
     }, [
       "terminal: it has user 1000, not of the user namespace",
+    ]],
+    ["what takes capabilities outside, which cgrestore has", {
+      files: [aTerminal(1, { uid: 0, gid: 5 }, WAITING), aTerminal(3, { uid: 0, gid: 5 }, LOCKED)],
+    }, []],
+    ["what takes capabilities outside, which cgrestore has not", {
+      host: { user: { ...HOST_USER, uids: [{ first: 0, outside: 0, count: 1_000_000 }] } },
+      files: [
+        aTerminal(1, { uid: 0, gid: 5 }, WAITING),
+        aTerminal(2, { uid: 0, gid: 5 }, { settings: { mode: NO_MODE, locked: NO_MODE, size: SIZE } }),
+        aTerminal(3, { uid: 0, gid: 5 }, LOCKED),
+      ],
+    }, [
+      "terminal, slave 1: what waits to be read from it cannot be put back: cgrestore itself is in a user namespace",
+      "terminal, slave 3: what of its mode is locked cannot be locked: cgrestore itself is in a user namespace",
     ]],
     ["a large buffer", { files: [anInetSocket({ id: 5, options })] }, [
       "inet socket 5: its send buffer of 2002 bytes is larger than may be asked for in a user namespace: see the sysctl net.core.wmem_max",
