@@ -278,6 +278,9 @@ Deno.test({
       assert.doesNotMatch(output, /The code cache has all functions/);
       const { stdout } = await run(executable, ["version"], { env: { CGRESTORE_CACHE: `${work}/cache` } });
       assert.match(stdout, /^cgrestore /);
+      const wrong = await run(executable, ["--wrong"], { env: { CGRESTORE_CACHE: `${work}/cache` } });
+      assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
+      assert.match(wrong.stderr, /^Error: Cannot use "--wrong": there is no such option\n/);
       const directory = unpackedIn(`${work}/cache/cgrestore`);
       assert.equal(await tryCodeCache(executable, directory), "taken\n");
       assert.equal(await tryCodeCache(executable, directory, ",--no-lazy"), "rejected\n");

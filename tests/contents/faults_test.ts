@@ -37,6 +37,9 @@ interface FaultTest {
   readonly providesPids?: boolean;
 }
 
+/** Settings of a network are many calls that are alike. */
+const BRIDGED = { dump: ["--network-lock", "skip"], bridge: "cgrvbr", stride: 331, needs: ["iproute2"] } as const;
+
 const TESTS: readonly FaultTest[] = [
   { program: "several" },
   { program: "several", isCompat: true },
@@ -82,22 +85,8 @@ const TESTS: readonly FaultTest[] = [
   { program: "user_alone" },
   { program: "user_alone", isSibling: true },
   { program: "user_several", stride: 83 },
-  {
-    program: "user_veth",
-    dump: ["--network-lock", "skip"],
-    restore: ["--external", "veth[eth0]:cgrvout@cgrvbr"],
-    bridge: "cgrvbr",
-    stride: 331,
-    needs: ["iproute2"],
-  },
-  {
-    program: "user_macvlan",
-    dump: ["--network-lock", "skip"],
-    restore: ["--external", "macvlan[mv0]:cgrvbr"],
-    bridge: "cgrvbr",
-    stride: 331,
-    needs: ["iproute2"],
-  },
+  { program: "user_veth", restore: ["--external", "veth[eth0]:cgrvout@cgrvbr"], ...BRIDGED },
+  { program: "user_macvlan", restore: ["--external", "macvlan[mv0]:cgrvbr"], ...BRIDGED },
   { program: "mounts_several" },
   { program: "mounts_shared_by_two", restore: ["--root", "/"] },
   { program: "mounts_several", isSibling: true },

@@ -10,11 +10,13 @@ import {
   VETH_DEVICE,
 } from "../../../../tests/support/net_contents.ts";
 import { buildHost } from "../../../../tests/support/plan_inputs.ts";
+import { IDLE_NETWORK } from "../../../../tests/support/sockets.ts";
 import type { HostDescriptor } from "../../../host/host.ts";
 import type { NetContents, NetNamespace } from "../../../model/namespaces.ts";
 import { describeRule } from "../../../model/route_rule.ts";
 import { planNet } from "./plan_net.ts";
 
+const NETWORK = { ...IDLE_NETWORK, devices: new Map([[1, "lo"], [4, "br0"]]) };
 const FILE = { mode: 0o644, size: 0, device: 1 };
 
 interface Setting {
@@ -24,17 +26,20 @@ interface Setting {
   readonly link?: string;
   readonly keys?: Readonly<Record<string, number>>;
   readonly mayLackSettings?: boolean;
+  /** The macvlan device "mv0" has this parent. */
+  readonly parent?: string;
 }
 
-function plan(net: NetNamespace, { files = [], link, keys = {}, mayLackSettings = false }: Setting = {}) {
+function plan(net: NetNamespace, { files = [], link, keys = {}, mayLackSettings = false, parent }: Setting = {}) {
   const problems: { where: string; what: string }[] = [];
   const notes: string[] = [];
   const inherited = new Map(link === undefined ? [] : [[30, { name: link } as HostDescriptor]]);
   const planned = planNet(net, {
     checkpoint: { namespaces: new Set(["net"]), strangers: new Map() },
     contents: { net },
-    host: buildHost({ files: new Map(files.map((path) => [path, FILE])), inherited }),
-    ...{ outerEnds: [], parents: [], joins: [], mayLackSettings },
+    host: buildHost({ files: new Map(files.map((path) => [path, FILE])), inherited, network: NETWORK }),
+    ...{ outerEnds: [], joins: [], mayLackSettings },
+    parents: parent === undefined ? [] : [{ inner: "mv0", parent }],
     rootIsSibling: false,
     held: { tasks: new Map(), threads: new Map(), files: new Map(), segments: new Map() },
     ...{ newPidNamespace: true, programs: [], handle: () => 0, sharesDescriptors: false, outerState: [] },
@@ -349,6 +354,14 @@ Deno.test("planNet() has the tasks join what the user provides", async (t) => {
   await t.step("a descriptor that is not open has been told", () => {
     assert.deepEqual(plan(net, { keys }), { planned: undefined, problems: [], notes: [] });
   });
+});
+
+Deno.test("planNet() has macvlan devices made from where their parents are", () => {
+  const device = { ...VETH_DEVICE, kind: "macvlan", name: "mv0", macvlan: { mode: 4, flags: 0 } } as const;
+  const { planned, problems } = plan(aNet({ devices: [LOOPBACK_DEVICE, device] }), { parent: "br0" });
+  assert.deepEqual(problems, []);
+  assert.ok(planned?.kind === "fill");
+  assert.deepEqual(planned.children, [{ device, parent: 4 }]);
 });
 
 Deno.test("planNet() leaves others what they set up", () => {

@@ -225,7 +225,7 @@ function checkHeld({ held, host, problems }: NamespaceQuestions): void {
     }
   }
   for (const file of held.files.values()) {
-    if (file.kind === "terminal" && !isInitial(host.user?.uids)) problems.push(...terminalProblems(file.terminal));
+    if (file.kind === "terminal" && isNested(host)) problems.push(...terminalProblems(file.terminal));
     if (!("options" in file) || host.user === undefined) continue;
     const { largestSendBuffer, largestReceiveBuffer } = host.user;
     const where = `${file.kind} socket ${file.id}`;
@@ -235,12 +235,13 @@ function checkHeld({ held, host, problems }: NamespaceQuestions): void {
   }
 }
 
-/** The first user namespace has all users. */
-function isInitial(uids: readonly IdRange[] = [ALL_IDS]): boolean {
-  return uids.some(({ count }) => count === ALL_IDS.count);
-}
+/** How many users the first user namespace has: all but NO_ID. */
+const ALL = 2 ** 32 - 1;
 
-const ALL_IDS: IdRange = { first: 0, outside: 0, count: 2 ** 32 - 1 };
+/** Whether cgrestore itself is in another user namespace than the first. */
+function isNested({ user }: NamespaceQuestions["host"]): boolean {
+  return user !== undefined && !user.uids.some(({ count }) => count === ALL);
+}
 
 /** What takes capabilities in the first user namespace, which cgrestore has to have then (`makePty`). */
 function terminalProblems({ type, index, queue, settings }: Terminal): Problem[] {
