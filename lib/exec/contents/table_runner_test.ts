@@ -21,7 +21,11 @@ function run(calls: readonly RemoteCall[]): string[] {
     ioctl: (_fd, _request, data) => log.push(`we ${data}`),
   };
   const slots: Partial<Slots> = { clearArena: () => {}, pieceEnd: (all, start) => Math.min(all.length, start + 2) };
-  const tracee: Partial<Tracee> = { pid: 77, start: (piece) => void log.push(`task ${bytesOf(piece)}`), finish: () => {} };
+  const tracee: Partial<Tracee> = {
+    pid: 77,
+    start: (piece) => void log.push(`task ${bytesOf(piece)}`),
+    finish: () => {},
+  };
   const runner = new TableRunner({
     context: { sys, slots } as TraceeContext,
     traceeOf: () => tracee as Tracee,
